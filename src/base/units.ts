@@ -1,0 +1,74 @@
+/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), sizes (`64KiB`, `10MB`) and times as people write them. */
+
+import { StreamkitError } from "./error.ts";
+
+const DURATION_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1_000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** `"250ms"` → 250. `"0"` needs no unit. Returns undefined where the text is no duration. */
+export function durationMs(text: string): number | undefined {
+  return scaled(text, DURATION_MS);
+}
+
+/** `"64KiB"` → 65536. Returns undefined where the text is no size. */
+export function sizeBytes(text: string): number | undefined {
+  return scaled(text, SIZE_BYTES);
+}
+
+function scaled(text: string, units: Readonly<Record<string, number>>): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z]*)$/.exec(text.trim());
+  if (match === null) return undefined;
+  const number = Number(match[1]);
+  if (match[2] === "") return number === 0 ? 0 : undefined;
+  const unit = units[match[2] ?? ""];
+  return unit === undefined ? undefined : number * unit;
+}
+
+/** The same for a command's flag: throws a usage error that names the flag. */
+export function durationFlagMs(flag: string, text: string): number {
+  const value = durationMs(text);
+  if (value === undefined)
+    throw new StreamkitError("usage", `${flag} must be a duration like 250ms, 5s, 1m or 2h: found "${text}"`);
+  return value;
+}
+
+/** An ISO 8601 time, taken as UTC where it names no zone. Throws a usage error that names the flag. */
+export function timeFlagMs(flag: string, text: string): number {
+  const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
+  const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
+  const value = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(hasZone || isDate ? text : `${text}Z`) : Number.NaN;
+  if (Number.isNaN(value))
+    throw new StreamkitError("usage", `${flag} must be an ISO 8601 time like 2026-01-05T14:30:00Z: found "${text}"`);
+  return value;
+}
+
+/** A whole number of at least `least`. Throws a usage error that names the flag. */
+export function countFlag(flag: string, text: string, least: number): number {
+  const value = /^\d+$/.test(text.replaceAll("_", "")) ? Number(text.replaceAll("_", "")) : Number.NaN;
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new StreamkitError("usage", `${flag} must be a whole number of at least ${least}: found "${text}"`);
+  return value;
+}
+
+/** A share between 0 and 1. Throws a usage error that names the flag. */
+export function shareFlag(flag: string, text: string): number {
+  const value = text.trim() === "" ? Number.NaN : Number(text);
+  if (!(value >= 0 && value <= 1))
+    throw new StreamkitError("usage", `${flag} must be a share between 0 and 1: found "${text}"`);
+  return value;
+}

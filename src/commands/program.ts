@@ -1,0 +1,77 @@
+/** From the process to a command and back: context in, exit code out. The only place that ends the process. */
+
+import { Command, CommanderError } from "commander";
+import { systemClock } from "../base/clock.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { configureLogging } from "../base/log.ts";
+import { fdOutput } from "../runtime/stdio.ts";
+import { versionText } from "../runtime/version.ts";
+import type { Context } from "./context.ts";
+
+const EXIT_OK = 0;
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
+
+/** Builds the program with `addCommands`, runs the command line, and exits with the contract's code. */
+export async function runProgram(addCommands: (program: Command, context: Context) => void): Promise<never> {
+  const context = processContext();
+  configureLogging("info", context.say);
+  const program = new Command("streamkit")
+    .description("Stream processing on one machine: simulate or collect, aggregate with SQL, store exactly once, watch live")
+    .version(versionText(), "-V, --version", "print the versions of streamkit and of what is inside")
+    .showHelpAfterError("(add --help for what it takes)")
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  addCommands(program, context);
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
+  try {
+    await program.parseAsync();
+    process.exit(exitCodeOfStop(context.stop));
+  } catch (error) {
+    process.exit(exitCodeOf(error, context));
+  }
+}
+
+function exitCodeOfStop(stop: AbortSignal): number {
+  return stop.aborted ? (EXIT_OF_SIGNAL[String(stop.reason)] ?? EXIT_OK) : EXIT_OK;
+}
+
+function exitCodeOf(error: unknown, context: Context): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE;
+  if (error instanceof StreamkitError) {
+    if (error.code === "closed_pipe") return EXIT_OK;
+    context.say(`streamkit: ${error.message}`);
+    if (error.code === "bug") context.say(error.stack ?? "");
+    return error.code === "usage" || error.code === "job" ? EXIT_USAGE : EXIT_FAILED;
+  }
+  context.say(`streamkit: ${messageOf(error)}`);
+  if (error instanceof Error && error.stack !== undefined) context.say(error.stack);
+  return EXIT_FAILED;
+}
+
+function processContext(): Context {
+  const stop = new AbortController();
+  for (const signal of Object.keys(EXIT_OF_SIGNAL)) {
+    process.on(signal, () => {
+      // The second one means it: whoever is in the middle of a batch is replayed from the checkpoint.
+      if (stop.signal.aborted) process.exit(EXIT_OF_SIGNAL[signal]);
+      stop.abort(signal);
+    });
+  }
+  const stderr = fdOutput(2, process.stderr.isTTY === true);
+  return {
+    clock: systemClock,
+    stop: stop.signal,
+    stdout: fdOutput(1, process.stdout.isTTY === true),
+    say: (line) => {
+      try {
+        stderr.write(`${line}\n`);
+      } catch {
+        // Nobody reads our messages: that is no reason to stop the work.
+      }
+    },
+    env: process.env,
+    freshSeed: () => Math.floor(Math.random() * 2 ** 31),
+  };
+}

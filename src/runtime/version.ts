@@ -1,0 +1,16 @@
+/** Which versions are inside. */
+
+import duckdbPackage from "@duckdb/node-api/package.json" with { type: "json" };
+import ownPackage from "../../package.json" with { type: "json" };
+
+/** One line: streamkit's own version, DuckDB's and the JavaScript runtime's. */
+export function versionText(): string {
+  return `streamkit ${ownPackage.version} (DuckDB ${duckdbPackage.version.replace(/-r\..*/, "")}, ${runtimeName()})`;
+}
+
+function runtimeName(): string {
+  const { bun, deno, node } = process.versions as Record<string, string | undefined>;
+  if (bun !== undefined) return `Bun ${bun}`;
+  if (deno !== undefined) return `Deno ${deno}`;
+  return `Node ${node}`;
+}
