@@ -1,0 +1,187 @@
+/** `streamkit simulate`: flags → the simulator → stdout and files. */
+
+import { closeSync, openSync } from "node:fs";
+import { Command } from "commander";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { type ByteOutput, fdOutput } from "../runtime/stdio.ts";
+import type { Fault } from "../simulate/faults.ts";
+import { type Block, createGenerator } from "../simulate/generator.ts";
+import {
+  type SimulateOptions,
+  type SimulateSettings,
+  settingsOf,
+  simulateOptions,
+} from "../simulate/options.ts";
+import { paceEvents } from "../simulate/pace.ts";
+import type { Context } from "./context.ts";
+
+/** As commander gives them. */
+type Flags = { readonly [key in OptionKey | "lateBy" | "truth"]?: string } & {
+  readonly out?: readonly string[];
+};
+
+type OptionKey = Exclude<keyof typeof simulateOptions.shape, "kind">;
+
+/** The flag of each option; what it does stands in the option's own description. */
+const FLAGS: Readonly<Record<OptionKey, string>> = {
+  rate: "--rate <n>",
+  count: "--count <n>",
+  for: "--for <duration>",
+  symbols: "--symbols <n|A,B,C>",
+  seed: "--seed <n>",
+  start: "--start <time>",
+  step: "--step <duration>",
+  format: "--format <ndjson|csv|combined>",
+  late: "--late <share>",
+  late_by: "--late-by <duration>",
+  duplicates: "--duplicates <share>",
+  bad: "--bad <share>",
+};
+
+const HELP = `
+Records:
+  quotes     {"ts":"2026-01-05T14:30:00.123Z","symbol":"SYM0042","price":123.45,"volume":300}
+  trades     {"ts":…,"id":7,"symbol":"SYM0042","side":"buy","price":1.23,"quantity":300,"account":"ACC00007"}
+  access-log 192.0.2.7 - - [05/Jan/2026:14:30:00 +0000] "GET /sale HTTP/2.0" 200 21377 "-" "Mozilla/5.0 …"
+
+Examples:
+  A live market of ten symbols, 1000 quotes a second, until Ctrl-C:
+    streamkit simulate quotes
+  The same million quotes every time, as fast as possible, a second of event time each:
+    streamkit simulate quotes --count 1000000 --rate 0 --seed 1 --start 2026-01-05 --step 1s > quotes.ndjson
+  Two named shares for a minute, on stdout and in a file:
+    streamkit simulate trades --symbols ACME,GLOBEX --for 1m --format csv --out - --out file:trades.csv
+  A messy stream whose faults are known: each line of truth.ndjson names a disturbed line, its offset, what
+  was done to it ("late", "duplicate", "broken") and the event's own line:
+    streamkit simulate quotes --late 0.02 --bad 0.001 --truth truth.ndjson | streamkit process
+  A day of a web shop's log, one request a second:
+    streamkit simulate access-log --rate 0 --count 86400 --start 2026-01-05 --step 1s > access.log`;
+
+export function simulateCommand(context: Context): Command {
+  const command = new Command("simulate")
+    .summary("writes quotes, trades or a web server's log, steadily or as fast as possible")
+    .description(
+      "Simulates a stream of events: prices that move like prices, or requests that come like requests.",
+    )
+    .argument("<kind>", "quotes, trades or access-log");
+  for (const [key, flag] of Object.entries(FLAGS) as [OptionKey, string][])
+    command.option(flag, descriptionOf(key));
+  return command
+    .option(
+      "--truth <file>",
+      "write what was done to the stream (late, duplicate and broken lines) here, as NDJSON",
+    )
+    .option(
+      "--out <url>",
+      "where to write: - (stdout) or file:PATH (replaced); repeatable (default: -)",
+      collect,
+    )
+    .addHelpText("after", HELP)
+    .action((kind: string, flags: Flags) => simulate(kind, flags, context));
+}
+
+function descriptionOf(key: OptionKey): string {
+  const field = simulateOptions.shape[key];
+  const standard = simulateOptions.shape[key].safeParse(undefined).data;
+  const suffix = standard === undefined || standard === 0 ? "" : ` (default: ${String(standard)})`;
+  return `${field.description ?? ""}${suffix}`;
+}
+
+function collect(url: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), url];
+}
+
+async function simulate(kind: string, flags: Flags, context: Context): Promise<void> {
+  const settings = settingsOfFlags(kind, flags);
+  const urls = flags.out ?? ["-"];
+  for (const url of urls) pathOf(url);
+  const opened: number[] = [];
+  const openFile = (path: string): ByteOutput => {
+    const fd = openForWriting(path);
+    opened.push(fd);
+    return fdOutput(fd, false);
+  };
+  try {
+    const outputs = urls.map(pathOf).map((path) => (path === undefined ? context.stdout : openFile(path)));
+    const truth = flags.truth === undefined ? undefined : openFile(flags.truth);
+    await run(settings, outputs, truth, context);
+  } finally {
+    for (const fd of opened) closeSync(fd);
+  }
+}
+
+async function run(
+  settings: SimulateSettings,
+  outputs: readonly ByteOutput[],
+  truth: ByteOutput | undefined,
+  context: Context,
+): Promise<void> {
+  const generator = createGenerator(settings, { clock: context.clock, seed: context.freshSeed() });
+  const write = ({ bytes, faults }: Block): void => {
+    // The truth comes first: whoever has a line can look up what it is.
+    if (faults.length > 0) truth?.write(faults.map(truthLine).join(""));
+    if (bytes.length > 0) for (const output of outputs) output.write(bytes);
+  };
+  const header = generator.header();
+  if (header !== undefined) for (const output of outputs) output.write(header);
+  for await (const block of paceEvents(generator, settings, { clock: context.clock, stop: context.stop }))
+    write(block);
+  write(generator.end());
+}
+
+function truthLine(fault: Fault): string {
+  return `${JSON.stringify(fault)}\n`;
+}
+
+function settingsOfFlags(kind: string, flags: Flags): SimulateSettings {
+  const options: Record<string, unknown> = { kind };
+  for (const key of Object.keys(FLAGS) as OptionKey[]) {
+    const text = flags[attributeOf(key)];
+    if (text !== undefined) options[key] = valueOf(key, text);
+  }
+  const checked = simulateOptions.safeParse(options);
+  if (checked.success) return settingsOf(options as SimulateOptions);
+  const problems = checked.error.issues.map(({ path, message }) => `${flagOf(String(path[0]))} ${message}`);
+  throw new StreamkitError("usage", problems.join("\n"));
+}
+
+/** Commander's name for the flag of an option. */
+function attributeOf(key: OptionKey): Exclude<keyof Flags, "out"> {
+  return key === "late_by" ? "lateBy" : key;
+}
+
+function flagOf(key: string): string {
+  return key === "kind" ? "<kind>" : (FLAGS[key as OptionKey].split(" ")[0] ?? key);
+}
+
+const NUMBERS: ReadonlySet<OptionKey> = new Set([
+  "rate",
+  "count",
+  "seed",
+  "late",
+  "duplicates",
+  "bad",
+  "symbols",
+]);
+
+/** Text that is no number is passed on as it is, for the schema to say so. */
+function valueOf(key: OptionKey, text: string): unknown {
+  if (NUMBERS.has(key) && /^(?:\d[\d_]*)?\.?\d+(?:e-?\d+)?$/i.test(text))
+    return Number(text.replaceAll("_", ""));
+  return key === "symbols" ? text.split(",") : text;
+}
+
+/** Undefined for stdout. */
+function pathOf(url: string): string | undefined {
+  if (url === "-") return undefined;
+  if (url.startsWith("file:") && url.length > "file:".length) return url.slice("file:".length);
+  throw new StreamkitError("usage", `--out must be - (stdout) or file:PATH in this version: found "${url}"`);
+}
+
+function openForWriting(path: string): number {
+  try {
+    return openSync(path, "w");
+  } catch (error) {
+    throw new StreamkitError("io", `Cannot write "${path}": ${messageOf(error)}`, { cause: error });
+  }
+}
