@@ -1,0 +1,120 @@
+/** One DuckDB database with one connection, and rows as plain values. Nothing else in the house opens DuckDB. */
+
+import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import type { Sql } from "./sql.ts";
+
+export type Scalar = string | number | bigint | boolean | null;
+export type Row = Readonly<Record<string, Scalar>>;
+
+export interface Column {
+  readonly name: string;
+  readonly type: string;
+}
+
+export interface DatabaseOptions {
+  /** Threads that DuckDB works with; all cores if left out. */
+  readonly threads?: number;
+  /** Where it may spill to; a folder of its own below the system's temporary folder if left out. */
+  readonly temporaryFolder?: string;
+  readonly readOnlyPath?: string;
+}
+
+/**
+ * Statements run one after the other, in the order of the calls. A failing statement throws code `engine` with
+ * DuckDB's own message.
+ */
+export interface Database {
+  /** Runs one or more statements and forgets their rows. */
+  run(statements: Sql): Promise<void>;
+  /** All rows of one query. BIGINT and HUGEINT come as bigint, everything that is no number or boolean as text. */
+  rows(query: Sql): Promise<Row[]>;
+  /** The first row of a query that has one. */
+  row(query: Sql): Promise<Row>;
+  /** The texts of a query's only column, a block at a time, in the query's order. */
+  textBlocks(query: Sql): AsyncGenerator<readonly string[]>;
+  /** The columns that a query would have. */
+  describe(query: Sql): Promise<Column[]>;
+  close(): void;
+}
+
+export async function openDatabase(options: DatabaseOptions = {}): Promise<Database> {
+  const instance = await DuckDBInstance.create(options.readOnlyPath ?? ":memory:", {
+    ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
+    ...(options.readOnlyPath === undefined ? {} : { access_mode: "READ_ONLY" }),
+    ...(options.temporaryFolder === undefined ? {} : { temp_directory: options.temporaryFolder }),
+  });
+  const connection = await instance.connect();
+  const database = fromConnection(connection, () => {
+    connection.closeSync();
+    instance.closeSync();
+  });
+  await database.run({ text: "SET TimeZone = 'UTC'" });
+  return database;
+}
+
+function fromConnection(connection: DuckDBConnection, close: () => void): Database {
+  const database: Database = {
+    async run(statements) {
+      await attempt(statements, () => connection.run(statements.text));
+    },
+    async rows(query) {
+      const reader = await attempt(query, () => connection.runAndReadAll(query.text));
+      return reader.getRowObjects().map(plainRow);
+    },
+    async row(query) {
+      const [first] = await database.rows(query);
+      if (first === undefined) throw new StreamkitError("bug", `A row was expected from: ${query.text}`);
+      return first;
+    },
+    async *textBlocks(query) {
+      const result = await attempt(query, () => connection.stream(query.text));
+      for (;;) {
+        const chunk = await attempt(query, () => result.fetchChunk());
+        if (chunk === null || chunk.rowCount === 0) return;
+        yield chunk.getColumnValues(0) as readonly string[];
+      }
+    },
+    async describe(query) {
+      const rows = await database.rows({ text: `DESCRIBE ${query.text}` });
+      return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
+    },
+    close,
+  };
+  return database;
+}
+
+async function attempt<T>(statement: Sql, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw new DuckdbError(messageOf(error), statement, error);
+  }
+}
+
+/** What DuckDB said, and to which statement. */
+export class DuckdbError extends StreamkitError {
+  readonly statement: string;
+
+  constructor(message: string, statement: Sql, cause: unknown) {
+    super("engine", message, { component: "duckdb", cause });
+    this.name = "DuckdbError";
+    this.statement = statement.text;
+  }
+}
+
+function plainRow(row: Record<string, unknown>): Row {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]));
+}
+
+function plainValue(value: unknown): Scalar {
+  switch (typeof value) {
+    case "string":
+    case "number":
+    case "bigint":
+    case "boolean":
+      return value;
+    default:
+      return value === null || value === undefined ? null : String(value);
+  }
+}

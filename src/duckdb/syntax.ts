@@ -1,0 +1,136 @@
+/**
+ * DuckDB's own syntax tree of a query, read and written without loss.
+ *
+ * There is no SQL parser of ours: `json_serialize_sql` gives the tree and `json_deserialize_sql` gives the text back.
+ * Trap: the tree's JSON holds integers beyond 2^53 (every implicit `query_location`, and users' BIGINT constants),
+ * which JSON.parse would silently round. They travel as marked strings. `query_location` is dropped to its default:
+ * it only places error messages, and would make equal expressions differ.
+ */
+
+import { StreamkitError } from "../base/error.ts";
+import type { Database } from "./database.ts";
+import { literal, raw, type Sql, sql } from "./sql.ts";
+
+export type Tree = TreeNode | readonly Tree[] | string | number | boolean | null;
+export interface TreeNode {
+  readonly [key: string]: Tree;
+}
+
+const BIG_MARK = "\u0001";
+const STRING_OR_BIG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+const MARKED_INTEGER = /"\\u0001(-?\d+)"/g;
+export const NO_LOCATION = `${BIG_MARK}18446744073709551615`;
+
+/** JSON text to a tree; integers of 16 digits and more become marked strings. */
+export function readTree(json: string): Tree {
+  const safe = json.replace(STRING_OR_BIG_INTEGER, (token) =>
+    token.startsWith('"') ? token : `"\\u0001${token}"`,
+  );
+  return JSON.parse(safe) as Tree;
+}
+
+/** The reverse of `readTree`. */
+export function writeTree(tree: Tree): string {
+  return JSON.stringify(tree).replace(MARKED_INTEGER, "$1");
+}
+
+/** The tree of a text with exactly one SELECT. Throws code `job` with DuckDB's message where it is none. */
+export async function parseSelect(database: Database, text: string): Promise<TreeNode> {
+  const row = await database.row(sql`SELECT json_serialize_sql(${literal(text)})::VARCHAR AS tree`);
+  const root = readTree(String(row["tree"])) as TreeNode;
+  if (root["error"] === true) throw new StreamkitError("job", String(root["error_message"]));
+  const statements = root["statements"] as readonly TreeNode[];
+  const [statement] = statements;
+  if (statement === undefined || statements.length > 1)
+    throw new StreamkitError("job", `One SELECT is expected, found ${statements.length} statements`);
+  return withoutLocations(statement["node"] as TreeNode) as TreeNode;
+}
+
+/** The SQL text of a query's tree. */
+export async function selectText(database: Database, node: TreeNode): Promise<Sql> {
+  const tree = writeTree({ error: false, statements: [{ node, named_param_map: [] }] });
+  const row = await database.row(sql`SELECT json_deserialize_sql(${literal(tree)}) AS text`);
+  return raw(String(row["text"]).replace(/;\s*$/, ""));
+}
+
+/** The SQL text of one expression of a query. `select` is any query's tree: it lends its shape. */
+export async function expressionText(
+  database: Database,
+  select: TreeNode,
+  expression: TreeNode,
+): Promise<Sql> {
+  const text = await selectText(
+    database,
+    bareSelect(select, [{ ...expression, alias: "" }], { type: "EMPTY" }),
+  );
+  return raw(text.text.replace(/^SELECT /, ""));
+}
+
+/** The text `FROM … [WHERE …]` of a FROM item, with `select` lending its shape. */
+export async function fromClause(
+  database: Database,
+  select: TreeNode,
+  from: TreeNode,
+  where: Tree = null,
+): Promise<Sql> {
+  const marker = {
+    class: "COLUMN_REF",
+    type: "COLUMN_REF",
+    alias: "",
+    query_location: NO_LOCATION,
+    column_names: ["_"],
+  };
+  const text = await selectText(database, { ...bareSelect(select, [marker], from), where_clause: where });
+  return raw(text.text.replace(/^SELECT _ /, ""));
+}
+
+/** A query's tree reduced to its select list and FROM: no WHERE, groups, modifiers or CTEs. */
+export function bareSelect(select: TreeNode, selectList: readonly TreeNode[], from: TreeNode): TreeNode {
+  return {
+    ...select,
+    modifiers: [],
+    cte_map: { map: [] },
+    select_list: selectList,
+    from_table: { alias: "", sample: null, query_location: NO_LOCATION, column_name_alias: [], ...from },
+    where_clause: null,
+    group_expressions: [],
+    group_sets: [],
+    aggregate_handling: "STANDARD_HANDLING",
+    having: null,
+    sample: null,
+    qualify: null,
+  };
+}
+
+/** Every node of a tree, the root first, that is an object. */
+export function* nodesOf(tree: Tree): Generator<TreeNode> {
+  if (Array.isArray(tree)) {
+    for (const item of tree as readonly Tree[]) yield* nodesOf(item);
+  } else if (tree !== null && typeof tree === "object") {
+    const node = tree as TreeNode;
+    yield node;
+    for (const value of Object.values(node)) yield* nodesOf(value);
+  }
+}
+
+/** The tree with each object node replaced by what `change` returns for it; `undefined` goes on into its children. */
+export function replaceNodes(tree: Tree, change: (node: TreeNode) => Tree | undefined): Tree {
+  if (Array.isArray(tree)) return (tree as readonly Tree[]).map((item) => replaceNodes(item, change));
+  if (tree === null || typeof tree !== "object") return tree;
+  const changed = change(tree as TreeNode);
+  if (changed !== undefined) return changed;
+  return Object.fromEntries(Object.entries(tree).map(([key, value]) => [key, replaceNodes(value, change)]));
+}
+
+/** Equality of expressions: aliases aside. */
+export function sameExpression(a: TreeNode, b: TreeNode): boolean {
+  return writeTree({ ...a, alias: "" }) === writeTree({ ...b, alias: "" });
+}
+
+function withoutLocations(tree: Tree): Tree {
+  return replaceNodes(tree, (node) =>
+    "query_location" in node && node["query_location"] !== NO_LOCATION
+      ? withoutLocations({ ...node, query_location: NO_LOCATION })
+      : undefined,
+  );
+}
