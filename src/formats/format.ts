@@ -1,0 +1,46 @@
+/**
+ * Formats: from the bytes of a segment to rows. A format says how DuckDB reads a file of lines; `read-segment.ts`
+ * finds the lines that do not fit. A format is one file and one line in `list.ts`.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import type { Sql } from "../duckdb/sql.ts";
+
+/** What a source says about its lines. */
+export interface Shape {
+  /** The columns of a record, in order. Empty for formats that fix their own. */
+  readonly columns: readonly Column[];
+  /** The names in a CSV file's first line, where there is one. */
+  readonly header: readonly string[] | undefined;
+  readonly delimiter: string;
+  /** The pattern of format `regex`, with named groups. */
+  readonly pattern: string | undefined;
+}
+
+/** A line that can't be a record. `index` counts the lines of the file from 0. */
+export interface UnfitLine {
+  readonly index: number;
+  readonly reason: string;
+}
+
+export interface Format {
+  readonly name: string;
+  readonly summary: string;
+  /** The columns a reader finds in a record. */
+  columns(shape: Shape): readonly Column[];
+  /**
+   * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must take a
+   * line the same way whatever its neighbours are: the reader is the judge of a line.
+   */
+  read(path: string, shape: Shape): Sql;
+  /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
+  readTolerantly?(path: string, shape: Shape): Sql;
+  /** Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss some. */
+  findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
+  /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */
+  readonly mayJoinLines: boolean;
+  /** Whether an empty line is a record. */
+  readonly keepsEmptyLines: boolean;
+  /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */
+  readonly otherEncoding: "refuse" | "latin1";
+}

@@ -1,0 +1,72 @@
+/** Formats over bare lines: `lines` takes each as it is, `regex` takes it apart with named groups. */
+
+import { StreamkitError } from "../base/error.ts";
+import type { Column } from "../duckdb/database.ts";
+import { id, join, raw, sql } from "../duckdb/sql.ts";
+import type { Format, Shape } from "./format.ts";
+import { lineColumnOf, linesOf } from "./lines.ts";
+
+export const linesFormat: Format = {
+  name: "lines",
+  summary: "each line as one VARCHAR column `line`",
+  columns: () => [{ name: "line", type: "VARCHAR" }],
+  read: (path) => lineColumnOf(path),
+  mayJoinLines: false,
+  keepsEmptyLines: true,
+  otherEncoding: "latin1",
+};
+
+export const regexFormat: Format = {
+  name: "regex",
+  summary: "a pattern with named groups; the groups are the columns, with the schema's types",
+  columns: groupColumns,
+  read: (path, shape) => {
+    const columns = groupColumns(shape).map(
+      ({ name, type }) => sql`CAST(nullif(part.${id(name)}, '') AS ${raw(type)}) AS ${id(name)}`,
+    );
+    return sql`SELECT ${join(columns)} FROM (
+      SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
+        regexp_extract(line, ${patternOf(shape)}, [${captureNames(patternOf(shape)).map((name) => sql`${name}`)}])
+        ELSE error('The line does not match the pattern') END AS part FROM (${raw(linesOf(path).text)}))`;
+  },
+  async findUnfit(database, path, shape) {
+    const rows = await database.rows(
+      sql`SELECT index FROM (${raw(linesOf(path).text)}) WHERE NOT regexp_matches(line, ${patternOf(shape)})`,
+    );
+    return rows.map((row) => ({
+      index: Number(row["index"]),
+      reason: "The line does not match the pattern",
+    }));
+  },
+  mayJoinLines: false,
+  keepsEmptyLines: false,
+  otherEncoding: "latin1",
+};
+
+function patternOf(shape: Shape): string {
+  if (shape.pattern === undefined) throw new StreamkitError("job", "format regex needs its pattern");
+  return plainGroups(shape.pattern);
+}
+
+/** RE2 writes a named group `(?P<name>…)`; people also write `(?<name>…)`. */
+function plainGroups(pattern: string): string {
+  return pattern.replace(/\(\?P?<([A-Za-z_]\w*)>/g, "(?P<$1>");
+}
+
+/** A name for each capture group, in the pattern's order, as `regexp_extract` counts them: unnamed ones count too. */
+function captureNames(pattern: string): string[] {
+  const groups = [...pattern.matchAll(/\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P<([A-Za-z_]\w*)>|\((?!\?)/g)];
+  return groups
+    .filter(([text]) => text.startsWith("("))
+    .map((match, index) => match[1] ?? `_unnamed_${index}`);
+}
+
+function groupColumns(shape: Shape): readonly Column[] {
+  const typeOf = new Map(shape.columns.map(({ name, type }) => [name, type]));
+  const names = captureNames(patternOf(shape)).filter((name) => !name.startsWith("_unnamed_"));
+  if (names.length === 0) throw new StreamkitError("job", "The pattern has no named group (?<name>…)");
+  const unknown = shape.columns.find(({ name }) => !names.includes(name));
+  if (unknown !== undefined)
+    throw new StreamkitError("job", `The pattern has no group "${unknown.name}": found ${names.join(", ")}`);
+  return names.map((name) => ({ name, type: typeOf.get(name) ?? "VARCHAR" }));
+}
