@@ -1,0 +1,26 @@
+/** Values of job files that are written as text: durations, sizes, names. Each says what it takes when it is wrong. */
+
+import { z } from "zod";
+import { durationMs, sizeBytes } from "../base/units.ts";
+
+/** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
+export const durationField = z.union([z.string(), z.literal(0)]).transform((value, context) => {
+  const parsed = value === 0 ? 0 : durationMs(value);
+  if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
+  return parsed;
+});
+
+/** `64KiB`, `10MB` → bytes. */
+export const sizeField = z.string().transform((value, context) => {
+  return sizeBytes(value) ?? refuse(context, "a size like 64KiB or 10MB is expected");
+});
+
+/** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */
+export const nameField = z
+  .string()
+  .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that starts with a letter is expected");
+
+function refuse(context: z.core.$RefinementCtx, message: string): never {
+  context.addIssue({ code: "custom", message });
+  return z.NEVER;
+}

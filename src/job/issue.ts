@@ -1,0 +1,117 @@
+/** What zod found wrong, in words for the person who wrote the file. */
+
+import { z } from "zod";
+import type { JobSchema } from "./schema.ts";
+
+interface DescribedIssue {
+  readonly keyPath: readonly PropertyKey[];
+  readonly message: string;
+}
+
+/** `written` is the job as the file has it, before variables are replaced: only that is quoted. */
+export function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSchema): DescribedIssue {
+  const deepest = deepestIssue(issue);
+  const keyPath = deepest.path;
+  const found = valueAt(written, keyPath);
+  switch (deepest.code) {
+    case "unrecognized_keys": {
+      const [key] = deepest.keys;
+      const known = knownKeys(schema, keyPath);
+      return { keyPath: [...keyPath, key ?? ""], message: unknownKey(key ?? "", known) };
+    }
+    case "invalid_type":
+      if (found === undefined) return { keyPath, message: `it is missing; ${deepest.expected} is expected` };
+      return { keyPath, message: `${deepest.expected} is expected, found ${quoted(found)}` };
+    case "invalid_value":
+      return { keyPath, message: `one of ${deepest.values.join(", ")} is expected, found ${quoted(found)}` };
+    case "invalid_key":
+      return { keyPath, message: deepest.issues[0]?.message ?? deepest.message };
+    case "invalid_union":
+      return { keyPath, message: `${expectedTypes(deepest)} is expected, found ${quoted(found)}` };
+    default:
+      return { keyPath, message: `${deepest.message}, found ${quoted(found)}` };
+  }
+}
+
+/** Of a union's failed branches, the one that got furthest is the one that was meant. */
+function deepestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== "invalid_union") return issue;
+  const candidates = issue.errors
+    .filter((branch) => !branch.some((inner) => inner.code === "invalid_type" && inner.path.length === 0))
+    .flatMap((branch) => branch.slice(0, 1))
+    .map((inner) => deepestIssue({ ...inner, path: [...issue.path, ...inner.path] }));
+  return candidates.toSorted((a, b) => b.path.length - a.path.length)[0] ?? issue;
+}
+
+function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
+  const types = issue.errors.flatMap((branch) =>
+    branch.flatMap((inner) =>
+      inner.code === "invalid_type" && inner.path.length === 0 ? [inner.expected] : [],
+    ),
+  );
+  return [...new Set(types)].join(" or ") || "another value";
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const closest = known
+    .map((name) => ({ name, distance: editDistance(key, name) }))
+    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
+    .toSorted((a, b) => a.distance - b.distance)[0];
+  const hint = closest === undefined ? "" : `; did you mean "${closest.name}"?`;
+  return `unknown key "${key}"${hint}${known.length > 0 ? ` (known: ${known.join(", ")})` : ""}`;
+}
+
+/** The keys that an object at this path may have, read from the schema itself. */
+function knownKeys(schema: z.core.$ZodType, keyPath: readonly PropertyKey[]): string[] {
+  const json = z.toJSONSchema(schema as z.ZodType, { io: "input", unrepresentable: "any" }) as JsonSchema;
+  let candidates: JsonSchema[] = [json];
+  for (const key of keyPath) {
+    candidates = candidates.flatMap(alternatives).flatMap((candidate) => {
+      const child = candidate.properties?.[String(key)] ?? candidate.items ?? candidate.additionalProperties;
+      return typeof child === "object" ? [child] : [];
+    });
+  }
+  return [
+    ...new Set(candidates.flatMap(alternatives).flatMap(({ properties }) => Object.keys(properties ?? {}))),
+  ];
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+  readonly additionalProperties?: JsonSchema | boolean;
+  readonly anyOf?: readonly JsonSchema[];
+}
+
+function alternatives(schema: JsonSchema): JsonSchema[] {
+  return schema.anyOf === undefined ? [schema] : schema.anyOf.flatMap(alternatives);
+}
+
+function valueAt(value: unknown, keyPath: readonly PropertyKey[]): unknown {
+  return keyPath.reduce<unknown>(
+    (inner, key) =>
+      inner === null || typeof inner !== "object" ? undefined : (inner as Record<PropertyKey, unknown>)[key],
+    value,
+  );
+}
+
+const MAX_QUOTED_CHARACTERS = 80;
+
+function quoted(value: unknown): string {
+  const text = JSON.stringify(value) ?? "nothing";
+  return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
+}
+
+/** Levenshtein, with two rows. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let row = 1; row <= a.length; row += 1) {
+    const current = [row];
+    for (let column = 1; column <= b.length; column += 1) {
+      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
+      current.push(Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, substitution));
+    }
+    previous = current;
+  }
+  return previous[b.length] ?? 0;
+}

@@ -1,0 +1,147 @@
+/** From a job file's text to a checked job, or to one error that names the place, what was found and what would be right. */
+
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { type Document, LineCounter, parseDocument } from "yaml";
+import { JobError, messageOf, StreamkitError } from "../base/error.ts";
+import { substituteVariables } from "./environment.ts";
+import { describeIssue } from "./issue.ts";
+import type { JobConfig, JobSchema } from "./schema.ts";
+
+export interface LoadedJob {
+  readonly config: JobConfig;
+  /** The folder that the job's paths are relative to. */
+  readonly folder: string;
+  /** An error at a key path like `["queries", "ohlc", "sql"]`, with the file's line and column. */
+  readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => JobError;
+}
+
+export interface LoadOptions {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** `--set KEY=VALUE`: dotted key paths and YAML values that replace what the file says. */
+  readonly overrides: readonly string[];
+}
+
+/** Reads a job from a `.yaml`, `.yml`, `.json` or `.ts` file. Throws code `job` or `usage`. */
+export async function loadJobFile(file: string, schema: JobSchema, options: LoadOptions): Promise<LoadedJob> {
+  if (/\.[cm]?[jt]s$/.test(file)) return loadModule(file, schema, options);
+  let text: string;
+  try {
+    text = await readFile(file, "utf8");
+  } catch (error) {
+    throw new StreamkitError("job", `The job file "${file}" can't be read: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  return loadJobText(text, file, schema, options);
+}
+
+/** The same from text. `file` is for messages and for the folder that paths are relative to. */
+export function loadJobText(text: string, file: string, schema: JobSchema, options: LoadOptions): LoadedJob {
+  const lines = new LineCounter();
+  const document = parseDocument(text, { lineCounter: lines, prettyErrors: false });
+  const [syntaxError] = document.errors;
+  if (syntaxError !== undefined) {
+    const { line, col } = lines.linePos(syntaxError.pos[0]);
+    throw new JobError(syntaxError.message, { file, line, column: col, keyPath: "" });
+  }
+  applyOverrides(document, options.overrides);
+  const errorAt: LoadedJob["errorAt"] = (keyPath, message, cause) => {
+    const offset = offsetOf(document, keyPath);
+    const place = offset === undefined ? undefined : lines.linePos(offset);
+    return new JobError(
+      message,
+      { file, line: place?.line, column: place?.col, keyPath: dotted(keyPath) },
+      { cause },
+    );
+  };
+  const written = document.toJS() as unknown;
+  const substituted = substituteVariables(written, options.env, errorAt);
+  return {
+    config: checked(schema, substituted, written, errorAt),
+    folder: path.dirname(path.resolve(file)),
+    errorAt,
+  };
+}
+
+async function loadModule(file: string, schema: JobSchema, options: LoadOptions): Promise<LoadedJob> {
+  const errorAt: LoadedJob["errorAt"] = (keyPath, message, cause) =>
+    new JobError(message, { file, keyPath: dotted(keyPath) }, { cause });
+  let exported: unknown;
+  try {
+    exported = ((await import(pathToFileURL(path.resolve(file)).href)) as { default?: unknown }).default;
+  } catch (error) {
+    throw new StreamkitError("job", `The job file "${file}" can't be loaded: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
+  if (exported === undefined)
+    throw errorAt([], "the module has no default export: `export default { … }` is expected");
+  if (options.overrides.length > 0)
+    throw new StreamkitError("usage", "--set works with YAML and JSON job files only");
+  return {
+    config: checked(schema, exported, exported, errorAt),
+    folder: path.dirname(path.resolve(file)),
+    errorAt,
+  };
+}
+
+function checked(
+  schema: JobSchema,
+  value: unknown,
+  written: unknown,
+  errorAt: LoadedJob["errorAt"],
+): JobConfig {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  if (issue === undefined) throw new StreamkitError("bug", "A failed validation without an issue");
+  const { keyPath, message } = describeIssue(issue, written, schema);
+  throw errorAt(keyPath, message);
+}
+
+function applyOverrides(document: Document, overrides: readonly string[]): void {
+  for (const override of overrides) {
+    const equals = override.indexOf("=");
+    if (equals < 1) throw new StreamkitError("usage", `--set takes KEY=VALUE: found "${override}"`);
+    const value = parseDocument(override.slice(equals + 1));
+    if (value.errors.length > 0)
+      throw new StreamkitError("usage", `--set's value is no YAML: found "${override}"`);
+    document.setIn(override.slice(0, equals).split("."), value.contents);
+  }
+}
+
+/** Where a key stands; for one that is missing, where its parent stands. */
+function offsetOf(document: Document, keyPath: readonly PropertyKey[]): number | undefined {
+  for (let depth = keyPath.length; depth > 0; depth -= 1) {
+    const parent = document.getIn(keyPath.slice(0, depth - 1), true) as
+      | { items?: readonly unknown[] }
+      | undefined;
+    const key = keyPath[depth - 1];
+    const found = parent?.items?.find(
+      (item, index) => keyOf(item) === String(key) || (index === key && !isPair(item)),
+    );
+    const range = isPair(found)
+      ? found.key?.range
+      : (found as { range?: readonly number[] } | undefined)?.range;
+    if (range?.[0] !== undefined) return range[0];
+  }
+  return (document.contents as { range?: readonly number[] } | null)?.range?.[0];
+}
+
+interface Pair {
+  readonly key?: { readonly value?: unknown; readonly range?: readonly number[] };
+}
+
+function isPair(item: unknown): item is Pair {
+  return typeof item === "object" && item !== null && "key" in item;
+}
+
+function keyOf(item: unknown): string | undefined {
+  return isPair(item) ? String(item.key?.value) : undefined;
+}
+
+function dotted(keyPath: readonly PropertyKey[]): string {
+  return keyPath.map(String).join(".");
+}

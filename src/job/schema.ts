@@ -1,0 +1,108 @@
+/**
+ * The one schema of job files. Validation, error texts, the JSON Schema for editors and the reference part of the
+ * README all come from it. Sources and sinks bring their own options (`sources/list.ts`, `sinks/list.ts`); the
+ * schema is put together from them by `jobSchema`.
+ */
+
+import { z } from "zod";
+import { durationField, nameField } from "./fields.ts";
+
+/** What a room of connectors tells the schema: a name and the options below it. */
+export interface ConnectorOptions {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType;
+}
+
+const sqlText = z.string().min(1);
+
+const querySchema = z.strictObject({
+  sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),
+  mode: z
+    .enum(["append", "update", "complete"])
+    .default("append")
+    .describe(
+      "append: a row once, when it can't change; update: rows that changed in a batch; complete: all rows",
+    ),
+  key: z
+    .array(z.string())
+    .min(1)
+    .optional()
+    .describe("update mode: the columns that name a row; the GROUP BY's keys if left out"),
+});
+
+const tableSchema = z.strictObject({
+  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file"),
+  refresh: durationField.default(60_000).describe("how often to look whether the file has changed: `1m`"),
+});
+
+/** The schema of a whole job, with the given sources and sinks. */
+export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly ConnectorOptions[]) {
+  const sourceSchema = z.strictObject({
+    from: z
+      .union([z.string(), oneOf(sources)])
+      .describe(
+        "where the records come from: an endpoint URL (`-`, `file:GLOB`), or one of these with options",
+      ),
+    format: z
+      .enum(["json", "csv", "combined", "common", "regex", "lines"])
+      .default("json")
+      .describe("how a line becomes a record"),
+    schema: z
+      .record(z.string(), z.string())
+      .optional()
+      .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
+    select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
+    time: z.string().optional().describe("the event-time column: `ts` if there is one"),
+    watermark: durationField.default(0).describe("how far out of order events may come: `5s`"),
+    idle: durationField
+      .default(30_000)
+      .describe("a source silent for so long stops holding the watermark: `30s`"),
+    rate: z.number().positive().optional().describe("records a second at most"),
+    pattern: z.string().optional().describe("format regex: the pattern, with named groups `(?<name>…)`"),
+    delimiter: z.string().length(1).default(",").describe("format csv: what separates values"),
+  });
+  const sinkSchema = z.strictObject({
+    from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),
+    to: z.string().optional().describe("an endpoint URL: `-`, `file:PATH`"),
+    ...connectorFields(sinks),
+  });
+  return z.strictObject({
+    name: nameField.default("job").describe("names output files and the checkpoint"),
+    batch: durationField.default(1000).describe("time between micro-batches; 0 = as soon as there is input"),
+    checkpoint: z
+      .string()
+      .optional()
+      .describe("folder that keeps state and progress; memory only if left out"),
+    sources: z.record(nameField, sourceSchema).describe("the streams that come in"),
+    tables: z.record(nameField, tableSchema).default({}).describe("static tables to join with"),
+    queries: z
+      .record(nameField, z.union([sqlText, querySchema]))
+      .default({})
+      .describe("SQL by name; text alone is a query in append mode"),
+    sinks: z.array(sinkSchema).default([]).describe("where rows go; standard output if there is none"),
+  });
+}
+
+export type JobSchema = ReturnType<typeof jobSchema>;
+export type JobConfig = z.output<JobSchema>;
+export type SourceConfig = JobConfig["sources"][string];
+export type SinkConfig = JobConfig["sinks"][number];
+export type QueryConfig = z.output<typeof querySchema>;
+export type TableConfig = z.output<typeof tableSchema>;
+
+export function queryConfig(query: JobConfig["queries"][string]): QueryConfig {
+  return typeof query === "string" ? { sql: query, mode: "append" } : query;
+}
+
+function connectorFields(connectors: readonly ConnectorOptions[]): Record<string, z.ZodOptional> {
+  return Object.fromEntries(
+    connectors.map(({ name, summary, options }) => [name, options.describe(summary).optional()]),
+  );
+}
+
+function oneOf(connectors: readonly ConnectorOptions[]) {
+  return z.strictObject(connectorFields(connectors)).refine((value) => Object.keys(value).length === 1, {
+    message: `exactly one of ${connectors.map(({ name }) => name).join(", ")} is expected`,
+  });
+}
