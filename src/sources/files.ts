@@ -1,0 +1,165 @@
+/**
+ * Files at rest, in the order of their names; files that appear later are taken too. Re-readable: a range is read again
+ * from the same bytes.
+ */
+
+import { existsSync } from "node:fs";
+import { mkdir, open, rm, stat } from "node:fs/promises";
+import path from "node:path";
+import { glob, isDynamicPattern } from "tinyglobby";
+import { z } from "zod";
+import { StreamkitError } from "../base/error.ts";
+import type { Piece, Segment } from "../formats/read-segment.ts";
+import { type Header, readHeader } from "./header.ts";
+import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
+import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
+
+const options = z.strictObject({
+  path: z.string().describe("a file, a folder or a glob like `in/*.ndjson`, relative to the job file"),
+});
+
+export const filesKind: SourceKind<z.infer<typeof options>> = {
+  name: "files",
+  summary: "files at rest, in the order of their names; URL `file:GLOB`",
+  options,
+  fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
+  open: async ({ path: pattern }, context) => openFiles(pattern, context),
+};
+
+/** Position: the bytes read of each file. */
+interface FilesPosition {
+  readonly files: Readonly<Record<string, number>>;
+}
+
+/** A file that has not grown for so long is at rest: its last line is whole, line feed or not. */
+const REST_MS = 1000;
+
+async function openFiles(pattern: string, context: SourceContext): Promise<Source> {
+  const target = path.resolve(context.baseFolder, pattern);
+  if (!isDynamicPattern(pattern) && !existsSync(target))
+    throw new StreamkitError("input", `There is no file "${pattern}" (looked in ${context.baseFolder})`);
+  await mkdir(context.segmentFolder, { recursive: true });
+  let committed = (context.committed as FilesPosition | undefined)?.files ?? {};
+  let everything = context.takesWhatIsThere ? await list(pattern, context.baseFolder) : undefined;
+  let planned: Range | undefined;
+  let hasMore = false;
+
+  const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
+    const { size, mtimeMs } = await stat(file);
+    if (size < from)
+      throw new StreamkitError(
+        "input",
+        `"${file}" has ${size} bytes, but ${from} were read before: files at rest don't shrink`,
+      );
+    if (size === from) return from;
+    const isAtRest = everything !== undefined || context.clock.nowMs() - mtimeMs > REST_MS;
+    const end = isAtRest ? size : (lastLineEnd(file, from, size) ?? from);
+    if (end - from <= limit.maxBytes) return offsetAfterLines(file, from, end, limit.maxLines);
+    const cut = lastLineEnd(file, from, from + limit.maxBytes) ?? offsetAfterLines(file, from, end, 1);
+    return offsetAfterLines(file, from, cut, limit.maxLines);
+  };
+
+  return {
+    async plan(limit) {
+      if (planned !== undefined) return planned;
+      const after: Record<string, number> = { ...committed };
+      let bytesLeft = limit.maxBytes;
+      let header: Header | undefined;
+      hasMore = false;
+      for (const file of everything ?? (await list(pattern, context.baseFolder))) {
+        const from = committed[file] ?? 0;
+        if (context.hasHeader && from < (await stat(file)).size) {
+          const own = await readHeader(file, context.delimiter);
+          if (header !== undefined && own.names.join("\0") !== header.names.join("\0")) hasMore = true;
+          header ??= own;
+        }
+        if (!hasMore) after[file] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
+        bytesLeft -= (after[file] ?? from) - from;
+        hasMore ||= bytesLeft <= 0 || (await stat(file)).size > (after[file] ?? 0);
+        if (hasMore) break;
+      }
+      if (bytesLeft === limit.maxBytes) {
+        if (everything !== undefined && !hasMore) everything = [];
+        return undefined;
+      }
+      planned = { from: { files: committed }, to: { files: after } };
+      return planned;
+    },
+    read: (range) => readPieces(range, context),
+    async commit(range) {
+      committed = (range.to as unknown as FilesPosition).files;
+      planned = undefined;
+      await rm(segmentFile(context), { force: true });
+    },
+    isEnded: () => everything !== undefined && everything.length === 0,
+    hasBacklog: () => hasMore,
+    async close() {
+      await rm(segmentFile(context), { force: true });
+    },
+  };
+}
+
+async function list(pattern: string, baseFolder: string): Promise<string[]> {
+  const target = path.resolve(baseFolder, pattern);
+  if (!isDynamicPattern(pattern) && existsSync(target)) {
+    if (!(await stat(target)).isDirectory()) return [target];
+    return (await glob("*", { cwd: target, absolute: true })).toSorted();
+  }
+  return (await glob(pattern, { cwd: baseFolder, absolute: true })).toSorted();
+}
+
+function segmentFile(context: SourceContext): string {
+  return `${context.segmentFolder}/files.segment`;
+}
+
+async function readPieces(range: Range, context: SourceContext): Promise<Segment> {
+  const before = (range.from as FilesPosition | undefined)?.files ?? {};
+  const after = (range.to as unknown as FilesPosition).files;
+  const target = segmentFile(context);
+  const pieces: Piece[] = [];
+  let sizeBytes = 0;
+  let header: Header | undefined;
+  await rm(target, { force: true });
+  for (const file of Object.keys(after).toSorted()) {
+    const from = before[file] ?? 0;
+    const to = after[file] ?? from;
+    if (to === from) continue;
+    const own = context.hasHeader ? await readHeader(file, context.delimiter) : undefined;
+    header ??= own;
+    const start = from === 0 ? (own?.sizeBytes ?? 0) : from;
+    pieces.push({
+      origin: path.relative(context.baseFolder, file),
+      originOffset: start,
+      segmentOffset: sizeBytes,
+    });
+    sizeBytes += await appendPiece(file, start, to, target);
+  }
+  return { path: target, sizeBytes, pieces, header: header?.names };
+}
+
+const COPY_BYTES = 1_048_576;
+const LINE_FEED = 10;
+
+/** Appends `[start, end)` of `file`, and a line feed if it ends without one. Returns the bytes appended. */
+async function appendPiece(file: string, start: number, end: number, target: string): Promise<number> {
+  const input = await open(file, "r");
+  const output = await open(target, "a");
+  try {
+    const buffer = Buffer.allocUnsafe(COPY_BYTES);
+    let last = LINE_FEED;
+    for (let offset = start; offset < end; ) {
+      const { bytesRead } = await input.read(buffer, 0, Math.min(COPY_BYTES, end - offset), offset);
+      if (bytesRead === 0)
+        throw new StreamkitError("input", `"${file}" became shorter than ${end} bytes while it was read`);
+      await output.write(buffer, 0, bytesRead);
+      last = buffer[bytesRead - 1] ?? LINE_FEED;
+      offset += bytesRead;
+    }
+    if (last === LINE_FEED) return end - start;
+    await output.write("\n");
+    return end - start + 1;
+  } finally {
+    await input.close();
+    await output.close();
+  }
+}

@@ -1,0 +1,67 @@
+/** The first line of a CSV file. */
+
+import { existsSync } from "node:fs";
+import { open, readFile, rename, writeFile } from "node:fs/promises";
+import { StreamkitError } from "../base/error.ts";
+
+const MAX_HEADER_BYTES = 65_536;
+
+export interface Header {
+  readonly names: readonly string[];
+  /** Bytes of the line with its end. */
+  readonly sizeBytes: number;
+}
+
+/** Throws code `input` where the file has no first line. */
+export async function readHeader(path: string, delimiter: string): Promise<Header> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES, 0);
+    const lineFeed = buffer.subarray(0, bytesRead).indexOf(10);
+    const end = lineFeed < 0 ? bytesRead : lineFeed;
+    const text = buffer
+      .toString("utf8", 0, end)
+      .replace(/^\uFEFF/, "")
+      .replace(/\r$/, "");
+    if (text === "" || (bytesRead === MAX_HEADER_BYTES && lineFeed < 0))
+      throw new StreamkitError("input", `"${path}" has no CSV header line`);
+    return { names: splitHeader(text, delimiter), sizeBytes: lineFeed < 0 ? bytesRead : lineFeed + 1 };
+  } finally {
+    await file.close();
+  }
+}
+
+/**
+ * Takes the header line off a spooled segment, once, whatever crashes: `keptPath` holds it from then on, and a shortened
+ * copy of the segment waits beside it until it has taken the segment's place.
+ */
+export async function takeHeader(segmentPath: string, keptPath: string, delimiter: string): Promise<Header> {
+  const shortened = `${segmentPath}.headless`;
+  if (!existsSync(keptPath)) {
+    const header = await readHeader(segmentPath, delimiter);
+    await writeFile(shortened, (await readFile(segmentPath)).subarray(header.sizeBytes));
+    await writeFile(`${keptPath}.new`, JSON.stringify(header));
+    await rename(`${keptPath}.new`, keptPath);
+  }
+  if (existsSync(shortened)) await rename(shortened, segmentPath);
+  return JSON.parse(await readFile(keptPath, "utf8")) as Header;
+}
+
+/** Names may be quoted, with doubled quotes inside. */
+function splitHeader(line: string, delimiter: string): string[] {
+  const names: string[] = [];
+  let name = "";
+  let isQuoted = false;
+  for (let index = 0; index < line.length; index += 1) {
+    const character = line[index];
+    if (character === '"' && isQuoted && line[index + 1] === '"') {
+      name += '"';
+      index += 1;
+    } else if (character === '"') isQuoted = !isQuoted;
+    else if (character === delimiter && !isQuoted) {
+      names.push(name.trim());
+      name = "";
+    } else name += character;
+  }
+  return [...names, name.trim()];
+}

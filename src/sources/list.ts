@@ -1,0 +1,29 @@
+/** The sources there are: a new one is one line here. */
+
+import { StreamkitError } from "../base/error.ts";
+import { filesKind } from "./files.ts";
+import { simulateKind } from "./simulate.ts";
+import type { SourceKind } from "./source.ts";
+import { stdinKind } from "./stdin.ts";
+
+export const sourceKinds: readonly SourceKind[] = [
+  stdinKind,
+  filesKind,
+  simulateKind,
+] as readonly SourceKind[];
+
+/** The kind and options that `from:` stands for, a URL or `{kind: {…}}`. Throws code `job`. */
+export function resolveSource(from: unknown): { kind: SourceKind; options: unknown } {
+  if (typeof from === "object" && from !== null) {
+    const kind = sourceKinds.find(({ name }) => name in from);
+    if (kind !== undefined) return { kind, options: (from as Record<string, unknown>)[kind.name] };
+  }
+  for (const kind of sourceKinds) {
+    const options = kind.fromUrl(String(from));
+    if (options !== undefined) return { kind, options: kind.options.parse(options) };
+  }
+  throw new StreamkitError(
+    "job",
+    `"${String(from)}" is no endpoint of this version: - (standard input), file:GLOB and simulate: are`,
+  );
+}

@@ -1,0 +1,72 @@
+/**
+ * Sources: where the bytes come from. A source is one file and one line in `list.ts`.
+ *
+ * The batch loop calls `plan` → `read` → `commit`, in this order and never at the same time. Positions are plain JSON:
+ * they go into the checkpoint as they are, and come back after a restart.
+ */
+
+import type { z } from "zod";
+import type { Clock } from "../base/clock.ts";
+import type { Segment } from "../formats/read-segment.ts";
+
+/** How far a source has been read; what is in it is the source's own affair. */
+export type Position = Readonly<Record<string, unknown>>;
+
+export interface Range {
+  readonly from: Position | undefined;
+  readonly to: Position;
+}
+
+/** What one batch takes at most. A single line longer than `maxBytes` is taken all the same. */
+export interface Limit {
+  readonly maxBytes: number;
+  /** Infinity where the job names no rate. */
+  readonly maxLines: number;
+}
+
+export interface Source {
+  /**
+   * What can be read now, within the limit; undefined if there is nothing yet. A range ends at a line's end. Planning
+   * again before the commit gives the same range.
+   */
+  plan(limit: Limit): Promise<Range | undefined>;
+  /** The bytes of a planned range, as a file that stays until `commit`. After a crash the same range gives them again. */
+  read(range: Range): Promise<Segment>;
+  /** The range is in the checkpoint: what is behind it may be forgotten. */
+  commit(range: Range): Promise<void>;
+  /** True when nothing will ever come again after what `plan` has given. */
+  isEnded(): boolean;
+  /** True when more is there than one batch takes, so that the next batch should not wait for its time. */
+  hasBacklog(): boolean;
+  close(): Promise<void>;
+}
+
+export interface SourceContext {
+  /** The name in the job. */
+  readonly name: string;
+  readonly clock: Clock;
+  /** The position of the last commit; undefined on a first start. */
+  readonly committed: Position | undefined;
+  /** A folder of its own for segments; it outlives a crash if the job has a checkpoint. */
+  readonly segmentFolder: string;
+  /** Relative paths start here. */
+  readonly baseFolder: string;
+  readonly maxSegmentBytes: number;
+  /** True where what is there now is all (`--once`, `--available-now`). */
+  readonly takesWhatIsThere: boolean;
+  /** Whether the file's first line holds column names. */
+  readonly hasHeader: boolean;
+  readonly delimiter: string;
+  readonly freshSeed: () => number;
+  /** Called when there may be something to plan: wakes a loop that waits. */
+  readonly notify: () => void;
+}
+
+export interface SourceKind<Options = unknown> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
+  fromUrl(url: string): unknown;
+  open(options: Options, context: SourceContext): Promise<Source>;
+}

@@ -1,0 +1,180 @@
+/**
+ * Standard input. It can't be read again, so its bytes are spooled to segment files, and those stay until the batch
+ * that read them is committed: after a crash what was read but not committed comes first.
+ */
+
+import { closeSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
+import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { z } from "zod";
+import { StreamkitError } from "../base/error.ts";
+import type { Segment } from "../formats/read-segment.ts";
+import { takeHeader } from "./header.ts";
+import { offsetAfterLines } from "./line-offsets.ts";
+import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
+import { segmentPath, spoolControl } from "./spool-control.ts";
+import type { SpoolMessage, SpoolOrder } from "./spool-worker.ts";
+
+const STDIN = 0;
+const LINE_FEED = 10;
+
+export const stdinKind: SourceKind = {
+  name: "stdin",
+  summary: "the standard input; URL `-`",
+  options: z.strictObject({}),
+  fromUrl: (url) => (url === "-" ? {} : undefined),
+  open: async (_options, context) => openSpool(STDIN, context),
+};
+
+/** Position: the number of the next segment, and the byte offset in the stream at which it starts. */
+interface SpoolPosition {
+  readonly segment: number;
+  readonly offset: number;
+  readonly header: readonly string[] | undefined;
+}
+
+interface Sealed {
+  readonly number: number;
+}
+
+async function openSpool(descriptor: number, context: SourceContext): Promise<Source> {
+  const folder = context.segmentFolder;
+  await mkdir(folder, { recursive: true });
+  const committed = (context.committed as SpoolPosition | undefined) ?? {
+    segment: 0,
+    offset: 0,
+    header: undefined,
+  };
+  const sealed = await leftoverSegments(folder, committed.segment);
+  const control = spoolControl();
+  const firstNumber = (sealed.at(-1)?.number ?? committed.segment - 1) + 1;
+  for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
+  let failure: string | undefined;
+  const worker = new Worker(new URL("./spool-worker.ts", import.meta.url), { type: "module" });
+  worker.onmessage = (event: MessageEvent<SpoolMessage>) => {
+    failure = event.data.failure ?? failure;
+    context.notify();
+  };
+  const order: SpoolOrder = {
+    memory: control.memory,
+    descriptor,
+    folder,
+    maxSegmentBytes: context.maxSegmentBytes,
+  };
+  worker.postMessage(order);
+  let planned = committed;
+  const keptHeader = `${folder}/header.json`;
+
+  /** Ends the current segment at its last line feed and lets the worker go on in a new one. */
+  const cut = (limit: Limit): Sealed | undefined => {
+    control.lock();
+    try {
+      control.takeAnnouncement();
+      const number = control.segmentNumber();
+      const size = control.size();
+      const isOverlong = control.wholeBytes() === 0 && size >= context.maxSegmentBytes;
+      const path = segmentPath(folder, number);
+      const whole = isOverlong ? size : offsetAfterLines(path, 0, control.wholeBytes(), limit.maxLines);
+      if (whole === 0) return undefined;
+      if (!control.hasEnded() || whole < size) {
+        moveTail(path, segmentPath(folder, number + 1), whole, size, isOverlong);
+        const wholeLeft = Math.max(0, control.wholeBytes() - whole);
+        control.nextSegment(size - whole);
+        control.append(size - whole, wholeLeft);
+      } else control.nextSegment(0);
+      return { number };
+    } finally {
+      control.unlock();
+    }
+  };
+
+  return {
+    async plan(limit) {
+      if (failure !== undefined)
+        throw new StreamkitError("io", `The standard input can't be read: ${failure}`);
+      const next = sealed[0] ?? cut(limit);
+      if (next === undefined) return undefined;
+      if (sealed[0] === undefined) sealed.push(next);
+      const isFirst = context.hasHeader && planned.offset === 0;
+      const header = isFirst
+        ? await takeHeader(segmentPath(folder, next.number), keptHeader, context.delimiter)
+        : undefined;
+      const { size } = await stat(segmentPath(folder, next.number));
+      const to: SpoolPosition = {
+        segment: next.number + 1,
+        offset: planned.offset + (header?.sizeBytes ?? 0) + size,
+        header: header?.names ?? planned.header,
+      };
+      return { from: { ...planned }, to: { ...to } };
+    },
+    async read(range): Promise<Segment> {
+      const to = range.to as unknown as SpoolPosition;
+      const path = segmentPath(folder, to.segment - 1);
+      const { size } = await stat(path);
+      return {
+        path,
+        sizeBytes: size,
+        pieces: [{ origin: "-", originOffset: to.offset - size, segmentOffset: 0 }],
+        header: to.header,
+      };
+    },
+    async commit(range: Range) {
+      const to = range.to as unknown as SpoolPosition;
+      sealed.shift();
+      planned = to;
+      await rm(segmentPath(folder, to.segment - 1), { force: true });
+    },
+    isEnded: () => control.hasEnded() && sealed.length === 0 && control.wholeBytes() === 0,
+    hasBacklog: () => sealed.length > 1 || control.hasEnded() || control.size() >= context.maxSegmentBytes,
+    async close() {
+      worker.terminate();
+    },
+  };
+}
+
+/** Segments that a crash left: read, but not committed. Those that were committed are removed. */
+async function leftoverSegments(folder: string, firstNumber: number): Promise<Sealed[]> {
+  const sealed: Sealed[] = [];
+  for (const name of (await readdir(folder)).toSorted()) {
+    const number = Number(/^(\d+)\.segment$/.exec(name)?.[1] ?? Number.NaN);
+    const path = `${folder}/${name}`;
+    const { size } = await stat(path);
+    if (Number.isNaN(number)) continue;
+    if (number < firstNumber || size === 0) await rm(path, { force: true });
+    else {
+      closeLine(path, size);
+      sealed.push({ number });
+    }
+  }
+  return sealed;
+}
+
+/** The last segment may end within a line whose rest is lost with the pipe: it is a line of its own. */
+function closeLine(path: string, size: number): void {
+  const file = openSync(path, "r+");
+  try {
+    const last = Buffer.alloc(1);
+    readSync(file, last, 0, 1, size - 1);
+    if (last[0] !== LINE_FEED) writeSync(file, "\n", size);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Moves what comes after `whole` bytes to the next segment. An overlong line has no end: it is given one. */
+function moveTail(path: string, nextPath: string, whole: number, size: number, isOverlong: boolean): void {
+  const tail = Buffer.alloc(size - whole);
+  const file = openSync(path, "r+");
+  try {
+    if (tail.length > 0) readSync(file, tail, 0, tail.length, whole);
+    if (isOverlong) writeSync(file, "\n", whole);
+  } finally {
+    closeSync(file);
+  }
+  const next = openSync(nextPath, "w");
+  try {
+    if (tail.length > 0) writeSync(next, tail);
+  } finally {
+    closeSync(next);
+  }
+  if (!isOverlong) truncateSync(path, whole);
+}
