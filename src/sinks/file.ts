@@ -1,0 +1,59 @@
+/**
+ * One growing NDJSON file. Its length is in the commit: on start it is cut back to it, so what a crashed batch wrote is
+ * written again and stands there once.
+ */
+
+import { existsSync } from "node:fs";
+import { mkdir, open } from "node:fs/promises";
+import path from "node:path";
+import { z } from "zod";
+import { StreamkitError } from "../base/error.ts";
+import { jsonLines } from "./json-lines.ts";
+import type { Sink, SinkContext, SinkKind } from "./sink.ts";
+
+const options = z.strictObject({ path: z.string().describe("the file, relative to the job file") });
+
+export const fileSink: SinkKind<z.infer<typeof options>> = {
+  name: "file",
+  summary: "one growing NDJSON file; URL `file:PATH`",
+  options,
+  modes: ["append", "update", "complete"],
+  fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
+  open: ({ path: name }, context) => openFile(path.resolve(context.baseFolder, name), context),
+};
+
+interface FilePosition {
+  readonly sizeBytes: number;
+}
+
+async function openFile(target: string, context: SinkContext): Promise<Sink> {
+  await mkdir(path.dirname(target), { recursive: true });
+  const committed = context.committed as FilePosition | undefined;
+  // Without a commit nobody knows what is in the file: like the shell's `>`, a run begins anew.
+  const file = await open(target, existsSync(target) ? "r+" : "w+");
+  let sizeBytes = committed?.sizeBytes ?? 0;
+  const found = (await file.stat()).size;
+  if (found < sizeBytes) {
+    await file.close();
+    throw new StreamkitError(
+      "io",
+      `"${target}" has ${found} bytes, but the checkpoint says that ${sizeBytes} were written: put it back, or start with a new checkpoint`,
+    );
+  }
+  await file.truncate(sizeBytes);
+  return {
+    async write(database, batch) {
+      if (batch.rows === 0) return;
+      for await (const text of jsonLines(database, context.input, batch, "changes")) {
+        const bytes = Buffer.from(text);
+        for (let written = 0; written < bytes.length; )
+          written += (await file.write(bytes, written, bytes.length - written, sizeBytes + written))
+            .bytesWritten;
+        sizeBytes += bytes.length;
+      }
+      if (context.isDurable) await file.datasync();
+    },
+    position: (): FilePosition => ({ sizeBytes }),
+    close: () => file.close(),
+  };
+}

@@ -1,0 +1,30 @@
+/** The sinks there are: a new one is one line here. */
+
+import { StreamkitError } from "../base/error.ts";
+import { fileSink } from "./file.ts";
+import { parquetSink } from "./parquet.ts";
+import type { SinkKind } from "./sink.ts";
+import { stdoutSink } from "./stdout.ts";
+
+export const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, parquetSink] as readonly SinkKind[];
+
+/** The kind and options that `to: URL` or `parquet: {…}` stand for. Throws code `job`. */
+export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: SinkKind; options: unknown } {
+  const named = sinkKinds.filter(({ name }) => config[name] !== undefined);
+  const url = config["to"];
+  if (named.length + (url === undefined ? 0 : 1) !== 1)
+    throw new StreamkitError(
+      "job",
+      `exactly one of to, ${sinkKinds.map(({ name }) => name).join(", ")} is expected`,
+    );
+  const [kind] = named;
+  if (kind !== undefined) return { kind, options: config[kind.name] };
+  for (const candidate of sinkKinds) {
+    const options = candidate.fromUrl(String(url));
+    if (options !== undefined) return { kind: candidate, options: candidate.options.parse(options) };
+  }
+  throw new StreamkitError(
+    "job",
+    `"${String(url)}" is no endpoint of this version: - (standard output) and file:PATH are`,
+  );
+}

@@ -1,0 +1,104 @@
+/** A terminal's view of the rows: one table a query, redrawn in place after each batch. */
+
+import type { Database } from "../duckdb/database.ts";
+import { id, join, raw, sql } from "../duckdb/sql.ts";
+import type { ByteOutput } from "../runtime/stdio.ts";
+import type { Sink, SinkBatch, SinkContext, SinkInput } from "./sink.ts";
+
+const MAX_ROWS = 20;
+const MAX_CELL_CHARACTERS = 40;
+const CLEAR_TO_END = "\u001b[0J";
+const BOLD = "\u001b[1m";
+const PLAIN = "\u001b[0m";
+
+interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rightAligned: readonly boolean[];
+  /** By key in update mode, else by arrival; at most MAX_ROWS, the latest last. */
+  readonly rows: Map<string, readonly string[]>;
+}
+
+interface Screen {
+  readonly tables: Table[];
+  drawnLines: number;
+}
+
+/** Tables of the same terminal are drawn together. */
+const screens = new WeakMap<ByteOutput, Screen>();
+
+export function openLiveTable({ input, stdout }: SinkContext): Sink {
+  const screen = screens.get(stdout) ?? { tables: [], drawnLines: 0 };
+  screens.set(stdout, screen);
+  const table: Table = {
+    title: input.query,
+    columns: input.columns.map(({ name }) => name),
+    rightAligned: input.columns.map(({ type }) => /INT|DOUBLE|FLOAT|DECIMAL/.test(type)),
+    rows: new Map(),
+  };
+  screen.tables.push(table);
+  let arrivals = 0;
+  return {
+    async write(database, batch) {
+      if (batch.rows === 0) return;
+      for (const { key, op, cells } of await lastRows(database, input, batch)) {
+        arrivals += 1;
+        const name = input.key.length > 0 ? key : String(arrivals);
+        table.rows.delete(name);
+        if (op !== "delete") table.rows.set(name, cells);
+      }
+      for (const name of [...table.rows.keys()].slice(0, -MAX_ROWS)) table.rows.delete(name);
+      draw(screen, stdout);
+    },
+    position: () => undefined,
+    close: async () => {},
+  };
+}
+
+interface ShownRow {
+  readonly key: string;
+  readonly op: string;
+  readonly cells: readonly string[];
+}
+
+async function lastRows(database: Database, input: SinkInput, batch: SinkBatch): Promise<ShownRow[]> {
+  const cells = input.columns.map(({ name }) => sql`coalesce(${id(name)}::VARCHAR, '')`);
+  const key =
+    input.key.length === 0 ? raw("''") : sql`concat_ws(chr(0), ${join(input.key.map((name) => id(name)))})`;
+  const op = input.mode === "append" ? raw("'upsert'") : raw("_op");
+  const rows =
+    await database.rows(sql`SELECT ${key} AS key, ${op} AS op, to_json([${cells}])::VARCHAR AS cells
+    FROM ${id(batch.relation)} OFFSET ${Math.max(0, batch.rows - MAX_ROWS)}`);
+  return rows.map((row) => ({
+    key: String(row["key"]),
+    op: String(row["op"]),
+    cells: JSON.parse(String(row["cells"])) as string[],
+  }));
+}
+
+function draw(screen: Screen, stdout: ByteOutput): void {
+  const lines = screen.tables.filter(({ rows }) => rows.size > 0).flatMap(linesOf);
+  const up = screen.drawnLines > 0 ? `\u001b[${screen.drawnLines}A\r` : "";
+  stdout.write(`${up}${CLEAR_TO_END}${lines.join("\n")}\n`);
+  screen.drawnLines = lines.length;
+}
+
+function linesOf({ title, columns, rightAligned, rows }: Table): string[] {
+  const shown = [...rows.values()].map((cells) => cells.map(short));
+  const widths = columns.map((column, index) =>
+    Math.max(column.length, ...shown.map((cells) => cells[index]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, index) =>
+        rightAligned[index] === true ? cell.padStart(widths[index] ?? 0) : cell.padEnd(widths[index] ?? 0),
+      )
+      .join("  ")
+      .trimEnd();
+  return [`${BOLD}${title}${PLAIN}`, `${BOLD}${line(columns)}${PLAIN}`, ...shown.map(line), ""];
+}
+
+function short(cell: string): string {
+  const text = cell.replaceAll(/[\u0000-\u001f\u007f]/g, " ");
+  return text.length > MAX_CELL_CHARACTERS ? `${text.slice(0, MAX_CELL_CHARACTERS - 1)}…` : text;
+}

@@ -1,0 +1,62 @@
+/**
+ * Sinks: where rows go. A sink is one file and one line in `list.ts`.
+ *
+ * A sink is given each batch once, and after a crash perhaps once more with the same id and the same rows: it must make
+ * the pair (batch id, rows) idempotent in its own way. `position` travels in the checkpoint's commit.
+ */
+
+import type { z } from "zod";
+import type { Clock } from "../base/clock.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import type { ByteOutput } from "../runtime/stdio.ts";
+
+export type RowsMode = "append" | "update" | "complete";
+
+/** What flows into a sink: fixed for its life. */
+export interface SinkInput {
+  /** The query (or source) whose rows these are. */
+  readonly query: string;
+  readonly mode: RowsMode;
+  readonly key: readonly string[];
+  /** Without `_op`, which the relation has in update and complete mode. */
+  readonly columns: readonly Column[];
+}
+
+export interface SinkBatch {
+  readonly id: number;
+  /** A temporary table of the batch's rows, in order. */
+  readonly relation: string;
+  readonly rows: number;
+}
+
+export interface Sink {
+  /** Returns when the rows are where they belong, as far as that can be before the commit. */
+  write(database: Database, batch: SinkBatch): Promise<void>;
+  /** What the sink must remember of a commit, as JSON; undefined if nothing. */
+  position(): unknown;
+  close(): Promise<void>;
+}
+
+export interface SinkContext {
+  readonly input: SinkInput;
+  /** Names files: the job's name; without a checkpoint also the run's, so that runs don't overwrite each other. */
+  readonly writer: string;
+  readonly baseFolder: string;
+  /** `position()` of the last commit; undefined on a first start. */
+  readonly committed: unknown;
+  /** Bare rows, without query and batch, on standard output. */
+  readonly bareRows: boolean;
+  /** True where what is written must survive a power cut. */
+  readonly isDurable: boolean;
+  readonly stdout: ByteOutput;
+  readonly clock: Clock;
+}
+
+export interface SinkKind<Options = unknown> {
+  readonly name: string;
+  readonly summary: string;
+  readonly options: z.ZodType<Options>;
+  readonly modes: readonly RowsMode[];
+  fromUrl(url: string): unknown;
+  open(options: Options, context: SinkContext): Promise<Sink>;
+}

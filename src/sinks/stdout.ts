@@ -1,0 +1,28 @@
+/** Standard output: a live table on a terminal, NDJSON in a pipe. At least once; rows carry the batch id. */
+
+import { z } from "zod";
+import { jsonLines } from "./json-lines.ts";
+import { openLiveTable } from "./live-table.ts";
+import type { Sink, SinkContext, SinkKind } from "./sink.ts";
+
+export const stdoutSink: SinkKind = {
+  name: "stdout",
+  summary: "the standard output: a live table on a terminal, NDJSON in a pipe; URL `-`",
+  options: z.strictObject({}),
+  modes: ["append", "update", "complete"],
+  fromUrl: (url) => (url === "-" ? {} : undefined),
+  open: async (_options, context) => (context.stdout.isTerminal ? openLiveTable(context) : openPipe(context)),
+};
+
+function openPipe(context: SinkContext): Sink {
+  const style =
+    context.bareRows && context.input.mode === "append" ? "bare" : context.bareRows ? "changes" : "wrapped";
+  return {
+    async write(database, batch) {
+      if (batch.rows === 0) return;
+      for await (const text of jsonLines(database, context.input, batch, style)) context.stdout.write(text);
+    },
+    position: () => undefined,
+    close: async () => {},
+  };
+}

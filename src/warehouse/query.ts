@@ -1,0 +1,149 @@
+/** Queries over a warehouse: its tables are views over their Parquet files. */
+
+import { existsSync } from "node:fs";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { type Database, openDatabase } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { rowJson } from "../formats/json-rows.ts";
+import type { ByteOutput } from "../runtime/stdio.ts";
+import { renderTable } from "./render-table.ts";
+
+export interface QueryRequest {
+  readonly warehouse: string;
+  readonly checkpoint?: string;
+  readonly format: "table" | "json" | "ndjson" | "csv" | "parquet";
+  /** A file instead of the standard output. */
+  readonly out?: string;
+}
+
+export async function runQuery(text: string, request: QueryRequest, stdout: ByteOutput): Promise<void> {
+  const database = await openDatabase();
+  try {
+    await nameTables(database, request.warehouse);
+    if (request.checkpoint !== undefined) await attachCheckpoint(database, request.checkpoint);
+    const query = raw(text.trim().replace(/;\s*$/, ""));
+    await print(database, query, request, stdout);
+  } finally {
+    database.close();
+  }
+}
+
+/** A view for each table; `NAME.db` folders are schemas. */
+export async function nameTables(database: Database, warehouse: string): Promise<void> {
+  if (!existsSync(warehouse)) return;
+  const folders = await foldersIn(warehouse);
+  for (const folder of folders) {
+    const schema = /^(.+)\.db$/.exec(folder)?.[1];
+    if (schema === undefined) {
+      await nameTable(database, id(folder), path.join(warehouse, folder));
+      continue;
+    }
+    await database.run(sql`CREATE SCHEMA IF NOT EXISTS ${id(schema)}`);
+    for (const table of await foldersIn(path.join(warehouse, folder)))
+      await nameTable(database, id(schema, table), path.join(warehouse, folder, table));
+  }
+}
+
+async function nameTable(database: Database, name: Sql, folder: string): Promise<void> {
+  const files = path.join(folder, "**", "*.parquet");
+  const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
+  if (first === undefined) return;
+  await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
+    SELECT * FROM read_parquet(${files}, hive_partitioning = true, union_by_name = true)`);
+}
+
+async function foldersIn(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && !/^[._]/.test(entry.name))
+    .map(({ name }) => name)
+    .toSorted();
+}
+
+async function attachCheckpoint(database: Database, folder: string): Promise<void> {
+  const file = path.join(folder, "checkpoint.duckdb");
+  if (!existsSync(file))
+    throw new StreamkitError("usage", `--checkpoint: there is no checkpoint in "${folder}"`);
+  try {
+    await database.run(sql`ATTACH ${file} AS checkpoint (READ_ONLY)`);
+  } catch (error) {
+    const isLocked = /lock/i.test(messageOf(error));
+    const reason = isLocked ? "a running job is using it; stop it first" : messageOf(error);
+    throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
+  }
+}
+
+async function print(
+  database: Database,
+  query: Sql,
+  request: QueryRequest,
+  stdout: ByteOutput,
+): Promise<void> {
+  if (request.out !== undefined) {
+    await database.run(sql`COPY (${query}) TO ${request.out} ${copyOptions(request.format)}`);
+    return;
+  }
+  switch (request.format) {
+    case "table":
+      stdout.write(await renderTable(database, query, stdout.isTerminal));
+      return;
+    case "json":
+    case "ndjson":
+      return printJson(database, query, request.format === "json", stdout);
+    case "csv":
+    case "parquet":
+      return printFile(database, query, request.format, stdout);
+  }
+}
+
+async function printJson(
+  database: Database,
+  query: Sql,
+  isArray: boolean,
+  stdout: ByteOutput,
+): Promise<void> {
+  const columns = await database.describe(query);
+  let isFirst = true;
+  if (isArray) stdout.write("[");
+  for await (const rows of database.textBlocks(sql`SELECT ${rowJson(columns)} FROM (${query})`)) {
+    stdout.write(isArray ? `${isFirst ? "\n" : ",\n"}${rows.join(",\n")}` : `${rows.join("\n")}\n`);
+    isFirst = false;
+  }
+  if (isArray) stdout.write(isFirst ? "]\n" : "\n]\n");
+}
+
+/** DuckDB writes these to files only: by way of one. */
+async function printFile(
+  database: Database,
+  query: Sql,
+  format: "csv" | "parquet",
+  stdout: ByteOutput,
+): Promise<void> {
+  if (format === "parquet" && stdout.isTerminal)
+    throw new StreamkitError("usage", "--format parquet is no text: use --out FILE, or a pipe");
+  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
+  try {
+    const file = path.join(folder, "answer");
+    await database.run(sql`COPY (${query}) TO ${file} ${copyOptions(format)}`);
+    stdout.write(await readFile(file));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function copyOptions(format: QueryRequest["format"]): Sql {
+  switch (format) {
+    case "parquet":
+      return raw("(FORMAT parquet, COMPRESSION zstd)");
+    case "json":
+      return raw("(FORMAT json, ARRAY true)");
+    case "ndjson":
+      return raw("(FORMAT json)");
+    case "csv":
+    case "table":
+      return raw("(FORMAT csv, HEADER)");
+  }
+}
