@@ -1,0 +1,142 @@
+/**
+ * GROUP BY over a stream or its windows with aggregates that merge. Each batch's rows become partial rows, one a group;
+ * they are appended to the state, and merged by GROUP BY when an answer is due. State is never updated in place: a
+ * rewrite of the merged rows takes its place when it has doubled.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { AggregateSql } from "./aggregate-sql.ts";
+import { emptyTable, inputView } from "./input.ts";
+import type { OutputMode } from "./outcome.ts";
+import type { Batch, Explanation, Query } from "./query.ts";
+import {
+  CHECKPOINT,
+  lateVariable,
+  OP_COLUMN,
+  relation,
+  type Stream,
+  type TimeBound,
+  WINDOW_END_COLUMN,
+} from "./stream.ts";
+
+export interface AggregateOptions {
+  readonly name: string;
+  readonly mode: OutputMode;
+  readonly input: Stream;
+  readonly columns: readonly Column[];
+  readonly key: readonly string[];
+  readonly parts: AggregateSql;
+  /** What the watermark means for the window's time column; undefined without a window. */
+  readonly bound: TimeBound | undefined;
+  readonly times: ReadonlyMap<string, TimeBound>;
+}
+
+/** A state smaller than this is not worth a rewrite. */
+const MIN_ROWS_TO_REWRITE = 1000;
+
+export function aggregateQuery(options: AggregateOptions): Query {
+  const { name, mode, input, parts, bound } = options;
+  const partial = id(relation.partial(name));
+  const state = id(CHECKPOINT, relation.state(name));
+  const everything = sql`(SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})`;
+  let stateRows: number | undefined;
+  let rowsAfterRewrite = 0;
+  let partialRows = 0;
+
+  const closingRange = (batch: Batch): Sql | undefined => {
+    if (bound === undefined) return undefined;
+    const before = batch.watermarkBeforeUs(input.sources);
+    const after = batch.watermarkAfterUs(input.sources);
+    if (before === after) return undefined;
+    const end = raw(WINDOW_END_COLUMN);
+    const atEnd =
+      after === null ? raw("") : sql` OR (${end} IS NULL AND NOT isfinite(${timestampUs(after)}))`;
+    return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(timestampUs(after))})${atEnd})`;
+  };
+
+  const emission = (batch: Batch): Sql | undefined => {
+    if (mode !== "append") {
+      if (partialRows === 0) return undefined;
+      return parts.changes(everything, state, mode === "update" ? partial : undefined);
+    }
+    if (bound !== undefined) {
+      const closing = closingRange(batch);
+      return closing === undefined ? undefined : parts.answer(sql`(FROM ${everything} WHERE ${closing})`);
+    }
+    return isEndOfInput(batch, input.sources) ? parts.answer(everything) : undefined;
+  };
+
+  const outputColumns =
+    mode === "append" ? options.columns : [...options.columns, { name: OP_COLUMN, type: "VARCHAR" }];
+  const emptyOutput = emptyTable(name, outputColumns);
+  return {
+    output: { name, columns: options.columns, mode, sources: input.sources, times: options.times },
+    key: options.key,
+    explanation: explain(options),
+    setup: sql`${inputView(name, input, bound === undefined ? undefined : parts.timeColumn)};
+      CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
+      CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
+    async execute(database: Database, batch) {
+      if (stateRows === undefined) {
+        stateRows = await countRows(database, state);
+        rowsAfterRewrite = stateRows;
+      }
+      const late = bound?.(timestampUs(batch.watermarkBeforeUs(input.sources)));
+      const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
+      await database.run(
+        sql`${setLate} CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)}`,
+      );
+      partialRows = await countRows(database, partial);
+      const answer = emission(batch);
+      await database.run(
+        answer === undefined ? emptyOutput : sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${answer}`,
+      );
+    },
+    commit(batch) {
+      const statements: Sql[] = [];
+      if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial}`);
+      const rows = (stateRows ?? 0) + partialRows;
+      stateRows = rows;
+      if (rows < Math.max(MIN_ROWS_TO_REWRITE, 2 * rowsAfterRewrite)) return statements;
+      const after = timestampUs(batch.watermarkAfterUs(input.sources));
+      const open = bound === undefined ? raw("true") : sql`(_end IS NULL OR _end > ${bound(after)})`;
+      statements.push(
+        sql`CREATE OR REPLACE TABLE ${state} AS ${parts.combined(sql`(FROM ${state} WHERE ${open})`)}`,
+      );
+      stateRows = undefined;
+      return statements;
+    },
+  };
+}
+
+async function countRows(database: Database, table: Sql): Promise<number> {
+  return Number((await database.row(sql`SELECT count(*) AS rows FROM ${table}`))["rows"]);
+}
+
+/** Unwindowed answers in append mode come once: when the input ends. */
+function isEndOfInput(batch: Batch, sources: readonly string[]): boolean {
+  return batch.watermarkAfterUs(sources) === INFINITY_US && batch.watermarkBeforeUs(sources) !== INFINITY_US;
+}
+
+function explain({ mode, parts, bound, input }: AggregateOptions): Explanation {
+  const rows =
+    parts.keyCount === 0 ? "one row" : bound === undefined ? "one row a key" : "one row a key and window";
+  const why = "its aggregates merge, so a batch's rows are not needed after it";
+  if (bound !== undefined)
+    return {
+      execution: "partial aggregates of each batch, merged",
+      state: rows,
+      until: `the watermark of ${input.sources.join(", ")} passes window_end`,
+      why,
+    };
+  return {
+    execution: "partial aggregates of each batch, merged",
+    state: rows,
+    until:
+      mode === "append"
+        ? "the input ends; only then rows are emitted (mode: update emits them as they change)"
+        : "for ever",
+    why,
+  };
+}

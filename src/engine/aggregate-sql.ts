@@ -1,0 +1,232 @@
+/**
+ * The SQL of a merging aggregation, made from the user's syntax tree: keys become `_k0 …`, partial columns `_p0_0 …`,
+ * finished aggregates `_r0 …`, and the user's own select list, HAVING and ORDER BY run over those.
+ */
+
+import { StreamkitError } from "../base/error.ts";
+import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import {
+  bareSelect,
+  expressionText,
+  fromClause,
+  NO_LOCATION,
+  replaceNodes,
+  sameExpression,
+  selectText,
+  type Tree,
+  type TreeNode,
+} from "../duckdb/syntax.ts";
+import { type Merging, mergingOf } from "./aggregates.ts";
+import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
+import { type Catalog, indexOfExpression, isAggregateCall, selectListOf } from "./syntax-facts.ts";
+
+export interface AggregateSql {
+  readonly keyCount: number;
+  readonly timeColumn: string | undefined;
+  /** The partial rows of the batch's input. */
+  partial(batchId: number): Sql;
+  /** Partial rows, one a key, from the partial rows in `from`. */
+  combined(from: Sql): Sql;
+  /** The user's answer from partial rows. */
+  answer(from: Sql): Sql;
+  /**
+   * What changed, with `_op`: rows of the keys in `touched` (all keys if undefined) now, and deletions of those that
+   * HAVING no longer lets through. `before` is the state without the batch.
+   */
+  changes(everything: Sql, before: Sql, touched: Sql | undefined): Sql;
+}
+
+export interface AggregateRequest {
+  readonly select: TreeNode;
+  /** The columns of the user's own query. */
+  readonly columns: readonly Column[];
+  readonly keys: readonly TreeNode[];
+  /** The FROM item with the query's input view in the stream's place. */
+  readonly from: TreeNode;
+  readonly isWindowed: boolean;
+  readonly timeColumn: string | undefined;
+  readonly catalog: Catalog;
+}
+
+interface Aggregate {
+  readonly node: TreeNode;
+  readonly merging: Merging;
+  readonly type: string;
+}
+
+/** Undefined where an aggregate does not merge. */
+export async function aggregateSql(
+  database: Database,
+  request: AggregateRequest,
+): Promise<AggregateSql | undefined> {
+  const { select, keys, columns, isWindowed } = request;
+  const expression = (node: TreeNode): Promise<Sql> => expressionText(database, select, node);
+  const source = await fromClause(database, select, request.from, select["where_clause"] ?? null);
+  const aggregates = await aggregatesOf(database, request, source, expression);
+  if (aggregates === undefined) return undefined;
+  const keyTexts = await Promise.all(keys.map(expression));
+  const keyNames = keys.map((_key, index) => id(`_k${index}`));
+  const partialName = (aggregate: number, index: number): Sql => id(`_p${aggregate}_${index}`);
+  const partialsOf = (aggregate: number): Sql[] =>
+    (aggregates[aggregate]?.merging.partials ?? []).map((_partial, index) => partialName(aggregate, index));
+  const batch = raw(BATCH_COLUMN);
+  const end = raw(WINDOW_END_COLUMN);
+
+  const partial = (batchId: number): Sql => {
+    const items = [
+      ...keyTexts.map((text, index) => sql`${text} AS ${keyNames[index] ?? text}`),
+      ...(isWindowed ? [sql`max(window_end) AS ${end}`] : []),
+      ...aggregates.flatMap(({ merging }, aggregate) =>
+        merging.partials.map((text, index) => sql`${text} AS ${partialName(aggregate, index)}`),
+      ),
+      sql`${batchId}::BIGINT AS ${batch}`,
+    ];
+    return sql`SELECT ${join(items)} ${source} GROUP BY ALL`;
+  };
+  const stateTypes = new Map((await database.describe(partial(0))).map(({ name, type }) => [name, type]));
+  const asStored = (value: Sql, name: Sql): Sql =>
+    sql`CAST(${value} AS ${raw(stateTypes.get(name.text.slice(1, -1)) ?? "VARCHAR")}) AS ${name}`;
+  const groupBy = keys.length === 0 ? raw("") : sql` GROUP BY ${join(keyNames)}`;
+  const combined = (from: Sql): Sql => {
+    const items = [
+      ...keyNames,
+      ...(isWindowed ? [sql`max(${end}) AS ${end}`] : []),
+      ...aggregates.flatMap(({ merging }, aggregate) => {
+        const names = partialsOf(aggregate);
+        return merging.combine(names).map((value, index) => asStored(value, names[index] ?? value));
+      }),
+      sql`max(${batch}) AS ${batch}`,
+    ];
+    return sql`SELECT ${join(items)} FROM ${from} AS parts${groupBy}`;
+  };
+  const finished = (from: Sql): Sql => {
+    const results = aggregates.map(
+      ({ merging, type }, index) =>
+        sql`CAST(${merging.finish(partialsOf(index))} AS ${raw(type)}) AS ${id(`_r${index}`)}`,
+    );
+    return sql`SELECT ${[...keyNames, ...results]} FROM (${combined(from)})`;
+  };
+
+  const rewrite = (tree: Tree): Tree => overMerged(tree, keys, aggregates, request.catalog);
+  const items = selectListOf(select).map((item, index) => ({
+    ...(rewrite(item) as TreeNode),
+    alias: columns[index]?.name ?? "",
+  }));
+  const answerOf = (list: readonly TreeNode[], where: Tree): Promise<Sql> =>
+    selectText(database, {
+      ...bareSelect(select, list, MERGED_TABLE),
+      where_clause: where,
+      modifiers: rewrite(select["modifiers"] ?? []),
+    });
+  const having = select["having"] === null ? null : rewrite(select["having"] ?? null);
+  const answerText = await answerOf(items, having);
+  const flagged = having === null ? undefined : await flaggedTexts(having);
+
+  async function flaggedTexts(condition: Tree): Promise<Sql> {
+    const keyItems = keys.map((_key, index) => columnRef(`_k${index}`));
+    return answerOf([...items, { ...(condition as TreeNode), alias: "_having" }, ...keyItems], null);
+  }
+
+  const withMerged = (merged: Sql, answer: Sql): Sql => sql`WITH _merged AS (${merged}) ${answer}`;
+  const result: AggregateSql = {
+    keyCount: keys.length,
+    timeColumn: request.timeColumn,
+    partial,
+    combined,
+    answer: (from) => withMerged(finished(from), answerText),
+    changes(everything, before, touched) {
+      const only = (from: Sql): Sql =>
+        touched === undefined ? from : sql`(FROM ${from} AS parts ${semiJoin(keyNames, touched)})`;
+      if (flagged === undefined) {
+        const answer = withMerged(finished(only(everything)), answerText);
+        return sql`SELECT *, 'upsert' AS ${id(OP_COLUMN)} FROM (${answer})`;
+      }
+      const sameKey = keyNames.map((name) => sql`now.${name} IS NOT DISTINCT FROM old.${name}`);
+      return sql`SELECT now.* EXCLUDE (${[raw("_having"), ...keyNames]}),
+          CASE WHEN now._having THEN 'upsert' ELSE 'delete' END AS ${id(OP_COLUMN)}
+        FROM (${withMerged(finished(only(everything)), flagged)}) AS now
+        LEFT JOIN (${withMerged(finished(only(before)), flagged)}) AS old ON ${sameKey.length === 0 ? raw("true") : join(sameKey, " AND ")}
+        WHERE now._having OR old._having`;
+    },
+  };
+  await mustBind(database, result.answer(sql`(${partial(0)})`));
+  return result;
+}
+
+const MERGED_TABLE: TreeNode = {
+  type: "BASE_TABLE",
+  schema_name: "",
+  table_name: "_merged",
+  catalog_name: "",
+  at_clause: null,
+};
+
+function columnRef(name: string, alias = ""): TreeNode {
+  return {
+    class: "COLUMN_REF",
+    type: "COLUMN_REF",
+    alias,
+    query_location: NO_LOCATION,
+    column_names: [name],
+  };
+}
+
+function semiJoin(keyNames: readonly Sql[], touched: Sql): Sql {
+  const same = keyNames.map((name) => sql`parts.${name} IS NOT DISTINCT FROM touched.${name}`);
+  return sql`SEMI JOIN ${touched} AS touched ON ${same.length === 0 ? raw("true") : join(same, " AND ")}`;
+}
+
+async function aggregatesOf(
+  database: Database,
+  { select, catalog }: AggregateRequest,
+  source: Sql,
+  expression: (node: TreeNode) => Promise<Sql>,
+): Promise<Aggregate[] | undefined> {
+  const nodes: TreeNode[] = [];
+  replaceNodes([select["select_list"], select["having"], select["modifiers"]] as Tree, (node) => {
+    if (!isAggregateCall(node, catalog)) return undefined;
+    if (!nodes.some((known) => sameExpression(known, node))) nodes.push({ ...node, alias: "" });
+    return node;
+  });
+  const aggregates: Aggregate[] = [];
+  for (const node of nodes) {
+    const [column] = await database.describe(sql`SELECT ${await expression(node)} ${source}`);
+    const type = column?.type ?? "VARCHAR";
+    const merging = mergingOf(node, {
+      name: String(node["function_name"]).toLowerCase(),
+      arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
+      filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
+      type,
+    });
+    if (merging === undefined) return undefined;
+    aggregates.push({ node, merging, type });
+  }
+  return aggregates;
+}
+
+/** The expression with keys and aggregates as columns of the merged rows. */
+function overMerged(
+  tree: Tree,
+  keys: readonly TreeNode[],
+  aggregates: readonly Aggregate[],
+  catalog: Catalog,
+): Tree {
+  return replaceNodes(tree, (node) => {
+    const key = indexOfExpression(keys, node);
+    if (key >= 0) return columnRef(`_k${key}`, String(node["alias"] ?? ""));
+    if (!isAggregateCall(node, catalog)) return undefined;
+    const aggregate = aggregates.findIndex(({ node: known }) => sameExpression(known, node));
+    return columnRef(`_r${aggregate}`, String(node["alias"] ?? ""));
+  });
+}
+
+/** A tree that DuckDB can't bind after our rewrite is a fault of ours: found at plan time, not in the stream. */
+async function mustBind(database: Database, query: Sql): Promise<void> {
+  try {
+    await database.describe(query);
+  } catch (error) {
+    if (!(error instanceof DuckdbError)) throw error;
+    throw new StreamkitError("bug", `The query can't be taken apart: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,159 @@
+/**
+ * Aggregates that merge: a batch's rows become partial columns, and partial columns of many batches merge into the
+ * aggregate's value with ordinary aggregates. What is not in this list needs its rows kept.
+ *
+ * Where rows tie, the first in the source's order wins, as when DuckDB reads the whole input in one thread: `_o` orders
+ * the rows of a batch, `_b` the batches.
+ */
+
+import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { TreeNode } from "../duckdb/syntax.ts";
+import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
+
+export interface AggregateCall {
+  readonly name: string;
+  readonly arguments: readonly Sql[];
+  readonly filter: Sql | undefined;
+  /** The type of the aggregate's value. */
+  readonly type: string;
+}
+
+export interface Merging {
+  /** Over the rows of a batch: the partial columns. */
+  readonly partials: readonly Sql[];
+  /** Over the partial columns of many batches, given as references: the same columns for all of them. */
+  combine(partials: readonly Sql[]): readonly Sql[];
+  /** From combined partial columns to the aggregate's value, but for its type. */
+  finish(partials: readonly Sql[]): Sql;
+}
+
+type Rule = (call: AggregateCall) => Merging | undefined;
+
+const order = raw(ORDER_COLUMN);
+const batch = raw(BATCH_COLUMN);
+const finishFirst = ([value]: readonly Sql[]): Sql => part(value);
+
+const added: Rule = (call) => ({
+  partials: [plainCall(call)],
+  combine: ([partial]) => [sql`sum(${part(partial)})`],
+  finish: finishFirst,
+});
+
+const counted: Rule = (call) => ({
+  partials: [plainCall(call)],
+  combine: ([partial]) => [sql`sum(${part(partial)})`],
+  finish: ([partial]) => sql`coalesce(${part(partial)}, 0)`,
+});
+
+/** Aggregates that merge with themselves. */
+const repeated: Rule = (call) =>
+  call.arguments.length !== 1
+    ? undefined
+    : {
+        partials: [plainCall(call)],
+        combine: ([partial]) => [sql`${raw(call.name)}(${part(partial)})`],
+        finish: finishFirst,
+      };
+
+const average: Rule = ({ arguments: [value], filter }) =>
+  value === undefined
+    ? undefined
+    : {
+        partials: [sql`sum(${value})${filtered(filter)}`, sql`count(${value})${filtered(filter)}`],
+        combine: ([total, count]) => [sql`sum(${part(total)})`, sql`sum(${part(count)})`],
+        finish: ([total, count]) => sql`${part(total)}::DOUBLE / ${part(count)}`,
+      };
+
+const extreme =
+  (direction: "ASC" | "DESC"): Rule =>
+  ({ arguments: [value, by, more], filter }) => {
+    if (value === undefined || by === undefined || more !== undefined) return undefined;
+    const and = filter === undefined ? raw("") : sql` AND (${filter})`;
+    const counts = sql`${value} IS NOT NULL AND ${by} IS NOT NULL${and}`;
+    const best = raw(direction === "ASC" ? "min" : "max");
+    return {
+      partials: [
+        sql`first(${value} ORDER BY ${by} ${raw(direction)} NULLS LAST, ${order}) FILTER (${counts})`,
+        sql`${best}(${by}) FILTER (${counts})`,
+      ],
+      combine: ([bestValue, bestBy]) => [
+        sql`first(${part(bestValue)} ORDER BY ${part(bestBy)} ${raw(direction)} NULLS LAST, ${batch})
+            FILTER (${part(bestBy)} IS NOT NULL)`,
+        sql`${best}(${part(bestBy)})`,
+      ],
+      finish: finishFirst,
+    };
+  };
+
+/** `first` and `last` take NULLs too, so a filter could leave a batch without a row to speak of. */
+const positional =
+  (name: "first" | "last"): Rule =>
+  ({ arguments: [value], filter }) =>
+    value === undefined || filter !== undefined
+      ? undefined
+      : {
+          partials: [sql`${raw(name)}(${value} ORDER BY ${order})`],
+          combine: ([partial]) => [sql`${raw(name)}(${part(partial)} ORDER BY ${batch})`],
+          finish: finishFirst,
+        };
+
+const anyValue: Rule = ({ arguments: [value], filter }) =>
+  value === undefined
+    ? undefined
+    : {
+        partials: [sql`any_value(${value} ORDER BY ${order})${filtered(filter)}`],
+        combine: ([partial]) => [sql`any_value(${part(partial)} ORDER BY ${batch})`],
+        finish: finishFirst,
+      };
+
+const RULES: Readonly<Record<string, Rule>> = {
+  count: counted,
+  count_star: counted,
+  count_if: counted,
+  countif: counted,
+  sum: added,
+  min: repeated,
+  max: repeated,
+  bool_and: repeated,
+  bool_or: repeated,
+  bit_and: repeated,
+  bit_or: repeated,
+  bit_xor: repeated,
+  avg: average,
+  mean: average,
+  arg_min: extreme("ASC"),
+  argmin: extreme("ASC"),
+  min_by: extreme("ASC"),
+  arg_max: extreme("DESC"),
+  argmax: extreme("DESC"),
+  max_by: extreme("DESC"),
+  first: positional("first"),
+  arbitrary: positional("first"),
+  last: positional("last"),
+  any_value: anyValue,
+};
+
+/** How a call merges; undefined where it does not. `node` is the call's syntax tree. */
+export function mergingOf(node: TreeNode, call: AggregateCall): Merging | undefined {
+  if (node["distinct"] === true || node["export_state"] === true) return undefined;
+  if (((node["order_bys"] as TreeNode | null)?.["orders"] as readonly unknown[] | undefined)?.length)
+    return undefined;
+  // The average of times and intervals is no quotient of numbers.
+  if (RULES[call.name] === average && call.type !== "DOUBLE") return undefined;
+  return RULES[call.name]?.(call);
+}
+
+function plainCall({ name, arguments: args, filter }: AggregateCall): Sql {
+  return sql`${raw(name)}(${join(args)})${filtered(filter)}`;
+}
+
+function filtered(filter: Sql | undefined): Sql {
+  return filter === undefined ? raw("") : sql` FILTER (${filter})`;
+}
+
+/** Rules name as many partials as they made. */
+function part(partial: Sql | undefined): Sql {
+  if (partial === undefined)
+    throw new RangeError("A merge asked for a partial column that its rule did not make");
+  return partial;
+}

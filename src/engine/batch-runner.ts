@@ -1,0 +1,214 @@
+/** One micro-batch from its plan to its commit: read → execute → write → commit. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Database } from "../duckdb/database.ts";
+import { INFINITY_US, id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
+import { emptyTable } from "./input.ts";
+import type { BatchOutcome, BatchReport } from "./outcome.ts";
+import { countRows, DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
+import { emptyRelations, type PreparedJob } from "./prepare.ts";
+import type { Batch } from "./query.ts";
+import type { Intake } from "./source-reader.ts";
+import { CHECKPOINT, relation } from "./stream.ts";
+import { advance, openWatermarks, type SourceTime, type Watermarks } from "./watermark.ts";
+
+export interface BatchRunner {
+  /** The id of the last committed batch. */
+  lastBatch(): number;
+  watermarks(): Watermarks;
+  times(): ReadonlyMap<string, SourceTime>;
+  /** Groups of sources whose least watermark matters. */
+  readonly groups: readonly (readonly string[])[];
+  run(plan: BatchPlan, schedulingDelayMs: number): Promise<BatchOutcome>;
+}
+
+export interface RunnerOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly prepared: PreparedJob;
+  readonly sinks: readonly OpenSink[];
+  /** Outputs whose rows observers are shown. */
+  readonly observed: readonly Output[];
+}
+
+const US_PER_MS = 1000n;
+
+export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
+  const { database, clock, prepared, sinks, observed } = options;
+  const { readers, queries, checkpoint } = prepared;
+  const saved = checkpoint.progress;
+  const groups = groupsOf(prepared);
+  const watermarks = openWatermarks(groups, saved?.watermarksUs ?? {});
+  let times: ReadonlyMap<string, SourceTime> = new Map(
+    readers.map(({ name }) => [
+      name,
+      savedTime(prepared.job.config.sources[name]?.watermark ?? 0, saved?.sources[name]),
+    ]),
+  );
+  let lastBatch = saved?.batch ?? 0;
+  const counted = [
+    ...new Set([...sinks.map(({ output }) => output.relation), ...observed.map((output) => output.relation)]),
+  ];
+  await database.run(join(emptyRelations(readers), ";\n"));
+  await database.run(emptyTableIn(CHECKPOINT));
+
+  const positions = new Map(readers.map(({ name }) => [name, saved?.sources[name]?.position]));
+  const progressOf = (plan: BatchPlan, name: string, columns: SourceProgress["columns"]): SourceProgress => ({
+    position: plan.ranges[name]?.to ?? positions.get(name),
+    columns,
+    maxEventTimeUs: textOf(times.get(name)?.maxEventTimeUs),
+    watermarkUs: textOf(times.get(name)?.watermarkUs),
+  });
+
+  const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
+    const intakes = new Map<string, Intake>();
+    for (const reader of readers)
+      intakes.set(
+        reader.name,
+        await reader.take(database, plan.ranges[reader.name], watermarks.of([reader.name])),
+      );
+    await database.run(deadLetterTable(intakes, plan.batch));
+    return intakes;
+  };
+
+  const commit = async (
+    plan: BatchPlan,
+    batch: Batch,
+    intakes: ReadonlyMap<string, Intake>,
+  ): Promise<void> => {
+    const hasDeadLetters = [...intakes.values()].some(({ deadLetters }) => deadLetters.length > 0);
+    const statements: Sql[] = queries.flatMap((query) => query.commit(batch));
+    if (hasDeadLetters)
+      statements.push(sql`INSERT INTO ${id(CHECKPOINT, "dead_letters")} FROM ${id(relation.deadLetters)}`);
+    watermarks.advance(times, plan.idle);
+    await checkpoint.commit(statements, {
+      batch: plan.batch,
+      watermarksUs: watermarks.toJson(),
+      sources: Object.fromEntries(
+        readers.map(({ name, recordColumns }) => [name, progressOf(plan, name, recordColumns)]),
+      ),
+      sinks: Object.fromEntries(sinks.map(({ id: sinkId, sink }) => [sinkId, sink.position()])),
+    });
+    for (const { name, source } of readers) {
+      const range = plan.ranges[name];
+      if (range === undefined) continue;
+      positions.set(name, range.to);
+      await source.commit(range);
+    }
+    lastBatch = plan.batch;
+  };
+  return {
+    groups,
+    lastBatch: () => lastBatch,
+    watermarks: () => watermarks,
+    times: () => times,
+    async run(plan, schedulingDelayMs) {
+      const startedAtMs = clock.nowMs();
+      const startedMs = clock.monotonicMs();
+      checkpoint.writePlan(plan);
+      const intakes = await readAll(plan);
+      const after = new Map(
+        [...times].map(([name, time]) => [
+          name,
+          advance(time, intakes.get(name)?.maxEventTimeUs ?? null, plan.endsInput),
+        ]),
+      );
+      const batch: Batch = {
+        id: plan.batch,
+        watermarkBeforeUs: (sources) => watermarks.of(sources),
+        watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
+      };
+      for (const query of queries) await query.execute(database, batch);
+      const counts = await countRows(database, counted);
+      const rowsOf = (output: Output): number => counts.get(output.relation) ?? 0;
+      for (const { output, sink } of sinks)
+        await sink.write(database, { id: plan.batch, relation: output.relation, rows: rowsOf(output) });
+      const outputs = [];
+      for (const output of observed)
+        outputs.push(await observedRows(database, output, { id: plan.batch, rows: rowsOf(output) }));
+      times = after;
+      await commit(plan, batch, intakes);
+      const report: BatchReport = {
+        batch: plan.batch,
+        startedAtMs,
+        schedulingDelayMs,
+        processingMs: clock.monotonicMs() - startedMs,
+        ...totals(intakes),
+        ...timesOf(times, watermarks, groups),
+        outputRows: Object.fromEntries(
+          [...new Set([...sinks.map(({ output }) => output), ...observed])].map((output) => [
+            output.name,
+            rowsOf(output),
+          ]),
+        ),
+      };
+      return { job: prepared.job.config.name, report, outputs };
+    },
+  };
+}
+
+function groupsOf({ readers, queries }: PreparedJob): readonly (readonly string[])[] {
+  const groups = [...readers.map(({ name }) => [name]), ...queries.map(({ output }) => output.sources)];
+  return [...new Map(groups.map((sources) => [sources.toSorted().join("+"), sources])).values()];
+}
+
+function savedTime(delayMs: number, saved: SourceProgress | undefined): SourceTime {
+  return {
+    delayUs: BigInt(Math.round(delayMs)) * US_PER_MS,
+    maxEventTimeUs: saved?.maxEventTimeUs === undefined ? null : BigInt(saved.maxEventTimeUs),
+    watermarkUs: saved?.watermarkUs === undefined ? null : BigInt(saved.watermarkUs),
+  };
+}
+
+function textOf(value: bigint | null | undefined): string | undefined {
+  return value === null || value === undefined ? undefined : String(value);
+}
+
+function deadLetterTable(intakes: ReadonlyMap<string, Intake>, batchId: number): Sql {
+  const rows = [...intakes].flatMap(([source, { deadLetters }]) =>
+    deadLetters.map(
+      ({ origin, offset, line, reason }) =>
+        sql`(${source}, ${origin}, ${offset}, ${line}, ${reason}, ${batchId})`,
+    ),
+  );
+  const empty = emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS);
+  return rows.length === 0 ? empty : sql`${empty}; INSERT INTO ${id(relation.deadLetters)} VALUES ${rows}`;
+}
+
+function emptyTableIn(database: string): Sql {
+  const columns = DEAD_LETTER_COLUMNS.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
+  return sql`CREATE TABLE IF NOT EXISTS ${id(database, "dead_letters")} (${columns})`;
+}
+
+function totals(
+  intakes: ReadonlyMap<string, Intake>,
+): Pick<BatchReport, "inputRows" | "inputBytes" | "lateRows" | "deadLetters"> {
+  const all = [...intakes.values()];
+  const sum = (figure: (intake: Intake) => number): number =>
+    all.reduce((total, intake) => total + figure(intake), 0);
+  return {
+    inputRows: sum(({ rows }) => rows),
+    inputBytes: sum(({ bytes }) => bytes),
+    lateRows: sum(({ lateRows }) => lateRows),
+    deadLetters: sum(({ deadLetters }) => deadLetters.length),
+  };
+}
+
+function timesOf(
+  times: ReadonlyMap<string, SourceTime>,
+  watermarks: Watermarks,
+  groups: readonly (readonly string[])[],
+): Pick<BatchReport, "watermarkMs" | "maxEventTimeMs"> {
+  const reached = groups
+    .map((sources) => watermarks.of(sources))
+    .filter((value) => value !== null && value !== INFINITY_US);
+  const seen = [...times.values()].flatMap(({ maxEventTimeUs }) => maxEventTimeUs ?? []);
+  return {
+    watermarkMs:
+      reached.length === 0
+        ? null
+        : Number(reached.reduce((a, b) => (b !== null && a !== null && b < a ? b : a)) ?? 0n) / 1000,
+    maxEventTimeMs: seen.length === 0 ? null : Number(seen.reduce((a, b) => (b > a ? b : a))) / 1000,
+  };
+}

@@ -1,0 +1,60 @@
+/** A job's plan in words. */
+
+import type { Clock } from "../base/clock.ts";
+import { openDatabase } from "../duckdb/database.ts";
+import type { LoadedJob } from "../job/load.ts";
+import { resolveSink } from "../sinks/list.ts";
+import { planForCheck } from "./prepare.ts";
+import type { PlannedQuery } from "./query.ts";
+
+/** Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find schemas. */
+export async function explainJob(
+  job: LoadedJob,
+  given: { readonly clock: Clock; readonly freshSeed: () => number },
+): Promise<string> {
+  const database = await openDatabase();
+  try {
+    const { shapes, queries } = await planForCheck(job, database, given);
+    const sources = shapes.map(({ name, stream: { columns, times } }) => {
+      const config = job.config.sources[name];
+      const time = [...times.keys()][0];
+      return section(`source ${name}`, [
+        [
+          "reads",
+          `${typeof config?.from === "string" ? config.from : Object.keys(config?.from ?? {}).join()} as ${config?.format}`,
+        ],
+        ["columns", columns.map((column) => `${column.name} ${column.type}`).join(", ")],
+        [
+          "event time",
+          time === undefined
+            ? "none: windows over it are not possible"
+            : `${time}, watermark ${config?.watermark} ms behind the highest`,
+        ],
+      ]);
+    });
+    const sinks = job.config.sinks.map(
+      (sink) =>
+        `sink ${sink.from} → ${resolveSink(sink).kind.name}${sink.to === undefined ? "" : ` ${sink.to}`}\n`,
+    );
+    return `job ${job.config.name}\n\n${[...sources, ...queries.map(explainQuery)].join("\n")}${sinks.length > 0 ? `\n${sinks.join("")}` : ""}\nOK\n`;
+  } finally {
+    database.close();
+  }
+}
+
+function explainQuery({ output, key, reads, explanation }: PlannedQuery): string {
+  return section(`query ${output.name}`, [
+    ["reads", [...new Set(reads)].join(", ")],
+    ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
+    ["columns", output.columns.map((column) => `${column.name} ${column.type}`).join(", ")],
+    ["event time", [...output.times.keys()].join(", ") || "none"],
+    ["execution", explanation.execution],
+    ["state", explanation.state],
+    ["kept until", explanation.until],
+    ["because", explanation.why],
+  ]);
+}
+
+function section(title: string, facts: readonly (readonly [name: string, value: string])[]): string {
+  return `${title}\n${facts.map(([name, value]) => `  ${name.padEnd(11)} ${value}\n`).join("")}`;
+}

@@ -1,0 +1,23 @@
+/** The relations that every stateful query makes for itself. */
+
+import type { Column } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { lateVariable, ORDER_COLUMN, relation, type Stream } from "./stream.ts";
+
+/**
+ * The batch's rows of a query's input with their order, and for a windowed query without late ones. A row without an
+ * event time is never late: its window is NULL, and closes when the input ends.
+ */
+export function inputView(query: string, input: Stream, timeColumn: string | undefined): Sql {
+  const view = id(relation.input(query));
+  const rows = sql`SELECT *, rowid AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`;
+  if (timeColumn === undefined) return sql`CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}`;
+  const time = id(timeColumn);
+  return sql`SET VARIABLE ${id(lateVariable(query))} = '-infinity'::TIMESTAMP;
+    CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}
+    WHERE ${time} IS NULL OR ${time} >= getvariable(${lateVariable(query)})`;
+}
+
+export function emptyTable(name: string, columns: readonly Column[]): Sql {
+  return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} (${join(columns.map(({ name: column, type }) => sql`${id(column)} ${raw(type)}`))})`;
+}

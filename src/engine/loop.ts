@@ -1,0 +1,110 @@
+/** The batch loop: when a batch starts, what it may read, and when all is done. */
+
+import type { Clock } from "../base/clock.ts";
+import type { Range } from "../sources/source.ts";
+import type { BatchRunner } from "./batch-runner.ts";
+import type { BatchPlan } from "./checkpoint.ts";
+import type { BatchOutcome } from "./outcome.ts";
+import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
+
+export interface LoopOptions {
+  readonly clock: Clock;
+  /** Time between batch starts; 0 = as soon as there is input. */
+  readonly batchMs: number;
+  /** Whether the end of all sources closes every window (not with `--available-now`). */
+  readonly closesAtEnd: boolean;
+  readonly stop: AbortSignal;
+  readonly waitForNews: (timeoutMs: number) => Promise<void>;
+  readonly observe: (outcome: BatchOutcome) => void;
+}
+
+/** How often sources that can't call us are looked at. */
+const POLL_MS = 25;
+
+/** Runs until the sources end or `stop` aborts; the batch under way is always finished and committed. */
+export async function runLoop(
+  prepared: PreparedJob,
+  runner: BatchRunner,
+  options: LoopOptions,
+): Promise<void> {
+  const { clock, batchMs, stop } = options;
+  const { readers, checkpoint } = prepared;
+  const allowances = new Map(readers.map(({ name }) => [name, allowanceOf(prepared, name, clock)]));
+  const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
+  let dueMs = clock.monotonicMs();
+
+  const execute = async (plan: BatchPlan): Promise<void> => {
+    const delayMs = Math.max(0, clock.monotonicMs() - dueMs);
+    await prepared.tables.refresh();
+    const outcome = await runner.run(plan, Object.keys(plan.ranges).length > 0 ? delayMs : 0);
+    options.observe(outcome);
+  };
+
+  if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);
+  for (;;) {
+    if (stop.aborted) return;
+    const ranges: Record<string, Range> = {};
+    for (const { name, source } of readers) {
+      const maxLines = allowances.get(name)?.() ?? Number.POSITIVE_INFINITY;
+      if (maxLines < 1) continue;
+      const range = await source.plan({ maxBytes: MAX_SEGMENT_BYTES, maxLines });
+      if (range === undefined) continue;
+      ranges[name] = range;
+      spokeAtMs.set(name, clock.monotonicMs());
+    }
+    const nowMs = clock.monotonicMs();
+    const idle = readers
+      .filter(
+        ({ name }) => nowMs - (spokeAtMs.get(name) ?? nowMs) > (prepared.job.config.sources[name]?.idle ?? 0),
+      )
+      .map(({ name }) => name);
+    const hasInput = Object.keys(ranges).length > 0;
+    const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
+    const endsInput = isOver && options.closesAtEnd;
+    if (hasInput || (endsInput && !isClosed(runner)) || movesWatermark(runner, idle)) {
+      const startedMs = clock.monotonicMs();
+      await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput });
+      dueMs = Math.max(dueMs, startedMs) + batchMs;
+    }
+    if (isOver) return;
+    await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, nowMs + POLL_MS));
+    dueMs = Math.max(dueMs, hasInput ? dueMs : clock.monotonicMs());
+  }
+}
+
+/** Until the next batch is due, or there is more to read than one batch takes. */
+async function waitForTurn(prepared: PreparedJob, options: LoopOptions, untilMs: number): Promise<void> {
+  while (!options.stop.aborted) {
+    const leftMs = untilMs - options.clock.monotonicMs();
+    if (leftMs <= 0 || prepared.readers.some(({ source }) => source.hasBacklog())) return;
+    await options.waitForNews(Math.min(leftMs, POLL_MS * 4));
+    if (options.batchMs === 0) return;
+  }
+}
+
+/** True when every watermark is already at the end of time: there is nothing left to close. */
+function isClosed(runner: BatchRunner): boolean {
+  const times = [...runner.times().values()];
+  return times.length > 0 && times.every(({ watermarkUs }) => watermarkUs === 2n ** 63n - 1n);
+}
+
+/** Whether a source fell silent, so that others' watermark may go on without it. */
+function movesWatermark(runner: BatchRunner, idle: readonly string[]): boolean {
+  const watermarks = runner.watermarks();
+  return runner.groups.some(
+    (sources) => watermarks.next(sources, runner.times(), idle) !== watermarks.of(sources),
+  );
+}
+
+/** How many lines a source may give now: its rate, counted from the last time it was asked, for a second at most. */
+function allowanceOf(prepared: PreparedJob, name: string, clock: Clock): (() => number) | undefined {
+  const rate = prepared.job.config.sources[name]?.rate;
+  if (rate === undefined) return undefined;
+  let lastMs = clock.monotonicMs();
+  return () => {
+    const nowMs = clock.monotonicMs();
+    const lines = Math.floor((rate * Math.min(1000, nowMs - lastMs)) / 1000);
+    if (lines >= 1) lastMs = nowMs;
+    return lines;
+  };
+}

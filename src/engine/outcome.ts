@@ -1,0 +1,48 @@
+/** What one micro-batch did: the shape every observer (dashboard, journal, log) is given. */
+
+export type OutputMode = "append" | "update" | "complete";
+
+/** The figures of one batch. Times of the wall clock and of events are both milliseconds since 1970 UTC. */
+export interface BatchReport {
+  readonly batch: number;
+  readonly startedAtMs: number;
+  /** How long after its trigger the batch started: > 0 when we can't keep up. */
+  readonly schedulingDelayMs: number;
+  readonly processingMs: number;
+  readonly inputRows: number;
+  readonly inputBytes: number;
+  readonly lateRows: number;
+  readonly deadLetters: number;
+  /** The least watermark over the sources after this batch; null before the first event. */
+  readonly watermarkMs: number | null;
+  /** The highest event time seen; null before the first event. */
+  readonly maxEventTimeMs: number | null;
+  /** Rows emitted by each query that a sink or the dashboard reads. */
+  readonly outputRows: Readonly<Record<string, number>>;
+}
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export interface RowChange {
+  /** Append mode has upserts only. */
+  readonly op: "upsert" | "delete";
+  readonly row: Readonly<Record<string, Json>>;
+}
+
+/** One query's rows of one batch, as JSON values: times are ISO 8601 UTC text, numbers are numbers. */
+export interface QueryOutput {
+  readonly query: string;
+  readonly mode: OutputMode;
+  /** The columns that name a row in update mode; empty in append mode without a key. */
+  readonly key: readonly string[];
+  readonly columns: readonly { readonly name: string; readonly type: string }[];
+  readonly changes: readonly RowChange[];
+  /** Rows left out because one batch had more than the observer takes. */
+  readonly omittedRows: number;
+}
+
+export interface BatchOutcome {
+  readonly job: string;
+  readonly report: BatchReport;
+  readonly outputs: readonly QueryOutput[];
+}

@@ -1,0 +1,148 @@
+/** Which rows go to which sink, and to whoever watches. */
+
+import { JobError, messageOf, StreamkitError } from "../base/error.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, join, raw, sql } from "../duckdb/sql.ts";
+import type { SinkConfig } from "../job/schema.ts";
+import { jsonLines } from "../sinks/json-lines.ts";
+import { resolveSink } from "../sinks/list.ts";
+import type { Sink, SinkContext, SinkInput } from "../sinks/sink.ts";
+import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
+
+/** A relation that sinks may read. */
+export interface Output {
+  readonly name: string;
+  /** The temporary table that holds the batch's rows. */
+  readonly relation: string;
+  readonly mode: OutputMode;
+  readonly key: readonly string[];
+  readonly columns: readonly Column[];
+}
+
+export interface OpenSink {
+  /** Names the sink's position in the checkpoint: stable while the job's list of sinks only grows. */
+  readonly id: string;
+  readonly output: Output;
+  readonly sink: Sink;
+}
+
+export interface SinkRequest {
+  readonly sinks: readonly SinkConfig[];
+  readonly outputs: ReadonlyMap<string, Output>;
+  readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
+  readonly contextOf: (input: SinkInput, sinkId: string) => SinkContext;
+}
+
+/** What a sink's entry says, checked against the outputs, before anything is opened. Throws code `job`. */
+export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf">): void {
+  sinks.forEach((config, index) => {
+    const output = outputs.get(config.from);
+    if (output === undefined)
+      throw errorAt(
+        ["sinks", index, "from"],
+        `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
+      );
+    try {
+      const { kind } = resolveSink(config);
+      if (kind.modes.includes(output.mode)) return;
+      throw new StreamkitError(
+        "job",
+        `${kind.name} takes rows that never change, and "${output.name}" is in mode ${output.mode}: use append mode`,
+      );
+    } catch (error) {
+      throw error instanceof JobError ? error : errorAt(["sinks", index], messageOf(error), error);
+    }
+  });
+}
+
+export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
+  checkSinks(request);
+  const opened: OpenSink[] = [];
+  for (const [index, config] of request.sinks.entries()) {
+    const output = request.outputs.get(config.from);
+    if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
+    const { kind, options } = resolveSink(config);
+    const sinkId = `${config.from}/${kind.name}/${index}`;
+    const input: SinkInput = {
+      query: output.name,
+      mode: output.mode,
+      key: output.key,
+      columns: output.columns,
+    };
+    try {
+      opened.push({ id: sinkId, output, sink: await kind.open(options, request.contextOf(input, sinkId)) });
+    } catch (error) {
+      throw error instanceof StreamkitError && error.code === "job"
+        ? request.errorAt(["sinks", index], error.message, error)
+        : error;
+    }
+  }
+  return opened;
+}
+
+/** Rows of each relation, in one query. */
+export async function countRows(
+  database: Database,
+  relations: readonly string[],
+): Promise<ReadonlyMap<string, number>> {
+  if (relations.length === 0) return new Map();
+  const counts = relations.map((relation) => sql`(SELECT count(*) FROM ${id(relation)}) AS ${id(relation)}`);
+  const row = await database.row(sql`SELECT ${join(counts)}`);
+  return new Map(relations.map((relation) => [relation, Number(row[relation])]));
+}
+
+/** More rows than this of one query and batch are not shown to observers: sinks are for those. */
+const MAX_OBSERVED_ROWS = 10_000;
+
+/** A batch's rows as JSON values. */
+export async function observedRows(
+  database: Database,
+  output: Output,
+  batch: { readonly id: number; readonly rows: number },
+): Promise<QueryOutput> {
+  const changes: RowChange[] = [];
+  const input: SinkInput = {
+    query: output.name,
+    mode: output.mode,
+    key: output.key,
+    columns: output.columns,
+  };
+  if (batch.rows > 0) {
+    for await (const block of jsonLines(
+      database,
+      input,
+      { ...batch, relation: output.relation },
+      "wrapped",
+    )) {
+      for (const line of block.split("\n")) {
+        if (line === "" || changes.length === MAX_OBSERVED_ROWS) continue;
+        const { op, row } = JSON.parse(line) as { op?: RowChange["op"]; row: Record<string, Json> };
+        changes.push({ op: op ?? "upsert", row });
+      }
+      if (changes.length === MAX_OBSERVED_ROWS) break;
+    }
+  }
+  return {
+    query: output.name,
+    mode: output.mode,
+    key: output.key,
+    columns: output.columns,
+    changes,
+    omittedRows: Math.max(0, batch.rows - changes.length),
+  };
+}
+
+/** Relations for rows that are no query's: dead letters, and late rows of each source. */
+export const DEAD_LETTER_COLUMNS: readonly Column[] = [
+  { name: "source", type: "VARCHAR" },
+  { name: "origin", type: "VARCHAR" },
+  { name: "byte_offset", type: "BIGINT" },
+  { name: "line", type: "VARCHAR" },
+  { name: "reason", type: "VARCHAR" },
+  { name: "batch", type: "BIGINT" },
+];
+
+/** The type text of a table's columns. */
+export function columnList(columns: readonly Column[]) {
+  return join(columns.map(({ name, type }) => sql`${id(name)} ${raw(type)}`));
+}

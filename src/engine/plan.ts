@@ -1,0 +1,369 @@
+/** From a checked job to queries that can run: order, shape, state. Every refusal says why and what would help. */
+
+import { StreamkitError } from "../base/error.ts";
+import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
+import { raw, sql } from "../duckdb/sql.ts";
+import {
+  expressionText,
+  fromClause,
+  parseSelect,
+  replaceNodes,
+  selectText,
+  type Tree,
+  type TreeNode,
+} from "../duckdb/syntax.ts";
+import { type QueryConfig, queryConfig } from "../job/schema.ts";
+import { aggregateQuery } from "./aggregate-query.ts";
+import { aggregateSql } from "./aggregate-sql.ts";
+import { emptyTable, inputView } from "./input.ts";
+import type { PlannedQuery, Query } from "./query.ts";
+import { rowsQuery } from "./rows-query.ts";
+import { shapeOf } from "./shape.ts";
+import { statelessQuery } from "./stateless-query.ts";
+import { relation, type Stream, type TimeBound } from "./stream.ts";
+import {
+  type Catalog,
+  groupKeysOf,
+  hasModifier,
+  indexOfExpression,
+  isColumn,
+  leavesOf,
+  outputNameOf,
+  selectListOf,
+} from "./syntax-facts.ts";
+import { nameOf, openWindowStart, WINDOW_COLUMNS, type WindowCall, windowCallOf } from "./windows.ts";
+
+export interface PlanRequest {
+  readonly queries: Readonly<Record<string, string | QueryConfig>>;
+  /** The sources as streams; their empty temporary tables exist. */
+  readonly sources: readonly Stream[];
+  readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
+}
+
+interface Parsed {
+  readonly name: string;
+  readonly config: QueryConfig;
+  readonly select: TreeNode;
+  readonly reads: readonly string[];
+}
+
+/** The queries in an order in which each comes after what it reads. Throws code `job`. */
+export async function planQueries(database: Database, request: PlanRequest): Promise<PlannedQuery[]> {
+  const names = Object.keys(request.queries);
+  const aggregateNames = await database.rows(
+    sql`SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE function_type = 'aggregate'`,
+  );
+  const aggregates = new Set([...aggregateNames.map((row) => String(row["name"])), "count_star"]);
+  const streamNames = new Set([...request.sources.map(({ name }) => name), ...names]);
+  const catalog: Catalog = {
+    isStream: (name) => streamNames.has(name),
+    isAggregate: (name) => aggregates.has(name),
+  };
+  const parsed: Parsed[] = [];
+  for (const name of names) {
+    const config = queryConfig(request.queries[name] ?? "");
+    const select = await at(request, name, () => parseSelect(database, config.sql));
+    parsed.push({ name, config, select, reads: leavesOf(select, catalog).map(({ stream }) => stream) });
+  }
+  const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
+  const planned: PlannedQuery[] = [];
+  for (const query of inOrder(parsed, request)) {
+    const plan = await at(request, query.name, () => planQuery(database, query, streams, catalog));
+    await database.run(emptyTable(query.name, plan.output.columns));
+    streams.set(query.name, plan.output);
+    planned.push({ ...plan, reads: query.reads });
+  }
+  return planned;
+}
+
+/** Errors of one query point to its place in the job file. */
+async function at<T>(request: PlanRequest, name: string, action: () => Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (error instanceof DuckdbError || (error instanceof StreamkitError && error.code === "job")) {
+      const isText = typeof request.queries[name] === "string";
+      throw request.errorAt(
+        isText ? ["queries", name] : ["queries", name, "sql"],
+        withoutExcerpt(error.message),
+        error,
+      );
+    }
+    throw error;
+  }
+}
+
+/** DuckDB shows the statement below its message; ours is not the user's own, and the place is named already. */
+function withoutExcerpt(message: string): string {
+  return message
+    .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
+    .replace(/^(?:Binder|Parser|Catalog) Error: /, "")
+    .replaceAll(/\n+/g, "; ")
+    .trim();
+}
+
+function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {
+  const done = new Set(request.sources.map(({ name }) => name));
+  const ordered: Parsed[] = [];
+  while (ordered.length < parsed.length) {
+    const ready = parsed.filter(
+      (query) =>
+        !done.has(query.name) &&
+        query.reads.every((name) => done.has(name) || !parsed.some((other) => other.name === name)),
+    );
+    if (ready.length === 0) {
+      const cycle = parsed.filter(({ name }) => !done.has(name)).map(({ name }) => name);
+      throw request.errorAt(
+        ["queries", cycle[0] ?? ""],
+        `queries read each other in a circle: ${cycle.join(", ")}`,
+      );
+    }
+    for (const query of ready) done.add(query.name);
+    ordered.push(...ready);
+  }
+  return ordered;
+}
+
+async function planQuery(
+  database: Database,
+  { name, config, select, reads }: Parsed,
+  streams: ReadonlyMap<string, Stream>,
+  catalog: Catalog,
+): Promise<Query> {
+  const columns = await database.describe(raw(config.sql));
+  refuseDoubleNames(columns);
+  for (const read of reads) {
+    if (streams.get(read)?.mode !== "append" && streams.has(read))
+      throw refusal(
+        `it reads "${read}", whose rows change (mode: ${streams.get(read)?.mode})`,
+        "read an append-mode query",
+      );
+  }
+  const shape = shapeOf(select, catalog);
+  if (shape.kind === "refused") throw refusal(shape.reason, shape.remedy);
+  if (shape.kind === "stateless") {
+    if (config.mode !== "append")
+      throw refusal(
+        `mode ${config.mode} needs an aggregation: these rows never change`,
+        "leave the mode out",
+      );
+    const inputs = shape.streams.flatMap((stream) => streams.get(stream) ?? []);
+    return statelessQuery(database, name, config.sql, select, inputs);
+  }
+  const input = streams.get(shape.stream);
+  if (input === undefined) throw refusal(`there is no stream "${shape.stream}"`, "name a source or a query");
+  const plain = withoutQualifiers(select, input.name);
+  const keys = groupKeysOf(
+    plain,
+    [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS],
+    catalog,
+  );
+  const isWindowed = shape.window !== undefined && keys.some((key) => isColumn(key, WINDOW_COLUMNS));
+  const window = shape.kind === "window rows" || isWindowed ? shape.window : undefined;
+  const timing = window === undefined ? undefined : await timingOf(database, plain, window, input);
+  await database.run(inputView(name, input, timing?.timeColumn));
+  const common = { name, input, columns, times: timing?.times(plain) ?? new Map<string, TimeBound>() };
+  if (shape.kind === "aggregate") {
+    if (isWindowed && !shape.isWindowLocal)
+      throw refusal(
+        "LIMIT or DISTINCT over all windows has no end",
+        "put it into a window function over window_start",
+      );
+    if (config.mode === "complete" && isWindowed)
+      throw refusal("complete mode would keep every window for ever", "use mode: update");
+    if (config.mode !== "append" && hasModifier(plain, "LIMIT"))
+      throw refusal(
+        `LIMIT in mode ${config.mode} is not in this version`,
+        "use append mode, or leave LIMIT to the reader",
+      );
+    const parts = await aggregateSql(database, {
+      select: plain,
+      columns,
+      keys,
+      from: overInput(plain["from_table"] as TreeNode, relation.input(name)),
+      isWindowed,
+      timeColumn: timing?.timeColumn,
+      catalog,
+    });
+    if (parts !== undefined) {
+      const key = config.mode === "append" ? (config.key ?? []) : keyOf(plain, keys, columns, config);
+      return aggregateQuery({ ...common, mode: config.mode, key, parts, bound: timing?.bound });
+    }
+    if (!isWindowed || !shape.isWindowLocal)
+      throw refusal(
+        "one of its aggregates needs all rows, and no window bounds them",
+        "group it by window_start of tumble(…) or hop(…)",
+      );
+  }
+  if (config.mode !== "append" || window === undefined || timing === undefined)
+    throw refusal(
+      `mode ${config.mode} needs aggregates that merge (count, sum, min, max, avg, arg_min, arg_max, first, last, …)`,
+      "use append mode for this query",
+    );
+  return planRows(database, plain, common, window, timing);
+}
+
+interface Common {
+  readonly name: string;
+  readonly input: Stream;
+  readonly columns: readonly Column[];
+  readonly times: ReadonlyMap<string, TimeBound>;
+}
+
+async function planRows(
+  database: Database,
+  select: TreeNode,
+  common: Common,
+  window: WindowCall,
+  timing: Timing,
+): Promise<Query> {
+  const from = leafOf(select);
+  const inputFrom = overInput(from, relation.input(common.name));
+  const fromText = await fromClause(database, select, inputFrom);
+  const closingTable: TreeNode = {
+    type: "BASE_TABLE",
+    alias: String(from["alias"]) === "" ? window.kind : String(from["alias"]),
+    sample: null,
+    query_location: from["query_location"] ?? "",
+    schema_name: "",
+    table_name: relation.closing(common.name),
+    column_name_alias: [],
+    catalog_name: "",
+    at_clause: null,
+  };
+  const overClosing = replaceNodes(select, (node) =>
+    windowCallOf(node) === undefined ? undefined : closingTable,
+  );
+  return rowsQuery({
+    ...common,
+    windowed: fromText,
+    overClosing: await selectText(database, overClosing as TreeNode),
+    timeColumn: timing.timeColumn,
+    bound: timing.bound,
+    why: "it needs all rows of a window at once",
+  });
+}
+
+/** The window call of a query that has exactly one. */
+function leafOf(select: TreeNode): TreeNode {
+  let found: TreeNode | undefined;
+  replaceNodes(select, (node) => {
+    if (windowCallOf(node) !== undefined) found = node;
+    return undefined;
+  });
+  if (found === undefined) throw new StreamkitError("bug", "A windowed query without a window");
+  return found;
+}
+
+interface Timing {
+  readonly timeColumn: string;
+  readonly bound: TimeBound;
+  times(select: TreeNode): ReadonlyMap<string, TimeBound>;
+}
+
+/** What the watermark means for a window's rows and for the window columns that come out. */
+async function timingOf(
+  database: Database,
+  select: TreeNode,
+  window: WindowCall,
+  input: Stream,
+): Promise<Timing> {
+  const bound = [...input.times].find(
+    ([column]) => column.toLowerCase() === window.timeColumn.toLowerCase(),
+  )?.[1];
+  if (bound === undefined) {
+    const known = [...input.times.keys()].join(", ") || "none";
+    throw refusal(
+      `"${window.timeColumn}" is no event-time column of ${input.name} (it has: ${known})`,
+      "name the source's time column with time:, and pass it through the queries between",
+    );
+  }
+  const sizes = await Promise.all(
+    window.parameters.map((parameter) => expressionText(database, select, parameter)),
+  );
+  const kind = window.kind === "hop" ? "hop" : "tumble";
+  return {
+    timeColumn: window.timeColumn,
+    bound,
+    times(query) {
+      const items = query["type"] === "SELECT_NODE" ? selectListOf(query) : [];
+      return new Map(
+        items.flatMap((item): [string, TimeBound][] => {
+          if (isColumn(item, ["window_start"]))
+            return [
+              [outputNameOf(item) ?? "", (watermark) => openWindowStart(kind, sizes, bound(watermark))],
+            ];
+          return isColumn(item, ["window_end"]) ? [[outputNameOf(item) ?? "", bound]] : [];
+        }),
+      );
+    },
+  };
+}
+
+/** The FROM item with another relation in the stream's place, under the stream's name. */
+function overInput(from: TreeNode, view: string): TreeNode {
+  if (windowCallOf(from) === undefined) {
+    const alias = String(from["alias"]) === "" ? String(from["table_name"]) : String(from["alias"]);
+    return { ...from, table_name: view, alias };
+  }
+  const call = from["function"] as TreeNode;
+  const [stream, ...others] = call["children"] as readonly TreeNode[];
+  const renamed = { ...stream, class: "COLUMN_REF", type: "COLUMN_REF", column_names: [view] } as TreeNode;
+  return { ...from, function: { ...call, children: [renamed, ...others] } };
+}
+
+/** `t.price` and `price` are the same where there is one relation: so keys are found again in the select list. */
+function withoutQualifiers(select: TreeNode, stream: string): TreeNode {
+  const from = select["from_table"] as TreeNode | undefined;
+  const names = [
+    String(from?.["alias"] ?? ""),
+    stream,
+    ...(windowCallOf(from ?? {}) === undefined ? [] : [windowCallOf(from ?? {})?.kind ?? ""]),
+  ];
+  return replaceNodes(select as Tree, (node) => {
+    const parts = node["class"] === "COLUMN_REF" ? (node["column_names"] as readonly string[]) : [];
+    return parts.length > 1 && names.includes(parts[0] ?? "")
+      ? { ...node, column_names: parts.slice(1) }
+      : undefined;
+  }) as TreeNode;
+}
+
+/** The output columns that hold the group's keys: update mode names rows by them. */
+function keyOf(
+  select: TreeNode,
+  keys: readonly TreeNode[],
+  columns: readonly Column[],
+  config: QueryConfig,
+): readonly string[] {
+  const found = keys.map((key) => {
+    const column = columns[indexOfExpression(selectListOf(select), key)]?.name;
+    if (column === undefined)
+      throw refusal(
+        `mode ${config.mode} names rows by their keys, and "${nameOf(key) ?? "a key"}" is not selected`,
+        "select every GROUP BY key",
+      );
+    return column;
+  });
+  if (config.key !== undefined && config.key.toSorted().join("\0") !== found.toSorted().join("\0"))
+    throw refusal(
+      `the key is ${config.key.join(", ")}, but its groups are named by ${found.join(", ")}`,
+      "leave key out",
+    );
+  return config.key ?? found;
+}
+
+function refuseDoubleNames(columns: readonly Column[]): void {
+  const double = columns.find(
+    ({ name }, index) =>
+      columns.findIndex((other) => other.name.toLowerCase() === name.toLowerCase()) !== index,
+  );
+  if (double !== undefined)
+    throw refusal(`two columns are called "${double.name}"`, "give one another name with AS");
+  const reserved = columns.find(({ name }) => name.startsWith("_"));
+  if (reserved !== undefined)
+    throw refusal(`the column name "${reserved.name}" begins with _`, "give it another name with AS");
+}
+
+function refusal(reason: string, remedy: string): StreamkitError {
+  return new StreamkitError("job", `${reason}: ${remedy}`);
+}

@@ -1,0 +1,283 @@
+/** From a loaded job to a database with everything set up: macros, tables, sources as streams, planned queries. */
+
+import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { raw, sql } from "../duckdb/sql.ts";
+import { inferColumns } from "../formats/infer.ts";
+import type { LoadedJob } from "../job/load.ts";
+import type { SourceConfig } from "../job/schema.ts";
+import { resolveSource } from "../sources/list.ts";
+import type { Position, Source } from "../sources/source.ts";
+import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import { emptyTable } from "./input.ts";
+import { checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
+import { planQueries } from "./plan.ts";
+import type { PlannedQuery } from "./query.ts";
+import {
+  describeSource,
+  knownColumns,
+  openReader,
+  type SourceReader,
+  type SourceShape,
+  segmentFolder,
+} from "./source-reader.ts";
+import { relation, type Stream } from "./stream.ts";
+import { openTables, type StaticTables } from "./tables.ts";
+import { WINDOW_MACROS } from "./windows.ts";
+
+/** A batch's bytes of a source: enough rows to be fast, few enough for a small memory. */
+export const MAX_SEGMENT_BYTES = 16 * 1024 * 1024;
+
+export interface Given {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly freshSeed: () => number;
+  /** What is there now is all. */
+  readonly takesWhatIsThere: boolean;
+  /** Wakes the loop: a source may have something. */
+  readonly notify: () => void;
+  /** Resolves when a source may have something, or after a while. */
+  readonly waitForNews: () => Promise<void>;
+  readonly isStopped: () => boolean;
+}
+
+/** A job whose every name, type and query is known to be right. */
+export interface PlannedJob {
+  readonly job: LoadedJob;
+  readonly tables: StaticTables;
+  readonly shapes: readonly SourceShape[];
+  readonly queries: readonly PlannedQuery[];
+  /** Everything a sink may read, by name. */
+  readonly outputs: ReadonlyMap<string, Output>;
+}
+
+export interface PreparedJob extends PlannedJob {
+  readonly checkpoint: Checkpoint;
+  readonly readers: readonly SourceReader[];
+  close(): Promise<void>;
+}
+
+/**
+ * Validates everything before a source is opened, where the schemas are known; those that only the input can tell are
+ * found from its first segment. Undefined where such an input ended without a line, or we were stopped before its first.
+ */
+export async function prepareJob(
+  job: LoadedJob,
+  checkpointFolder: string | undefined,
+  given: Given,
+): Promise<PreparedJob | undefined> {
+  const { database } = given;
+  const sources = Object.entries(job.config.sources);
+  const needsNoInput = sources.every(([, source]) => knownColumns(source, undefined) !== undefined);
+  const ahead = needsNoInput ? await planJob(job, database, given.clock, new Map()) : undefined;
+  const checkpoint = await openCheckpoint(database, checkpointFolder);
+  const opened = new Map<string, Source>();
+  const close = async (): Promise<void> => {
+    for (const source of opened.values()) await source.close();
+    await checkpoint.close();
+  };
+  try {
+    const columns = new Map<string, readonly Column[]>();
+    for (const [name, config] of sources) {
+      const source = await openSource(name, config, job, checkpoint, given);
+      opened.set(name, source);
+      const saved = checkpoint.progress?.sources[name]?.columns;
+      const found = knownColumns(config, saved) ?? (await columnsFromInput(source, config, given));
+      if (found !== undefined) columns.set(name, found);
+    }
+    if (columns.size < sources.length) {
+      await close();
+      return undefined;
+    }
+    const planned = ahead ?? (await planJob(job, database, given.clock, columns));
+    for (const { setup } of planned.queries) await database.run(setup);
+    const readers = planned.shapes.map((shape) => {
+      const source = opened.get(shape.name);
+      if (source === undefined) throw new StreamkitError("bug", `Source ${shape.name} is not open`);
+      return openReader(shape, source, keepsLateRows(job, shape.name));
+    });
+    return { ...planned, checkpoint, readers, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/**
+ * The plan alone: opens no sink, source or checkpoint. Schemas that the job does not declare are looked up in
+ * `columns`. Throws code `job`.
+ */
+export async function planJob(
+  job: LoadedJob,
+  database: Database,
+  clock: Clock,
+  columns: ReadonlyMap<string, readonly Column[]>,
+): Promise<PlannedJob> {
+  const { config, errorAt } = job;
+  await database.run(WINDOW_MACROS);
+  refuseDoubleNames(job);
+  const tables = await openTables(database, config.tables, job.folder, clock);
+  const shapes: SourceShape[] = [];
+  for (const [name, source] of Object.entries(config.sources)) {
+    await checkSource(job, database, name);
+    const known = knownColumns(source, columns.get(name));
+    if (known === undefined)
+      throw errorAt(
+        ["sources", name],
+        "it has no schema, and only its input could tell: give it one with schema:",
+      );
+    try {
+      shapes.push(await describeSource(database, name, source, known));
+    } catch (error) {
+      throw error instanceof StreamkitError ? errorAt(["sources", name], error.message, error) : error;
+    }
+  }
+  const streams = shapes.map(({ stream }) => stream);
+  const queries = await planQueries(database, { queries: config.queries, sources: streams, errorAt });
+  const outputs = outputsOf(streams, queries);
+  checkSinks({ sinks: config.sinks, outputs, errorAt });
+  return { job, tables, shapes, queries, outputs };
+}
+
+/** The plan for a person to read: schemas that are not declared are found in files that are there. */
+export async function planForCheck(
+  job: LoadedJob,
+  database: Database,
+  { clock, freshSeed }: Pick<Given, "clock" | "freshSeed">,
+): Promise<PlannedJob> {
+  const columns = new Map<string, readonly Column[]>();
+  const unknown = Object.entries(job.config.sources).filter(
+    ([, config]) => knownColumns(config, undefined) === undefined,
+  );
+  for (const [name, config] of unknown) {
+    if (resolveSource(config.from).kind.name !== "files") continue;
+    const checkpoint = await openCheckpoint(database, undefined);
+    const given: Given = {
+      database,
+      clock,
+      freshSeed,
+      takesWhatIsThere: true,
+      notify: () => {},
+      waitForNews: () => Promise.resolve(),
+      isStopped: () => false,
+    };
+    const source = await openSource(name, config, job, checkpoint, given);
+    try {
+      const found = await columnsFromInput(source, config, given);
+      if (found !== undefined) columns.set(name, found);
+    } finally {
+      await source.close();
+      await checkpoint.close();
+      await database.run(raw("DETACH ckpt"));
+    }
+  }
+  return planJob(job, database, clock, columns);
+}
+
+/** The endpoint is one of ours, and every type is DuckDB's. */
+async function checkSource({ config, errorAt }: LoadedJob, database: Database, name: string): Promise<void> {
+  const source = config.sources[name];
+  try {
+    resolveSource(source?.from);
+  } catch (error) {
+    throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
+  }
+  for (const [column, type] of Object.entries(source?.schema ?? {})) {
+    try {
+      await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
+    } catch (error) {
+      throw errorAt(["sources", name, "schema", column], `"${type}" is no DuckDB type`, error);
+    }
+  }
+}
+
+async function columnsFromInput(
+  source: Source,
+  config: SourceConfig,
+  given: Given,
+): Promise<readonly Column[] | undefined> {
+  const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
+  for (;;) {
+    const range = await source.plan(limit);
+    if (range !== undefined) return inferColumns(given.database, await source.read(range), config);
+    if (source.isEnded() || given.isStopped()) return undefined;
+    await given.waitForNews();
+  }
+}
+
+function keepsLateRows({ config }: LoadedJob, source: string): boolean {
+  return config.sinks.some(({ from }) => from === "late" || from === `late.${source}`);
+}
+
+function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
+  const seen = new Map<string, string>();
+  for (const part of ["sources", "tables", "queries"] as const) {
+    for (const name of Object.keys(config[part])) {
+      const other = seen.get(name.toLowerCase());
+      if (other !== undefined)
+        throw errorAt([part, name], `the name "${name}" is taken: ${other} has it too`);
+      seen.set(name.toLowerCase(), part);
+    }
+  }
+}
+
+async function openSource(
+  name: string,
+  config: SourceConfig,
+  job: LoadedJob,
+  checkpoint: Checkpoint,
+  given: Given,
+): Promise<Source> {
+  const { kind, options } = resolveSource(config.from);
+  return kind.open(options, {
+    name,
+    clock: given.clock,
+    committed: checkpoint.progress?.sources[name]?.position as Position | undefined,
+    segmentFolder: await segmentFolder(checkpoint.folder, name),
+    baseFolder: job.folder,
+    maxSegmentBytes: MAX_SEGMENT_BYTES,
+    takesWhatIsThere: given.takesWhatIsThere,
+    hasHeader: config.format === "csv",
+    delimiter: config.delimiter,
+    freshSeed: given.freshSeed,
+    notify: given.notify,
+  });
+}
+
+function outputsOf(
+  streams: readonly Stream[],
+  queries: readonly PlannedQuery[],
+): ReadonlyMap<string, Output> {
+  const outputs: Output[] = [
+    ...streams.map((stream): Output => ({ ...stream, relation: stream.name, key: [] })),
+    ...queries.map(({ output, key }): Output => ({ ...output, relation: output.name, key })),
+    {
+      name: "dead_letters",
+      relation: relation.deadLetters,
+      mode: "append",
+      key: [],
+      columns: DEAD_LETTER_COLUMNS,
+    },
+    ...streams.map(
+      (stream): Output => ({
+        ...stream,
+        name: `late.${stream.name}`,
+        relation: relation.late(stream.name),
+        key: [],
+      }),
+    ),
+  ];
+  const [only] = streams;
+  if (only !== undefined && streams.length === 1)
+    outputs.push({ ...only, name: "late", relation: relation.late(only.name), key: [] });
+  return new Map(outputs.map((output) => [output.name, output]));
+}
+
+/** Relations that are there even before a batch made them. */
+export function emptyRelations(readers: readonly SourceReader[]) {
+  return [
+    emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS),
+    ...readers.map(({ name, stream }) => emptyTable(relation.late(name), stream.columns)),
+  ];
+}

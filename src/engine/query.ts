@@ -1,0 +1,43 @@
+/** What every execution of a query offers the batch loop. */
+
+import type { Database } from "../duckdb/database.ts";
+import type { Sql } from "../duckdb/sql.ts";
+import type { Stream } from "./stream.ts";
+
+/** Where a batch stands in time. Watermarks are microseconds; null is before the first event, INFINITY_US the end. */
+export interface Batch {
+  readonly id: number;
+  /** The watermark of a stream that comes from these sources: the least of theirs. */
+  watermarkBeforeUs(sources: readonly string[]): bigint | null;
+  watermarkAfterUs(sources: readonly string[]): bigint | null;
+}
+
+/** The plan in a person's words, for `check`. */
+export interface Explanation {
+  readonly execution: string;
+  readonly state: string;
+  readonly until: string;
+  readonly why: string;
+}
+
+export interface Query {
+  readonly output: Stream;
+  /** The columns that name a row; empty where rows have no name. */
+  readonly key: readonly string[];
+  readonly explanation: Explanation;
+  /** Statements that make the query's views and its state, if it is not there yet. */
+  readonly setup: Sql;
+  /**
+   * Computes the batch's rows into the temporary table of the query's name, from the batch's input tables and the
+   * state of the last commit. Changes no state: a batch may be executed again.
+   */
+  execute(database: Database, batch: Batch): Promise<void>;
+  /** Statements that bring the state to the end of the batch just executed, for the commit's transaction. */
+  commit(batch: Batch): readonly Sql[];
+}
+
+/** A query in its place in the job. */
+export interface PlannedQuery extends Query {
+  /** The sources and queries that it reads. */
+  readonly reads: readonly string[];
+}

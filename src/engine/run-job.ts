@@ -1,0 +1,134 @@
+/** Runs a job from its loaded file to its end: the one call that commands make. */
+
+import type { Clock } from "../base/clock.ts";
+import { logger } from "../base/log.ts";
+import { openDatabase } from "../duckdb/database.ts";
+import type { LoadedJob } from "../job/load.ts";
+import type { SinkConfig } from "../job/schema.ts";
+import type { ByteOutput } from "../runtime/stdio.ts";
+import { openRunner } from "./batch-runner.ts";
+import { runLoop } from "./loop.ts";
+import type { BatchOutcome } from "./outcome.ts";
+import { type Output, openSinks } from "./outputs.ts";
+import { type PreparedJob, prepareJob } from "./prepare.ts";
+
+export interface RunOptions {
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+  readonly stdout: ByteOutput;
+  readonly freshSeed: () => number;
+  readonly checkpointFolder: string | undefined;
+  readonly batchMs: number;
+  /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
+  readonly until: "stopped" | "once" | "available";
+  /** Rows on standard output without query and batch. */
+  readonly bareRows: boolean;
+  /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
+  readonly observe: (outcome: BatchOutcome) => void;
+  readonly observesRows: boolean;
+  /** Called when everything is checked and the first batch is about to be planned. */
+  readonly started?: (prepared: PreparedJob) => Promise<void>;
+}
+
+/** Resolves when the input ended or `stop` aborted, with everything committed. */
+export async function runJob(job: LoadedJob, options: RunOptions): Promise<void> {
+  const { clock, stop } = options;
+  const database = await openDatabase();
+  const news = newsBell(clock, stop);
+  try {
+    const prepared = await prepareJob(job, options.checkpointFolder, {
+      database,
+      clock,
+      freshSeed: options.freshSeed,
+      takesWhatIsThere: options.until !== "stopped",
+      notify: news.ring,
+      waitForNews: () => news.wait(100),
+      isStopped: () => stop.aborted,
+    });
+    if (prepared === undefined) {
+      if (!stop.aborted) logger("engine").info("The input ended without a line");
+      return;
+    }
+    try {
+      await runPrepared(prepared, options, database, news);
+    } finally {
+      await prepared.close();
+    }
+  } finally {
+    database.close();
+  }
+}
+
+async function runPrepared(
+  prepared: PreparedJob,
+  options: RunOptions,
+  database: Awaited<ReturnType<typeof openDatabase>>,
+  news: NewsBell,
+): Promise<void> {
+  const { clock, stop } = options;
+  const { job, checkpoint } = prepared;
+  const leaves = leafOutputs(prepared);
+  const configs: readonly SinkConfig[] =
+    job.config.sinks.length > 0 ? job.config.sinks : leaves.map(({ name }) => ({ from: name, to: "-" }));
+  const runName = checkpoint.isDurable ? "" : `_${options.freshSeed().toString(36)}`;
+  const sinks = await openSinks({
+    sinks: configs,
+    outputs: prepared.outputs,
+    errorAt: job.errorAt,
+    contextOf: (input, sinkId) => ({
+      input,
+      writer: `${job.config.name}${runName}`,
+      baseFolder: job.folder,
+      committed: checkpoint.progress?.sinks[sinkId],
+      bareRows: options.bareRows,
+      isDurable: checkpoint.isDurable,
+      stdout: options.stdout,
+      clock,
+    }),
+  });
+  try {
+    const observed = options.observesRows ? leaves : [];
+    const runner = await openRunner({ database, clock, prepared, sinks, observed });
+    await options.started?.(prepared);
+    await runLoop(prepared, runner, {
+      clock,
+      batchMs: options.batchMs,
+      closesAtEnd: options.until !== "available",
+      stop,
+      waitForNews: news.wait,
+      observe: options.observe,
+    });
+  } finally {
+    for (const { sink } of sinks) await sink.close();
+  }
+}
+
+/** Queries that no other query reads; the sources where there is no query. */
+function leafOutputs({ outputs, queries, readers }: PreparedJob): readonly Output[] {
+  const isRead = (name: string): boolean => queries.some(({ reads }) => reads.includes(name));
+  const names = queries.map(({ output }) => output.name).filter((name) => !isRead(name));
+  const leaves = names.length === 0 ? readers.map(({ name }) => name) : names;
+  return leaves.flatMap((name) => outputs.get(name) ?? []);
+}
+
+interface NewsBell {
+  readonly ring: () => void;
+  /** Resolves at the next ring, after `timeoutMs`, or when the job is stopped. */
+  readonly wait: (timeoutMs: number) => Promise<void>;
+}
+
+function newsBell(clock: Clock, stop: AbortSignal): NewsBell {
+  let rung = new AbortController();
+  let hasNews = false;
+  return {
+    ring() {
+      hasNews = true;
+      rung.abort();
+    },
+    async wait(timeoutMs) {
+      if (!hasNews) await clock.sleep(timeoutMs, AbortSignal.any([rung.signal, stop]));
+      hasNews = false;
+      rung = new AbortController();
+    },
+  };
+}

@@ -1,0 +1,152 @@
+/** One source of a running job: from its range to a table of rows, with what the batch must know of it. */
+
+import { mkdir } from "node:fs/promises";
+import { StreamkitError } from "../base/error.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import { formats } from "../formats/list.ts";
+import { type DeadLetter, type Reading, readSegment } from "../formats/read-segment.ts";
+import type { SourceConfig } from "../job/schema.ts";
+import type { Range, Source } from "../sources/source.ts";
+import { emptyTable } from "./input.ts";
+import { relation, type Stream } from "./stream.ts";
+
+/** What a batch took from a source. */
+export interface Intake {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly lateRows: number;
+  readonly maxEventTimeUs: bigint | null;
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+export const NO_INTAKE: Intake = { rows: 0, bytes: 0, lateRows: 0, maxEventTimeUs: null, deadLetters: [] };
+
+/** A source as a stream of rows: what can be said of it once its record columns are known. */
+export interface SourceShape {
+  readonly name: string;
+  readonly stream: Stream;
+  readonly timeColumn: string | undefined;
+  /** The columns of a record, before `select`: kept in the checkpoint, so that a restart reads as before. */
+  readonly recordColumns: readonly Column[];
+  readonly reading: Reading;
+}
+
+export interface SourceReader extends SourceShape {
+  readonly source: Source;
+  /** Makes the source's temporary table of the range's rows, or an empty one. */
+  take(database: Database, range: Range | undefined, watermarkUs: bigint | null): Promise<Intake>;
+}
+
+/** The record columns that need no look at the input; undefined where it must be looked at. */
+export function knownColumns(
+  config: SourceConfig,
+  saved: readonly Column[] | undefined,
+): readonly Column[] | undefined {
+  if (config.schema !== undefined)
+    return Object.entries(config.schema).map(([name, type]) => ({ name, type }));
+  if (config.format !== "json" && config.format !== "csv") return [];
+  return saved;
+}
+
+/** Throws code `job` where the projection or the time column does not fit. Makes the empty table of the stream. */
+export async function describeSource(
+  database: Database,
+  name: string,
+  config: SourceConfig,
+  recordColumns: readonly Column[],
+): Promise<SourceShape> {
+  const format = formats.find((candidate) => candidate.name === config.format);
+  if (format === undefined) throw new StreamkitError("bug", `No format ${config.format}`);
+  const shape = {
+    columns: recordColumns,
+    header: undefined,
+    delimiter: config.delimiter,
+    pattern: config.pattern,
+  };
+  const select = raw(config.select);
+  const nulls = format
+    .columns(shape)
+    .map(({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`);
+  const columns = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
+  const timeColumn = timeColumnOf(config, columns);
+  await database.run(emptyTable(name, columns));
+  const times = new Map(timeColumn === undefined ? [] : [[timeColumn, (watermark: Sql) => watermark]]);
+  return {
+    name,
+    timeColumn,
+    recordColumns,
+    reading: { format, shape, select },
+    stream: { name, columns, mode: "append", sources: [name], times },
+  };
+}
+
+export function openReader(shape: SourceShape, source: Source, keepsLateRows: boolean): SourceReader {
+  const { name, timeColumn, reading, stream } = shape;
+  const empty = emptyTable(name, stream.columns);
+  const late = id(relation.late(name));
+  return {
+    ...shape,
+    source,
+    async take(database, range, watermarkUs) {
+      if (range === undefined) {
+        await database.run(keepsLateRows ? sql`${empty}; TRUNCATE ${late}` : empty);
+        return NO_INTAKE;
+      }
+      const segment = await source.read(range);
+      const deadLetters = await readSegment(database, segment, reading, name);
+      const figures = await takeFigures(database, name, timeColumn, watermarkUs);
+      if (keepsLateRows && timeColumn !== undefined)
+        await database.run(sql`CREATE OR REPLACE TEMP TABLE ${late} AS
+          FROM ${id(name)} WHERE ${id(timeColumn)} < ${timestampUs(watermarkUs)}`);
+      return { ...figures, bytes: segment.sizeBytes, deadLetters };
+    },
+  };
+}
+
+async function takeFigures(
+  database: Database,
+  table: string,
+  timeColumn: string | undefined,
+  watermarkUs: bigint | null,
+): Promise<Pick<Intake, "rows" | "lateRows" | "maxEventTimeUs">> {
+  if (timeColumn === undefined) {
+    const row = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
+    return { rows: Number(row["rows"]), lateRows: 0, maxEventTimeUs: null };
+  }
+  const time = sql`${id(timeColumn)}::TIMESTAMP`;
+  const row =
+    await database.row(sql`SELECT count(*) AS rows, epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest,
+    count(*) FILTER (${time} < ${timestampUs(watermarkUs)}) AS late FROM ${id(table)}`);
+  const highest = row["highest"];
+  return {
+    rows: Number(row["rows"]),
+    lateRows: Number(row["late"]),
+    maxEventTimeUs: typeof highest === "bigint" ? highest : null,
+  };
+}
+
+function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {
+  const wanted = config.time ?? "ts";
+  const column = columns.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
+  if (column === undefined) {
+    if (config.time === undefined) return undefined;
+    throw new StreamkitError(
+      "job",
+      `there is no column "${wanted}": found ${columns.map(({ name }) => name).join(", ")}`,
+    );
+  }
+  if (/^(?:TIMESTAMP|DATE)/.test(column.type)) return column.name;
+  if (config.time === undefined) return undefined;
+  throw new StreamkitError(
+    "job",
+    `the event-time column "${wanted}" is a ${column.type}: make it a TIMESTAMP, by schema or select`,
+  );
+}
+
+/** A working folder of a source's own. */
+export async function segmentFolder(folder: string, source: string): Promise<string> {
+  const path = `${folder}/segments/${source}`;
+  await mkdir(path, { recursive: true });
+  return path;
+}

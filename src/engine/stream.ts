@@ -1,0 +1,51 @@
+/** What the planner knows of a stream: a source, or a query that others read. */
+
+import type { Column } from "../duckdb/database.ts";
+import type { Sql } from "../duckdb/sql.ts";
+import type { OutputMode } from "./outcome.ts";
+
+export interface Stream {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  readonly mode: OutputMode;
+  /** The sources that it comes from: their least watermark is the stream's. */
+  readonly sources: readonly string[];
+  /**
+   * Its event-time columns. A value is SQL from the watermark (a TIMESTAMP expression) to the least value that the
+   * column may still have in rows to come.
+   */
+  readonly times: ReadonlyMap<string, TimeBound>;
+}
+
+export type TimeBound = (watermark: Sql) => Sql;
+
+/** Internal relations start with an underscore, which no name in a job may. */
+export const relation = {
+  /** The batch's rows of a query's input, with `_o`, their order, and without late rows. */
+  input: (query: string) => `_input_${query}`,
+  /** What a batch adds to a query's state. */
+  partial: (query: string) => `_partial_${query}`,
+  /** The rows of windows that close. */
+  closing: (query: string) => `_closing_${query}`,
+  /** A query's state, in the checkpoint. */
+  state: (query: string) => `state_${query}`,
+  /** The batch's late rows of a source. */
+  late: (source: string) => `_late_${source}`,
+  deadLetters: "_dead_letters",
+} as const;
+
+/** The column that keeps the source's order within a batch, and the one that orders batches. */
+export const ORDER_COLUMN = "_o";
+export const BATCH_COLUMN = "_b";
+/** When a row of a windowed query's state is closed. */
+export const WINDOW_END_COLUMN = "_end";
+/** What a row of an update or complete query means. */
+export const OP_COLUMN = "_op";
+
+/** The name under which the checkpoint's database is attached. */
+export const CHECKPOINT = "ckpt";
+
+/** The session variable that holds what is late for a windowed query. */
+export function lateVariable(query: string): string {
+  return `_late_before_${query}`;
+}

@@ -1,0 +1,125 @@
+/** Questions about a query's syntax tree that the planner asks. */
+
+import { nodesOf, sameExpression, type Tree, type TreeNode } from "../duckdb/syntax.ts";
+import { nameOf, windowCallOf } from "./windows.ts";
+
+export interface Catalog {
+  isStream(name: string): boolean;
+  isAggregate(functionName: string): boolean;
+}
+
+export type Leaf =
+  | { readonly kind: "table"; readonly stream: string }
+  | { readonly kind: "window"; readonly stream: string; readonly from: TreeNode };
+
+/** Every place in a query where a stream is read. */
+export function leavesOf(tree: Tree, catalog: Catalog): Leaf[] {
+  return [...nodesOf(tree)].flatMap((node): Leaf[] => {
+    const window = windowCallOf(node);
+    if (window !== undefined) return [{ kind: "window", stream: window.stream, from: node }];
+    const table = node["type"] === "BASE_TABLE" ? String(node["table_name"]) : "";
+    return table !== "" && catalog.isStream(table) ? [{ kind: "table", stream: table }] : [];
+  });
+}
+
+/** Nodes of an expression, without going into subqueries. */
+function* expressionNodes(tree: Tree): Generator<TreeNode> {
+  if (Array.isArray(tree)) for (const item of tree as readonly Tree[]) yield* expressionNodes(item);
+  else if (tree !== null && typeof tree === "object") {
+    const node = tree as TreeNode;
+    yield node;
+    if (node["class"] !== "SUBQUERY") for (const value of Object.values(node)) yield* expressionNodes(value);
+  }
+}
+
+export function isAggregateCall(node: TreeNode, catalog: Catalog): boolean {
+  return node["class"] === "FUNCTION" && catalog.isAggregate(String(node["function_name"]).toLowerCase());
+}
+
+export function hasAggregate(tree: Tree, catalog: Catalog): boolean {
+  return [...expressionNodes(tree)].some((node) => isAggregateCall(node, catalog));
+}
+
+export function windowFunctionsOf(tree: Tree): TreeNode[] {
+  return [...expressionNodes(tree)].filter((node) => node["class"] === "WINDOW");
+}
+
+export function hasSubquery(tree: Tree): boolean {
+  return [...nodesOf(tree)].some((node) => node["class"] === "SUBQUERY");
+}
+
+export function selectListOf(select: TreeNode): readonly TreeNode[] {
+  return select["select_list"] as readonly TreeNode[];
+}
+
+export function modifiersOf(node: TreeNode): readonly TreeNode[] {
+  return (node["modifiers"] as readonly TreeNode[] | null) ?? [];
+}
+
+export function hasModifier(node: TreeNode, type: "LIMIT" | "DISTINCT" | "ORDER"): boolean {
+  return modifiersOf(node).some((modifier) => String(modifier["type"]).startsWith(type));
+}
+
+export function ctesOf(node: TreeNode): ReadonlyMap<string, TreeNode> {
+  const map = ((node["cte_map"] as TreeNode | null)?.["map"] as readonly TreeNode[] | null) ?? [];
+  return new Map(
+    map.map((entry) => {
+      const query = (entry["value"] as TreeNode)["query"] as TreeNode;
+      return [String(entry["key"]), query["node"] as TreeNode];
+    }),
+  );
+}
+
+/** Whether the query gives a row a group: it has aggregates, groups, or GROUP BY ALL. */
+export function isGrouped(select: TreeNode, catalog: Catalog): boolean {
+  return (
+    (select["group_expressions"] as readonly unknown[]).length > 0 ||
+    select["aggregate_handling"] === "FORCE_AGGREGATES" ||
+    hasAggregate(select["select_list"] as Tree, catalog) ||
+    select["having"] !== null
+  );
+}
+
+/** More than one grouping set (ROLLUP, CUBE, GROUPING SETS). */
+export function hasGroupingSets(select: TreeNode): boolean {
+  return (select["group_sets"] as readonly unknown[]).length > 1;
+}
+
+/**
+ * The expressions that the query groups by, with `GROUP BY ALL`, positions and aliases resolved as DuckDB does: a
+ * column of the input goes before an alias.
+ */
+export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
+  const list = selectListOf(select);
+  if (select["aggregate_handling"] === "FORCE_AGGREGATES")
+    return list.filter((item) => !hasAggregate(item, catalog));
+  return (select["group_expressions"] as readonly TreeNode[]).map((expression) => {
+    if (expression["class"] === "CONSTANT") {
+      const position = Number((expression["value"] as TreeNode)["value"]);
+      return list[position - 1] ?? expression;
+    }
+    const parts =
+      expression["class"] === "COLUMN_REF" ? (expression["column_names"] as readonly string[]) : [];
+    const [only] = parts;
+    if (parts.length !== 1 || only === undefined || includesName(inputColumns, only)) return expression;
+    return list.find((item) => String(item["alias"]).toLowerCase() === only.toLowerCase()) ?? expression;
+  });
+}
+
+/** The name that DuckDB gives a select item, where it is a plain one. */
+export function outputNameOf(item: TreeNode): string | undefined {
+  const alias = String(item["alias"] ?? "");
+  return alias !== "" ? alias : item["class"] === "COLUMN_REF" ? nameOf(item) : undefined;
+}
+
+export function isColumn(node: TreeNode, names: Iterable<string>): boolean {
+  return node["class"] === "COLUMN_REF" && includesName([...names], nameOf(node) ?? "");
+}
+
+export function includesName(names: readonly string[], name: string): boolean {
+  return names.some((other) => other.toLowerCase() === name.toLowerCase());
+}
+
+export function indexOfExpression(list: readonly TreeNode[], expression: TreeNode): number {
+  return list.findIndex((item) => sameExpression(item, expression));
+}

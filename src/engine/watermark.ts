@@ -1,0 +1,75 @@
+/**
+ * Watermarks. A source's is the highest event time seen less the allowed disorder; a stream's is the least of its
+ * sources', without those that are idle. Neither ever goes back. At the end of the input all are INFINITY_US.
+ */
+
+import { INFINITY_US } from "../duckdb/sql.ts";
+
+/** Microseconds; null is before the first event. */
+export type WatermarkUs = bigint | null;
+
+export interface SourceTime {
+  readonly delayUs: bigint;
+  readonly maxEventTimeUs: bigint | null;
+  readonly watermarkUs: WatermarkUs;
+}
+
+/** A source's time after a batch whose highest event time is `seenUs`. */
+export function advance(time: SourceTime, seenUs: bigint | null, endsInput: boolean): SourceTime {
+  const maxEventTimeUs = later(time.maxEventTimeUs, seenUs);
+  const reached = maxEventTimeUs === null ? null : maxEventTimeUs - time.delayUs;
+  return { ...time, maxEventTimeUs, watermarkUs: endsInput ? INFINITY_US : later(time.watermarkUs, reached) };
+}
+
+export interface Watermarks {
+  /** The least watermark of the sources as of the last batch. */
+  of(sources: readonly string[]): WatermarkUs;
+  /** The same with the given times of sources; `idle` ones don't hold it unless all are. */
+  next(
+    sources: readonly string[],
+    times: ReadonlyMap<string, SourceTime>,
+    idle: readonly string[],
+  ): WatermarkUs;
+  /** Takes over what `next` gave for every group of sources that was asked for. */
+  advance(times: ReadonlyMap<string, SourceTime>, idle: readonly string[]): void;
+  /** For the checkpoint, and back again. */
+  toJson(): Readonly<Record<string, string>>;
+}
+
+export function openWatermarks(
+  groups: readonly (readonly string[])[],
+  saved: Readonly<Record<string, string>>,
+): Watermarks {
+  const reached = new Map<string, WatermarkUs>(
+    Object.entries(saved).map(([key, value]) => [key, BigInt(value)]),
+  );
+  const keyOf = (sources: readonly string[]): string => sources.toSorted().join("+");
+  const next: Watermarks["next"] = (sources, times, idle) => {
+    const speaking = sources.filter((name) => !idle.includes(name));
+    const holding = speaking.length === 0 ? sources : speaking;
+    const least = leastUs(holding.map((name) => times.get(name)?.watermarkUs ?? null));
+    return later(reached.get(keyOf(sources)) ?? null, least);
+  };
+  return {
+    of: (sources) => reached.get(keyOf(sources)) ?? null,
+    next,
+    advance(times, idle) {
+      for (const sources of groups) reached.set(keyOf(sources), next(sources, times, idle));
+    },
+    toJson: () =>
+      Object.fromEntries(
+        [...reached].flatMap(([key, value]) => (value === null ? [] : [[key, String(value)]])),
+      ),
+  };
+}
+
+function leastUs(values: readonly WatermarkUs[]): WatermarkUs {
+  const known = values.filter((value) => value !== null);
+  if (known.length < values.length) return null;
+  return known.reduce((least, value) => (value < least ? value : least), INFINITY_US);
+}
+
+function later(a: bigint | null, b: bigint | null): bigint | null {
+  if (a === null) return b;
+  return b === null || a > b ? a : b;
+}
