@@ -28,7 +28,10 @@ export function fdOutput(fd: number, isTerminal: boolean): ByteOutput {
           if (code === "EAGAIN") Atomics.wait(pauseCell, 0, 0, PAUSE_MS);
           else if (code === "EPIPE")
             throw new StreamkitError("closed_pipe", "The reader of our output went away", { cause: error });
-          else throw new StreamkitError("io", `Cannot write to descriptor ${fd}: ${String(error)}`, { cause: error });
+          else
+            throw new StreamkitError("io", `Cannot write to descriptor ${fd}: ${String(error)}`, {
+              cause: error,
+            });
         }
       }
     },

@@ -5,7 +5,8 @@ import ownPackage from "../../package.json" with { type: "json" };
 
 /** One line: streamkit's own version, DuckDB's and the JavaScript runtime's. */
 export function versionText(): string {
-  return `streamkit ${ownPackage.version} (DuckDB ${duckdbPackage.version.replace(/-r\..*/, "")}, ${runtimeName()})`;
+  const duckdbVersion = duckdbPackage.version.replace(/-r\..*/, "");
+  return `streamkit ${ownPackage.version} (DuckDB ${duckdbVersion}, ${runtimeName()})`;
 }
 
 function runtimeName(): string {

@@ -1,0 +1,110 @@
+/** `streamkit serve`: the dashboard, fed by a pipe or by the journal of a running job. */
+
+import { read } from "node:fs";
+import { isatty } from "node:tty";
+import { Command } from "commander";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { countFlag } from "../base/units.ts";
+import { followJournal } from "../server/follower.ts";
+import { openHub } from "../server/hub.ts";
+import { openLineFeed } from "../server/line-feed.ts";
+import { DEFAULT_HOST, DEFAULT_PORT, startServer } from "../server/server.ts";
+import type { Context } from "./context.ts";
+
+const STDIN_FD = 0;
+const CHUNK_BYTES = 256 * 1024;
+const RETRY_MS = 5;
+const MAX_PORT = 65_535;
+
+interface ServeFlags {
+  readonly port: string;
+  readonly host: string;
+  readonly follow?: string;
+}
+
+export function serveCommand(context: Context): Command {
+  return new Command("serve")
+    .description("Show the live dashboard, fed by the rows on stdin or by a running job's checkpoint")
+    .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))
+    .option(
+      "--host <address>",
+      "the address to bind; others than this machine reach only what you open",
+      DEFAULT_HOST,
+    )
+    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin")
+    .action((flags: ServeFlags) => serve(flags, context));
+}
+
+async function serve(flags: ServeFlags, context: Context): Promise<void> {
+  const port = portFlag("--port", flags.port);
+  if (flags.follow === undefined && isatty(STDIN_FD)) {
+    throw new StreamkitError(
+      "usage",
+      "serve needs rows on stdin (streamkit process | streamkit serve) or --follow CHECKPOINT",
+    );
+  }
+  const hub = openHub({ feed: flags.follow === undefined ? "lines" : "engine" });
+  const server = await startServer({ hub, host: flags.host, port });
+  context.say(`Dashboard on ${server.url} (Ctrl-C ends it)`);
+  try {
+    if (flags.follow === undefined) {
+      const feed = openLineFeed(hub, context.clock);
+      await Promise.race([pumpStdin((bytes) => feed.push(bytes), context), aborted(context.stop)]);
+      feed.end();
+      if (!context.stop.aborted) {
+        context.say(
+          `The input ended after ${feed.rows} rows (${feed.brokenLines} broken lines); the page stays up`,
+        );
+      }
+    } else {
+      await followJournal({
+        folder: flags.follow,
+        clock: context.clock,
+        stop: context.stop,
+        take: (outcome) => hub.publish(outcome),
+        brokenLines: (count) => hub.setFeed({ brokenLines: count }),
+      });
+    }
+    await aborted(context.stop);
+  } finally {
+    await server.close();
+  }
+}
+
+/** A TCP port, or 0. Throws a usage error that names the flag. */
+export function portFlag(flag: string, text: string): number {
+  const port = countFlag(flag, text, 0);
+  if (port > MAX_PORT) {
+    throw new StreamkitError("usage", `${flag} must be a port from 0 to ${MAX_PORT}: found "${text}"`);
+  }
+  return port;
+}
+
+/** Gives `take` every chunk of stdin until it ends; the event loop turns in between. */
+async function pumpStdin(take: (bytes: Uint8Array) => void, { clock, stop }: Context): Promise<void> {
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  while (!stop.aborted) {
+    const bytesRead = await readStdin(chunk);
+    if (bytesRead === "later") await clock.sleep(RETRY_MS, stop);
+    else if (bytesRead === 0) return;
+    else take(chunk.subarray(0, bytesRead));
+  }
+}
+
+function readStdin(chunk: Buffer): Promise<number | "later"> {
+  return new Promise((resolve, reject) => {
+    read(STDIN_FD, chunk, 0, chunk.length, null, (error, bytesRead) => {
+      if (error === null) resolve(bytesRead);
+      else if (error.code === "EAGAIN") resolve("later");
+      else if (error.code === "EOF") resolve(0);
+      else reject(new StreamkitError("io", `Cannot read stdin: ${messageOf(error)}`, { cause: error }));
+    });
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

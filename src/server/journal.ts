@@ -1,0 +1,77 @@
+/**
+ * The journal: what each batch did, one line of JSON a batch, in two bounded files of a checkpoint's folder.
+ * A dashboard in another process follows it. It is a picture for people, not part of any guarantee.
+ */
+
+import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, writeSync } from "node:fs";
+import { join } from "node:path";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import type { BatchOutcome } from "../engine/outcome.ts";
+
+export const JOURNAL_FILE = "live.ndjson";
+/** The file before; its lines are older than all of `JOURNAL_FILE`. */
+export const ROTATED_FILE = "live.1.ndjson";
+
+/** With two files a checkpoint's journal takes at most twice this and a line. */
+const MAX_FILE_BYTES = 16 * 2 ** 20;
+
+export interface Journal {
+  /** Written when it returns. Throws code `io`. */
+  append(outcome: BatchOutcome): void;
+  close(): void;
+}
+
+export interface JournalOptions {
+  readonly maxFileBytes?: number;
+}
+
+/** Goes on with the journal of `folder`, which is made where it is missing. One writer at a time. */
+export function openJournal(folder: string, options: JournalOptions = {}): Journal {
+  const maxFileBytes = options.maxFileBytes ?? MAX_FILE_BYTES;
+  const path = join(folder, JOURNAL_FILE);
+  let fd = open();
+  let sizeBytes = fstatSync(fd).size;
+  // A crash in the middle of a line: end it, so that it costs no other line.
+  if (sizeBytes > 0 && !endsWithNewline(fd, sizeBytes)) sizeBytes += writeSync(fd, "\n");
+
+  function open(): number {
+    try {
+      mkdirSync(folder, { recursive: true });
+      return openSync(path, "a+");
+    } catch (error) {
+      throw journalError(path, error);
+    }
+  }
+
+  return {
+    append(outcome) {
+      try {
+        if (sizeBytes >= maxFileBytes) {
+          closeSync(fd);
+          renameSync(path, join(folder, ROTATED_FILE));
+          fd = open();
+          sizeBytes = 0;
+        }
+        const line = Buffer.from(`${JSON.stringify(outcome)}\n`);
+        for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
+        sizeBytes += line.length;
+      } catch (error) {
+        throw journalError(path, error);
+      }
+    },
+    close: () => closeSync(fd),
+  };
+}
+
+function endsWithNewline(fd: number, sizeBytes: number): boolean {
+  const last = Buffer.alloc(1);
+  readSync(fd, last, 0, 1, sizeBytes - 1);
+  return last[0] === 0x0a;
+}
+
+function journalError(path: string, error: unknown): StreamkitError {
+  return new StreamkitError("io", `Cannot write the journal "${path}": ${messageOf(error)}`, {
+    component: "journal",
+    cause: error,
+  });
+}

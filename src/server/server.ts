@@ -1,0 +1,66 @@
+/** The dashboard's server: the app, the live connections and the heartbeat on one port. */
+
+import { webAsset } from "../runtime/assets.ts";
+import { type HttpServer, serveHttp, type WebSocketListener } from "../runtime/http.ts";
+import { refusal } from "./access.ts";
+import { createApp } from "./app.ts";
+import type { HistorySource } from "./history.ts";
+import type { Hub } from "./hub.ts";
+import { HEARTBEAT_MS, LIVE_PATH, resumePointOf } from "./protocol.ts";
+
+export const DEFAULT_HOST = "127.0.0.1";
+export const DEFAULT_PORT = 8080;
+
+export interface ServerOptions {
+  readonly hub: Hub;
+  /** Default 127.0.0.1: only this machine. */
+  readonly host?: string;
+  /** 0 takes any free one. */
+  readonly port: number;
+  /** Rows older than the hub keeps. */
+  readonly history?: HistorySource;
+}
+
+export type DashboardServer = Pick<HttpServer, "url" | "close">;
+
+/** Starts listening. The hub stays the caller's. Throws code `io` where the port can't be had. */
+export async function startServer({
+  hub,
+  host = DEFAULT_HOST,
+  port,
+  history,
+}: ServerOptions): Promise<DashboardServer> {
+  await webAsset("index.html");
+  const app = createApp({ hub, host, ...(history === undefined ? {} : { history }) });
+  const server = await serveHttp({
+    host,
+    port,
+    fetch: app.fetch,
+    upgrade: (request) => connectLive(request, hub, host),
+  });
+  const heartbeat = setInterval(() => hub.heartbeat(), HEARTBEAT_MS);
+  return {
+    url: server.url,
+    async close() {
+      clearInterval(heartbeat);
+      hub.cutAll();
+      await server.close();
+    },
+  };
+}
+
+/** Answers a request to open a live connection. */
+export function connectLive(request: Request, hub: Hub, host: string): WebSocketListener | Response {
+  const url = new URL(request.url);
+  const reason = refusal(request.headers, host);
+  if (reason !== undefined) return new Response(`${reason}\n`, { status: 403 });
+  if (url.pathname !== LIVE_PATH) return new Response("Not found\n", { status: 404 });
+  let leave: (() => void) | undefined;
+  return {
+    opened(peer) {
+      leave = hub.subscribe(peer, resumePointOf(url.searchParams));
+      if (leave === undefined) peer.cut();
+    },
+    closed: () => leave?.(),
+  };
+}

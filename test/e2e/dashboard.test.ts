@@ -1,0 +1,274 @@
+/**
+ * The page in a real browser: it shows what the hub knows, it moves, and a lost connection leaves no hole.
+ */
+
+import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
+import type { Browser, Page } from "playwright-core";
+import type { HistorySource } from "../../src/server/history.ts";
+import { type Hub, openHub } from "../../src/server/hub.ts";
+import { plainText } from "../../src/server/protocol.ts";
+import { type DashboardServer, startServer } from "../../src/server/server.ts";
+import type { DrawnCandle } from "../../web/candle-chart.ts";
+import type { ChartHost } from "../../web/chart-card.tsx";
+import { type MarketFeed, marketFeed } from "../server/market-feed.ts";
+import { until } from "../server/until.ts";
+import { startChromium } from "../services/chromium.ts";
+
+const SETUP_MS = 180_000;
+const TEST_MS = 60_000;
+
+let browser: Browser;
+const servers: DashboardServer[] = [];
+const pages: Page[] = [];
+
+beforeAll(async () => {
+  browser = await startChromium();
+}, SETUP_MS);
+
+afterEach(async () => {
+  for (const page of pages.splice(0)) await page.close();
+  for (const server of servers.splice(0)) await server.close();
+});
+
+afterAll(() => browser.close());
+
+test(
+  "the page shows the watch list and the chart, and both move when batches arrive",
+  async () => {
+    const { hub, url, feed } = await started(120);
+    const { page, foreign, complaints } = await opened(url);
+    await shows(page, hub);
+    expect(await page.locator("[data-symbol]").count()).toBe(8);
+    expect(await quoteOf(page, "SYM0003")).toEqual(dayQuote(hub, "SYM0003"));
+    const before = await page.getByTestId("chart").screenshot();
+    const candlesBefore = await drawn(page);
+
+    for (let batch = 0; batch < 40; batch += 1) hub.publish(feed.next());
+
+    await shows(page, hub);
+    expect(await quoteOf(page, "SYM0003")).toEqual(dayQuote(hub, "SYM0003"));
+    expect((await drawn(page)).length).toBeGreaterThan(candlesBefore.length);
+    expect(before.equals(await page.getByTestId("chart").screenshot())).toBe(false);
+    expect(foreign).toEqual([]);
+    expect(complaints).toEqual([]);
+  },
+  TEST_MS,
+);
+
+test(
+  "cut connections heal without a hole, again and again",
+  async () => {
+    const { hub, url, feed } = await started(50);
+    const { page } = await opened(url);
+    await shows(page, hub);
+    for (let round = 0; round < 5; round += 1) {
+      hub.cutAll();
+      for (let batch = 0; batch < 30; batch += 1) hub.publish(feed.next());
+      await shows(page, hub);
+    }
+  },
+  TEST_MS,
+);
+
+test(
+  "a server that was away and comes back on its port with its feed heals without a hole",
+  async () => {
+    const { hub, url, feed, server } = await started(50);
+    const { page } = await opened(url);
+    await shows(page, hub);
+    const port = Number(new URL(url).port);
+    servers.splice(servers.indexOf(server), 1);
+    await server.close();
+    await until("the page says so", async () => (await connection(page)) === "Reconnecting…");
+
+    // The same hub on a new server: the page is missing some deltas only.
+    for (let batch = 0; batch < 30; batch += 1) hub.publish(feed.next());
+    const second = await startServer({ hub, port });
+    await shows(page, hub);
+    await second.close();
+    await until("the page says so", async () => (await connection(page)) === "Reconnecting…");
+
+    // Another process: a new hub, which was told everything anew and has moved on.
+    const anew = openHub();
+    const replayed = marketFeed({ symbols: 8, stepMs: 20_000 });
+    for (let batch = 0; batch < 140; batch += 1) anew.publish(replayed.next());
+    servers.push(await startServer({ hub: anew, port }));
+    await shows(page, anew);
+    anew.publish(replayed.next());
+    await shows(page, anew);
+  },
+  TEST_MS,
+);
+
+test(
+  "candles that the hub has forgotten come from the history, and stay while live ones follow",
+  async () => {
+    const all = openHub();
+    const history: HistorySource = async ({ query, filter }) =>
+      Array.from(all.state.tables.get(query)?.rows.values() ?? [], (values) =>
+        Object.fromEntries(
+          (all.state.tables.get(query)?.columns ?? []).map(({ name }, at) => [name, values[at] ?? null]),
+        ),
+      ).filter((row) => row["symbol"] === filter["symbol"]);
+    const hub = openHub({ bounds: { maxKeyedRows: 80 } });
+    const feed = marketFeed({ symbols: 8, stepMs: 20_000 });
+    const publish = (batches: number) => {
+      for (let batch = 0; batch < batches; batch += 1) {
+        const outcome = feed.next();
+        all.publish(outcome);
+        hub.publish(outcome);
+      }
+    };
+    publish(300);
+    const server = await startServer({ hub, port: 0, history });
+    servers.push(server);
+    const { page } = await opened(server.url);
+    await shows(page, all);
+    expect((await drawn(page)).length).toBeGreaterThan(80);
+    publish(60);
+    await shows(page, all);
+  },
+  TEST_MS,
+);
+
+test(
+  "a choice by mouse and by keys, a filter, an order, an interval, an address",
+  async () => {
+    const { hub, url } = await started(60);
+    const { page } = await opened(url);
+    await shows(page, hub);
+    await page.locator('[data-symbol="SYM0002"]').click();
+    await shows(page, hub, "SYM0002");
+    await page.keyboard.press("ArrowDown");
+    await shows(page, hub, "SYM0003");
+    await page.keyboard.press("End");
+    await shows(page, hub, "SYM0007");
+    await page.keyboard.press("/");
+    await page.keyboard.type("0005");
+    await until("one row is left", async () => (await page.locator("[data-symbol]").count()) === 1);
+    await page.keyboard.press("Enter");
+    await shows(page, hub, "SYM0005");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: "Last" }).click();
+    const prices = await page.locator("tbody td.col-last").allTextContents();
+    expect(prices.map(Number)).toEqual(prices.map(Number).toSorted((a, b) => b - a));
+    expect(await page.locator("th.col-last[aria-sort]").getAttribute("aria-sort")).toBe("descending");
+    await page.getByText("1d", { exact: true }).click();
+    await shows(page, hub, "SYM0005", "day");
+    await page.reload();
+    await shows(page, hub, "SYM0005", "day");
+  },
+  TEST_MS,
+);
+
+test(
+  "rows of other queries stand in a table; an ended stream and its broken lines are said",
+  async () => {
+    const hub = openHub({ feed: "lines" });
+    const server = await startServer({ hub, port: 0 });
+    servers.push(server);
+    const { page, complaints } = await opened(server.url);
+    await page.getByText("Waiting for the first rows").waitFor();
+    const { report } = marketFeed({ symbols: 1 }).next();
+    const columns = [
+      { name: "path", type: "VARCHAR" },
+      { name: "requests", type: "BIGINT" },
+    ];
+    const rowOf = (path: string, requests: number) => ({ op: "upsert", row: { path, requests } }) as const;
+    const changes = [rowOf("/", 12), rowOf("/<b>", 1234)];
+    hub.publish({
+      job: "",
+      report,
+      outputs: [{ query: "top", mode: "append", key: [], columns, changes, omittedRows: 0 }],
+    });
+    hub.setFeed({ ended: true, brokenLines: 3 });
+    await until("the page says that it ended", async () => (await connection(page)) === "Stream ended");
+    expect(await page.locator("table.rows td").allTextContents()).toEqual(["/<b>", "1,234", "/", "12"]);
+    expect(await page.locator(".tile.bad").textContent()).toBe("Broken lines3");
+    expect(complaints).toEqual([]);
+  },
+  TEST_MS,
+);
+
+async function started(
+  batches: number,
+): Promise<{ hub: Hub; feed: MarketFeed; url: string; server: DashboardServer }> {
+  const hub = openHub();
+  const feed = marketFeed({ symbols: 8, stepMs: 20_000 });
+  for (let batch = 0; batch < batches; batch += 1) hub.publish(feed.next());
+  const server = await startServer({ hub, port: 0 });
+  servers.push(server);
+  return { hub, feed, url: server.url, server };
+}
+
+/** `foreign` collects requests to anywhere else, `complaints` the browser's errors. */
+async function opened(url: string): Promise<{ page: Page; foreign: string[]; complaints: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  pages.push(page);
+  const foreign: string[] = [];
+  const complaints: string[] = [];
+  page.on("request", (request) => {
+    if (!request.url().startsWith(url)) foreign.push(request.url());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  await page.goto(url);
+  return { page, foreign, complaints };
+}
+
+/** Waits until the page is live and the chart has drawn exactly the hub's candles. */
+async function shows(page: Page, hub: Hub, symbol = "SYM0000", query = "minute"): Promise<void> {
+  const expected = JSON.stringify(candlesOf(hub, symbol, query));
+  let found = "";
+  try {
+    await until("the chart has the hub's candles", async () => {
+      found = JSON.stringify(await drawn(page));
+      return found === expected && (await connection(page)) === "Live";
+    });
+  } catch {
+    expect(found).toBe(expected);
+    expect(await connection(page)).toBe("Live");
+  }
+}
+
+function candlesOf(hub: Hub, symbol: string, query: string): DrawnCandle[] {
+  const rows = [...(hub.state.tables.get(query)?.rows.values() ?? [])].filter((row) => row[0] === symbol);
+  const candles = rows.map(([, start, , open, high, low, close, volume]) => ({
+    timeMs: Date.parse(plainText(start)),
+    open: Number(open),
+    high: Number(high),
+    low: Number(low),
+    close: Number(close),
+    volume: Number(volume),
+  }));
+  return candles.toSorted((a, b) => a.timeMs - b.timeMs);
+}
+
+function drawn(page: Page): Promise<DrawnCandle[]> {
+  return page.evaluate(() => document.querySelector<ChartHost>("[data-testid=chart]")?.candles?.() ?? []);
+}
+
+function connection(page: Page): Promise<string | null> {
+  return page.getByTestId("connection").textContent();
+}
+
+function quoteOf(page: Page, symbol: string): Promise<string[]> {
+  return page.locator(`[data-symbol="${symbol}"] td`).allTextContents();
+}
+
+/** Last, change, high, low and volume as the page should write them. */
+function dayQuote(hub: Hub, symbol: string): string[] {
+  const row = [...(hub.state.tables.get("day")?.rows.values() ?? [])].find((each) => each[0] === symbol);
+  const [open = 0, high = 0, low = 0, close = 0, volume = 0] = (row ?? []).slice(3, 8).map(Number);
+  const change = ((close / open - 1) * 100).toFixed(2);
+  const volumeText = volume < 10_000 ? volume.toLocaleString("en-US") : `${(volume / 1000).toPrecision(3)}K`;
+  return [
+    close.toFixed(2),
+    `${Number(change) > 0 ? "+" : ""}${change.replace("-", "−")}%`,
+    high.toFixed(2),
+    low.toFixed(2),
+    volumeText,
+  ];
+}

@@ -1,0 +1,116 @@
+/** The chosen symbol: its figures, the choice of interval, the chart. */
+
+import { effect, signal } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { createCandleChart, type DrawnCandle } from "./candle-chart.ts";
+import type { Candle } from "./candles.ts";
+import { compactText, percentText, priceDigits, priceText, windowText } from "./format.ts";
+import { choose, quote, sets, shown, shownSet, symbol } from "./view.ts";
+
+const hovered = signal<Candle | undefined>(undefined);
+
+/** A test, or a curious person in the console, reads here what the chart has drawn. */
+export interface ChartHost extends HTMLDivElement {
+  candles?: () => DrawnCandle[];
+}
+
+export function ChartCard() {
+  return (
+    <section class="card chart-card" aria-label="Chart">
+      <header class="chart-head">
+        <Headline />
+        <Intervals />
+      </header>
+      <Legend />
+      <Chart />
+    </section>
+  );
+}
+
+function Headline() {
+  const now = quote.value;
+  return (
+    <div class="headline">
+      <h2>{symbol.value ?? "…"}</h2>
+      {now !== undefined && (
+        <>
+          <span class="headline-price num">{priceText(now.last)}</span>
+          <span class={`pill num ${directionOf(now.changePercent)}`}>{percentText(now.changePercent)}</span>
+        </>
+      )}
+    </div>
+  );
+}
+
+function Intervals() {
+  if (sets.value.length < 2) return null;
+  return (
+    <fieldset class="segments" aria-label="Interval">
+      {sets.value.map(({ table, windowMs }) => (
+        <label key={table.query} title={`query ${table.query}`}>
+          <input
+            type="radio"
+            name="interval"
+            checked={shownSet.value?.table.query === table.query}
+            onChange={() => choose({ query: table.query })}
+          />
+          <span>{windowText(windowMs) ?? table.query}</span>
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Legend() {
+  const candle = hovered.value ?? shown.value.candles.at(-1);
+  if (candle === undefined) return <p class="legend">No candles yet</p>;
+  const digits = priceDigits(candle.close);
+  const figures: [string, string][] = [
+    ["O", priceText(candle.open, digits)],
+    ["H", priceText(candle.high, digits)],
+    ["L", priceText(candle.low, digits)],
+    ["C", priceText(candle.close, digits)],
+  ];
+  if (candle.volume !== undefined) figures.push(["Vol", compactText(candle.volume)]);
+  if (candle.vwap !== undefined) figures.push(["VWAP", priceText(candle.vwap, digits)]);
+  if (candle.trades !== undefined) figures.push(["Trades", compactText(candle.trades)]);
+  return (
+    <dl class={`legend num ${directionOf(candle.close - candle.open)}`}>
+      {figures.map(([name, text]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{text}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Chart() {
+  const host = useRef<ChartHost>(null);
+  useEffect(() => {
+    const element = host.current;
+    if (element === null) return undefined;
+    const chart = createCandleChart(element, (candle) => {
+      hovered.value = candle;
+    });
+    element.candles = () => chart.drawn();
+    const stop = effect(() => {
+      const { name, candles } = shown.value;
+      chart.show(name, candles);
+      element.dataset["candles"] = String(candles.length);
+      element.dataset["lastCandle"] = JSON.stringify(candles.at(-1) ?? null);
+    });
+    return () => {
+      stop();
+      chart.close();
+    };
+  }, []);
+  return (
+    <div class="chart" ref={host} data-testid="chart" role="img" aria-label={`Candles of ${symbol.value}`} />
+  );
+}
+
+export function directionOf(change: number): "up" | "down" | "flat" {
+  return change > 0 ? "up" : change < 0 ? "down" : "flat";
+}

@@ -1,0 +1,134 @@
+/**
+ * The page's end of the live connection: one state, kept equal to the hub's, and signals that say when to
+ * look at it again. Deltas are applied as they come, also in a hidden tab; showing them waits until somebody
+ * looks.
+ */
+
+import { signal } from "@preact/signals";
+import { HEARTBEAT_MS, livePath, type ServerMessage } from "../src/server/protocol.ts";
+import { createReplica } from "../src/server/replica.ts";
+import type { LiveState } from "../src/server/state.ts";
+
+export type Phase = "connecting" | "live" | "reconnecting";
+
+/** Faster than this nobody reads. */
+const MIN_SHOW_INTERVAL_MS = 100;
+const MIN_RETRY_MS = 250;
+const MAX_RETRY_MS = 8_000;
+/**
+ * The server speaks at least every heartbeat; a line silent for longer is dead, whatever the browser thinks.
+ */
+const MAX_SILENCE_MS = 3 * HEARTBEAT_MS;
+
+export const phase = signal<Phase>("connecting");
+/** Rises when there is something new to show: whoever reads the state reads this first. */
+export const revision = signal(0);
+/**
+ * Rises when the state was replaced as a whole, so that what was derived from older deltas may have a hole.
+ */
+export const epoch = signal(0);
+
+const replica = createReplica("engine");
+let socket: WebSocket | undefined;
+let failures = 0;
+let heardAtMs = 0;
+let shownAtMs = 0;
+let showTimer: number | undefined;
+let retryTimer: number | undefined;
+
+/** The state; it is changed in place. */
+export function liveState(): LiveState {
+  return replica.state;
+}
+
+/** The sequence number that the state is at. */
+export function liveSequence(): number {
+  return replica.resume?.sequence ?? 0;
+}
+
+/** Connects, and stays connected for as long as the page lives. Called once. */
+export function connect(): void {
+  open();
+  window.setInterval(checkSilence, HEARTBEAT_MS);
+  window.addEventListener("online", retryNow);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    retryNow();
+    scheduleShow();
+  });
+}
+
+function open(): void {
+  window.clearTimeout(retryTimer);
+  retryTimer = undefined;
+  heardAtMs = performance.now();
+  const url = new URL(livePath(replica.resume), location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const opened = new WebSocket(url);
+  socket = opened;
+  opened.addEventListener("message", (event) => {
+    if (socket === opened) hear(String(event.data));
+  });
+  opened.addEventListener("close", () => {
+    if (socket === opened) retryLater();
+  });
+}
+
+function hear(text: string): void {
+  heardAtMs = performance.now();
+  switch (replica.hear(JSON.parse(text) as ServerMessage)) {
+    case "alive":
+      return;
+    case "replaced":
+      epoch.value += 1;
+      return becomeLive();
+    case "resumed":
+      return becomeLive();
+    case "changed":
+      return scheduleShow();
+    case "gap":
+      socket?.close();
+      return retryLater();
+  }
+}
+
+function becomeLive(): void {
+  failures = 0;
+  phase.value = "live";
+  scheduleShow();
+}
+
+function retryLater(): void {
+  socket = undefined;
+  if (phase.value !== "connecting") phase.value = "reconnecting";
+  const backoffMs = Math.min(MAX_RETRY_MS, MIN_RETRY_MS * 2 ** failures);
+  failures = Math.min(failures + 1, 16);
+  window.clearTimeout(retryTimer);
+  retryTimer = window.setTimeout(open, backoffMs * spread());
+}
+
+/** Between a half and one, so that many pages do not come back in the same moment. */
+function spread(): number {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return 0.5 + random / 2 ** 33;
+}
+
+function retryNow(): void {
+  if (retryTimer !== undefined) open();
+}
+
+function checkSilence(): void {
+  if (socket === undefined || performance.now() - heardAtMs < MAX_SILENCE_MS) return;
+  socket.close();
+  retryLater();
+}
+
+function scheduleShow(): void {
+  if (showTimer !== undefined || document.hidden) return;
+  const waitMs = Math.max(0, shownAtMs + MIN_SHOW_INTERVAL_MS - performance.now());
+  showTimer = window.setTimeout(() => {
+    showTimer = undefined;
+    shownAtMs = performance.now();
+    revision.value += 1;
+  }, waitMs);
+}
