@@ -1,9 +1,16 @@
 /** The binary's door: one line a command. */
 
-import { Command } from "commander";
-import { simulateCommand } from "./commands/simulate.ts";
+import { checkCommand } from "./commands/check.ts";
+import { processCommand } from "./commands/process.ts";
 import { runProgram } from "./commands/program.ts";
+import { queryCommand } from "./commands/query.ts";
+import { serveCommand } from "./commands/serve.ts";
+import { simulateCommand } from "./commands/simulate.ts";
 
-await runProgram((program: Command, context) => {
+await runProgram((program, context) => {
   program.addCommand(simulateCommand(context));
+  program.addCommand(processCommand(context));
+  program.addCommand(serveCommand(context));
+  program.addCommand(queryCommand(context));
+  program.addCommand(checkCommand(context));
 });

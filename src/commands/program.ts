@@ -18,7 +18,9 @@ export async function runProgram(addCommands: (program: Command, context: Contex
   const context = processContext();
   configureLogging("info", context.say);
   const program = new Command("streamkit")
-    .description("Stream processing on one machine: simulate or collect, aggregate with SQL, store exactly once, watch live")
+    .description(
+      "Stream processing on one machine: simulate or collect, aggregate with SQL, store exactly once, watch live",
+    )
     .version(versionText(), "-V, --version", "print the versions of streamkit and of what is inside")
     .showHelpAfterError("(add --help for what it takes)")
     .showSuggestionAfterError(true)

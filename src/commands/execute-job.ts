@@ -1,0 +1,139 @@
+/** A loaded job, run with everything around it: dashboard, journal, words on stderr. */
+
+import path from "node:path";
+import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import type { BatchOutcome } from "../engine/outcome.ts";
+import type { PreparedJob } from "../engine/prepare.ts";
+import { runJob } from "../engine/run-job.ts";
+import type { LoadedJob } from "../job/load.ts";
+import { openHub } from "../server/hub.ts";
+import { openJournal } from "../server/journal.ts";
+import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
+import type { Context } from "./context.ts";
+
+export interface Execution {
+  readonly batchMs: number | undefined;
+  readonly checkpoint: string | undefined;
+  readonly until: "stopped" | "once" | "available";
+  /** `PORT` or `HOST:PORT` of the dashboard. */
+  readonly serve: string | undefined;
+  readonly bareRows: boolean;
+  readonly quiet: boolean;
+}
+
+/** Runs the job to its end. With a dashboard, that stays up after the input's end until a person stops it. */
+export async function executeJob(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
+  const folder = execution.checkpoint === undefined ? job.config.checkpoint : execution.checkpoint;
+  const base = execution.checkpoint === undefined ? job.folder : process.cwd();
+  const checkpointFolder = folder === undefined ? undefined : path.resolve(base, folder);
+  const hub = execution.serve === undefined ? undefined : openHub();
+  const server =
+    hub === undefined ? undefined : await startServer({ hub, ...addressOf(execution.serve ?? "") });
+  const journal = checkpointFolder === undefined ? undefined : openJournal(checkpointFolder);
+  const tally = openTally(context, execution.quiet);
+  try {
+    await runJob(job, {
+      clock: context.clock,
+      stop: context.stop,
+      stdout: context.stdout,
+      freshSeed: context.freshSeed,
+      checkpointFolder,
+      batchMs: execution.batchMs ?? job.config.batch,
+      until: execution.until,
+      bareRows: execution.bareRows,
+      observesRows: hub !== undefined || journal !== undefined,
+      observe(outcome) {
+        hub?.publish(outcome);
+        journal?.append(outcome);
+        tally.add(outcome);
+      },
+      started: async (prepared) => sayStart(prepared, server, execution, context),
+    });
+    tally.finish();
+    if (server !== undefined) await stayUp(server, context);
+  } finally {
+    journal?.close();
+    await server?.close();
+  }
+}
+
+function sayStart(
+  { checkpoint }: PreparedJob,
+  server: DashboardServer | undefined,
+  execution: Execution,
+  { say, stdout }: Context,
+): void {
+  if (execution.quiet) return;
+  if (server !== undefined) say(`streamkit: dashboard at ${server.url}`);
+  if (!checkpoint.isDurable && (stdout.isTerminal || execution.serve !== undefined))
+    say("streamkit: state is in memory only: --checkpoint FOLDER keeps it over a restart");
+  const committed = checkpoint.progress?.batch;
+  if (committed !== undefined) say(`streamkit: going on after batch ${committed} of the checkpoint`);
+}
+
+async function stayUp(server: DashboardServer, { clock, stop, say }: Context): Promise<void> {
+  if (stop.aborted) return;
+  say(`streamkit: the input ended; the dashboard stays at ${server.url} until Ctrl-C`);
+  while (!stop.aborted) await clock.sleep(3_600_000, stop);
+}
+
+/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. */
+function addressOf(text: string): { host: string; port: number } {
+  const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
+  const port = Number(match?.[2]);
+  if (match === null || port > 65_535)
+    throw new StreamkitError("usage", `--serve takes PORT or HOST:PORT: found "${text}"`);
+  return { host: match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST, port };
+}
+
+interface Tally {
+  add(outcome: BatchOutcome): void;
+  finish(): void;
+}
+
+/** Broken lines seen in one batch are told with their reasons, but not more often than this. */
+const WARNING_INTERVAL_MS = 10_000;
+
+/** Counts over all batches, for the words at the end, and warnings about what was left out on the way. */
+function openTally({ clock, say }: Context, quiet: boolean): Tally {
+  const log = logger("process");
+  const startedMs = clock.monotonicMs();
+  let warnedMs = Number.NEGATIVE_INFINITY;
+  let batches = 0;
+  let rows = 0;
+  let late = 0;
+  let dead = 0;
+  return {
+    add({ report }) {
+      batches += 1;
+      rows += report.inputRows;
+      late += report.lateRows;
+      dead += report.deadLetters;
+      if (report.deadLetters + report.lateRows === 0 || clock.monotonicMs() - warnedMs < WARNING_INTERVAL_MS)
+        return;
+      warnedMs = clock.monotonicMs();
+      if (!quiet && report.deadLetters > 0)
+        log.warn(`${count(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
+    },
+    finish() {
+      if (quiet) return;
+      const seconds = (clock.monotonicMs() - startedMs) / 1000;
+      const left = [
+        late > 0 ? `${count(late, "late row")}` : "",
+        dead > 0 ? `${count(dead, "dead letter")}` : "",
+      ].filter((text) => text !== "");
+      say(
+        `streamkit: ${count(rows, "row")} in ${count(batches, "batch", "batches")}, ${seconds.toFixed(1)} s${left.map((text) => `, ${text}`).join("")}`,
+      );
+    },
+  };
+}
+
+function hint(): string {
+  return ": the reasons are in the table dead_letters of the checkpoint, or in a sink with from: dead_letters";
+}
+
+function count(number: number, one: string, many = `${one}s`): string {
+  return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
+}

@@ -1,0 +1,54 @@
+/** What a command line says of a job: a file, `--sql`, or nothing for the built-in market. */
+
+import { StreamkitError } from "../base/error.ts";
+import { inlineJobText } from "../job/inline.ts";
+import { type LoadedJob, loadJobFile, loadJobText } from "../job/load.ts";
+import { MARKET_JOB } from "../job/market.ts";
+import { jobSchema } from "../job/schema.ts";
+import { sinkKinds } from "../sinks/list.ts";
+import { sourceKinds } from "../sources/list.ts";
+import type { Context } from "./context.ts";
+
+export interface JobFlags {
+  readonly set?: readonly string[];
+  readonly sql?: string;
+  readonly mode?: string;
+  readonly format?: string;
+  readonly schema?: string;
+  readonly time?: string;
+  readonly watermark?: string;
+  readonly pattern?: string;
+  readonly in?: string;
+}
+
+/** The schema of job files with every source and sink there is. */
+export function wholeJobSchema() {
+  const hidden = new Set(["stdin", "stdout", "file"]);
+  return jobSchema(
+    sourceKinds.filter(({ name }) => !hidden.has(name)),
+    sinkKinds.filter(({ name }) => !hidden.has(name)),
+  );
+}
+
+/** Throws code `job` or `usage`. */
+export async function jobOf(file: string | undefined, flags: JobFlags, context: Context): Promise<LoadedJob> {
+  const schema = wholeJobSchema();
+  const options = { env: context.env, overrides: flags.set ?? [] };
+  if (file !== undefined) {
+    if (flags.sql !== undefined)
+      throw new StreamkitError("usage", "A job file or --sql is expected, not both");
+    return loadJobFile(file, schema, options);
+  }
+  if (flags.sql === undefined) return loadJobText(MARKET_JOB, "(the built-in market job)", schema, options);
+  const text = inlineJobText({
+    sql: flags.sql,
+    mode: flags.mode ?? "append",
+    format: flags.format ?? "json",
+    schema: flags.schema,
+    time: flags.time,
+    watermark: flags.watermark,
+    pattern: flags.pattern,
+    from: flags.in ?? "-",
+  });
+  return loadJobText(text, "--sql", schema, options);
+}

@@ -1,0 +1,74 @@
+/** `streamkit process`: runs a job. */
+
+import { Command } from "commander";
+import { StreamkitError } from "../base/error.ts";
+import { durationFlagMs } from "../base/units.ts";
+import type { Context } from "./context.ts";
+import type { JobFlags } from "./load-job.ts";
+
+interface ProcessFlags extends JobFlags {
+  readonly batch?: string;
+  readonly checkpoint?: string;
+  readonly once?: boolean;
+  readonly availableNow?: boolean;
+  readonly serve?: string;
+  readonly quiet?: boolean;
+}
+
+const HELP = `
+Examples:
+  Candles by minute and day of a simulated market, as a live table:
+    streamkit simulate quotes | streamkit process
+  One query over standard input; its columns are found from the first lines:
+    cat quotes.ndjson | streamkit process --sql "SELECT symbol, count(*) AS quotes FROM input GROUP BY symbol"
+  Windows: a row comes when the watermark passes the window's end, or the input ends:
+    streamkit simulate quotes | streamkit process --watermark 2s --sql "
+      SELECT symbol, window_start, max(price) AS high FROM tumble(input, ts, INTERVAL 10 SECOND) GROUP BY ALL"
+  A job file with state that outlives a crash, and the dashboard:
+    streamkit process market.yaml --checkpoint ./state --serve 8080
+
+See also: streamkit check JOB (the plan), streamkit check --json-schema (the job file's schema).`;
+
+export function processCommand(context: Context): Command {
+  return new Command("process")
+    .summary("runs a job: reads, aggregates in micro-batches, writes")
+    .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.")
+    .argument("[job]", "a job file: YAML, JSON or TypeScript")
+    .option("--sql <query>", "a job of one query over the stream `input`; rows go to stdout")
+    .option("--mode <mode>", "with --sql: append, update or complete (default: append)")
+    .option("--in <url>", "with --sql: what to read, - or file:GLOB (default: -)")
+    .option("--format <format>", "with --sql: json, csv, combined, common, regex or lines (default: json)")
+    .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
+    .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
+    .option("--time <column>", "with --sql: the event-time column (default: ts)")
+    .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
+    .option("--set <key=value>", "replace a value of the job file; repeatable", collect)
+    .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
+    .option("--checkpoint <folder>", "keep state and progress here, and go on from it")
+    .option("--once", "what is there now is the whole input: take it, close every window, stop")
+    .option("--available-now", "take what is there now, commit, stop; open windows wait in the checkpoint")
+    .option("--serve <[host:]port>", "show everything live in a browser")
+    .option("--quiet", "say nothing but errors")
+    .addHelpText("after", HELP)
+    .action((job: string | undefined, flags: ProcessFlags) => runProcess(job, flags, context));
+}
+
+async function runProcess(file: string | undefined, flags: ProcessFlags, context: Context): Promise<void> {
+  if (flags.once === true && flags.availableNow === true)
+    throw new StreamkitError("usage", "--once and --available-now exclude each other");
+  const { jobOf } = await import("./load-job.ts");
+  const { executeJob } = await import("./execute-job.ts");
+  const job = await jobOf(file, flags, context);
+  await executeJob(job, context, {
+    batchMs: flags.batch === undefined ? undefined : durationFlagMs("--batch", flags.batch),
+    checkpoint: flags.checkpoint,
+    until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
+    serve: flags.serve,
+    bareRows: flags.sql !== undefined && file === undefined,
+    quiet: flags.quiet === true,
+  });
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

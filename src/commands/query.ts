@@ -1,0 +1,40 @@
+/** `streamkit query`: DuckDB SQL over the warehouse and the checkpoint. */
+
+import { Command, Option } from "commander";
+import type { Context } from "./context.ts";
+
+interface QueryFlags {
+  readonly warehouse: string;
+  readonly checkpoint?: string;
+  readonly format: "table" | "json" | "ndjson" | "csv" | "parquet";
+  readonly out?: string;
+}
+
+const HELP = `
+Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
+checkpoint.dead_letters and the state tables. Any file can be named in the query itself.
+
+Examples:
+  streamkit query "SELECT symbol, max(high) FROM ohlc WHERE dt >= DATE '2026-01-05' GROUP BY ALL"
+  streamkit query "FROM checkpoint.dead_letters LIMIT 10" --checkpoint ./state/market
+  streamkit query "SELECT count(*) FROM 'out/*.ndjson'" --format json`;
+
+export function queryCommand(context: Context): Command {
+  return new Command("query")
+    .summary("DuckDB SQL over the Parquet warehouse and a checkpoint")
+    .description("Runs one DuckDB query over the tables of a warehouse, and prints its answer.")
+    .argument("<sql>", "the query")
+    .option("--warehouse <folder>", "the folder of the tables", "./warehouse")
+    .option("--checkpoint <folder>", "also a checkpoint's tables (of a job that is not running)")
+    .addOption(
+      new Option("--format <format>", "how to print it")
+        .choices(["table", "json", "ndjson", "csv", "parquet"])
+        .default("table"),
+    )
+    .option("--out <file>", "write to a file instead of stdout (parquet needs it)")
+    .addHelpText("after", HELP)
+    .action(async (text: string, flags: QueryFlags) => {
+      const { runQuery } = await import("../warehouse/query.ts");
+      await runQuery(text, flags, context.stdout);
+    });
+}
