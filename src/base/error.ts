@@ -38,7 +38,12 @@ export class JobError extends StreamkitError {
 
   constructor(
     message: string,
-    place: { file?: string | undefined; line?: number | undefined; column?: number | undefined; keyPath: string },
+    place: {
+      file?: string | undefined;
+      line?: number | undefined;
+      column?: number | undefined;
+      keyPath: string;
+    },
     options: ErrorOptions = {},
   ) {
     const where = [place.file, place.line, place.column].filter((part) => part !== undefined).join(":");

@@ -51,9 +51,14 @@ export function durationFlagMs(flag: string, text: string): number {
 export function timeFlagMs(flag: string, text: string): number {
   const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
   const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
-  const value = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(hasZone || isDate ? text : `${text}Z`) : Number.NaN;
+  const value = /^\d{4}-\d\d-\d\d/.test(text)
+    ? Date.parse(hasZone || isDate ? text : `${text}Z`)
+    : Number.NaN;
   if (Number.isNaN(value))
-    throw new StreamkitError("usage", `${flag} must be an ISO 8601 time like 2026-01-05T14:30:00Z: found "${text}"`);
+    throw new StreamkitError(
+      "usage",
+      `${flag} must be an ISO 8601 time like 2026-01-05T14:30:00Z: found "${text}"`,
+    );
   return value;
 }
 
