@@ -1,6 +1,7 @@
 /** The binary's door: one line a command. */
 
 import { checkCommand } from "./commands/check.ts";
+import { demoCommand } from "./commands/demo.ts";
 import { processCommand } from "./commands/process.ts";
 import { runProgram } from "./commands/program.ts";
 import { queryCommand } from "./commands/query.ts";
@@ -13,4 +14,5 @@ await runProgram((program, context) => {
   program.addCommand(serveCommand(context));
   program.addCommand(queryCommand(context));
   program.addCommand(checkCommand(context));
+  program.addCommand(demoCommand(context));
 });

@@ -7,8 +7,8 @@ import type { BatchOutcome } from "../engine/outcome.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { runJob } from "../engine/run-job.ts";
 import type { LoadedJob } from "../job/load.ts";
-import { openHub } from "../server/hub.ts";
-import { openJournal } from "../server/journal.ts";
+import { type Hub, openHub } from "../server/hub.ts";
+import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
 
@@ -16,21 +16,26 @@ export interface Execution {
   readonly batchMs: number | undefined;
   readonly checkpoint: string | undefined;
   readonly until: "stopped" | "once" | "available";
-  /** `PORT` or `HOST:PORT` of the dashboard. */
-  readonly serve: string | undefined;
+  /** Where the dashboard listens; undefined for none. */
+  readonly serve: DashboardAddress | undefined;
   readonly bareRows: boolean;
   readonly quiet: boolean;
 }
 
+export interface DashboardAddress {
+  readonly host: string;
+  readonly port: number;
+  /** Goes on to the next port where one is taken, instead of failing. */
+  readonly takesNextFreePort: boolean;
+}
+
 /** Runs the job to its end. With a dashboard, that stays up after the input's end until a person stops it. */
 export async function executeJob(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
-  const folder = execution.checkpoint === undefined ? job.config.checkpoint : execution.checkpoint;
-  const base = execution.checkpoint === undefined ? job.folder : process.cwd();
-  const checkpointFolder = folder === undefined ? undefined : path.resolve(base, folder);
+  const checkpointFolder = checkpointOf(job, execution);
   const hub = execution.serve === undefined ? undefined : openHub();
   const server =
-    hub === undefined ? undefined : await startServer({ hub, ...addressOf(execution.serve ?? "") });
-  const journal = checkpointFolder === undefined ? undefined : openJournal(checkpointFolder);
+    hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
+  let journal: Journal | undefined;
   const tally = openTally(context, execution.quiet);
   try {
     await runJob(job, {
@@ -42,20 +47,34 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
       bareRows: execution.bareRows,
-      observesRows: hub !== undefined || journal !== undefined,
+      observesRows: hub !== undefined || checkpointFolder !== undefined,
       observe(outcome) {
         hub?.publish(outcome);
         journal?.append(outcome);
         tally.add(outcome);
       },
-      started: async (prepared) => sayStart(prepared, server, execution, context),
+      started(prepared) {
+        if (checkpointFolder !== undefined) {
+          // What a page was shown before a restart, it is shown again.
+          if (hub !== undefined) replayJournal(checkpointFolder, (outcome) => hub.publish(outcome));
+          journal = openJournal(checkpointFolder);
+        }
+        sayStart(prepared, server, execution, context);
+      },
     });
     tally.finish();
+    hub?.setFeed({ ended: true });
     if (server !== undefined) await stayUp(server, context);
   } finally {
     journal?.close();
     await server?.close();
   }
+}
+
+/** The flag's folder is relative to where we are, the job's to the job. */
+function checkpointOf(job: LoadedJob, { checkpoint }: Execution): string | undefined {
+  if (checkpoint !== undefined) return path.resolve(checkpoint);
+  return job.config.checkpoint === undefined ? undefined : path.resolve(job.folder, job.config.checkpoint);
 }
 
 function sayStart(
@@ -78,13 +97,30 @@ async function stayUp(server: DashboardServer, { clock, stop, say }: Context): P
   while (!stop.aborted) await clock.sleep(3_600_000, stop);
 }
 
-/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. */
-function addressOf(text: string): { host: string; port: number } {
+/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. Throws code `usage`. */
+export function addressFlag(text: string): DashboardAddress {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535)
     throw new StreamkitError("usage", `--serve takes PORT or HOST:PORT: found "${text}"`);
-  return { host: match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST, port };
+  const host = match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST;
+  return { host, port, takesNextFreePort: false };
+}
+
+const MAX_PORTS_TRIED = 20;
+
+async function listen(
+  hub: Hub,
+  { host, port, takesNextFreePort }: DashboardAddress,
+): Promise<DashboardServer> {
+  for (let tried = 1; ; tried += 1) {
+    try {
+      return await startServer({ hub, host, port: port + tried - 1 });
+    } catch (error) {
+      const isTaken = error instanceof StreamkitError && error.code === "io";
+      if (!takesNextFreePort || !isTaken || port === 0 || tried === MAX_PORTS_TRIED) throw error;
+    }
+  }
 }
 
 interface Tally {

@@ -1,7 +1,7 @@
 /** What a command line says of a job: a file, `--sql`, or nothing for the built-in market. */
 
 import { StreamkitError } from "../base/error.ts";
-import { inlineJobText } from "../job/inline.ts";
+import { inlineFlagOf, inlineJobText } from "../job/inline.ts";
 import { type LoadedJob, loadJobFile, loadJobText } from "../job/load.ts";
 import { MARKET_JOB } from "../job/market.ts";
 import { jobSchema } from "../job/schema.ts";
@@ -50,5 +50,5 @@ export async function jobOf(file: string | undefined, flags: JobFlags, context: 
     pattern: flags.pattern,
     from: flags.in ?? "-",
   });
-  return loadJobText(text, "--sql", schema, options);
+  return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });
 }

@@ -57,13 +57,13 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
   if (flags.once === true && flags.availableNow === true)
     throw new StreamkitError("usage", "--once and --available-now exclude each other");
   const { jobOf } = await import("./load-job.ts");
-  const { executeJob } = await import("./execute-job.ts");
+  const { addressFlag, executeJob } = await import("./execute-job.ts");
   const job = await jobOf(file, flags, context);
   await executeJob(job, context, {
     batchMs: flags.batch === undefined ? undefined : durationFlagMs("--batch", flags.batch),
     checkpoint: flags.checkpoint,
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
-    serve: flags.serve,
+    serve: flags.serve === undefined ? undefined : addressFlag(flags.serve),
     bareRows: flags.sql !== undefined && file === undefined,
     quiet: flags.quiet === true,
   });

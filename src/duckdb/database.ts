@@ -27,6 +27,8 @@ export interface DatabaseOptions {
 export interface Database {
   /** Runs one or more statements and forgets their rows. */
   run(statements: Sql): Promise<void>;
+  /** The same for statements of which the last is a CREATE TABLE … AS or an INSERT: how many rows that wrote. */
+  runCounting(statements: Sql): Promise<number>;
   /** All rows of one query. BIGINT and HUGEINT come as bigint, everything that is no number or boolean as text. */
   rows(query: Sql): Promise<Row[]>;
   /** The first row of a query that has one. */
@@ -57,6 +59,10 @@ function fromConnection(connection: DuckDBConnection, close: () => void): Databa
   const database: Database = {
     async run(statements) {
       await attempt(statements, () => connection.run(statements.text));
+    },
+    async runCounting(statements) {
+      const reader = await attempt(statements, () => connection.runAndReadAll(statements.text));
+      return Number(reader.getRows()[0]?.[0] ?? 0);
     },
     async rows(query) {
       const reader = await attempt(query, () => connection.runAndReadAll(query.text));

@@ -94,15 +94,16 @@ export function aggregateQuery(options: AggregateOptions): Query {
       );
     },
     commit(batch) {
+      const after = timestampUs(batch.watermarkAfterUs(input.sources));
+      const isOpen = bound === undefined ? raw("true") : sql`(_end IS NULL OR _end > ${bound(after)})`;
       const statements: Sql[] = [];
-      if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial}`);
+      // What closes in the batch that brought it never enters the state.
+      if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${isOpen}`);
       const rows = (stateRows ?? 0) + partialRows;
       stateRows = rows;
       if (rows < Math.max(MIN_ROWS_TO_REWRITE, 2 * rowsAfterRewrite)) return statements;
-      const after = timestampUs(batch.watermarkAfterUs(input.sources));
-      const open = bound === undefined ? raw("true") : sql`(_end IS NULL OR _end > ${bound(after)})`;
       statements.push(
-        sql`CREATE OR REPLACE TABLE ${state} AS ${parts.combined(sql`(FROM ${state} WHERE ${open})`)}`,
+        sql`CREATE OR REPLACE TABLE ${state} AS ${parts.combined(sql`(FROM ${state} WHERE ${isOpen})`)}`,
       );
       stateRows = undefined;
       return statements;

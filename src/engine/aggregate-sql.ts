@@ -44,7 +44,8 @@ export interface AggregateRequest {
   readonly keys: readonly TreeNode[];
   /** The FROM item with the query's input view in the stream's place. */
   readonly from: TreeNode;
-  readonly isWindowed: boolean;
+  /** From the names of the key columns to the end of a row's window; undefined without a window. */
+  readonly windowEnd: ((keyNames: readonly Sql[]) => Sql) | undefined;
   readonly timeColumn: string | undefined;
   readonly catalog: Catalog;
 }
@@ -60,7 +61,8 @@ export async function aggregateSql(
   database: Database,
   request: AggregateRequest,
 ): Promise<AggregateSql | undefined> {
-  const { select, keys, columns, isWindowed } = request;
+  const { select, keys, columns } = request;
+  const isWindowed = request.windowEnd !== undefined;
   const expression = (node: TreeNode): Promise<Sql> => expressionText(database, select, node);
   const source = await fromClause(database, select, request.from, select["where_clause"] ?? null);
   const aggregates = await aggregatesOf(database, request, source, expression);
@@ -76,13 +78,16 @@ export async function aggregateSql(
   const partial = (batchId: number): Sql => {
     const items = [
       ...keyTexts.map((text, index) => sql`${text} AS ${keyNames[index] ?? text}`),
-      ...(isWindowed ? [sql`max(window_end) AS ${end}`] : []),
       ...aggregates.flatMap(({ merging }, aggregate) =>
         merging.partials.map((text, index) => sql`${text} AS ${partialName(aggregate, index)}`),
       ),
       sql`${batchId}::BIGINT AS ${batch}`,
     ];
-    return sql`SELECT ${join(items)} ${source} GROUP BY ALL`;
+    const groups = sql`SELECT ${join(items)} ${source} GROUP BY ALL`;
+    // From the key, as it is cheaper than one more aggregate of every row.
+    return request.windowEnd === undefined
+      ? groups
+      : sql`SELECT *, ${request.windowEnd(keyNames)} AS ${end} FROM (${groups})`;
   };
   const stateTypes = new Map((await database.describe(partial(0))).map(({ name, type }) => [name, type]));
   const asStored = (value: Sql, name: Sql): Sql =>
@@ -91,12 +96,12 @@ export async function aggregateSql(
   const combined = (from: Sql): Sql => {
     const items = [
       ...keyNames,
-      ...(isWindowed ? [sql`max(${end}) AS ${end}`] : []),
       ...aggregates.flatMap(({ merging }, aggregate) => {
         const names = partialsOf(aggregate);
         return merging.combine(names).map((value, index) => asStored(value, names[index] ?? value));
       }),
       sql`max(${batch}) AS ${batch}`,
+      ...(isWindowed ? [sql`max(${end}) AS ${end}`] : []),
     ];
     return sql`SELECT ${join(items)} FROM ${from} AS parts${groupBy}`;
   };

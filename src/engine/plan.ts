@@ -2,7 +2,7 @@
 
 import { StreamkitError } from "../base/error.ts";
 import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
-import { raw, sql } from "../duckdb/sql.ts";
+import { raw, type Sql, sql } from "../duckdb/sql.ts";
 import {
   expressionText,
   fromClause,
@@ -181,7 +181,7 @@ async function planQuery(
       columns,
       keys,
       from: overInput(plain["from_table"] as TreeNode, relation.input(name)),
-      isWindowed,
+      windowEnd: timing?.windowEnd(keys),
       timeColumn: timing?.timeColumn,
       catalog,
     });
@@ -258,6 +258,8 @@ function leafOf(select: TreeNode): TreeNode {
 interface Timing {
   readonly timeColumn: string;
   readonly bound: TimeBound;
+  /** The end of a group's window, from the names of the columns that hold its keys. */
+  windowEnd(keys: readonly TreeNode[]): (keyNames: readonly Sql[]) => Sql;
   times(select: TreeNode): ReadonlyMap<string, TimeBound>;
 }
 
@@ -285,6 +287,13 @@ async function timingOf(
   return {
     timeColumn: window.timeColumn,
     bound,
+    windowEnd(keys) {
+      const start = keys.findIndex((key) => isColumn(key, ["window_start"]));
+      const end = keys.findIndex((key) => isColumn(key, ["window_end"]));
+      const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
+      return (names) =>
+        end >= 0 ? (names[end] ?? raw("NULL")) : sql`${names[start] ?? raw("NULL")} + ${size}`;
+    },
     times(query) {
       const items = query["type"] === "SELECT_NODE" ? selectListOf(query) : [];
       return new Map(

@@ -27,7 +27,7 @@ export interface RunOptions {
   readonly observe: (outcome: BatchOutcome) => void;
   readonly observesRows: boolean;
   /** Called when everything is checked and the first batch is about to be planned. */
-  readonly started?: (prepared: PreparedJob) => Promise<void>;
+  readonly started?: (prepared: PreparedJob) => void;
 }
 
 /** Resolves when the input ended or `stop` aborted, with everything committed. */
@@ -89,7 +89,7 @@ async function runPrepared(
   try {
     const observed = options.observesRows ? leaves : [];
     const runner = await openRunner({ database, clock, prepared, sinks, observed });
-    await options.started?.(prepared);
+    options.started?.(prepared);
     await runLoop(prepared, runner, {
       clock,
       batchMs: options.batchMs,

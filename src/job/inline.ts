@@ -15,7 +15,7 @@ export interface InlineJob {
   readonly from: string;
 }
 
-/** The job's YAML: what a person would write, and what messages point into. */
+/** The job's YAML: what a person would write. */
 export function inlineJobText(inline: InlineJob): string {
   const source = {
     from: inline.from,
@@ -30,6 +30,14 @@ export function inlineJobText(inline: InlineJob): string {
     sources: { input: source },
     queries: { sql: { mode: inline.mode, sql: inline.sql } },
   });
+}
+
+/** The flag that a key of this job came from; `input` for what is about the stream as a whole. */
+export function inlineFlagOf(keyPath: readonly PropertyKey[]): string {
+  const [part, , key, column] = keyPath.map(String);
+  if (part !== "sources") return key === "mode" ? "--mode" : "--sql";
+  if (key === undefined) return "input";
+  return `--${key === "from" ? "in" : key}${column === undefined ? "" : ` ${column}`}`;
 }
 
 /** `a INTEGER, b STRUCT(c VARCHAR, d DATE)` → names and types; commas in parentheses stay. */

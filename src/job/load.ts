@@ -21,6 +21,8 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** `--set KEY=VALUE`: dotted key paths and YAML values that replace what the file says. */
   readonly overrides: readonly string[];
+  /** What a person calls a key of a job that stands in no file: a flag. */
+  readonly flagOf?: (keyPath: readonly PropertyKey[]) => string;
 }
 
 /** Reads a job from a `.yaml`, `.yml`, `.json` or `.ts` file. Throws code `job` or `usage`. */
@@ -30,9 +32,11 @@ export async function loadJobFile(file: string, schema: JobSchema, options: Load
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
-    throw new StreamkitError("job", `The job file "${file}" can't be read: ${messageOf(error)}`, {
-      cause: error,
-    });
+    const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    const message = isMissing
+      ? `There is no job file "${file}" (looked in ${process.cwd()})`
+      : `The job file "${file}" can't be read: ${messageOf(error)}`;
+    throw new StreamkitError("job", message, { cause: error });
   }
   return loadJobText(text, file, schema, options);
 }
@@ -48,6 +52,8 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
   }
   applyOverrides(document, options.overrides);
   const errorAt: LoadedJob["errorAt"] = (keyPath, message, cause) => {
+    if (options.flagOf !== undefined)
+      return new JobError(message, { keyPath: options.flagOf(keyPath) }, { cause });
     const offset = offsetOf(document, keyPath);
     const place = offset === undefined ? undefined : lines.linePos(offset);
     return new JobError(

@@ -14,7 +14,11 @@ export interface ConnectorOptions {
   readonly options: z.ZodType;
 }
 
-const sqlText = z.string().min(1);
+/** Without the `;` at its end; ends with a line feed, so that it can stand in parentheses after a comment too. */
+const sqlText = z
+  .string()
+  .regex(/\S/, "an SQL query is expected")
+  .transform((text) => `${text.replace(/[;\s]+$/, "")}\n`);
 
 const querySchema = z.strictObject({
   sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),

@@ -4,7 +4,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
-import { JOURNAL_FILE, ROTATED_FILE } from "./journal.ts";
+import { JOURNAL_FILE, parseOutcome, ROTATED_FILE } from "./journal.ts";
 import { type LineSplitter, lineSplitter } from "./line-splitter.ts";
 
 const POLL_MS = 100;
@@ -119,14 +119,4 @@ async function inodeOf(path: string): Promise<number | undefined> {
 function ifMissing(error: unknown): undefined {
   if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
   throw error;
-}
-
-function parseOutcome(line: string): BatchOutcome | undefined {
-  try {
-    const parsed = JSON.parse(line) as Partial<BatchOutcome> | null;
-    const isOutcome = typeof parsed?.report?.batch === "number" && Array.isArray(parsed.outputs);
-    return isOutcome ? (parsed as BatchOutcome) : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -3,7 +3,17 @@
  * A dashboard in another process follows it. It is a picture for people, not part of any guarantee.
  */
 
-import { closeSync, fstatSync, mkdirSync, openSync, readSync, renameSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
@@ -61,6 +71,31 @@ export function openJournal(folder: string, options: JournalOptions = {}): Journ
     },
     close: () => closeSync(fd),
   };
+}
+
+/** Gives what a journal holds, oldest first, and no batch twice in a row. Broken lines are passed over. */
+export function replayJournal(folder: string, take: (outcome: BatchOutcome) => void): void {
+  let lastBatch: number | undefined;
+  for (const name of [ROTATED_FILE, JOURNAL_FILE]) {
+    const path = join(folder, name);
+    const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+    for (const line of lines) {
+      const outcome = parseOutcome(line);
+      if (outcome === undefined || outcome.report.batch === lastBatch) continue;
+      lastBatch = outcome.report.batch;
+      take(outcome);
+    }
+  }
+}
+
+export function parseOutcome(line: string): BatchOutcome | undefined {
+  try {
+    const parsed = JSON.parse(line) as Partial<BatchOutcome> | null;
+    const isOutcome = typeof parsed?.report?.batch === "number" && Array.isArray(parsed.outputs);
+    return isOutcome ? (parsed as BatchOutcome) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function endsWithNewline(fd: number, sizeBytes: number): boolean {

@@ -33,7 +33,7 @@ function lineOf(input: SinkInput, batchId: number, style: JsonLineStyle): Sql {
     const row = rowJson(input.columns);
     const more = rowJson(extra).text.replaceAll('"_batch" := "_batch"', `"_batch" := ${batchId}`);
     // Two JSON objects made one: the first without its closing brace, the second without its opening one.
-    return sql`concat(${row}[:-2], ',', (${raw(more)})[2:])`;
+    return sql`concat((${row})[:-2], ',', (${raw(more)})[2:])`;
   }
   if (style !== "wrapped") return rowJson(input.columns);
   const head = `{"query":${JSON.stringify(input.query)},"batch":${batchId},`;

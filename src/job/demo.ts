@@ -1,0 +1,60 @@
+/** The job that `streamkit demo` runs: a market and a web server, side by side. */
+
+export interface DemoOptions {
+  /** Quotes a second. */
+  readonly rate: number;
+  /** How long the simulators go on, as a duration; for ever if undefined. */
+  readonly forText: string | undefined;
+}
+
+export function demoJobText({ rate, forText }: DemoOptions): string {
+  const until = forText === undefined ? "" : `, for: ${forText}`;
+  const candle = `symbol, window_start, window_end,
+             arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
+             sum(volume)::BIGINT AS volume, count(*) AS trades,
+             round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
+             round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change`;
+  return `# streamkit's demo: a simulated market and a simulated web server.
+name: demo
+batch: 500ms
+checkpoint: ./state
+sources:
+  ticks:
+    from: { simulate: { kind: quotes, rate: ${rate}, symbols: [ACME, BOLT, CRUX, DELTA, EPIC, FLUX, GAIA, HALO], late: 0.02, late_by: 1s, bad: 0.001${until} } }
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT }
+    watermark: 2s
+  requests:
+    from: { simulate: { kind: access-log, rate: 60, bad: 0.002${until} } }
+    format: combined
+    watermark: 2s
+queries:
+  # The live candles: rows change until their window closes.
+  day:
+    mode: update
+    sql: |
+      SELECT ${candle}
+      FROM tumble(ticks, ts, INTERVAL 1 DAY) GROUP BY ALL
+  live:
+    mode: update
+    sql: |
+      SELECT ${candle}
+      FROM tumble(ticks, ts, INTERVAL 10 SECOND) GROUP BY ALL
+  # What is stored: a candle once, when it can no longer change.
+  candles: |
+    SELECT ${candle}
+    FROM tumble(ticks, ts, INTERVAL 1 MINUTE) GROUP BY ALL
+  traffic: |
+    SELECT window_start, count(*) AS requests, count(*) FILTER (status >= 500) AS errors,
+           count(DISTINCT client) AS clients, sum(bytes)::BIGINT AS bytes
+    FROM tumble(requests, ts, INTERVAL 10 SECOND) GROUP BY ALL
+  top_paths: |
+    SELECT window_start, path, count(*) AS requests
+    FROM tumble(requests, ts, INTERVAL 10 SECOND) WHERE status < 400
+    GROUP BY window_start, path
+    QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY count(*) DESC, path) <= 5
+sinks:
+  - { from: candles, parquet: { warehouse: ./warehouse, table: candles, partition_by: [dt=window_start::DATE] } }
+  - { from: traffic, parquet: { warehouse: ./warehouse, table: traffic, partition_by: [dt=window_start::DATE] } }
+  - { from: dead_letters, to: "file:dead-letters.ndjson" }
+`;
+}
