@@ -5,7 +5,7 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
-import { linesOf } from "./lines.ts";
+import { BYTE_ORDER_MARK, linesOf } from "./lines.ts";
 
 export const csvFormat: Format = {
   name: "csv",
@@ -14,7 +14,10 @@ export const csvFormat: Format = {
   read: (path, shape) => readCsv(path, shape, raw("")),
   findUnfit,
   mayJoinLines: true,
-  keepsEmptyLines: false,
+  blank: "empty",
+  dropsByteOrderMark: true,
+  // The reader drops the mark at the start of a file only.
+  isPlain: (bytes) => !bytes.includes(BYTE_ORDER_MARK),
   otherEncoding: "refuse",
 };
 
@@ -25,7 +28,10 @@ function readCsv(path: string, shape: Shape, more: Sql): Sql {
     max_line_size = ${MAX_LINE_BYTES}${more})`;
 }
 
-/** The header's names decide the order; a column the schema names must be in the file, others are read as text. */
+/**
+ * The header's names decide the order; a column the schema names must be in the file, others are read as
+ * text.
+ */
 function columnsInFileOrder(shape: Shape): readonly Column[] {
   if (shape.header === undefined) return shape.columns;
   const typeOf = new Map(shape.columns.map(({ name, type }) => [name, type]));
@@ -38,23 +44,38 @@ function columnsInFileOrder(shape: Shape): readonly Column[] {
   return shape.header.map((name) => ({ name, type: typeOf.get(name) ?? "VARCHAR" }));
 }
 
+/** Whole values, then one that begins with a quote and does not end. A quote inside of a value is only a quote. */
+function openQuote(delimiter: string): string {
+  const comma = `\\x{${(delimiter.codePointAt(0) ?? 0).toString(16)}}`;
+  const value = `(?:[^"${comma}][^${comma}]*|"(?:[^"]|"")*")?`;
+  return `^(?:${value}${comma})*"(?:[^"]|"")*$`;
+}
+
 /** Lines with an open quote, which would swallow their neighbours, then whatever DuckDB's reader rejects. */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const open = await database.rows(
-    sql`SELECT index FROM (${raw(linesOf(path).text)}) WHERE (length(line) - length(replace(line, '"', ''))) % 2 = 1`,
+    sql`SELECT index FROM (${raw(linesOf(path).text)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,
   );
   if (open.length > 0)
     return open.map((row) => ({ index: Number(row["index"]), reason: "A quote is not closed" }));
-  await database.run(sql`CREATE OR REPLACE TEMP TABLE _csv_scan AS
-    SELECT count(*) AS rows FROM (${readCsv(path, shape, raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'"))})`);
-  const rows = await database.rows(
-    sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,
-  );
-  await database.run(sql`DROP TABLE _csv_rejects; DROP TABLE _csv_scans; DROP TABLE _csv_scan`);
-  return rows.map((row) => ({ index: Number(row["line"]) - 1, reason: mainSentence(String(row["reason"])) }));
+  const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
+  try {
+    await database.run(sql`SELECT count(*) FROM (${readCsv(path, shape, rejects)})`);
+    const rows = await database.rows(
+      sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,
+    );
+    return rows.map((row) => ({
+      index: Number(row["line"]) - 1,
+      reason: mainSentence(String(row["reason"])),
+    }));
+  } finally {
+    await database.run(raw("DROP TABLE IF EXISTS _csv_rejects; DROP TABLE IF EXISTS _csv_scans"));
+  }
 }
 
-/** DuckDB's message names the file's line first and ends with advice: the sentence between says what is wrong. */
+/**
+ * DuckDB's message names the file's line first and ends with advice: the sentence between says what is wrong.
+ */
 function mainSentence(text: string): string {
   const lines = text.split("\n").filter((line) => !/^(?:CSV Error on Line|Original Line)/.test(line));
   return lines[0] ?? text;

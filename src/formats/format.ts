@@ -1,6 +1,6 @@
 /**
- * Formats: from the bytes of a segment to rows. A format says how DuckDB reads a file of lines; `read-segment.ts`
- * finds the lines that do not fit. A format is one file and one line in `list.ts`.
+ * Formats: from the bytes of a segment to rows. A format says how DuckDB reads a file of lines;
+ * `read-segment.ts` finds the lines that do not fit. A format is one file and one line in `list.ts`.
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
@@ -29,18 +29,28 @@ export interface Format {
   /** The columns a reader finds in a record. */
   columns(shape: Shape): readonly Column[];
   /**
-   * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must take a
-   * line the same way whatever its neighbours are: the reader is the judge of a line.
+   * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must
+   * take a line the same way whatever its neighbours are: the reader is the judge of a line.
    */
   read(path: string, shape: Shape): Sql;
   /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
   readTolerantly?(path: string, shape: Shape): Sql;
-  /** Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss some. */
+  /**
+   * Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss
+   * some.
+   */
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */
   readonly mayJoinLines: boolean;
-  /** Whether an empty line is a record. */
-  readonly keepsEmptyLines: boolean;
+  /** What is a blank line, which is no record and no dead letter: an empty one, or one of white space. */
+  readonly blank: "record" | "empty" | "white space";
+  /**
+   * Whether a byte order mark before a line's text is no part of it: files with one may have been put
+   * together.
+   */
+  readonly dropsByteOrderMark: boolean;
+  /** False where `read` might take a line of these bytes otherwise than `readTolerantly` does. */
+  isPlain?(bytes: Buffer): boolean;
   /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */
   readonly otherEncoding: "refuse" | "latin1";
 }

@@ -1,53 +1,167 @@
-/** Column names and types from the first segment, where the job names none. */
+/**
+ * Column names and types from the first lines, where the job names none. Values vote: broken lines are few,
+ * and may not turn a column of times into a column of text. What then does not fit the elected type is a dead
+ * letter like any other.
+ */
 
+import { isUtf8 } from "node:buffer";
+import { open, rm, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
-import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
-import { type Sql, sql } from "../duckdb/sql.ts";
+import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
+import { join, type Sql, sql } from "../duckdb/sql.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
+import { linesOf } from "./lines.ts";
 import type { Segment } from "./read-segment.ts";
 
-/** Looks at the whole segment; broken lines don't count. Throws code `input` where nothing can be found. */
+/** Enough for a vote, few enough to take no time at the start. */
+const SAMPLE_LINES = 10_000;
+const SAMPLE_BYTES = 2 * 1024 * 1024;
+const LINE_FEED = 10;
+/** A type that more than this share of a column's values does not fit is not elected. */
+const MAX_MISFITS = 0.05;
+
+/** Throws code `input` where nothing can be found. */
 export async function inferColumns(
   database: Database,
   segment: Segment,
   { format, delimiter }: { readonly format: string; readonly delimiter: string },
 ): Promise<readonly Column[]> {
-  const read = format === "csv" ? readCsv(segment, delimiter) : readJson(segment.path);
-  let columns: readonly Column[];
+  const sample = await writeSample(segment.path);
   try {
-    columns = await database.describe(sql`SELECT * FROM (${read})`);
+    return format === "csv"
+      ? await inferCsv(database, sample, segment.header, delimiter)
+      : await inferJson(database, sample);
   } catch (error) {
     if (!(error instanceof DuckdbError)) throw error;
     throw new StreamkitError(
       "input",
-      `No schema was found in the first lines; give one with schema: or --schema`,
-      {
-        cause: error,
-      },
+      "No schema was found in the first lines; give one with schema: or --schema",
+      { cause: error },
     );
+  } finally {
+    await rm(sample, { force: true });
   }
-  const isUnknown = columns.length === 0 || (columns.length === 1 && columns[0]?.name === "json");
-  if (isUnknown)
+}
+
+/** The segment's first lines, in a file of their own beside it. */
+async function writeSample(path: string): Promise<string> {
+  const file = await open(path, "r");
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, 0);
+    const bytes = buffer.subarray(0, bytesRead);
+    const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString("latin1"));
+    const sample = `${path}.sample`;
+    await writeFile(sample, text.subarray(0, text.lastIndexOf(LINE_FEED) + 1));
+    return sample;
+  } finally {
+    await file.close();
+  }
+}
+
+async function inferJson(database: Database, path: string): Promise<readonly Column[]> {
+  const lines = sql`SELECT line, index FROM (${linesOf(path)})
+    WHERE index < ${SAMPLE_LINES} AND json_valid(line) AND json_type(line) = 'OBJECT'`;
+  const jsonPath = sql`'$."' || replace(key, '"', '\\"') || '"'`;
+  const entries = sql`SELECT key, index, position, json_extract(line, ${jsonPath}) AS value
+    FROM (SELECT line, index, unnest(json_keys(line)) AS key,
+                 generate_subscripts(json_keys(line), 1) AS position
+          FROM (${lines}))`;
+  const votes =
+    await database.rows(sql`SELECT key, ${tally(sql`json_type(value)`, sql`json_extract_string(value, '$')`)}
+    FROM (${entries}) GROUP BY key ORDER BY min(index), min(position)`);
+  if (votes.length === 0)
     throw new StreamkitError(
       "input",
       "The first lines are no JSON objects; name the format with format: or --format",
     );
-  return columns.map(({ name, type }) => ({ name, type: withoutZone(type) }));
+  const nested = votes.some((vote) => Number(vote["nested"]) > 0)
+    ? await nestedTypes(database, path)
+    : new Map();
+  return votes.map((vote) => {
+    const name = String(vote["key"]);
+    return { name, type: elected(vote) ?? (nested.get(name) as string | undefined) ?? "JSON" };
+  });
 }
 
-function readJson(path: string): Sql {
-  return sql`SELECT * FROM read_json(${path}, format = 'newline_delimited', ignore_errors = true, sample_size = -1,
-    maximum_object_size = ${MAX_LINE_BYTES})`;
+async function inferCsv(
+  database: Database,
+  path: string,
+  names: readonly string[] | undefined,
+  delimiter: string,
+): Promise<readonly Column[]> {
+  if (names === undefined) throw new StreamkitError("bug", "A CSV segment without its header");
+  const columns = names.map((_name, index) => sql`${`c${index}`}: 'VARCHAR'`);
+  const rows = sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false,
+    columns = {${columns}}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,
+    max_line_size = ${MAX_LINE_BYTES}) LIMIT ${SAMPLE_LINES}`;
+  const entries = sql`UNPIVOT (${rows}) ON COLUMNS(*) INTO NAME key VALUE value`;
+  const votes = await database.rows(
+    sql`SELECT key, ${tally(sql`'VARCHAR'`, sql`value`)} FROM (${entries}) GROUP BY key`,
+  );
+  const byKey = new Map(votes.map((vote) => [String(vote["key"]), vote]));
+  return names.map((name, index) => {
+    const vote = byKey.get(`c${index}`);
+    return { name, type: (vote === undefined ? undefined : elected(vote, true)) ?? "VARCHAR" };
+  });
 }
 
-function readCsv(segment: Segment, delimiter: string): Sql {
-  if (segment.header === undefined) throw new StreamkitError("bug", "A CSV segment without its header");
-  const names = segment.header.map((name) => sql`${name}`);
-  return sql`SELECT * FROM read_csv(${segment.path}, header = false, names = [${names}], delim = ${delimiter}, quote = '"',
-    escape = '"', ignore_errors = true, sample_size = -1)`;
+const INTEGER_TEXT = String.raw`^[+-]?\d{1,18}$`;
+const NUMBER_TEXT = String.raw`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`;
+const DATE_TEXT = String.raw`^\d{4}-\d\d-\d\d$`;
+const TIME_TEXT = String.raw`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d`;
+
+/** How many values of a key there are, and how many of them are of each kind. */
+function tally(jsonType: Sql, text: Sql): Sql {
+  const counted = (name: string, condition: Sql): Sql =>
+    sql`count(*) FILTER (${condition}) AS ${{ text: name }}`;
+  const isText = sql`${jsonType} = 'VARCHAR'`;
+  return join([
+    counted("known", sql`${jsonType} <> 'NULL'`),
+    counted("integers", sql`${jsonType} IN ('BIGINT', 'UBIGINT')`),
+    counted("doubles", sql`${jsonType} IN ('DOUBLE', 'HUGEINT')`),
+    counted("booleans", sql`${jsonType} = 'BOOLEAN'`),
+    counted("nested", sql`${jsonType} IN ('OBJECT', 'ARRAY')`),
+    counted("texts", isText),
+    counted(
+      "dates",
+      sql`${isText} AND regexp_matches(${text}, ${DATE_TEXT}) AND TRY_CAST(${text} AS DATE) IS NOT NULL`,
+    ),
+    counted(
+      "times",
+      sql`${isText} AND regexp_matches(${text}, ${TIME_TEXT}) AND TRY_CAST(${text} AS TIMESTAMP) IS NOT NULL`,
+    ),
+    counted("integer_texts", sql`${isText} AND regexp_matches(${text}, ${INTEGER_TEXT})`),
+    counted("number_texts", sql`${isText} AND regexp_matches(${text}, ${NUMBER_TEXT})`),
+    counted("boolean_texts", sql`${isText} AND lower(${text}) IN ('true', 'false')`),
+  ]);
 }
 
-/** Event times are UTC: an instant is a TIMESTAMP. */
-function withoutZone(type: string): string {
-  return type.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP");
+/**
+ * The first type that nearly all values fit; undefined for nested and mixed ones. In CSV all values are
+ * texts.
+ */
+function elected(vote: Row, isCsv = false): string | undefined {
+  const count = (name: string): number => Number(vote[name]);
+  const known = count("known");
+  if (known === 0) return isCsv ? "VARCHAR" : "JSON";
+  const nearlyAll = (fitting: number): boolean => fitting >= known * (1 - MAX_MISFITS);
+  if (nearlyAll(count("booleans")) || (isCsv && nearlyAll(count("boolean_texts")))) return "BOOLEAN";
+  // One fraction is enough: as integers, all later ones would be rounded.
+  if (nearlyAll(count("integers")) && count("doubles") === 0) return "BIGINT";
+  if (nearlyAll(count("integers") + count("doubles"))) return "DOUBLE";
+  if (isCsv && nearlyAll(count("integer_texts")) && count("number_texts") === count("integer_texts"))
+    return "BIGINT";
+  if (isCsv && nearlyAll(count("number_texts"))) return "DOUBLE";
+  if (nearlyAll(count("dates")) && count("times") === 0) return "DATE";
+  if (nearlyAll(count("times") + count("dates"))) return "TIMESTAMP";
+  return nearlyAll(count("texts")) ? "VARCHAR" : undefined;
+}
+
+/** DuckDB's own detection, for lists and objects. */
+async function nestedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
+  const columns = await database.describe(sql`SELECT * FROM read_json(${path}, format = 'newline_delimited',
+    records = true, ignore_errors = true, maximum_object_size = ${MAX_LINE_BYTES})`);
+  return new Map(
+    columns.map(({ name, type }) => [name, type.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")]),
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Rows as JSON text, made by DuckDB: times as `2026-01-05T14:30:00.123Z` (microseconds where there are any), 64-bit
- * integers and decimals as numbers, NaN and infinities as null.
+ * Rows as JSON text, made by DuckDB: times as `2026-01-05T14:30:00.123Z` (microseconds where there are any),
+ * 64-bit integers and decimals as numbers, NaN and infinities as null.
  */
 
 import type { Column } from "../duckdb/database.ts";

@@ -2,11 +2,13 @@
 
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
-import { join, literal, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { linesOf } from "./lines.ts";
 
-/** DuckDB's buffer is twice this a thread, so it bounds memory, and a file is read in parallel by such pieces. */
+/**
+ * DuckDB's buffer is twice this a thread, so it bounds memory, and a file is read in parallel by such pieces.
+ */
 export const MAX_LINE_BYTES = 1_048_576;
 
 export const jsonFormat: Format = {
@@ -16,19 +18,20 @@ export const jsonFormat: Format = {
   read: (path, shape) => {
     if (shape.columns.length === 0) throw new StreamkitError("bug", "format json needs its columns");
     const columns = stringStruct(shape.columns.map(({ name, type }) => [name, type]));
-    return sql`SELECT * FROM read_json(${path}, format = 'newline_delimited', records = true, columns = ${columns},
-      maximum_object_size = ${MAX_LINE_BYTES})`;
+    return sql`SELECT * FROM read_json(${path}, format = 'newline_delimited', records = true,
+      columns = ${columns}, maximum_object_size = ${MAX_LINE_BYTES})`;
   },
   findUnfit,
   mayJoinLines: false,
-  keepsEmptyLines: false,
+  blank: "white space",
+  dropsByteOrderMark: true,
   otherEncoding: "refuse",
 };
 
 /**
- * Text that is no JSON, and values that strictly do not cast. `json_transform_strict` is the strict reader's own
- * transform; with a single key it can't complain of missing ones, so what it refuses the reader refuses. Nested types
- * are left to the reader: there, a missing inner key is no fault.
+ * Text that is no JSON, and values that strictly do not cast. `json_transform_strict` is the strict reader's
+ * own transform; with a single key it can't complain of missing ones, so what it refuses the reader refuses.
+ * Nested types are left to the reader: there, a missing inner key is no fault.
  */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const scalars = shape.columns.filter(
@@ -37,14 +40,16 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
   const checks = scalars.map(({ name, type }) => {
     const path = literal(`$."${name.replaceAll('"', '\\"')}"`);
     const shapeOfOne = literal(JSON.stringify({ [name]: type }));
-    return sql`WHEN json_type(line, ${path}) <> 'NULL' AND TRY(json_transform_strict(line, ${shapeOfOne})) IS NULL
+    return sql`WHEN json_type(line, ${path}) <> 'NULL'
+        AND TRY(json_transform_strict(line, ${shapeOfOne})) IS NULL
       THEN concat(${`"${name}" is no ${type}: `}, json_extract(line, ${path}))`;
   });
   const reason: Sql = sql`CASE WHEN NOT json_valid(line) THEN 'Malformed JSON'
     WHEN json_type(line) NOT IN ('OBJECT', 'NULL') THEN 'A JSON object is expected, found ' || json_type(line)
     ${join(checks, "\n")} END`;
   const rows = await database.rows(
-    sql`SELECT index, reason FROM (SELECT index, ${reason} AS reason FROM (${raw(linesOf(path).text)})) WHERE reason IS NOT NULL`,
+    sql`SELECT index, reason FROM (SELECT index, ${reason} AS reason FROM (${linesOf(path)}))
+      WHERE reason IS NOT NULL`,
   );
   return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
 }

@@ -1,17 +1,21 @@
 /** Lines as a relation `(index, line)`: how every reader that is no reader of DuckDB's own sees a file. */
 
-import { raw, type Sql, sql } from "../duckdb/sql.ts";
+import { type Sql, sql } from "../duckdb/sql.ts";
 
 /**
- * SELECT index (from 0), line: every line of a UTF-8 file, in order, without its line end. The file ends with a line
- * feed. Trap: `unnest` in FROM, as a lateral join, does not keep the order; in the select list it does.
+ * SELECT index (from 0), line: every line of a UTF-8 file, in order, without its line end. The file ends with
+ * a line feed. Trap: `unnest` in FROM, as a lateral join, does not keep the order; in the select list it
+ * does.
  */
 export function linesOf(path: string): Sql {
   return sql`SELECT generate_subscripts(all_lines, 1) - 1 AS index, rtrim(unnest(all_lines), chr(13)) AS line
     FROM (SELECT string_split(content[:-2], chr(10)) AS all_lines FROM read_text(${path}))`;
 }
 
+/** U+FEFF, as some editors begin a file. */
+export const BYTE_ORDER_MARK = "\ufeff";
+
 /** The lines alone, as column `line`. */
 export function lineColumnOf(path: string): Sql {
-  return sql`SELECT line FROM (${raw(linesOf(path).text)})`;
+  return sql`SELECT line FROM (${linesOf(path)})`;
 }

@@ -1,20 +1,24 @@
 /**
  * A segment becomes a table; what does not fit becomes dead letters.
  *
- * First the format's reader takes the whole segment at full speed. Only if it refuses, the segment is taken apart:
- * lines that are surely unfit are found all at once, and what then still fails is halved until single lines are left.
- * The reader itself is the judge, so a line's fate never depends on its neighbours or on how the stream was cut.
+ * First the format's reader takes the whole segment at full speed. Only if it refuses, the segment is taken
+ * apart: lines that are surely unfit are found all at once, and what then still fails is halved until single
+ * lines are left. The reader itself is the judge, so a line's fate never depends on its neighbours or on how
+ * the stream was cut.
  */
 
 import { isUtf8 } from "node:buffer";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { type Database, DuckdbError } from "../duckdb/database.ts";
+import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import type { Format, Shape } from "./format.ts";
+import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
+import { BYTE_ORDER_MARK } from "./lines.ts";
 
-/** A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte. */
+/**
+ * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
+ */
 export interface Piece {
   /** A path, or `-` for the standard input. */
   readonly origin: string;
@@ -45,23 +49,47 @@ export interface Reading {
   readonly select: Sql;
 }
 
-/** Makes the temporary table `table` of the segment's records, in the order of its lines. */
+export interface ReadResult {
+  /** The answer of the `figures` query. */
+  readonly figures: Row;
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/**
+ * Makes the temporary table `table` of the segment's records, in the order of its lines, and asks it for
+ * `figures`, of which one is called `rows` and counts them.
+ */
 export async function readSegment(
   database: Database,
   segment: Segment,
   reading: Reading,
   table: string,
-): Promise<DeadLetter[]> {
+  figures: Sql,
+): Promise<ReadResult> {
   const { format } = reading;
   const shape = { ...reading.shape, header: segment.header };
-  const read = (path: string): Sql =>
-    sql`SELECT ${reading.select} FROM (${raw(format.read(path, shape).text)})`;
-  if (await isTaken(database, createTable(table, read(segment.path)))) {
+  const read = (path: string): Sql => selected(format.read(path, shape), { ...reading, shape });
+  const isPlain = format.isPlain?.(await readFile(segment.path)) ?? true;
+  const statement = sql`${createTable(table, read(segment.path))}; ${figures}`;
+  const taken = isPlain ? await rowUnlessUnfit(database, statement) : undefined;
+  if (taken !== undefined) {
     const isWhole =
-      !format.mayJoinLines || (await countRows(database, table)) === (await countLines(segment.path));
-    if (isWhole) return [];
+      !format.mayJoinLines || Number(taken["rows"]) === (await countLines(segment.path, format));
+    if (isWhole) return { figures: taken, deadLetters: [] };
   }
-  return readApart(database, segment, { ...reading, shape }, table);
+  const deadLetters = await readApart(database, segment, { ...reading, shape }, table);
+  return { figures: await database.row(figures), deadLetters };
+}
+
+/**
+ * The projection of the records. A column that it leaves out is looked at all the same, or whether a line is
+ * taken would depend on whether DuckDB found a reason to parse that column.
+ */
+function selected(records: Sql, { format, shape, select }: Reading): Sql {
+  const from = sql`FROM (${raw(records.text)})`;
+  if (select.text.trim() === "*") return sql`SELECT * ${from}`;
+  const columns = format.columns(shape).map(({ name }) => id(name));
+  return sql`SELECT ${select} ${from} WHERE hash(${columns}) IS NOT NULL`;
 }
 
 async function readApart(
@@ -78,7 +106,7 @@ async function readApart(
   });
   const path = `${segment.path}.apart`;
   const readLines = format.readTolerantly ?? format.read;
-  const read = sql`SELECT ${select} FROM (${raw(readLines(path, shape).text)})`;
+  const read = selected(readLines(path, shape), { format, shape, select });
   const fitting = (): number[] => [...lines.keys()].filter((index) => !unfit.has(index));
   const write = async (indexes: readonly number[]): Promise<void> =>
     writeFile(path, Buffer.concat(indexes.map((index) => utf8Line(lines[index], format))));
@@ -110,7 +138,7 @@ async function readApart(
     for (;;) {
       const candidates = fitting();
       await write(candidates);
-      const found = candidates.length === 0 ? [] : ((await format.findUnfit?.(database, path, shape)) ?? []);
+      const found = candidates.length === 0 ? [] : await findUnfit(database, path, format, shape);
       for (const { index, reason } of found) unfit.set(candidates[index] ?? -1, reason);
       if (found.length === 0) break;
     }
@@ -126,21 +154,39 @@ async function readApart(
     .map(([index, reason]) => deadLetter(segment, lines[index], reason));
 }
 
-function createTable(table: string, select: Sql): Sql {
-  return sql`CREATE OR REPLACE TEMP TABLE ${id(table)} AS ${select}`;
-}
-
-async function isTaken(database: Database, statement: Sql): Promise<boolean> {
+/** Where even the search fails, nothing is found: the reader will judge line by line. */
+async function findUnfit(
+  database: Database,
+  path: string,
+  format: Format,
+  shape: Shape,
+): Promise<readonly UnfitLine[]> {
   try {
-    await database.run(statement);
-    return true;
+    return (await format.findUnfit?.(database, path, shape)) ?? [];
   } catch (error) {
-    if (error instanceof DuckdbError && isAboutInput(error)) return false;
+    if (error instanceof DuckdbError && isAboutInput(error)) return [];
     throw error;
   }
 }
 
-/** Errors about the bytes start with these words; others (a wrong projection, no memory) are no fault of a line. */
+function createTable(table: string, select: Sql): Sql {
+  return sql`CREATE OR REPLACE TEMP TABLE ${id(table)} AS ${select}`;
+}
+
+/** The last statement's row; undefined where a line of the input does not fit. */
+async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | undefined> {
+  try {
+    return await database.row(statements);
+  } catch (error) {
+    if (error instanceof DuckdbError && isAboutInput(error)) return undefined;
+    throw error;
+  }
+}
+
+/**
+ * Errors about the bytes start with these words; others (a wrong projection, no memory) are no fault of a
+ * line.
+ */
 function isAboutInput(error: DuckdbError): boolean {
   return /^(?:Invalid Input|Conversion|Out of Range|Invalid) Error/.test(error.message);
 }
@@ -155,50 +201,54 @@ function reasonOf(error: DuckdbError): string {
   );
 }
 
-async function countRows(database: Database, table: string): Promise<number> {
-  return Number((await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`))["rows"]);
-}
-
 interface Line {
   readonly bytes: Uint8Array;
   readonly segmentOffset: number;
 }
 
+const MARK = Buffer.from(BYTE_ORDER_MARK);
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
+/** Space, tab, vertical tab, form feed: what DuckDB's JSON reader passes over between lines. */
+const WHITE_SPACE: readonly number[] = [32, 9, 11, 12];
 
 /** Lines that are records: blank ones only where the format keeps them. */
-async function countLines(path: string): Promise<number> {
+async function countLines(path: string, format: Format): Promise<number> {
   const bytes = await readFile(path);
   let count = 0;
-  for (let start = 0; start < bytes.length; ) {
-    const end = bytes.indexOf(LINE_FEED, start);
-    const stop = end < 0 ? bytes.length : end;
-    if (!isBlank(bytes, start, stop)) count += 1;
-    start = stop + 1;
-  }
+  for (const [start, stop] of lineBounds(bytes)) if (!isBlank(bytes, start, stop, format)) count += 1;
   return count;
-}
-
-function isBlank(bytes: Uint8Array, start: number, end: number): boolean {
-  return end === start || (end === start + 1 && bytes[start] === CARRIAGE_RETURN);
 }
 
 function splitLines(bytes: Buffer, format: Format): Line[] {
   const lines: Line[] = [];
+  for (const [start, stop] of lineBounds(bytes))
+    if (!isBlank(bytes, start, stop, format))
+      lines.push({ bytes: bytes.subarray(start, stop), segmentOffset: start });
+  return lines;
+}
+
+function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LINE_FEED, start);
     const stop = end < 0 ? bytes.length : end;
-    if (format.keepsEmptyLines || bytes.toString("latin1", start, Math.min(stop, start + 64)).trim() !== "")
-      lines.push({ bytes: bytes.subarray(start, stop), segmentOffset: start });
+    yield [start, stop];
     start = stop + 1;
   }
-  return lines;
+}
+
+function isBlank(bytes: Buffer, start: number, stop: number, { blank }: Format): boolean {
+  if (blank === "record") return false;
+  for (let index = start; index < stop; index += 1) {
+    const byte = bytes[index];
+    if (byte !== CARRIAGE_RETURN && !(blank === "white space" && WHITE_SPACE.includes(byte ?? 0)))
+      return false;
+  }
+  return true;
 }
 
 function unreadable(line: Line, format: Format): string | undefined {
   if (line.bytes.length >= MAX_LINE_BYTES) return `The line is longer than ${MAX_LINE_BYTES} bytes`;
-  if (line.bytes.includes(0)) return "The line holds a NUL byte";
   if (format.otherEncoding === "refuse" && !isUtf8(line.bytes)) return "The line is not UTF-8";
   return undefined;
 }
@@ -206,8 +256,22 @@ function unreadable(line: Line, format: Format): string | undefined {
 function utf8Line(line: Line | undefined, format: Format): Buffer {
   if (line === undefined) throw new StreamkitError("bug", "A line's index is out of range");
   const isOther = format.otherEncoding === "latin1" && !isUtf8(line.bytes);
-  const text = isOther ? Buffer.from(Buffer.from(line.bytes).toString("latin1")) : line.bytes;
+  const bytes = withoutEnds(line.bytes, format);
+  const text = isOther ? Buffer.from(Buffer.from(bytes).toString("latin1")) : bytes;
   return Buffer.concat([text, Buffer.of(LINE_FEED)]);
+}
+
+/**
+ * Lines with and without a carriage return may stand side by side: no CSV reader takes both kinds in one
+ * file.
+ */
+function withoutEnds(bytes: Uint8Array, format: Format): Uint8Array {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === CARRIAGE_RETURN) end -= 1;
+  let start = 0;
+  if (format.dropsByteOrderMark)
+    while (MARK.every((byte, index) => bytes[start + index] === byte)) start += MARK.length;
+  return bytes.subarray(start, end);
 }
 
 function deadLetter(segment: Segment, line: Line | undefined, reason: string): DeadLetter {

@@ -12,7 +12,8 @@ export const linesFormat: Format = {
   columns: () => [{ name: "line", type: "VARCHAR" }],
   read: (path) => lineColumnOf(path),
   mayJoinLines: false,
-  keepsEmptyLines: true,
+  blank: "record",
+  dropsByteOrderMark: false,
   otherEncoding: "latin1",
 };
 
@@ -24,14 +25,16 @@ export const regexFormat: Format = {
     const columns = groupColumns(shape).map(
       ({ name, type }) => sql`CAST(nullif(part.${id(name)}, '') AS ${raw(type)}) AS ${id(name)}`,
     );
+    const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
     return sql`SELECT ${join(columns)} FROM (
       SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
-        regexp_extract(line, ${patternOf(shape)}, [${captureNames(patternOf(shape)).map((name) => sql`${name}`)}])
-        ELSE error('The line does not match the pattern') END AS part FROM (${raw(linesOf(path).text)}))`;
+        regexp_extract(line, ${patternOf(shape)}, [${names}])
+        ELSE error('The line does not match the pattern') END AS part
+      FROM (${linesOf(path)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
   },
   async findUnfit(database, path, shape) {
     const rows = await database.rows(
-      sql`SELECT index FROM (${raw(linesOf(path).text)}) WHERE NOT regexp_matches(line, ${patternOf(shape)})`,
+      sql`SELECT index FROM (${linesOf(path)}) WHERE NOT regexp_matches(line, ${patternOf(shape)})`,
     );
     return rows.map((row) => ({
       index: Number(row["index"]),
@@ -39,7 +42,8 @@ export const regexFormat: Format = {
     }));
   },
   mayJoinLines: false,
-  keepsEmptyLines: false,
+  blank: "white space",
+  dropsByteOrderMark: false,
   otherEncoding: "latin1",
 };
 
@@ -53,7 +57,10 @@ function plainGroups(pattern: string): string {
   return pattern.replace(/\(\?P?<([A-Za-z_]\w*)>/g, "(?P<$1>");
 }
 
-/** A name for each capture group, in the pattern's order, as `regexp_extract` counts them: unnamed ones count too. */
+/**
+ * A name for each capture group, in the pattern's order, as `regexp_extract` counts them: unnamed ones count
+ * too.
+ */
 function captureNames(pattern: string): string[] {
   const groups = [...pattern.matchAll(/\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?P<([A-Za-z_]\w*)>|\((?!\?)/g)];
   return groups
