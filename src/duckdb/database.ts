@@ -1,4 +1,6 @@
-/** One DuckDB database with one connection, and rows as plain values. Nothing else in the house opens DuckDB. */
+/**
+ * One DuckDB database with one connection, and rows as plain values. Nothing else in the house opens DuckDB.
+ */
 
 import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { messageOf, StreamkitError } from "../base/error.ts";
@@ -21,15 +23,20 @@ export interface DatabaseOptions {
 }
 
 /**
- * Statements run one after the other, in the order of the calls. A failing statement throws code `engine` with
- * DuckDB's own message.
+ * Statements run one after the other, in the order of the calls. A failing statement throws code `engine`
+ * with DuckDB's own message.
  */
 export interface Database {
   /** Runs one or more statements and forgets their rows. */
   run(statements: Sql): Promise<void>;
-  /** The same for statements of which the last is a CREATE TABLE … AS or an INSERT: how many rows that wrote. */
+  /**
+   * The same for statements of which the last is a CREATE TABLE … AS or an INSERT: how many rows that wrote.
+   */
   runCounting(statements: Sql): Promise<number>;
-  /** All rows of one query. BIGINT and HUGEINT come as bigint, everything that is no number or boolean as text. */
+  /**
+   * All rows of one query. BIGINT and HUGEINT come as bigint, everything that is no number or boolean as
+   * text.
+   */
   rows(query: Sql): Promise<Row[]>;
   /** The first row of a query that has one. */
   row(query: Sql): Promise<Row>;

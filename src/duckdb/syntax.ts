@@ -1,10 +1,10 @@
 /**
  * DuckDB's own syntax tree of a query, read and written without loss.
  *
- * There is no SQL parser of ours: `json_serialize_sql` gives the tree and `json_deserialize_sql` gives the text back.
- * Trap: the tree's JSON holds integers beyond 2^53 (every implicit `query_location`, and users' BIGINT constants),
- * which JSON.parse would silently round. They travel as marked strings. `query_location` is dropped to its default:
- * it only places error messages, and would make equal expressions differ.
+ * There is no SQL parser of ours: `json_serialize_sql` gives the tree and `json_deserialize_sql` gives the
+ * text back. Trap: the tree's JSON holds integers beyond 2^53 (every implicit `query_location`, and users'
+ * BIGINT constants), which JSON.parse would silently round. They travel as marked strings. `query_location`
+ * is dropped to its default: it only places error messages, and would make equal expressions differ.
  */
 
 import { StreamkitError } from "../base/error.ts";
@@ -17,14 +17,15 @@ export interface TreeNode {
 }
 
 const BIG_MARK = "\u0001";
-const STRING_OR_BIG_INTEGER = /"(?:[^"\\]|\\.)*"|-?\d{16,}(?![\d.eE])/g;
+const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+const BIG_INTEGER = /^-?\d{16,}$/;
 const MARKED_INTEGER = /"\\u0001(-?\d+)"/g;
 export const NO_LOCATION = `${BIG_MARK}18446744073709551615`;
 
 /** JSON text to a tree; integers of 16 digits and more become marked strings. */
 export function readTree(json: string): Tree {
-  const safe = json.replace(STRING_OR_BIG_INTEGER, (token) =>
-    token.startsWith('"') ? token : `"\\u0001${token}"`,
+  const safe = json.replace(STRING_OR_NUMBER, (token) =>
+    BIG_INTEGER.test(token) ? `"\\u0001${token}"` : token,
   );
   return JSON.parse(safe) as Tree;
 }
@@ -113,7 +114,10 @@ export function* nodesOf(tree: Tree): Generator<TreeNode> {
   }
 }
 
-/** The tree with each object node replaced by what `change` returns for it; `undefined` goes on into its children. */
+/**
+ * The tree with each object node replaced by what `change` returns for it; `undefined` goes on into its
+ * children.
+ */
 export function replaceNodes(tree: Tree, change: (node: TreeNode) => Tree | undefined): Tree {
   if (Array.isArray(tree)) return (tree as readonly Tree[]).map((item) => replaceNodes(item, change));
   if (tree === null || typeof tree !== "object") return tree;

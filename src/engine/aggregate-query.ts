@@ -1,10 +1,10 @@
 /**
- * GROUP BY over a stream or its windows with aggregates that merge. Each batch's rows become partial rows, one a group;
- * they are appended to the state, and merged by GROUP BY when an answer is due. State is never updated in place: a
- * rewrite of the merged rows takes its place when it has doubled.
+ * GROUP BY over a stream or its windows with aggregates that merge. Each batch's rows become partial rows,
+ * one a group; they are appended to the state, and merged by GROUP BY when an answer is due. State is never
+ * updated in place: a rewrite of the merged rows takes its place when it has doubled.
  */
 
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Column } from "../duckdb/database.ts";
 import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { AggregateSql } from "./aggregate-sql.ts";
 import { emptyTable, inputView } from "./input.ts";
@@ -19,6 +19,7 @@ import {
   type TimeBound,
   WINDOW_END_COLUMN,
 } from "./stream.ts";
+import { windowLedger } from "./window-ledger.ts";
 
 export interface AggregateOptions {
   readonly name: string;
@@ -40,20 +41,14 @@ export function aggregateQuery(options: AggregateOptions): Query {
   const partial = id(relation.partial(name));
   const state = id(CHECKPOINT, relation.state(name));
   const everything = sql`(SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})`;
-  let stateRows: number | undefined;
-  let rowsAfterRewrite = 0;
+  const ledger = windowLedger({
+    state,
+    sources: input.sources,
+    bound,
+    minRowsToRewrite: MIN_ROWS_TO_REWRITE,
+  });
   let partialRows = 0;
-
-  const closingRange = (batch: Batch): Sql | undefined => {
-    if (bound === undefined) return undefined;
-    const before = batch.watermarkBeforeUs(input.sources);
-    const after = batch.watermarkAfterUs(input.sources);
-    if (before === after) return undefined;
-    const end = raw(WINDOW_END_COLUMN);
-    const atEnd =
-      after === null ? raw("") : sql` OR (${end} IS NULL AND NOT isfinite(${timestampUs(after)}))`;
-    return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(timestampUs(after))})${atEnd})`;
-  };
+  let outputRows = -1;
 
   const emission = (batch: Batch): Sql | undefined => {
     if (mode !== "append") {
@@ -61,7 +56,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
       return parts.changes(everything, state, mode === "update" ? partial : undefined);
     }
     if (bound !== undefined) {
-      const closing = closingRange(batch);
+      const closing = ledger.closing(batch);
       return closing === undefined ? undefined : parts.answer(sql`(FROM ${everything} WHERE ${closing})`);
     }
     return isEndOfInput(batch, input.sources) ? parts.answer(everything) : undefined;
@@ -77,42 +72,37 @@ export function aggregateQuery(options: AggregateOptions): Query {
     setup: sql`${inputView(name, input, bound === undefined ? undefined : parts.timeColumn)};
       CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
-    async execute(database: Database, batch) {
-      if (stateRows === undefined) {
-        stateRows = await countRows(database, state);
-        rowsAfterRewrite = stateRows;
-      }
+    async execute(database, batch) {
+      await ledger.refresh(database, batch);
       const late = bound?.(timestampUs(batch.watermarkBeforeUs(input.sources)));
       const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
-      await database.run(
-        sql`${setLate} CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)}`,
-      );
-      partialRows = await countRows(database, partial);
+      const earliest = bound === undefined ? raw("NULL") : sql`epoch_us(min(${raw(WINDOW_END_COLUMN)}))`;
+      const added = await database.row(sql`${setLate}
+        CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)};
+        SELECT count(*) AS rows, ${earliest} AS earliest FROM ${partial}`);
+      partialRows = Number(added["rows"]);
+      ledger.add(partialRows, added["earliest"] as bigint | null);
       const answer = emission(batch);
-      await database.run(
-        answer === undefined ? emptyOutput : sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${answer}`,
-      );
+      if (answer !== undefined)
+        outputRows = await database.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${answer}`);
+      else if (outputRows !== 0) {
+        await database.run(emptyOutput);
+        outputRows = 0;
+      }
+      return outputRows;
     },
     commit(batch) {
-      const after = timestampUs(batch.watermarkAfterUs(input.sources));
-      const isOpen = bound === undefined ? raw("true") : sql`(_end IS NULL OR _end > ${bound(after)})`;
+      const isOpen = ledger.open(batch);
       const statements: Sql[] = [];
       // What closes in the batch that brought it never enters the state.
       if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${isOpen}`);
-      const rows = (stateRows ?? 0) + partialRows;
-      stateRows = rows;
-      if (rows < Math.max(MIN_ROWS_TO_REWRITE, 2 * rowsAfterRewrite)) return statements;
-      statements.push(
-        sql`CREATE OR REPLACE TABLE ${state} AS ${parts.combined(sql`(FROM ${state} WHERE ${isOpen})`)}`,
-      );
-      stateRows = undefined;
+      if (ledger.isRewriteDue())
+        statements.push(
+          sql`CREATE OR REPLACE TABLE ${state} AS ${parts.combined(sql`(FROM ${state} WHERE ${isOpen})`)}`,
+        );
       return statements;
     },
   };
-}
-
-async function countRows(database: Database, table: Sql): Promise<number> {
-  return Number((await database.row(sql`SELECT count(*) AS rows FROM ${table}`))["rows"]);
 }
 
 /** Unwindowed answers in append mode come once: when the input ends. */

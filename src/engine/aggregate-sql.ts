@@ -19,7 +19,15 @@ import {
 } from "../duckdb/syntax.ts";
 import { type Merging, mergingOf } from "./aggregates.ts";
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
-import { type Catalog, indexOfExpression, isAggregateCall, selectListOf } from "./syntax-facts.ts";
+import {
+  type Catalog,
+  hasColumn,
+  indexOfExpression,
+  isAggregateCall,
+  isColumn,
+  modifiersOf,
+  selectListOf,
+} from "./syntax-facts.ts";
 
 export interface AggregateSql {
   readonly keyCount: number;
@@ -47,6 +55,8 @@ export interface AggregateRequest {
   /** From the names of the key columns to the end of a row's window; undefined without a window. */
   readonly windowEnd: ((keyNames: readonly Sql[]) => Sql) | undefined;
   readonly timeColumn: string | undefined;
+  /** From a row's window_start to its time; undefined where a window is too long for that to be of use. */
+  readonly offsetUs: Sql | undefined;
   readonly catalog: Catalog;
 }
 
@@ -75,6 +85,8 @@ export async function aggregateSql(
   const batch = raw(BATCH_COLUMN);
   const end = raw(WINDOW_END_COLUMN);
 
+  // Without keys DuckDB gives a row of no rows too: its NULLs would be taken for a first or last value.
+  const ofRows = raw(keys.some(hasColumn) ? "" : " HAVING count(*) > 0");
   const partial = (batchId: number): Sql => {
     const items = [
       ...keyTexts.map((text, index) => sql`${text} AS ${keyNames[index] ?? text}`),
@@ -83,7 +95,7 @@ export async function aggregateSql(
       ),
       sql`${batchId}::BIGINT AS ${batch}`,
     ];
-    const groups = sql`SELECT ${join(items)} ${source} GROUP BY ALL`;
+    const groups = sql`SELECT ${join(items)} ${source} GROUP BY ALL${ofRows}`;
     // From the key, as it is cheaper than one more aggregate of every row.
     return request.windowEnd === undefined
       ? groups
@@ -122,7 +134,9 @@ export async function aggregateSql(
     selectText(database, {
       ...bareSelect(select, list, MERGED_TABLE),
       where_clause: where,
-      modifiers: rewrite(select["modifiers"] ?? []),
+      modifiers: modifiersOf(select).map((modifier) =>
+        String(modifier["type"]).startsWith("LIMIT") ? modifier : (rewrite(modifier) as TreeNode),
+      ),
     });
   const having = select["having"] === null ? null : rewrite(select["having"] ?? null);
   const answerText = await answerOf(items, having);
@@ -147,11 +161,13 @@ export async function aggregateSql(
         const answer = withMerged(finished(only(everything)), answerText);
         return sql`SELECT *, 'upsert' AS ${id(OP_COLUMN)} FROM (${answer})`;
       }
+      // Without keys there is a row even of no state: nobody was given that one.
+      const ofState = keys.length > 0 ? raw("") : sql`WHERE EXISTS (FROM ${before})`;
       const sameKey = keyNames.map((name) => sql`now.${name} IS NOT DISTINCT FROM old.${name}`);
       return sql`SELECT now.* EXCLUDE (${[raw("_having"), ...keyNames]}),
           CASE WHEN now._having THEN 'upsert' ELSE 'delete' END AS ${id(OP_COLUMN)}
         FROM (${withMerged(finished(only(everything)), flagged)}) AS now
-        LEFT JOIN (${withMerged(finished(only(before)), flagged)}) AS old ON ${sameKey.length === 0 ? raw("true") : join(sameKey, " AND ")}
+        LEFT JOIN (SELECT * FROM (${withMerged(finished(only(before)), flagged)}) ${ofState}) AS old ON ${sameKey.length === 0 ? raw("true") : join(sameKey, " AND ")}
         WHERE now._having OR old._having`;
     },
   };
@@ -184,7 +200,7 @@ function semiJoin(keyNames: readonly Sql[], touched: Sql): Sql {
 
 async function aggregatesOf(
   database: Database,
-  { select, catalog }: AggregateRequest,
+  { select, catalog, timeColumn, offsetUs }: AggregateRequest,
   source: Sql,
   expression: (node: TreeNode) => Promise<Sql>,
 ): Promise<Aggregate[] | undefined> {
@@ -203,6 +219,9 @@ async function aggregatesOf(
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
       type,
+      offsetUs: isColumn((node["children"] as readonly TreeNode[])[1] ?? {}, [timeColumn ?? ""])
+        ? offsetUs
+        : undefined,
     });
     if (merging === undefined) return undefined;
     aggregates.push({ node, merging, type });
@@ -218,7 +237,8 @@ function overMerged(
   catalog: Catalog,
 ): Tree {
   return replaceNodes(tree, (node) => {
-    const key = indexOfExpression(keys, node);
+    // A number is a position in ORDER BY, and everywhere else as good as the key that is the same number.
+    const key = node["class"] === "CONSTANT" ? -1 : indexOfExpression(keys, node);
     if (key >= 0) return columnRef(`_k${key}`, String(node["alias"] ?? ""));
     if (!isAggregateCall(node, catalog)) return undefined;
     const aggregate = aggregates.findIndex(({ node: known }) => sameExpression(known, node));

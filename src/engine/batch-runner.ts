@@ -6,7 +6,7 @@ import { INFINITY_US, id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
-import { countRows, DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
+import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
 import { emptyRelations, type PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import type { Intake } from "./source-reader.ts";
@@ -47,9 +47,6 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     ]),
   );
   let lastBatch = saved?.batch ?? 0;
-  const counted = [
-    ...new Set([...sinks.map(({ output }) => output.relation), ...observed.map((output) => output.relation)]),
-  ];
   await database.run(join(emptyRelations(readers), ";\n"));
   await database.run(emptyTableIn(CHECKPOINT));
 
@@ -61,6 +58,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     watermarkUs: textOf(times.get(name)?.watermarkUs),
   });
 
+  let wasClean = true;
   const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
     const intakes = new Map<string, Intake>();
     for (const reader of readers)
@@ -68,7 +66,9 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         reader.name,
         await reader.take(database, plan.ranges[reader.name], watermarks.of([reader.name])),
       );
-    await database.run(deadLetterTable(intakes, plan.batch));
+    const isClean = [...intakes.values()].every(({ deadLetters }) => deadLetters.length === 0);
+    if (!isClean || !wasClean) await database.run(deadLetterTable(intakes, plan.batch));
+    wasClean = isClean;
     return intakes;
   };
 
@@ -119,8 +119,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         watermarkBeforeUs: (sources) => watermarks.of(sources),
         watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
       };
-      for (const query of queries) await query.execute(database, batch);
-      const counts = await countRows(database, counted);
+      const counts = countsOf(intakes);
+      for (const query of queries) counts.set(query.output.name, await query.execute(database, batch));
       const rowsOf = (output: Output): number => counts.get(output.relation) ?? 0;
       for (const { output, sink } of sinks)
         await sink.write(database, { id: plan.batch, relation: output.relation, rows: rowsOf(output) });
@@ -146,6 +146,16 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       return { job: prepared.job.config.name, report, outputs };
     },
   };
+}
+
+/** Rows of the relations that are no query's, by name. */
+function countsOf(intakes: ReadonlyMap<string, Intake>): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const [name, { rows, lateRows }] of intakes) {
+    counts.set(name, rows);
+    counts.set(relation.late(name), lateRows);
+  }
+  return counts.set(relation.deadLetters, totals(intakes).deadLetters);
 }
 
 function groupsOf({ readers, queries }: PreparedJob): readonly (readonly string[])[] {

@@ -1,7 +1,7 @@
 /**
- * The checkpoint: one DuckDB database with the state, and in the same transaction how far every source was read, the
- * watermarks and what sinks must remember. Beside it lie the plan of the batch under way and the segments of sources
- * that can't be read again. Without a folder the same database lives in memory.
+ * The checkpoint: one DuckDB database with the state, and in the same transaction how far every source was
+ * read, the watermarks and what sinks must remember. Beside it lie the plan of the batch under way and the
+ * segments of sources that can't be read again. Without a folder the same database lives in memory.
  */
 
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -17,7 +17,10 @@ import { CHECKPOINT } from "./stream.ts";
 /** The layout of what is in a checkpoint. A new one must still read the old. */
 const FORMAT_VERSION = 1;
 
-/** Everything that a restart needs beside the state tables. Times are microseconds as text: JSON has no bigint. */
+/**
+ * Everything that a restart needs beside the state tables. Times are microseconds as text: JSON has no
+ * bigint.
+ */
 export interface Progress {
   readonly formatVersion: number;
   readonly batch: number;
@@ -56,7 +59,10 @@ export interface Checkpoint {
   close(): Promise<void>;
 }
 
-/** Attaches the checkpoint to `database` under the name `ckpt`. Throws code `io` where the folder can't be used. */
+/**
+ * Attaches the checkpoint to `database` under the name `ckpt`. Throws code `io` where the folder can't be
+ * used.
+ */
 export async function openCheckpoint(database: Database, folder: string | undefined): Promise<Checkpoint> {
   if (folder === undefined) {
     await database.run(sql`ATTACH ':memory:' AS ${id(CHECKPOINT)}`);
@@ -65,7 +71,9 @@ export async function openCheckpoint(database: Database, folder: string | undefi
       ...fromFolder(database, working, undefined, undefined),
       isDurable: false,
       writePlan: () => {},
-      commit: async (statements) => commitAll(database, statements),
+      // Nobody will read it again after a crash: a transaction would only cost time.
+      commit: async (statements) =>
+        statements.length > 0 ? database.run(join(statements, ";\n")) : undefined,
       close: () => rm(working, { recursive: true, force: true }),
     };
   }
@@ -97,7 +105,8 @@ function fromFolder(
     writePlan: (plan) => writeDurably(planFile(folder), JSON.stringify(plan)),
     commit(statements, next) {
       const json = JSON.stringify({ formatVersion: FORMAT_VERSION, ...next } satisfies Progress);
-      const keep = sql`CREATE OR REPLACE TABLE ${id(CHECKPOINT, "progress")} AS SELECT ${literal(json)} AS json`;
+      const table = id(CHECKPOINT, "progress");
+      const keep = sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${literal(json)} AS json`;
       return commitAll(database, [...statements, keep]);
     },
     async close() {
@@ -113,7 +122,8 @@ async function readProgress(database: Database, folder: string): Promise<Progres
   if (progress.formatVersion > FORMAT_VERSION)
     throw new StreamkitError(
       "io",
-      `The checkpoint "${folder}" was made by a newer streamkit (format ${progress.formatVersion}, this one reads up to ${FORMAT_VERSION})`,
+      `The checkpoint "${folder}" was made by a newer streamkit: ` +
+        `its format is ${progress.formatVersion}, this one reads up to ${FORMAT_VERSION}`,
     );
   return progress;
 }
@@ -141,9 +151,11 @@ function writeDurably(file: string, text: string): void {
   renameSync(temporary, file);
 }
 
-/** DuckDB stops at the first statement that fails; the transaction is then rolled back, never committed in part. */
+/**
+ * DuckDB stops at the first statement that fails; the transaction is then rolled back, never committed in
+ * part.
+ */
 async function commitAll(database: Database, statements: readonly Sql[]): Promise<void> {
-  if (statements.length === 0) return;
   try {
     await database.run(sql`BEGIN; ${join(statements, ";\n")}; COMMIT`);
   } catch (error) {

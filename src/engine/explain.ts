@@ -7,7 +7,10 @@ import { resolveSink } from "../sinks/list.ts";
 import { planForCheck } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
 
-/** Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find schemas. */
+/**
+ * Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find
+ * schemas.
+ */
 export async function explainJob(
   job: LoadedJob,
   given: { readonly clock: Clock; readonly freshSeed: () => number },
@@ -19,10 +22,7 @@ export async function explainJob(
       const config = job.config.sources[name];
       const time = [...times.keys()][0];
       return section(`source ${name}`, [
-        [
-          "reads",
-          `${typeof config?.from === "string" ? config.from : Object.keys(config?.from ?? {}).join()} as ${config?.format}`,
-        ],
+        ["reads", `${endpointOf(config?.from)} as ${config?.format}`],
         ["columns", columns.map((column) => `${column.name} ${column.type}`).join(", ")],
         [
           "event time",
@@ -36,10 +36,15 @@ export async function explainJob(
       (sink) =>
         `sink ${sink.from} → ${resolveSink(sink).kind.name}${sink.to === undefined ? "" : ` ${sink.to}`}\n`,
     );
-    return `job ${job.config.name}\n\n${[...sources, ...queries.map(explainQuery)].join("\n")}${sinks.length > 0 ? `\n${sinks.join("")}` : ""}\nOK\n`;
+    const parts = [`job ${job.config.name}\n`, ...sources, ...queries.map(explainQuery)];
+    return [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
   } finally {
     database.close();
   }
+}
+
+function endpointOf(from: unknown): string {
+  return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
 function explainQuery({ output, key, reads, explanation }: PlannedQuery): string {

@@ -1,12 +1,12 @@
 /** The relations that every stateful query makes for itself. */
 
 import type { Column } from "../duckdb/database.ts";
-import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { lateVariable, ORDER_COLUMN, relation, type Stream } from "./stream.ts";
 
 /**
- * The batch's rows of a query's input with their order, and for a windowed query without late ones. A row without an
- * event time is never late: its window is NULL, and closes when the input ends.
+ * The batch's rows of a query's input with their order, and for a windowed query without late ones. A row
+ * without an event time is never late: its window is NULL, and closes when the input ends.
  */
 export function inputView(query: string, input: Stream, timeColumn: string | undefined): Sql {
   const view = id(relation.input(query));
@@ -19,5 +19,6 @@ export function inputView(query: string, input: Stream, timeColumn: string | und
 }
 
 export function emptyTable(name: string, columns: readonly Column[]): Sql {
-  return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} (${join(columns.map(({ name: column, type }) => sql`${id(column)} ${raw(type)}`))})`;
+  const definitions = columns.map(({ name: column, type }) => sql`${id(column)} ${raw(type)}`);
+  return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} (${definitions})`;
 }

@@ -64,11 +64,12 @@ export async function runLoop(
     if (hasInput || (endsInput && !isClosed(runner)) || movesWatermark(runner, idle)) {
       const startedMs = clock.monotonicMs();
       await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput });
-      dueMs = Math.max(dueMs, startedMs) + batchMs;
+      dueMs = startedMs + batchMs;
     }
     if (isOver) return;
     await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, nowMs + POLL_MS));
-    dueMs = Math.max(dueMs, hasInput ? dueMs : clock.monotonicMs());
+    // Waiting for input is no delay.
+    if (!hasInput) dueMs = Math.max(dueMs, clock.monotonicMs());
   }
 }
 
@@ -96,7 +97,10 @@ function movesWatermark(runner: BatchRunner, idle: readonly string[]): boolean {
   );
 }
 
-/** How many lines a source may give now: its rate, counted from the last time it was asked, for a second at most. */
+/**
+ * How many lines a source may give now: its rate, counted from the last time it was asked, for a second at
+ * most.
+ */
 function allowanceOf(prepared: PreparedJob, name: string, clock: Clock): (() => number) | undefined {
   const rate = prepared.job.config.sources[name]?.rate;
   if (rate === undefined) return undefined;

@@ -2,7 +2,6 @@
 
 import { JobError, messageOf, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, join, raw, sql } from "../duckdb/sql.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
@@ -47,7 +46,8 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
       if (kind.modes.includes(output.mode)) return;
       throw new StreamkitError(
         "job",
-        `${kind.name} takes rows that never change, and "${output.name}" is in mode ${output.mode}: use append mode`,
+        `${kind.name} takes rows that never change, but "${output.name}" is in mode ${output.mode}: ` +
+          "use append mode",
       );
     } catch (error) {
       throw error instanceof JobError ? error : errorAt(["sinks", index], messageOf(error), error);
@@ -78,17 +78,6 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     }
   }
   return opened;
-}
-
-/** Rows of each relation, in one query. */
-export async function countRows(
-  database: Database,
-  relations: readonly string[],
-): Promise<ReadonlyMap<string, number>> {
-  if (relations.length === 0) return new Map();
-  const counts = relations.map((relation) => sql`(SELECT count(*) FROM ${id(relation)}) AS ${id(relation)}`);
-  const row = await database.row(sql`SELECT ${join(counts)}`);
-  return new Map(relations.map((relation) => [relation, Number(row[relation])]));
 }
 
 /** More rows than this of one query and batch are not shown to observers: sinks are for those. */
@@ -141,8 +130,3 @@ export const DEAD_LETTER_COLUMNS: readonly Column[] = [
   { name: "reason", type: "VARCHAR" },
   { name: "batch", type: "BIGINT" },
 ];
-
-/** The type text of a table's columns. */
-export function columnList(columns: readonly Column[]) {
-  return join(columns.map(({ name, type }) => sql`${id(name)} ${raw(type)}`));
-}

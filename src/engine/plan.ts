@@ -2,23 +2,27 @@
 
 import { StreamkitError } from "../base/error.ts";
 import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
-import { raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import {
   expressionText,
   fromClause,
   parseSelect,
   replaceNodes,
   selectText,
-  type Tree,
   type TreeNode,
 } from "../duckdb/syntax.ts";
 import { type QueryConfig, queryConfig } from "../job/schema.ts";
 import { aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
+import { MAX_OFFSET_US } from "./aggregates.ts";
+import { hiddenAggregate } from "./hidden-aggregates.ts";
 import { emptyTable, inputView } from "./input.ts";
+import { withoutCtes } from "./lineage.ts";
+import { inPlainNames } from "./plain-names.ts";
 import type { PlannedQuery, Query } from "./query.ts";
+import { refusal, refuseDoubleNames, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
 import { rowsQuery } from "./rows-query.ts";
-import { shapeOf } from "./shape.ts";
+import { shapeOf, type WindowColumns } from "./shape.ts";
 import { statelessQuery } from "./stateless-query.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
@@ -27,8 +31,8 @@ import {
   hasModifier,
   indexOfExpression,
   isColumn,
+  isDistinctOn,
   leavesOf,
-  outputNameOf,
   selectListOf,
 } from "./syntax-facts.ts";
 import { nameOf, openWindowStart, WINDOW_COLUMNS, type WindowCall, windowCallOf } from "./windows.ts";
@@ -50,20 +54,30 @@ interface Parsed {
 /** The queries in an order in which each comes after what it reads. Throws code `job`. */
 export async function planQueries(database: Database, request: PlanRequest): Promise<PlannedQuery[]> {
   const names = Object.keys(request.queries);
-  const aggregateNames = await database.rows(
-    sql`SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE function_type = 'aggregate'`,
+  const aggregates = (await functionNames(database, sql`function_type = 'aggregate'`)).add("count_star");
+  const volatile = await functionNames(
+    database,
+    sql`stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY')
+      AND function_name NOT IN ('error', 'current_database', 'current_schema', 'current_schemas', 'in_search_path')`,
   );
-  const aggregates = new Set([...aggregateNames.map((row) => String(row["name"])), "count_star"]);
-  const streamNames = new Set([...request.sources.map(({ name }) => name), ...names]);
+  const streamNames = new Map(
+    [...request.sources.map(({ name }) => name), ...names].map((name) => [name.toLowerCase(), name]),
+  );
   const catalog: Catalog = {
-    isStream: (name) => streamNames.has(name),
+    streamOf: (name) => streamNames.get(name.toLowerCase()),
     isAggregate: (name) => aggregates.has(name),
+    isVolatile: (name) => volatile.has(name),
   };
   const parsed: Parsed[] = [];
   for (const name of names) {
     const config = queryConfig(request.queries[name] ?? "");
     const select = await at(request, name, () => parseSelect(database, config.sql));
-    parsed.push({ name, config, select, reads: leavesOf(select, catalog).map(({ stream }) => stream) });
+    parsed.push({
+      name,
+      config,
+      select,
+      reads: leavesOf(withoutCtes(select), catalog).map(({ stream }) => stream),
+    });
   }
   const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
   const planned: PlannedQuery[] = [];
@@ -74,6 +88,13 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
     planned.push({ ...plan, reads: query.reads });
   }
   return planned;
+}
+
+async function functionNames(database: Database, condition: Sql): Promise<Set<string>> {
+  const rows = await database.rows(
+    sql`SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE ${condition}`,
+  );
+  return new Set(rows.map((row) => String(row["name"])));
 }
 
 /** Errors of one query point to its place in the job file. */
@@ -141,30 +162,42 @@ async function planQuery(
   }
   const shape = shapeOf(select, catalog);
   if (shape.kind === "refused") throw refusal(shape.reason, shape.remedy);
+  const inputs = [...new Set(reads)].flatMap((read) => streams.get(read) ?? []);
+  refuseRowid(select, inputs);
+  if (shape.kind !== "aggregate") {
+    const hidden = await hiddenAggregate(database, withoutCtes(select), catalog);
+    if (hidden !== undefined)
+      throw refusal(
+        `${hidden.text} in a subquery is an aggregate over the rows of the query around it`,
+        "write it outside of the subquery",
+      );
+  }
   if (shape.kind === "stateless") {
+    for (const leaf of leavesOf(withoutCtes(select), catalog)) {
+      const input = streams.get(leaf.stream);
+      if (leaf.kind === "window" && input !== undefined) refuseHiddenWindow(windowCallOf(leaf.from), input);
+    }
     if (config.mode !== "append")
       throw refusal(
         `mode ${config.mode} needs an aggregation: these rows never change`,
         "leave the mode out",
       );
-    const inputs = shape.streams.flatMap((stream) => streams.get(stream) ?? []);
     return statelessQuery(database, name, config.sql, select, inputs);
   }
   const input = streams.get(shape.stream);
   if (input === undefined) throw refusal(`there is no stream "${shape.stream}"`, "name a source or a query");
-  const plain = withoutQualifiers(select, input.name);
-  const keys = groupKeysOf(
-    plain,
-    [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS],
-    catalog,
-  );
+  refuseHiddenWindow(shape.window, input);
+  const known = [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS];
+  const plain = shape.kind === "aggregate" ? inPlainNames(select, known) : select;
+  const keys = shape.kind === "aggregate" ? groupKeysOf(plain, known, catalog) : [];
   const isWindowed = shape.window !== undefined && keys.some((key) => isColumn(key, WINDOW_COLUMNS));
   const window = shape.kind === "window rows" || isWindowed ? shape.window : undefined;
   const timing = window === undefined ? undefined : await timingOf(database, plain, window, input);
   await database.run(inputView(name, input, timing?.timeColumn));
-  const common = { name, input, columns, times: timing?.times(plain) ?? new Map<string, TimeBound>() };
+  const times = timing?.times(shape.local ?? new Map(), columns) ?? new Map<string, TimeBound>();
+  const common = { name, input, columns, times };
   if (shape.kind === "aggregate") {
-    if (isWindowed && !shape.isWindowLocal)
+    if (isWindowed && shape.local === undefined)
       throw refusal(
         "LIMIT or DISTINCT over all windows has no end",
         "put it into a window function over window_start",
@@ -176,6 +209,11 @@ async function planQuery(
         `LIMIT in mode ${config.mode} is not in this version`,
         "use append mode, or leave LIMIT to the reader",
       );
+    if (config.mode !== "append" && isDistinctOn(plain))
+      throw refusal(
+        `DISTINCT ON in mode ${config.mode} would compare keys that did not change`,
+        "use append mode, or group by what it names",
+      );
     const parts = await aggregateSql(database, {
       select: plain,
       columns,
@@ -183,13 +221,14 @@ async function planQuery(
       from: overInput(plain["from_table"] as TreeNode, relation.input(name)),
       windowEnd: timing?.windowEnd(keys),
       timeColumn: timing?.timeColumn,
+      offsetUs: timing?.offsetUs,
       catalog,
     });
     if (parts !== undefined) {
       const key = config.mode === "append" ? (config.key ?? []) : keyOf(plain, keys, columns, config);
       return aggregateQuery({ ...common, mode: config.mode, key, parts, bound: timing?.bound });
     }
-    if (!isWindowed || !shape.isWindowLocal)
+    if (!isWindowed)
       throw refusal(
         "one of its aggregates needs all rows, and no window bounds them",
         "group it by window_start of tumble(…) or hop(…)",
@@ -200,7 +239,7 @@ async function planQuery(
       `mode ${config.mode} needs aggregates that merge (count, sum, min, max, avg, arg_min, arg_max, first, last, …)`,
       "use append mode for this query",
     );
-  return planRows(database, plain, common, window, timing);
+  return planRows(database, select, common, window, timing);
 }
 
 interface Common {
@@ -234,10 +273,12 @@ async function planRows(
   const overClosing = replaceNodes(select, (node) =>
     windowCallOf(node) === undefined ? undefined : closingTable,
   );
+  // What has no alias would be called after our text of it, not after the user's.
+  const names = common.columns.map((column) => id(column.name));
   return rowsQuery({
     ...common,
     windowed: fromText,
-    overClosing: await selectText(database, overClosing as TreeNode),
+    overClosing: sql`FROM (${await selectText(database, overClosing as TreeNode)}) AS answer (${names})`,
     timeColumn: timing.timeColumn,
     bound: timing.bound,
     why: "it needs all rows of a window at once",
@@ -258,9 +299,12 @@ function leafOf(select: TreeNode): TreeNode {
 interface Timing {
   readonly timeColumn: string;
   readonly bound: TimeBound;
+  /** Microseconds from a row's window_start to its time; undefined where they may be many. */
+  readonly offsetUs: Sql | undefined;
   /** The end of a group's window, from the names of the columns that hold its keys. */
   windowEnd(keys: readonly TreeNode[]): (keyNames: readonly Sql[]) => Sql;
-  times(select: TreeNode): ReadonlyMap<string, TimeBound>;
+  /** Of the columns that come out. */
+  times(local: WindowColumns, columns: readonly Column[]): ReadonlyMap<string, TimeBound>;
 }
 
 /** What the watermark means for a window's rows and for the window columns that come out. */
@@ -287,6 +331,7 @@ async function timingOf(
   return {
     timeColumn: window.timeColumn,
     bound,
+    offsetUs: await offsetOf(database, window, input, sizes),
     windowEnd(keys) {
       const start = keys.findIndex((key) => isColumn(key, ["window_start"]));
       const end = keys.findIndex((key) => isColumn(key, ["window_end"]));
@@ -294,19 +339,38 @@ async function timingOf(
       return (names) =>
         end >= 0 ? (names[end] ?? raw("NULL")) : sql`${names[start] ?? raw("NULL")} + ${size}`;
     },
-    times(query) {
-      const items = query["type"] === "SELECT_NODE" ? selectListOf(query) : [];
+    times(local, columns) {
       return new Map(
-        items.flatMap((item): [string, TimeBound][] => {
-          if (isColumn(item, ["window_start"]))
-            return [
-              [outputNameOf(item) ?? "", (watermark) => openWindowStart(kind, sizes, bound(watermark))],
-            ];
-          return isColumn(item, ["window_end"]) ? [[outputNameOf(item) ?? "", bound]] : [];
+        columns.flatMap(({ name }): [string, TimeBound][] => {
+          const meaning = local.get(name.toLowerCase());
+          if (meaning === undefined) return [];
+          return [
+            [
+              name,
+              meaning === "window_end"
+                ? bound
+                : (watermark) => openWindowStart(kind, sizes, bound(watermark)),
+            ],
+          ];
         }),
       );
     },
   };
+}
+
+async function offsetOf(
+  database: Database,
+  { timeColumn }: WindowCall,
+  { columns }: Stream,
+  sizes: readonly Sql[],
+): Promise<Sql | undefined> {
+  const column = columns.find(({ name }) => name.toLowerCase() === timeColumn.toLowerCase());
+  if (column?.type !== "TIMESTAMP") return undefined;
+  const start = sql`TIMESTAMP '2000-01-01'`;
+  const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
+  const row = await database.row(sql`SELECT epoch_us(${start} + ${size}) - epoch_us(${start}) AS us`);
+  const isShort = Number(row["us"]) <= MAX_OFFSET_US;
+  return isShort ? sql`(epoch_us(${id(timeColumn)}) - epoch_us(window_start))` : undefined;
 }
 
 /** The FROM item with another relation in the stream's place, under the stream's name. */
@@ -319,22 +383,6 @@ function overInput(from: TreeNode, view: string): TreeNode {
   const [stream, ...others] = call["children"] as readonly TreeNode[];
   const renamed = { ...stream, class: "COLUMN_REF", type: "COLUMN_REF", column_names: [view] } as TreeNode;
   return { ...from, function: { ...call, children: [renamed, ...others] } };
-}
-
-/** `t.price` and `price` are the same where there is one relation: so keys are found again in the select list. */
-function withoutQualifiers(select: TreeNode, stream: string): TreeNode {
-  const from = select["from_table"] as TreeNode | undefined;
-  const names = [
-    String(from?.["alias"] ?? ""),
-    stream,
-    ...(windowCallOf(from ?? {}) === undefined ? [] : [windowCallOf(from ?? {})?.kind ?? ""]),
-  ];
-  return replaceNodes(select as Tree, (node) => {
-    const parts = node["class"] === "COLUMN_REF" ? (node["column_names"] as readonly string[]) : [];
-    return parts.length > 1 && names.includes(parts[0] ?? "")
-      ? { ...node, column_names: parts.slice(1) }
-      : undefined;
-  }) as TreeNode;
 }
 
 /** The output columns that hold the group's keys: update mode names rows by them. */
@@ -359,20 +407,4 @@ function keyOf(
       "leave key out",
     );
   return config.key ?? found;
-}
-
-function refuseDoubleNames(columns: readonly Column[]): void {
-  const double = columns.find(
-    ({ name }, index) =>
-      columns.findIndex((other) => other.name.toLowerCase() === name.toLowerCase()) !== index,
-  );
-  if (double !== undefined)
-    throw refusal(`two columns are called "${double.name}"`, "give one another name with AS");
-  const reserved = columns.find(({ name }) => name.startsWith("_"));
-  if (reserved !== undefined)
-    throw refusal(`the column name "${reserved.name}" begins with _`, "give it another name with AS");
-}
-
-function refusal(reason: string, remedy: string): StreamkitError {
-  return new StreamkitError("job", `${reason}: ${remedy}`);
 }

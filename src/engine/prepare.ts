@@ -1,4 +1,7 @@
-/** From a loaded job to a database with everything set up: macros, tables, sources as streams, planned queries. */
+/**
+ * From a loaded job to a database with everything set up: macros, tables, sources as streams, planned
+ * queries.
+ */
 
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
@@ -27,8 +30,8 @@ import { openTables, type StaticTables } from "./tables.ts";
 import { WINDOW_MACROS } from "./windows.ts";
 
 /**
- * A batch's bytes of a source: few enough for a small memory. DuckDB reads a file of JSON with one thread for each full
- * 16 MiB, so a little more than two of those keeps two cores busy.
+ * A batch's bytes of a source: few enough for a small memory. DuckDB reads a file of JSON with one thread for
+ * each full 16 MiB, so a little more than two of those keeps two cores busy.
  */
 export const MAX_SEGMENT_BYTES = 33 * 1024 * 1024;
 
@@ -62,8 +65,9 @@ export interface PreparedJob extends PlannedJob {
 }
 
 /**
- * Validates everything before a source is opened, where the schemas are known; those that only the input can tell are
- * found from its first segment. Undefined where such an input ended without a line, or we were stopped before its first.
+ * Validates everything before a source is opened, where the schemas are known; those that only the input can
+ * tell are found from its first segment. Undefined where such an input ended without a line, or we were
+ * stopped before its first.
  */
 export async function prepareJob(
   job: LoadedJob,

@@ -4,7 +4,10 @@ import type { Database } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
 import type { Stream } from "./stream.ts";
 
-/** Where a batch stands in time. Watermarks are microseconds; null is before the first event, INFINITY_US the end. */
+/**
+ * Where a batch stands in time. Watermarks are microseconds; null is before the first event, INFINITY_US the
+ * end.
+ */
 export interface Batch {
   readonly id: number;
   /** The watermark of a stream that comes from these sources: the least of theirs. */
@@ -28,10 +31,11 @@ export interface Query {
   /** Statements that make the query's views and its state, if it is not there yet. */
   readonly setup: Sql;
   /**
-   * Computes the batch's rows into the temporary table of the query's name, from the batch's input tables and the
-   * state of the last commit. Changes no state: a batch may be executed again.
+   * Computes the batch's rows into the temporary table of the query's name, from the batch's input tables and
+   * the state of the last commit, and tells how many there are. Changes no state: a batch may be executed
+   * again.
    */
-  execute(database: Database, batch: Batch): Promise<void>;
+  execute(database: Database, batch: Batch): Promise<number>;
   /** Statements that bring the state to the end of the batch just executed, for the commit's transaction. */
   commit(batch: Batch): readonly Sql[];
 }

@@ -1,12 +1,12 @@
 /**
- * Any SQL over windows: the rows of open windows are kept, and the user's own SQL runs over the rows of the windows
- * that close. Right whenever each row of the answer depends on the rows of one window only.
+ * Any SQL over windows: the rows of open windows are kept, and the user's own SQL runs over the rows of the
+ * windows that close. Right whenever each row of the answer depends on the rows of one window only.
  */
 
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { emptyTable, inputView } from "./input.ts";
-import type { Batch, Query } from "./query.ts";
+import type { Query } from "./query.ts";
 import {
   BATCH_COLUMN,
   CHECKPOINT,
@@ -15,7 +15,9 @@ import {
   relation,
   type Stream,
   type TimeBound,
+  WINDOW_END_COLUMN,
 } from "./stream.ts";
+import { windowLedger } from "./window-ledger.ts";
 
 export interface RowsOptions {
   readonly name: string;
@@ -38,23 +40,17 @@ export function rowsQuery(options: RowsOptions): Query {
   const partial = id(relation.partial(name));
   const state = id(CHECKPOINT, relation.state(name));
   const partialOf = (batchId: number): Sql =>
-    sql`SELECT *, ${batchId}::BIGINT AS ${raw(BATCH_COLUMN)} ${options.windowed}`;
-  let stateRows: number | undefined;
-  let rowsAfterRewrite = 0;
+    sql`SELECT *, ${batchId}::BIGINT AS ${raw(BATCH_COLUMN)}, window_end AS ${raw(WINDOW_END_COLUMN)}
+      ${options.windowed}`;
+  const ledger = windowLedger({
+    state,
+    sources: input.sources,
+    bound,
+    minRowsToRewrite: MIN_ROWS_TO_REWRITE,
+  });
+  const internal = [ORDER_COLUMN, BATCH_COLUMN, WINDOW_END_COLUMN].map((column) => raw(column));
+  const empty = emptyTable(name, options.columns);
   let partialRows = 0;
-
-  const closing = (batch: Batch): Sql | undefined => {
-    const before = batch.watermarkBeforeUs(input.sources);
-    const after = batch.watermarkAfterUs(input.sources);
-    if (before === after || after === null) return undefined;
-    const from = bound(timestampUs(before));
-    const to = bound(timestampUs(after));
-    return sql`CREATE OR REPLACE TEMP VIEW ${id(relation.closing(name))} AS
-      SELECT * EXCLUDE (${raw(ORDER_COLUMN)}, ${raw(BATCH_COLUMN)})
-      FROM (SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})
-      WHERE (window_end > ${from} AND window_end <= ${to}) OR (window_end IS NULL AND NOT isfinite(${timestampUs(after)}))
-      ORDER BY ${raw(BATCH_COLUMN)}, ${raw(ORDER_COLUMN)}`;
-  };
 
   return {
     output: { name, columns: options.columns, mode: "append", sources: input.sources, times: options.times },
@@ -67,33 +63,32 @@ export function rowsQuery(options: RowsOptions): Query {
     },
     setup: sql`${inputView(name, input, options.timeColumn)};
       CREATE OR REPLACE TEMP TABLE ${partial} AS ${partialOf(0)} LIMIT 0;
-      CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyTable(name, options.columns)}`,
-    async execute(database: Database, batch) {
-      stateRows ??= await countRows(database, state);
+      CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${empty}`,
+    async execute(database, batch) {
+      await ledger.refresh(database, batch);
       const late = bound(timestampUs(batch.watermarkBeforeUs(input.sources)));
-      await database.run(sql`SET VARIABLE ${id(lateVariable(name))} = ${late};
-        CREATE OR REPLACE TEMP TABLE ${partial} AS ${partialOf(batch.id)}`);
-      partialRows = await countRows(database, partial);
-      const view = closing(batch);
-      if (view === undefined) return database.run(emptyTable(name, options.columns));
-      await database.run(sql`${view}; CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${options.overClosing}`);
+      const added = await database.row(sql`SET VARIABLE ${id(lateVariable(name))} = ${late};
+        CREATE OR REPLACE TEMP TABLE ${partial} AS ${partialOf(batch.id)};
+        SELECT count(*) AS rows, epoch_us(min(${raw(WINDOW_END_COLUMN)})) AS earliest FROM ${partial}`);
+      partialRows = Number(added["rows"]);
+      ledger.add(partialRows, added["earliest"] as bigint | null);
+      const closing = ledger.closing(batch);
+      if (closing === undefined) {
+        await database.run(empty);
+        return 0;
+      }
+      return database.runCounting(sql`CREATE OR REPLACE TEMP VIEW ${id(relation.closing(name))} AS
+          SELECT * EXCLUDE (${internal}) FROM (SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})
+          WHERE ${closing} ORDER BY ${raw(BATCH_COLUMN)}, ${raw(ORDER_COLUMN)};
+        CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${options.overClosing}`);
     },
     commit(batch) {
+      const isOpen = ledger.open(batch);
       const statements: Sql[] = [];
-      if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial}`);
-      stateRows = (stateRows ?? 0) + partialRows;
-      if (stateRows < Math.max(MIN_ROWS_TO_REWRITE, 2 * rowsAfterRewrite)) return statements;
-      const after = bound(timestampUs(batch.watermarkAfterUs(input.sources)));
-      statements.push(
-        sql`CREATE OR REPLACE TABLE ${state} AS FROM ${state} WHERE window_end IS NULL OR window_end > ${after}`,
-      );
-      rowsAfterRewrite = 0;
-      stateRows = undefined;
+      if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${isOpen}`);
+      if (ledger.isRewriteDue())
+        statements.push(sql`CREATE OR REPLACE TABLE ${state} AS FROM ${state} WHERE ${isOpen}`);
       return statements;
     },
   };
-}
-
-async function countRows(database: Database, table: Sql): Promise<number> {
-  return Number((await database.row(sql`SELECT count(*) AS rows FROM ${table}`))["rows"]);
 }

@@ -49,7 +49,10 @@ export function knownColumns(
   return saved;
 }
 
-/** Throws code `job` where the projection or the time column does not fit. Makes the empty table of the stream. */
+/**
+ * Throws code `job` where the projection or the time column does not fit. Makes the empty table of the
+ * stream.
+ */
 export async function describeSource(
   database: Database,
   name: string,
@@ -94,36 +97,32 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         return NO_INTAKE;
       }
       const segment = await source.read(range);
-      const deadLetters = await readSegment(database, segment, reading, name);
-      const figures = await takeFigures(database, name, timeColumn, watermarkUs);
+      const query = figuresQuery(name, timeColumn, watermarkUs);
+      const { figures, deadLetters } = await readSegment(database, segment, reading, name, query);
       if (keepsLateRows && timeColumn !== undefined)
         await database.run(sql`CREATE OR REPLACE TEMP TABLE ${late} AS
           FROM ${id(name)} WHERE ${id(timeColumn)} < ${timestampUs(watermarkUs)}`);
-      return { ...figures, bytes: segment.sizeBytes, deadLetters };
+      const highest = figures["highest"];
+      return {
+        rows: Number(figures["rows"]),
+        lateRows: Number(figures["late"]),
+        maxEventTimeUs: typeof highest === "bigint" ? highest : null,
+        bytes: segment.sizeBytes,
+        deadLetters,
+      };
     },
   };
 }
 
-async function takeFigures(
-  database: Database,
-  table: string,
-  timeColumn: string | undefined,
-  watermarkUs: bigint | null,
-): Promise<Pick<Intake, "rows" | "lateRows" | "maxEventTimeUs">> {
-  if (timeColumn === undefined) {
-    const row = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
-    return { rows: Number(row["rows"]), lateRows: 0, maxEventTimeUs: null };
-  }
+/**
+ * One row: how many rows there are, how many of them are late, and the highest event time in microseconds.
+ */
+function figuresQuery(table: string, timeColumn: string | undefined, watermarkUs: bigint | null): Sql {
+  if (timeColumn === undefined)
+    return sql`SELECT count(*) AS rows, NULL AS highest, 0 AS late FROM ${id(table)}`;
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
-  const row =
-    await database.row(sql`SELECT count(*) AS rows, epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest,
-    count(*) FILTER (${time} < ${timestampUs(watermarkUs)}) AS late FROM ${id(table)}`);
-  const highest = row["highest"];
-  return {
-    rows: Number(row["rows"]),
-    lateRows: Number(row["late"]),
-    maxEventTimeUs: typeof highest === "bigint" ? highest : null,
-  };
+  return sql`SELECT count(*) AS rows, epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest,
+    count(*) FILTER (${time} < ${timestampUs(watermarkUs)}) AS late FROM ${id(table)}`;
 }
 
 function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {

@@ -11,8 +11,8 @@ export interface Stream {
   /** The sources that it comes from: their least watermark is the stream's. */
   readonly sources: readonly string[];
   /**
-   * Its event-time columns. A value is SQL from the watermark (a TIMESTAMP expression) to the least value that the
-   * column may still have in rows to come.
+   * Its event-time columns. A value is SQL from the watermark (a TIMESTAMP expression) to the least value
+   * that the column may still have in rows to come.
    */
   readonly times: ReadonlyMap<string, TimeBound>;
 }

@@ -4,8 +4,11 @@ import { nodesOf, sameExpression, type Tree, type TreeNode } from "../duckdb/syn
 import { nameOf, windowCallOf } from "./windows.ts";
 
 export interface Catalog {
-  isStream(name: string): boolean;
+  /** The stream of that name as the job writes it; SQL doesn't care for upper and lower case. */
+  streamOf(name: string): string | undefined;
   isAggregate(functionName: string): boolean;
+  /** Whether a function gives another value each time it is asked. */
+  isVolatile(functionName: string): boolean;
 }
 
 export type Leaf =
@@ -16,9 +19,11 @@ export type Leaf =
 export function leavesOf(tree: Tree, catalog: Catalog): Leaf[] {
   return [...nodesOf(tree)].flatMap((node): Leaf[] => {
     const window = windowCallOf(node);
-    if (window !== undefined) return [{ kind: "window", stream: window.stream, from: node }];
+    if (window !== undefined)
+      return [{ kind: "window", stream: catalog.streamOf(window.stream) ?? window.stream, from: node }];
     const table = node["type"] === "BASE_TABLE" ? String(node["table_name"]) : "";
-    return table !== "" && catalog.isStream(table) ? [{ kind: "table", stream: table }] : [];
+    const stream = table === "" ? undefined : catalog.streamOf(table);
+    return stream === undefined ? [] : [{ kind: "table", stream }];
   });
 }
 
@@ -38,6 +43,13 @@ export function isAggregateCall(node: TreeNode, catalog: Catalog): boolean {
 
 export function hasAggregate(tree: Tree, catalog: Catalog): boolean {
   return [...expressionNodes(tree)].some((node) => isAggregateCall(node, catalog));
+}
+
+/** What has none is the same for every row. */
+export function hasColumn(tree: Tree): boolean {
+  return [...expressionNodes(tree)].some(
+    (node) => node["class"] === "COLUMN_REF" || node["class"] === "STAR",
+  );
 }
 
 export function windowFunctionsOf(tree: Tree): TreeNode[] {
@@ -60,6 +72,12 @@ export function hasModifier(node: TreeNode, type: "LIMIT" | "DISTINCT" | "ORDER"
   return modifiersOf(node).some((modifier) => String(modifier["type"]).startsWith(type));
 }
 
+export function isDistinctOn(node: TreeNode): boolean {
+  return modifiersOf(node).some(
+    (modifier) => ((modifier["distinct_on_targets"] ?? []) as readonly Tree[]).length > 0,
+  );
+}
+
 export function ctesOf(node: TreeNode): ReadonlyMap<string, TreeNode> {
   const map = ((node["cte_map"] as TreeNode | null)?.["map"] as readonly TreeNode[] | null) ?? [];
   return new Map(
@@ -75,7 +93,7 @@ export function isGrouped(select: TreeNode, catalog: Catalog): boolean {
   return (
     (select["group_expressions"] as readonly unknown[]).length > 0 ||
     select["aggregate_handling"] === "FORCE_AGGREGATES" ||
-    hasAggregate(select["select_list"] as Tree, catalog) ||
+    hasAggregate([select["select_list"], select["qualify"], modifiersOf(select)] as Tree, catalog) ||
     select["having"] !== null
   );
 }
@@ -86,13 +104,13 @@ export function hasGroupingSets(select: TreeNode): boolean {
 }
 
 /**
- * The expressions that the query groups by, with `GROUP BY ALL`, positions and aliases resolved as DuckDB does: a
- * column of the input goes before an alias.
+ * The expressions that the query groups by, with `GROUP BY ALL` (which leaves out constants), positions and aliases
+ * resolved as DuckDB does: a column of the input goes before an alias.
  */
 export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
   const list = selectListOf(select);
   if (select["aggregate_handling"] === "FORCE_AGGREGATES")
-    return list.filter((item) => !hasAggregate(item, catalog));
+    return list.filter((item) => !hasAggregate(item, catalog) && hasColumn(item));
   return (select["group_expressions"] as readonly TreeNode[]).map((expression) => {
     if (expression["class"] === "CONSTANT") {
       const position = Number((expression["value"] as TreeNode)["value"]);
@@ -112,8 +130,13 @@ export function outputNameOf(item: TreeNode): string | undefined {
   return alias !== "" ? alias : item["class"] === "COLUMN_REF" ? nameOf(item) : undefined;
 }
 
+/** For columns without a relation's name before them. */
 export function isColumn(node: TreeNode, names: Iterable<string>): boolean {
-  return node["class"] === "COLUMN_REF" && includesName([...names], nameOf(node) ?? "");
+  return (
+    node["class"] === "COLUMN_REF" &&
+    (node["column_names"] as readonly string[]).length === 1 &&
+    includesName([...names], nameOf(node) ?? "")
+  );
 }
 
 export function includesName(names: readonly string[], name: string): boolean {

@@ -1,6 +1,7 @@
 /**
- * Watermarks. A source's is the highest event time seen less the allowed disorder; a stream's is the least of its
- * sources', without those that are idle. Neither ever goes back. At the end of the input all are INFINITY_US.
+ * Watermarks. A source's is the highest event time seen less the allowed disorder; a stream's is the least of
+ * its sources', without those that are idle. Neither ever goes back. At the end of the input all are
+ * INFINITY_US.
  */
 
 import { INFINITY_US } from "../duckdb/sql.ts";

@@ -1,6 +1,6 @@
 /**
- * Windows are DuckDB table macros, so that one SQL text runs in the stream and over the whole input: `tumble`, `hop`
- * and `session` add the columns `window_start` and `window_end`.
+ * Windows are DuckDB table macros, so that one SQL text runs in the stream and over the whole input:
+ * `tumble`, `hop` and `session` add the columns `window_start` and `window_end`.
  */
 
 import { raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -8,7 +8,8 @@ import { nodesOf, type TreeNode } from "../duckdb/syntax.ts";
 
 export const WINDOW_MACROS: Sql = raw(`
 CREATE OR REPLACE MACRO tumble(tbl, tcol, size) AS TABLE
-  SELECT *, time_bucket(size, tcol) AS window_start, time_bucket(size, tcol) + size AS window_end FROM query_table(tbl);
+  SELECT *, time_bucket(size, tcol) AS window_start, time_bucket(size, tcol) + size AS window_end
+  FROM query_table(tbl);
 CREATE OR REPLACE MACRO hop(tbl, tcol, slide, size) AS TABLE
   SELECT * EXCLUDE (hop_no), time_bucket(slide, tcol) - hop_no * slide AS window_start,
          time_bucket(slide, tcol) - hop_no * slide + size AS window_end
@@ -16,8 +17,8 @@ CREATE OR REPLACE MACRO hop(tbl, tcol, slide, size) AS TABLE
 CREATE OR REPLACE MACRO session(tbl, tcol, gap, key) AS TABLE
   WITH gaps AS (SELECT *, CASE WHEN tcol - lag(tcol) OVER (PARTITION BY key ORDER BY tcol) < gap
                                THEN 0 ELSE 1 END AS session_first FROM query_table(tbl)),
-       numbered AS (SELECT *, sum(session_first) OVER (PARTITION BY key ORDER BY tcol RANGE UNBOUNDED PRECEDING)
-                              AS session_no FROM gaps)
+       numbered AS (SELECT *, sum(session_first) OVER (PARTITION BY key ORDER BY tcol
+                                                       RANGE UNBOUNDED PRECEDING) AS session_no FROM gaps)
   SELECT * EXCLUDE (session_first, session_no), min(tcol) OVER (PARTITION BY key, session_no) AS window_start,
          max(tcol) OVER (PARTITION BY key, session_no) + gap AS window_end FROM numbered;
 `);
@@ -58,8 +59,8 @@ export function hasConstantSize(call: WindowCall): boolean {
 }
 
 /**
- * The least `window_start` of windows that are still open at a watermark, as SQL: what the watermark means for a
- * column that holds window starts.
+ * The least `window_start` of windows that are still open at a watermark, as SQL: what the watermark means
+ * for a column that holds window starts.
  */
 export function openWindowStart(kind: "tumble" | "hop", sizes: readonly Sql[], watermark: Sql): Sql {
   const [first, second] = sizes;

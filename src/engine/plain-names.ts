@@ -1,0 +1,57 @@
+/** One way of writing for every name of a query over one relation, so that equal expressions are found by their trees. */
+
+import { replaceNodes, type Tree, type TreeNode } from "../duckdb/syntax.ts";
+import { relationOf } from "./shape.ts";
+import { modifiersOf, selectListOf } from "./syntax-facts.ts";
+
+/**
+ * `t.price`, `price` and `PRICE` become the column's own name; the alias of a select item becomes what it stands for,
+ * by DuckDB's rules: a column goes before an alias, but in ORDER BY an alias goes before a column.
+ */
+export function inPlainNames(select: TreeNode, columns: readonly string[]): TreeNode {
+  const relation = relationOf(select["from_table"] as TreeNode).toLowerCase();
+  const items = selectListOf(select);
+  const itemOf = (alias: string): TreeNode | undefined =>
+    items.find((item) => item["alias"] !== "" && String(item["alias"]).toLowerCase() === alias.toLowerCase());
+
+  /** `within` are the aliases on the way here: one that names itself is no alias. */
+  const plain = (tree: Tree, within: readonly string[]): Tree =>
+    replaceNodes(tree, (node) => {
+      if (node["class"] !== "COLUMN_REF") return undefined;
+      const parts = node["column_names"] as readonly string[];
+      const own = parts.length > 1 && parts[0]?.toLowerCase() === relation ? parts.slice(1) : parts;
+      const [name = "", ...fields] = own;
+      const column = columns.find((known) => known.toLowerCase() === name.toLowerCase());
+      const item = column === undefined && parts.length === 1 ? itemOf(name) : undefined;
+      if (item !== undefined && !within.includes(name.toLowerCase())) return standIn(item, node, within);
+      return { ...node, column_names: [column ?? name, ...fields] };
+    });
+  const standIn = (item: TreeNode, use: TreeNode, within: readonly string[]): TreeNode => ({
+    ...(plain(item, [...within, String(item["alias"]).toLowerCase()]) as TreeNode),
+    alias: use["alias"] ?? "",
+  });
+  const ordered = (order: TreeNode): TreeNode => {
+    const expression = order["expression"] as TreeNode;
+    const [name, ...more] =
+      expression["class"] === "COLUMN_REF" ? (expression["column_names"] as readonly string[]) : [];
+    const item = name === undefined || more.length > 0 ? undefined : itemOf(name);
+    return {
+      ...order,
+      expression: item === undefined ? plain(expression, []) : standIn(item, expression, []),
+    };
+  };
+  return {
+    ...select,
+    select_list: items.map((item) =>
+      plain(item, item["alias"] === "" ? [] : [String(item["alias"]).toLowerCase()]),
+    ),
+    where_clause: plain(select["where_clause"] ?? null, []),
+    group_expressions: plain(select["group_expressions"] ?? [], []),
+    having: plain(select["having"] ?? null, []),
+    modifiers: modifiersOf(select).map((modifier) =>
+      modifier["type"] === "ORDER_MODIFIER"
+        ? { ...modifier, orders: (modifier["orders"] as readonly TreeNode[]).map(ordered) }
+        : (plain(modifier, []) as TreeNode),
+    ),
+  };
+}

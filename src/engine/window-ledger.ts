@@ -1,0 +1,88 @@
+/**
+ * What is known of a query's state without asking it, so that a small batch runs few statements: how many
+ * rows it has, whether a rewrite is due, and before which time no window can close.
+ */
+
+import type { Database } from "../duckdb/database.ts";
+import { INFINITY_US, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { Batch } from "./query.ts";
+import { type TimeBound, WINDOW_END_COLUMN } from "./stream.ts";
+
+export interface LedgerOptions {
+  readonly state: Sql;
+  readonly sources: readonly string[];
+  /** What the watermark means for the window's time column; undefined without a window. */
+  readonly bound: TimeBound | undefined;
+  /** A state smaller than this is not worth a rewrite. */
+  readonly minRowsToRewrite: number;
+}
+
+export interface WindowLedger {
+  /** Asks the state for what is not known. To be called before a batch is executed. */
+  refresh(database: Database, batch: Batch): Promise<void>;
+  /** Notes the rows that a batch adds and the earliest end of their windows, in microseconds. */
+  add(rows: number, earliestEndUs: bigint | null): void;
+  /** The condition of the rows whose windows close in this batch; undefined if there surely are none. */
+  closing(batch: Batch): Sql | undefined;
+  /** The condition of the rows that are still needed after this batch. */
+  open(batch: Batch): Sql;
+  /**
+   * Whether the state has grown to twice its size after the last rewrite. Forgets what closed in this batch.
+   */
+  isRewriteDue(): boolean;
+}
+
+const end = raw(WINDOW_END_COLUMN);
+
+export function windowLedger({ state, sources, bound, minRowsToRewrite }: LedgerOptions): WindowLedger {
+  let rows: number | undefined;
+  let rowsAfterRewrite = 0;
+  let isEarliestKnown = false;
+  let earliestEndUs: bigint | null = null;
+  let hasClosed = false;
+
+  const open = (watermarkUs: bigint | null): Sql =>
+    bound === undefined ? raw("true") : sql`(${end} IS NULL OR ${end} > ${bound(timestampUs(watermarkUs))})`;
+  return {
+    async refresh(database, batch) {
+      if (rows === undefined) {
+        const row = await database.row(sql`SELECT count(*) AS rows FROM ${state}`);
+        rows = Number(row["rows"]);
+        rowsAfterRewrite = rows;
+      }
+      if (bound === undefined || isEarliestKnown) return;
+      const before = batch.watermarkBeforeUs(sources);
+      const row = await database.row(
+        sql`SELECT epoch_us(min(${end})) AS earliest FROM ${state} WHERE ${open(before)}`,
+      );
+      earliestEndUs = row["earliest"] as bigint | null;
+      isEarliestKnown = true;
+    },
+    add(added, earliestUs) {
+      rows = (rows ?? 0) + added;
+      if (earliestUs !== null && (earliestEndUs === null || earliestUs < earliestEndUs))
+        earliestEndUs = earliestUs;
+    },
+    closing(batch) {
+      const before = batch.watermarkBeforeUs(sources);
+      const after = batch.watermarkAfterUs(sources);
+      hasClosed = false;
+      if (bound === undefined || before === after || after === null) return undefined;
+      const toUs = timestampUs(after);
+      const isEnd = sql`(${end} IS NULL AND NOT isfinite(${toUs}))`;
+      // A bound is never later than the watermark itself, so nothing closes before that has passed the
+      // earliest end.
+      const isAtEnd = after === INFINITY_US;
+      if (!isAtEnd && (earliestEndUs === null || after < earliestEndUs)) return undefined;
+      hasClosed = true;
+      return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(toUs)}) OR ${isEnd})`;
+    },
+    open: (batch) => open(batch.watermarkAfterUs(sources)),
+    isRewriteDue() {
+      if (hasClosed) isEarliestKnown = false;
+      if ((rows ?? 0) < Math.max(minRowsToRewrite, 2 * rowsAfterRewrite)) return false;
+      rows = undefined;
+      return true;
+    },
+  };
+}
