@@ -1,6 +1,6 @@
 /** How the stream is doing: rates, times, lags, losses. */
 
-import type { BatchReport } from "../src/engine/outcome.ts";
+import type { BatchReport } from "../src/server/protocol.ts";
 import { compactText, countText, durationText, timeText } from "./format.ts";
 import { liveState, revision } from "./live.ts";
 import { Bars } from "./spark.tsx";

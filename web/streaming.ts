@@ -1,6 +1,6 @@
 /** Figures of the stream out of the reports of its last batches. */
 
-import type { BatchReport } from "../src/engine/outcome.ts";
+import type { BatchReport } from "../src/server/protocol.ts";
 
 /** Rates are those of the last ten seconds before the newest batch. */
 const RATE_SPAN_MS = 10_000;

@@ -156,18 +156,21 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
       if (quiet) return;
       const seconds = (clock.monotonicMs() - startedMs) / 1000;
       const left = [
-        late > 0 ? `${count(late, "late row")}` : "",
-        dead > 0 ? `${count(dead, "dead letter")}` : "",
+        late > 0 ? count(late, "late row") : "",
+        dead > 0 ? count(dead, "dead letter") : "",
       ].filter((text) => text !== "");
-      say(
-        `streamkit: ${count(rows, "row")} in ${count(batches, "batch", "batches")}, ${seconds.toFixed(1)} s${left.map((text) => `, ${text}`).join("")}`,
-      );
+      const parts = [
+        `${count(rows, "row")} in ${count(batches, "batch", "batches")}`,
+        `${seconds.toFixed(1)} s`,
+        ...left,
+      ];
+      say(`streamkit: ${parts.join(", ")}`);
     },
   };
 }
 
 function hint(): string {
-  return ": the reasons are in the table dead_letters of the checkpoint, or in a sink with from: dead_letters";
+  return ": the reasons are in the checkpoint's table dead_letters, or in a sink with from: dead_letters";
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

@@ -5,8 +5,8 @@ import { inlineFlagOf, inlineJobText } from "../job/inline.ts";
 import { type LoadedJob, loadJobFile, loadJobText } from "../job/load.ts";
 import { MARKET_JOB } from "../job/market.ts";
 import { jobSchema } from "../job/schema.ts";
-import { sinkKinds } from "../sinks/list.ts";
-import { sourceKinds } from "../sources/list.ts";
+import { keyedSinkKinds } from "../sinks/list.ts";
+import { keyedSourceKinds } from "../sources/list.ts";
 import type { Context } from "./context.ts";
 
 export interface JobFlags {
@@ -23,11 +23,7 @@ export interface JobFlags {
 
 /** The schema of job files with every source and sink there is. */
 export function wholeJobSchema() {
-  const hidden = new Set(["stdin", "stdout", "file"]);
-  return jobSchema(
-    sourceKinds.filter(({ name }) => !hidden.has(name)),
-    sinkKinds.filter(({ name }) => !hidden.has(name)),
-  );
+  return jobSchema(keyedSourceKinds, keyedSinkKinds);
 }
 
 /** Throws code `job` or `usage`. */

@@ -1,4 +1,6 @@
-/** From the process to a command and back: context in, exit code out. The only place that ends the process. */
+/**
+ * From the process to a command and back: context in, exit code out. The only place that ends the process.
+ */
 
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
@@ -19,7 +21,7 @@ export async function runProgram(addCommands: (program: Command, context: Contex
   configureLogging("info", context.say);
   const program = new Command("streamkit")
     .description(
-      "Stream processing on one machine: simulate or collect, aggregate with SQL, store exactly once, watch live",
+      "Stream processing on one machine: simulate or collect, aggregate with SQL, store, watch live",
     )
     .version(versionText(), "-V, --version", "print the versions of streamkit and of what is inside")
     .showHelpAfterError("(add --help for what it takes)")
@@ -65,7 +67,10 @@ function processContext(): Context {
   return {
     clock: systemClock,
     stop: stop.signal,
-    stdout: fdOutput(1, process.stdout.isTTY === true),
+    stdout: {
+      ...fdOutput(1, process.stdout.isTTY === true),
+      size: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
+    },
     say: (line) => {
       try {
         stderr.write(`${line}\n`);

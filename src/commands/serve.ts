@@ -24,7 +24,8 @@ interface ServeFlags {
 
 export function serveCommand(context: Context): Command {
   return new Command("serve")
-    .description("Show the live dashboard, fed by the rows on stdin or by a running job's checkpoint")
+    .summary("the live dashboard, in a browser")
+    .description("Shows the live dashboard, fed by the rows on stdin or by a running job's checkpoint.")
     .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))
     .option(
       "--host <address>",

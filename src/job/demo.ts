@@ -7,6 +7,8 @@ export interface DemoOptions {
   readonly forText: string | undefined;
 }
 
+const SYMBOLS = "ACME, BOLT, CRUX, DELTA, EPIC, FLUX, GAIA, HALO";
+
 export function demoJobText({ rate, forText }: DemoOptions): string {
   const until = forText === undefined ? "" : `, for: ${forText}`;
   const candle = `symbol, window_start, window_end,
@@ -20,7 +22,9 @@ batch: 500ms
 checkpoint: ./state
 sources:
   ticks:
-    from: { simulate: { kind: quotes, rate: ${rate}, symbols: [ACME, BOLT, CRUX, DELTA, EPIC, FLUX, GAIA, HALO], late: 0.02, late_by: 1s, bad: 0.001${until} } }
+    from:
+      simulate:
+        { kind: quotes, rate: ${rate}, symbols: [${SYMBOLS}], late: 0.02, late_by: 1s, bad: 0.001${until} }
     schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT }
     watermark: 2s
   requests:
@@ -53,8 +57,10 @@ queries:
     GROUP BY window_start, path
     QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY count(*) DESC, path) <= 5
 sinks:
-  - { from: candles, parquet: { warehouse: ./warehouse, table: candles, partition_by: [dt=window_start::DATE] } }
-  - { from: traffic, parquet: { warehouse: ./warehouse, table: traffic, partition_by: [dt=window_start::DATE] } }
+  - from: candles
+    parquet: { warehouse: ./warehouse, table: candles, partition_by: [dt=window_start::DATE] }
+  - from: traffic
+    parquet: { warehouse: ./warehouse, table: traffic, partition_by: [dt=window_start::DATE] }
   - { from: dead_letters, to: "file:dead-letters.ndjson" }
 `;
 }

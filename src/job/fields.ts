@@ -1,11 +1,14 @@
-/** Values of job files that are written as text: durations, sizes, names. Each says what it takes when it is wrong. */
+/**
+ * Values of job files that are written as text: durations, sizes, names. Each says what it takes when it is
+ * wrong.
+ */
 
 import { z } from "zod";
 import { durationMs, sizeBytes } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
-export const durationField = z.union([z.string(), z.literal(0)]).transform((value, context) => {
-  const parsed = value === 0 ? 0 : durationMs(value);
+export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
+  const parsed = durationMs(String(value));
   if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
   return parsed;
 });

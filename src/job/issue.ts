@@ -20,17 +20,43 @@ export function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema:
       return { keyPath: [...keyPath, key ?? ""], message: unknownKey(key ?? "", known) };
     }
     case "invalid_type":
-      if (found === undefined) return { keyPath, message: `it is missing; ${deepest.expected} is expected` };
-      return { keyPath, message: `${deepest.expected} is expected, found ${quoted(found)}` };
+      return { keyPath, message: expectation(typeWords(deepest.expected), found) };
     case "invalid_value":
-      return { keyPath, message: `one of ${deepest.values.join(", ")} is expected, found ${quoted(found)}` };
+      return { keyPath, message: expectation(`one of ${deepest.values.join(", ")}`, found) };
     case "invalid_key":
       return { keyPath, message: deepest.issues[0]?.message ?? deepest.message };
     case "invalid_union":
-      return { keyPath, message: `${expectedTypes(deepest)} is expected, found ${quoted(found)}` };
+      return { keyPath, message: expectation(expectedTypes(deepest), found) };
     default:
       return { keyPath, message: `${deepest.message}, found ${quoted(found)}` };
   }
+}
+
+function expectation(expected: string, found: unknown): string {
+  if (found === undefined) return `it is missing; ${expected} is expected`;
+  return `${expected} is expected, found ${quoted(found)}`;
+}
+
+/** What zod calls a type, in words of a YAML file. */
+function typeWords(type: string): string {
+  switch (type) {
+    case "string":
+      return "text";
+    case "object":
+    case "record":
+      return "a block of keys and values";
+    case "array":
+      return "a list";
+    case "boolean":
+      return "true or false";
+    default:
+      return `a ${type}`;
+  }
+}
+
+/** A misspelt key is told before the key that is missing because of it. */
+export function firstIssue(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+  return issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
 }
 
 /** Of a union's failed branches, the one that got furthest is the one that was meant. */
@@ -38,7 +64,7 @@ function deepestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
   const candidates = issue.errors
     .filter((branch) => !branch.some((inner) => inner.code === "invalid_type" && inner.path.length === 0))
-    .flatMap((branch) => branch.slice(0, 1))
+    .flatMap((branch) => firstIssue(branch) ?? [])
     .map((inner) => deepestIssue({ ...inner, path: [...issue.path, ...inner.path] }));
   return candidates.toSorted((a, b) => b.path.length - a.path.length)[0] ?? issue;
 }
@@ -46,7 +72,7 @@ function deepestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
 function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
   const types = issue.errors.flatMap((branch) =>
     branch.flatMap((inner) =>
-      inner.code === "invalid_type" && inner.path.length === 0 ? [inner.expected] : [],
+      inner.code === "invalid_type" && inner.path.length === 0 ? [typeWords(inner.expected)] : [],
     ),
   );
   return [...new Set(types)].join(" or ") || "another value";
@@ -55,7 +81,7 @@ function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
 function unknownKey(key: string, known: readonly string[]): string {
   const closest = known
     .map((name) => ({ name, distance: editDistance(key, name) }))
-    .filter(({ name, distance }) => distance <= Math.max(1, Math.floor(name.length / 3)))
+    .filter(({ name, distance }) => distance <= Math.ceil(name.length / 3))
     .toSorted((a, b) => a.distance - b.distance)[0];
   const hint = closest === undefined ? "" : `; did you mean "${closest.name}"?`;
   return `unknown key "${key}"${hint}${known.length > 0 ? ` (known: ${known.join(", ")})` : ""}`;
@@ -98,7 +124,7 @@ function valueAt(value: unknown, keyPath: readonly PropertyKey[]): unknown {
 const MAX_QUOTED_CHARACTERS = 80;
 
 function quoted(value: unknown): string {
-  const text = JSON.stringify(value) ?? "nothing";
+  const text = JSON.stringify(value ?? undefined) ?? "nothing";
   return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
 }
 

@@ -1,12 +1,15 @@
-/** From a job file's text to a checked job, or to one error that names the place, what was found and what would be right. */
+/**
+ * From a job file's text to a checked job, or to one error that names the place, what was found and what
+ * would be right.
+ */
 
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Document, LineCounter, parseDocument } from "yaml";
 import { JobError, messageOf, StreamkitError } from "../base/error.ts";
-import { substituteVariables } from "./environment.ts";
-import { describeIssue } from "./issue.ts";
+import { substituteVariables, withoutSecrets } from "./environment.ts";
+import { describeIssue, firstIssue } from "./issue.ts";
 import type { JobConfig, JobSchema } from "./schema.ts";
 
 export interface LoadedJob {
@@ -51,19 +54,16 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
     throw new JobError(syntaxError.message, { file, line, column: col, keyPath: "" });
   }
   applyOverrides(document, options.overrides);
-  const errorAt: LoadedJob["errorAt"] = (keyPath, message, cause) => {
+  const used = new Map<string, string>();
+  const errorAt: LoadedJob["errorAt"] = (keyPath, text, cause) => {
+    const message = withoutSecrets(text, used);
     if (options.flagOf !== undefined)
       return new JobError(message, { keyPath: options.flagOf(keyPath) }, { cause });
-    const offset = offsetOf(document, keyPath);
-    const place = offset === undefined ? undefined : lines.linePos(offset);
-    return new JobError(
-      message,
-      { file, line: place?.line, column: place?.col, keyPath: dotted(keyPath) },
-      { cause },
-    );
+    const { line, col } = lines.linePos(offsetOf(document, keyPath) ?? 0);
+    return new JobError(message, { file, line, column: col, keyPath: dotted(keyPath) }, { cause });
   };
   const written = document.toJS() as unknown;
-  const substituted = substituteVariables(written, options.env, errorAt);
+  const substituted = substituteVariables(written, { env: options.env, errorAt, used });
   return {
     config: checked(schema, substituted, written, errorAt),
     folder: path.dirname(path.resolve(file)),
@@ -101,7 +101,7 @@ function checked(
 ): JobConfig {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
+  const issue = firstIssue(result.error.issues);
   if (issue === undefined) throw new StreamkitError("bug", "A failed validation without an issue");
   const { keyPath, message } = describeIssue(issue, written, schema);
   throw errorAt(keyPath, message);
@@ -111,10 +111,20 @@ function applyOverrides(document: Document, overrides: readonly string[]): void 
   for (const override of overrides) {
     const equals = override.indexOf("=");
     if (equals < 1) throw new StreamkitError("usage", `--set takes KEY=VALUE: found "${override}"`);
-    const value = parseDocument(override.slice(equals + 1));
+    const text = override.slice(equals + 1);
+    const value = parseDocument(text);
     if (value.errors.length > 0)
       throw new StreamkitError("usage", `--set's value is no YAML: found "${override}"`);
-    document.setIn(override.slice(0, equals).split("."), value.contents);
+    // A lone "-" is the standard input or output, not a list of nothing.
+    const node = text === "-" ? document.createNode(text) : value.contents;
+    try {
+      document.setIn(override.slice(0, equals).split("."), node);
+    } catch (error) {
+      const reason = "the job has no such place";
+      throw new StreamkitError("usage", `--set can't reach "${override.slice(0, equals)}": ${reason}`, {
+        cause: error,
+      });
+    }
   }
 }
 

@@ -1,4 +1,7 @@
-/** The job that runs when none is named: quotes or trades on standard input become candles by minute and by day. */
+/**
+ * The job that runs when none is named: quotes or trades on standard input become candles by minute and by
+ * day.
+ */
 
 export const MARKET_JOB = `
 name: market

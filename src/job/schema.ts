@@ -1,7 +1,7 @@
 /**
- * The one schema of job files. Validation, error texts, the JSON Schema for editors and the reference part of the
- * README all come from it. Sources and sinks bring their own options (`sources/list.ts`, `sinks/list.ts`); the
- * schema is put together from them by `jobSchema`.
+ * The one schema of job files. Validation, error texts, the JSON Schema for editors and the reference part of
+ * the README all come from it. Sources and sinks bring their own options (`sources/list.ts`,
+ * `sinks/list.ts`); the schema is put together from them by `jobSchema`.
  */
 
 import { z } from "zod";
@@ -14,7 +14,9 @@ export interface ConnectorOptions {
   readonly options: z.ZodType;
 }
 
-/** Without the `;` at its end; ends with a line feed, so that it can stand in parentheses after a comment too. */
+/**
+ * Without the `;` at its end; ends with a line feed, so that it can stand in parentheses after a comment too.
+ */
 const sqlText = z
   .string()
   .regex(/\S/, "an SQL query is expected")
@@ -37,7 +39,9 @@ const querySchema = z.strictObject({
 
 const tableSchema = z.strictObject({
   from: z.string().describe("file:PATH of a CSV, JSON or Parquet file"),
-  refresh: durationField.default(60_000).describe("how often to look whether the file has changed: `1m`"),
+  refresh: durationField
+    .default(60_000)
+    .describe("how often to look whether the file has changed; `1m` if left out"),
 });
 
 /** The schema of a whole job, with the given sources and sinks. */
@@ -58,13 +62,19 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
     time: z.string().optional().describe("the event-time column: `ts` if there is one"),
-    watermark: durationField.default(0).describe("how far out of order events may come: `5s`"),
+    watermark: durationField
+      .default(0)
+      .describe("how far out of order events may come, like `5s`; 0 if left out"),
     idle: durationField
       .default(30_000)
-      .describe("a source silent for so long stops holding the watermark: `30s`"),
-    rate: z.number().positive().optional().describe("records a second at most"),
+      .describe("a source silent for so long stops holding the watermark; `30s` if left out"),
+    rate: z.number().positive("a number over 0 is expected").optional().describe("records a second at most"),
     pattern: z.string().optional().describe("format regex: the pattern, with named groups `(?<name>…)`"),
-    delimiter: z.string().length(1).default(",").describe("format csv: what separates values"),
+    delimiter: z
+      .string()
+      .length(1, "one character is expected")
+      .default(",")
+      .describe("format csv: what separates values"),
   });
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),
@@ -73,7 +83,9 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
   });
   return z.strictObject({
     name: nameField.default("job").describe("names output files and the checkpoint"),
-    batch: durationField.default(1000).describe("time between micro-batches; 0 = as soon as there is input"),
+    batch: durationField
+      .default(1000)
+      .describe("time between micro-batches, `1s` if left out; 0 = as soon as there is input"),
     checkpoint: z
       .string()
       .optional()

@@ -1,4 +1,7 @@
-/** Writing to file descriptors the same way in Bun, Deno and Node: whole, in order, and honest about a closed pipe. */
+/**
+ * Writing to file descriptors the same way in Bun, Deno and Node: whole, in order, and honest about a closed
+ * pipe.
+ */
 
 import { writeSync } from "node:fs";
 import { StreamkitError } from "../base/error.ts";
@@ -6,7 +9,12 @@ import { StreamkitError } from "../base/error.ts";
 export interface ByteOutput {
   /** True where a person looks at it. */
   readonly isTerminal: boolean;
-  /** Writes all bytes before it returns, waiting for a slow reader. Throws code `closed_pipe` when nobody reads. */
+  /** Of the terminal, in characters, as it is now. */
+  readonly size?: () => { readonly columns: number; readonly rows: number };
+  /**
+   * Writes all bytes before it returns, waiting for a slow reader. Throws code `closed_pipe` when nobody
+   * reads.
+   */
   write(bytes: Uint8Array | string): void;
 }
 

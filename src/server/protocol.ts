@@ -9,6 +9,9 @@
 
 import type { BatchReport, Json, OutputMode } from "../engine/outcome.ts";
 
+/** The page knows the engine by this file only. */
+export type { BatchReport } from "../engine/outcome.ts";
+
 export const LIVE_PATH = "/live";
 export const HISTORY_PATH = "/api/history";
 

@@ -1,6 +1,6 @@
 /**
- * One growing NDJSON file. Its length is in the commit: on start it is cut back to it, so what a crashed batch wrote is
- * written again and stands there once.
+ * One growing NDJSON file. Its length is in the commit: on start it is cut back to it, so what a crashed
+ * batch wrote is written again and stands there once.
  */
 
 import { existsSync } from "node:fs";
@@ -37,7 +37,8 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
     await file.close();
     throw new StreamkitError(
       "io",
-      `"${target}" has ${found} bytes, but the checkpoint says that ${sizeBytes} were written: put it back, or start with a new checkpoint`,
+      `"${target}" has ${found} bytes, but the checkpoint says that ${sizeBytes} were written: ` +
+        "put it back, or start with a new checkpoint",
     );
   }
   await file.truncate(sizeBytes);

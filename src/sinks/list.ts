@@ -6,16 +6,18 @@ import { parquetSink } from "./parquet.ts";
 import type { SinkKind } from "./sink.ts";
 import { stdoutSink } from "./stdout.ts";
 
-export const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, parquetSink] as readonly SinkKind[];
+/** Those with options: a key of their own in a sink's entry. */
+export const keyedSinkKinds = [parquetSink] as readonly SinkKind[];
+export const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, ...keyedSinkKinds];
 
 /** The kind and options that `to: URL` or `parquet: {…}` stand for. Throws code `job`. */
 export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: SinkKind; options: unknown } {
-  const named = sinkKinds.filter(({ name }) => config[name] !== undefined);
+  const named = keyedSinkKinds.filter(({ name }) => config[name] !== undefined);
   const url = config["to"];
   if (named.length + (url === undefined ? 0 : 1) !== 1)
     throw new StreamkitError(
       "job",
-      `exactly one of to, ${sinkKinds.map(({ name }) => name).join(", ")} is expected`,
+      `exactly one of ${["to", ...keyedSinkKinds.map(({ name }) => name)].join(", ")} is expected`,
     );
   const [kind] = named;
   if (kind !== undefined) return { kind, options: config[kind.name] };
@@ -25,6 +27,6 @@ export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: 
   }
   throw new StreamkitError(
     "job",
-    `"${String(url)}" is no endpoint of this version: - (standard output) and file:PATH are`,
+    `this version writes to - (standard output), file:PATH and parquet: {…}, found "${String(url)}"`,
   );
 }

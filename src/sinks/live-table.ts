@@ -13,6 +13,7 @@ const PLAIN = "\u001b[0m";
 
 interface Table {
   readonly title: string;
+  readonly isKeyed: boolean;
   readonly columns: readonly string[];
   readonly rightAligned: readonly boolean[];
   /** By key in update mode, else by arrival; at most MAX_ROWS, the latest last. */
@@ -32,6 +33,7 @@ export function openLiveTable({ input, stdout }: SinkContext): Sink {
   screens.set(stdout, screen);
   const table: Table = {
     title: input.query,
+    isKeyed: input.key.length > 0,
     columns: input.columns.map(({ name }) => name),
     rightAligned: input.columns.map(({ type }) => /INT|DOUBLE|FLOAT|DECIMAL/.test(type)),
     rows: new Map(),
@@ -76,29 +78,44 @@ async function lastRows(database: Database, input: SinkInput, batch: SinkBatch):
   }));
 }
 
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
+/** Title, names, and the blank line after the rows. */
+const FRAME_LINES = 3;
+
+/** More than the terminal holds would scroll, and what has scrolled away can't be drawn over. */
 function draw(screen: Screen, stdout: ByteOutput): void {
-  const lines = screen.tables.filter(({ rows }) => rows.size > 0).flatMap(linesOf);
+  const size = stdout.size?.() ?? DEFAULT_SIZE;
+  const tables = screen.tables.filter(({ rows }) => rows.size > 0);
+  const linesEach = Math.floor((size.rows - 1) / Math.max(1, tables.length));
+  const maxRows = Math.max(1, Math.min(MAX_ROWS, linesEach - FRAME_LINES));
+  const lines = tables.flatMap((table) => linesOf(table, maxRows, size.columns)).slice(0, size.rows - 1);
   const up = screen.drawnLines > 0 ? `\u001b[${screen.drawnLines}A\r` : "";
   stdout.write(`${up}${CLEAR_TO_END}${lines.join("\n")}\n`);
   screen.drawnLines = lines.length;
 }
 
-function linesOf({ title, columns, rightAligned, rows }: Table): string[] {
-  const shown = [...rows.values()].map((cells) => cells.map(short));
+/** The latest rows; those of a key in the order of their keys, so that they stay where they are. */
+function linesOf(
+  { title, isKeyed, columns, rightAligned, rows }: Table,
+  maxRows: number,
+  maxCharacters: number,
+): string[] {
+  const latest = [...rows].slice(-maxRows);
+  if (isKeyed) latest.sort(([a], [b]) => a.localeCompare(b, "en", { numeric: true }));
+  const shown = latest.map(([, cells]) => cells.map((cell) => short(cell, MAX_CELL_CHARACTERS)));
   const widths = columns.map((column, index) =>
     Math.max(column.length, ...shown.map((cells) => cells[index]?.length ?? 0)),
   );
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, index) =>
-        rightAligned[index] === true ? cell.padStart(widths[index] ?? 0) : cell.padEnd(widths[index] ?? 0),
-      )
-      .join("  ")
-      .trimEnd();
+  const line = (cells: readonly string[]): string => {
+    const padded = cells.map((cell, index) =>
+      rightAligned[index] === true ? cell.padStart(widths[index] ?? 0) : cell.padEnd(widths[index] ?? 0),
+    );
+    return short(padded.join("  ").trimEnd(), maxCharacters);
+  };
   return [`${BOLD}${title}${PLAIN}`, `${BOLD}${line(columns)}${PLAIN}`, ...shown.map(line), ""];
 }
 
-function short(cell: string): string {
-  const text = cell.replaceAll(/[\u0000-\u001f\u007f]/g, " ");
-  return text.length > MAX_CELL_CHARACTERS ? `${text.slice(0, MAX_CELL_CHARACTERS - 1)}…` : text;
+function short(line: string, maxCharacters: number): string {
+  const text = line.replaceAll(/\p{Cc}/gu, " ");
+  return text.length > maxCharacters ? `${text.slice(0, maxCharacters - 1)}…` : text;
 }

@@ -1,6 +1,6 @@
 /**
- * Hive-layout Parquet: a batch is written under a staging name and renamed to a name that contains its id, so a batch
- * that is written again replaces itself.
+ * Hive-layout Parquet: a batch is written under a staging name and renamed to a name that contains its id, so
+ * a batch that is written again replaces itself.
  */
 
 import { mkdir, rm } from "node:fs/promises";
@@ -79,12 +79,16 @@ function copyStatement(
   ];
   const rows = sql`SELECT ${join(items)} FROM ${id(relation)}`;
   if (partitions.length === 0)
-    return sql`COPY (${rows}) TO ${path.join(staging, `0.${STAGED_EXTENSION}`)} (FORMAT parquet, COMPRESSION zstd)`;
+    return sql`COPY (${rows}) TO ${path.join(staging, `0.${STAGED_EXTENSION}`)}
+      (FORMAT parquet, COMPRESSION zstd)`;
   return sql`COPY (${rows}) TO ${staging} (FORMAT parquet, COMPRESSION zstd, OVERWRITE_OR_IGNORE,
     PARTITION_BY (${partitions.map(({ name }) => id(name))}), FILE_EXTENSION ${STAGED_EXTENSION})`;
 }
 
-/** Parquet has no 128-bit integer: DuckDB would write it as a DOUBLE, and large sums would lose their last digits. */
+/**
+ * Parquet has no 128-bit integer: DuckDB would write it as a DOUBLE, and large sums would lose their last
+ * digits.
+ */
 function writable(value: Sql, type: string): Sql {
   return type === "HUGEINT" || type === "UHUGEINT" ? sql`CAST(${value} AS DECIMAL(38, 0))` : value;
 }

@@ -1,8 +1,9 @@
 /**
  * Sinks: where rows go. A sink is one file and one line in `list.ts`.
  *
- * A sink is given each batch once, and after a crash perhaps once more with the same id and the same rows: it must make
- * the pair (batch id, rows) idempotent in its own way. `position` travels in the checkpoint's commit.
+ * A sink is given each batch once, and after a crash perhaps once more with the same id and the same rows: it
+ * must make the pair (batch id, rows) idempotent in its own way. `position` travels in the checkpoint's
+ * commit.
  */
 
 import type { z } from "zod";
@@ -39,7 +40,10 @@ export interface Sink {
 
 export interface SinkContext {
   readonly input: SinkInput;
-  /** Names files: the job's name; without a checkpoint also the run's, so that runs don't overwrite each other. */
+  /**
+   * Names files: the job's name; without a checkpoint also the run's, so that runs don't overwrite each
+   * other.
+   */
   readonly writer: string;
   readonly baseFolder: string;
   /** `position()` of the last commit; undefined on a first start. */

@@ -1,6 +1,6 @@
 /**
- * Files at rest, in the order of their names; files that appear later are taken too. Re-readable: a range is read again
- * from the same bytes.
+ * Files at rest, in the order of their names; files that appear later are taken too. Re-readable: a range is
+ * read again from the same bytes.
  */
 
 import { existsSync } from "node:fs";
@@ -92,7 +92,7 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
       await rm(segmentFile(context), { force: true });
     },
     isEnded: () => everything !== undefined && everything.length === 0,
-    hasBacklog: () => hasMore,
+    hasBacklog: () => hasMore || everything !== undefined,
     async close() {
       await rm(segmentFile(context), { force: true });
     },

@@ -32,8 +32,8 @@ export async function readHeader(path: string, delimiter: string): Promise<Heade
 }
 
 /**
- * Takes the header line off a spooled segment, once, whatever crashes: `keptPath` holds it from then on, and a shortened
- * copy of the segment waits beside it until it has taken the segment's place.
+ * Takes the header line off a spooled segment, once, whatever crashes: `keptPath` holds it from then on, and
+ * a shortened copy of the segment waits beside it until it has taken the segment's place.
  */
 export async function takeHeader(segmentPath: string, keptPath: string, delimiter: string): Promise<Header> {
   const shortened = `${segmentPath}.headless`;

@@ -6,11 +6,9 @@ import { simulateKind } from "./simulate.ts";
 import type { SourceKind } from "./source.ts";
 import { stdinKind } from "./stdin.ts";
 
-export const sourceKinds: readonly SourceKind[] = [
-  stdinKind,
-  filesKind,
-  simulateKind,
-] as readonly SourceKind[];
+/** Those with options: a key of their own below `from`. */
+export const keyedSourceKinds = [filesKind, simulateKind] as readonly SourceKind[];
+export const sourceKinds: readonly SourceKind[] = [stdinKind, ...keyedSourceKinds];
 
 /** The kind and options that `from:` stands for, a URL or `{kind: {…}}`. Throws code `job`. */
 export function resolveSource(from: unknown): { kind: SourceKind; options: unknown } {
@@ -24,6 +22,6 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   }
   throw new StreamkitError(
     "job",
-    `"${String(from)}" is no endpoint of this version: - (standard input), file:GLOB and simulate: are`,
+    `this version reads from - (standard input), file:GLOB and {simulate: {…}}, found "${String(from)}"`,
   );
 }

@@ -1,6 +1,7 @@
 /**
- * The simulator inside the process. Its position is a number of events: after a restart it goes on where it was, as the
- * same seed gives the same stream. What it made on the wall clock can't be made again, so segments stay until the commit.
+ * The simulator inside the process. Its position is a number of events: after a restart it goes on where it
+ * was, as the same seed gives the same stream. What it made on the wall clock can't be made again, so
+ * segments stay until the commit.
  */
 
 import { existsSync } from "node:fs";
@@ -22,6 +23,8 @@ export const simulateKind: SourceKind<z.infer<typeof simulateOptions>> = {
 interface SimulatorPosition {
   readonly events: number;
   readonly seed: number;
+  /** Whether the lines that were held back at the end are out too. */
+  readonly isOver: boolean;
 }
 
 /** A block of a batch at most: a generous guess of a line's bytes keeps it within the segment's bound. */
@@ -46,51 +49,56 @@ async function openSimulator(
   const startEvents = committed?.events ?? 0;
   if (startEvents > 0) generator.skip(startEvents);
   let planned: Range | undefined;
+  let isOver = committed?.isOver ?? false;
 
   const segmentOf = (from: number): string =>
     `${context.segmentFolder}/${String(from).padStart(15, "0")}.segment`;
   const elapsedMs = (): number => context.clock.monotonicMs() - startedAtMs;
-  const isOver = (): boolean =>
+  const hasReachedEnd = (): boolean =>
     generator.position >= settings.maxEvents || elapsedMs() >= settings.maxDurationMs;
   const eventsDue = (): number => {
+    if (hasReachedEnd()) return 0;
     const due =
       settings.rate === 0 ? Number.POSITIVE_INFINITY : (settings.rate * elapsedMs()) / 1000 + startEvents;
     return Math.floor(Math.min(due, settings.maxEvents)) - generator.position;
   };
 
-  async function draw(limit: Limit): Promise<number> {
-    const from = generator.position;
+  /** The bytes of the events that are due; none if there is nothing to write. */
+  function draw(limit: Limit): Uint8Array {
     const wanted = Math.min(eventsDue(), Math.ceil(limit.maxBytes / LINE_BYTES), limit.maxLines);
-    if (wanted <= 0) return from;
     const blocks: Uint8Array[] = [];
-    const header = from === 0 ? generator.header() : undefined;
+    const header = generator.position === 0 && wanted > 0 ? generator.header() : undefined;
     if (header !== undefined && !context.hasHeader) blocks.push(Buffer.from(header));
     for (let left = wanted; left > 0; left -= BLOCK_EVENTS)
       blocks.push(generator.next(Math.min(left, BLOCK_EVENTS)).bytes);
-    if (isOver()) blocks.push(generator.end().bytes);
-    await writeFile(`${segmentOf(from)}.new`, Buffer.concat(blocks));
-    await rename(`${segmentOf(from)}.new`, segmentOf(from));
-    return generator.position;
+    if (hasReachedEnd() && !isOver) {
+      blocks.push(generator.end().bytes);
+      isOver = true;
+    }
+    return Buffer.concat(blocks);
   }
 
   return {
     async plan(limit) {
       if (planned !== undefined) return planned;
-      const from = generator.position;
-      const to = await draw(limit);
-      if (to === from) return undefined;
-      planned = { from: { events: from, seed }, to: { events: to, seed } };
+      const from = { events: generator.position, seed, isOver };
+      const bytes = draw(limit);
+      if (bytes.length === 0) return undefined;
+      await writeFile(`${segmentOf(from.events)}.new`, bytes);
+      await rename(`${segmentOf(from.events)}.new`, segmentOf(from.events));
+      planned = { from, to: { events: generator.position, seed, isOver } };
       return planned;
     },
     async read(range) {
       const { events: from } = range.from as unknown as SimulatorPosition;
-      const { events: to } = range.to as unknown as SimulatorPosition;
+      const { events: to, isOver: isLast } = range.to as unknown as SimulatorPosition;
       const path = segmentOf(from);
       if (generator.position < to) {
         // Replaying a batch of before a crash: its segment is there, and the generator catches up.
         if (!existsSync(path))
           throw new StreamkitError("io", `The segment "${path}" of an unfinished batch is gone`);
         generator.skip(to - generator.position);
+        isOver = isLast;
         planned = range;
       }
       const { size } = await stat(path);
@@ -106,8 +114,8 @@ async function openSimulator(
       planned = undefined;
       await rm(segmentOf((range.from as unknown as SimulatorPosition).events), { force: true });
     },
-    isEnded: () => planned === undefined && isOver(),
-    hasBacklog: () => settings.rate === 0 && !isOver(),
+    isEnded: () => planned === undefined && isOver,
+    hasBacklog: () => settings.rate === 0 || hasReachedEnd(),
     close: async () => {},
   };
 }

@@ -1,8 +1,8 @@
 /**
  * Sources: where the bytes come from. A source is one file and one line in `list.ts`.
  *
- * The batch loop calls `plan` → `read` → `commit`, in this order and never at the same time. Positions are plain JSON:
- * they go into the checkpoint as they are, and come back after a restart.
+ * The batch loop calls `plan` → `read` → `commit`, in this order and never at the same time. Positions are
+ * plain JSON: they go into the checkpoint as they are, and come back after a restart.
  */
 
 import type { z } from "zod";
@@ -26,17 +26,23 @@ export interface Limit {
 
 export interface Source {
   /**
-   * What can be read now, within the limit; undefined if there is nothing yet. A range ends at a line's end. Planning
-   * again before the commit gives the same range.
+   * What can be read now, within the limit; undefined if there is nothing yet. A range ends at a line's end.
+   * Planning again before the commit gives the same range.
    */
   plan(limit: Limit): Promise<Range | undefined>;
-  /** The bytes of a planned range, as a file that stays until `commit`. After a crash the same range gives them again. */
+  /**
+   * The bytes of a planned range, as a file that stays until `commit`. After a crash the same range gives
+   * them again.
+   */
   read(range: Range): Promise<Segment>;
   /** The range is in the checkpoint: what is behind it may be forgotten. */
   commit(range: Range): Promise<void>;
   /** True when nothing will ever come again after what `plan` has given. */
   isEnded(): boolean;
-  /** True when more is there than one batch takes, so that the next batch should not wait for its time. */
+  /**
+   * True when the next batch should not wait for its time: there is more than one batch takes, or the end is
+   * near.
+   */
   hasBacklog(): boolean;
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 /**
  * What the spool's two threads share: a lock and a few counters in shared memory.
  *
- * The worker blocks in `read(2)` most of the time and can't take messages then, so the main thread must be able to cut
- * a segment by itself: whoever holds the lock may move the current file on.
+ * The worker blocks in `read(2)` most of the time and can't take messages then, so the main thread must be
+ * able to cut a segment by itself: whoever holds the lock may move the current file on.
  */
 
 const LOCK = 0;
@@ -25,7 +25,9 @@ export interface SpoolControl {
   wholeBytes(): number;
   hasEnded(): boolean;
   append(sizeBytes: number, wholeBytes: number): void;
-  /** Begins the next segment, which already holds `sizeBytes` of an unfinished line. Wakes a waiting worker. */
+  /**
+   * Begins the next segment, which already holds `sizeBytes` of an unfinished line. Wakes a waiting worker.
+   */
   nextSegment(sizeBytes: number): void;
   end(): void;
   /** True once until `takeAnnouncement`: so that one message is enough for many writes. */

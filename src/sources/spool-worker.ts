@@ -1,6 +1,6 @@
 /**
- * The thread that reads a descriptor into segment files, as fast as the system gives it. Bytes in, bytes out: it looks
- * at them only to find the last line feed. It stops reading while the current segment is full.
+ * The thread that reads a descriptor into segment files, as fast as the system gives it. Bytes in, bytes out:
+ * it looks at them only to find the last line feed. It stops reading while the current segment is full.
  */
 
 import { closeSync, openSync, readSync, writeSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Standard input. It can't be read again, so its bytes are spooled to segment files, and those stay until the batch
- * that read them is committed: after a crash what was read but not committed comes first.
+ * Standard input. It can't be read again, so its bytes are spooled to segment files, and those stay until the
+ * batch that read them is committed: after a crash what was read but not committed comes first.
  */
 
 import { closeSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
@@ -8,6 +8,7 @@ import { mkdir, readdir, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import { enlargePipe } from "../runtime/pipe.ts";
 import { takeHeader } from "./header.ts";
 import { offsetAfterLines } from "./line-offsets.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
@@ -16,6 +17,8 @@ import type { SpoolMessage, SpoolOrder } from "./spool-worker.ts";
 
 const STDIN = 0;
 const LINE_FEED = 10;
+/** The most that Linux gives without asking. */
+const PIPE_BYTES = 1_048_576;
 
 export const stdinKind: SourceKind = {
   name: "stdin",
@@ -49,6 +52,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   const firstNumber = (sealed.at(-1)?.number ?? committed.segment - 1) + 1;
   for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
   let failure: string | undefined;
+  await enlargePipe(descriptor, PIPE_BYTES);
   const worker = new Worker(new URL("./spool-worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = (event: MessageEvent<SpoolMessage>) => {
     failure = event.data.failure ?? failure;
@@ -72,6 +76,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       const number = control.segmentNumber();
       const size = control.size();
       const isOverlong = control.wholeBytes() === 0 && size >= context.maxSegmentBytes;
+      // The worker may not have made the file yet.
+      if (control.wholeBytes() === 0 && !isOverlong) return undefined;
       const path = segmentPath(folder, number);
       const whole = isOverlong ? size : offsetAfterLines(path, 0, control.wholeBytes(), limit.maxLines);
       if (whole === 0) return undefined;

@@ -1,4 +1,6 @@
-/** Tables as folders in Hive's layout: `warehouse/[db.db/]table/dt=2026-01-05/part-<job>-<batch>-<n>.parquet`. */
+/**
+ * Tables as folders in Hive's layout: `warehouse/[db.db/]table/dt=2026-01-05/part-<job>-<batch>-<n>.parquet`.
+ */
 
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
@@ -34,15 +36,17 @@ export function tableFolder(warehouse: string, table: string): string {
 }
 
 /**
- * Names of files that are not there yet for readers: Hive and Spark pass over what begins with `_`, and without
- * `.parquet` at its end a reader by glob does too.
+ * Names of files that are not there yet for readers: Hive and Spark pass over what begins with `_`, and
+ * without `.parquet` at its end a reader by glob does too.
  */
 export function stagingFolder(folder: string, writer: string): string {
   return path.join(folder, `_staging-${writer}`);
 }
 export const STAGED_EXTENSION = "staged";
 
-/** Moves staged files to the names of a batch. A file of the same name is replaced: it is the same batch's. */
+/**
+ * Moves staged files to the names of a batch. A file of the same name is replaced: it is the same batch's.
+ */
 export async function publish(
   staging: string,
   folder: string,

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { type Database, openDatabase } from "../duckdb/database.ts";
+import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
@@ -22,37 +22,66 @@ export interface QueryRequest {
 export async function runQuery(text: string, request: QueryRequest, stdout: ByteOutput): Promise<void> {
   const database = await openDatabase();
   try {
-    await nameTables(database, request.warehouse);
+    const tables = await nameTables(database, request.warehouse);
     if (request.checkpoint !== undefined) await attachCheckpoint(database, request.checkpoint);
-    const query = raw(text.trim().replace(/;\s*$/, ""));
+    const statement = text.replace(/[;\s]+$/, "");
+    if (statement === "") throw new StreamkitError("usage", "An SQL query is expected");
+    // In parentheses also SHOW, DESCRIBE and SUMMARIZE are queries; the line feed ends a comment.
+    const query = sql`SELECT * FROM (${raw(statement)}\n)`;
+    await refuseWrong(database, query, { ...request, tables });
     await print(database, query, request, stdout);
   } finally {
     database.close();
   }
 }
 
-/** A view for each table; `NAME.db` folders are schemas. */
-export async function nameTables(database: Database, warehouse: string): Promise<void> {
-  if (!existsSync(warehouse)) return;
+/** Throws code `usage` where DuckDB does not take the query. */
+async function refuseWrong(
+  database: Database,
+  query: Sql,
+  { warehouse, tables }: { readonly warehouse: string; readonly tables: readonly string[] },
+): Promise<void> {
+  try {
+    await database.describe(query);
+  } catch (error) {
+    if (!(error instanceof DuckdbError)) throw error;
+    const missing = /Table with name (\S+) does not exist/.exec(error.message)?.[1];
+    const found = tables.length === 0 ? "no table is there" : `found ${tables.join(", ")}`;
+    // Below its message DuckDB shows the statement, which is not quite the user's.
+    const reason = error.message.replace(/\n\s*LINE \d+:[\s\S]*$/, "");
+    const message =
+      missing === undefined ? reason : `There is no table "${missing}" in "${warehouse}": ${found}`;
+    throw new StreamkitError("usage", message, { cause: error });
+  }
+}
+
+/** A view for each table; `NAME.db` folders are schemas. Returns the names. */
+export async function nameTables(database: Database, warehouse: string): Promise<string[]> {
+  if (!existsSync(warehouse)) return [];
+  const named: string[] = [];
   const folders = await foldersIn(warehouse);
   for (const folder of folders) {
     const schema = /^(.+)\.db$/.exec(folder)?.[1];
     if (schema === undefined) {
-      await nameTable(database, id(folder), path.join(warehouse, folder));
+      if (await nameTable(database, id(folder), path.join(warehouse, folder))) named.push(folder);
       continue;
     }
     await database.run(sql`CREATE SCHEMA IF NOT EXISTS ${id(schema)}`);
     for (const table of await foldersIn(path.join(warehouse, folder)))
-      await nameTable(database, id(schema, table), path.join(warehouse, folder, table));
+      if (await nameTable(database, id(schema, table), path.join(warehouse, folder, table)))
+        named.push(`${schema}.${table}`);
   }
+  return named;
 }
 
-async function nameTable(database: Database, name: Sql, folder: string): Promise<void> {
+/** False where the folder holds no Parquet file. */
+async function nameTable(database: Database, name: Sql, folder: string): Promise<boolean> {
   const files = path.join(folder, "**", "*.parquet");
   const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
-  if (first === undefined) return;
+  if (first === undefined) return false;
   await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
     SELECT * FROM read_parquet(${files}, hive_partitioning = true, union_by_name = true)`);
+  return true;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

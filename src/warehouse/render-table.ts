@@ -10,9 +10,11 @@ const MAX_ROWS = 1000;
 export async function renderTable(database: Database, query: Sql, isTerminal: boolean): Promise<string> {
   const columns = await database.describe(query);
   const cells = columns.map(({ name }) => sql`${id(name)}::VARCHAR AS ${id(name)}`);
-  await database.run(sql`CREATE OR REPLACE TEMP TABLE _answer AS SELECT ${join(cells)} FROM (${query})`);
-  const total = Number((await database.row(sql`SELECT count(*) AS rows FROM _answer`))["rows"]);
-  const rows = await database.rows(sql`FROM _answer LIMIT ${MAX_ROWS}`);
+  // In a database of its own, so that SHOW TABLES does not find it.
+  await database.run(sql`ATTACH ':memory:' AS _answer;
+    CREATE TABLE _answer.rows AS SELECT ${join(cells)} FROM (${query})`);
+  const total = Number((await database.row(sql`SELECT count(*) AS rows FROM _answer.rows`))["rows"]);
+  const rows = await database.rows(sql`FROM _answer.rows LIMIT ${MAX_ROWS}`);
   const texts = rows.map((row) =>
     columns.map(({ name }) => short(row[name] === null ? "NULL" : String(row[name]))),
   );
