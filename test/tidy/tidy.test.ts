@@ -78,6 +78,7 @@ const cases: readonly Case[] = [
       { "src/main.ts": 'import "./base/a.ts";', "src/base/a.ts": "" },
       { "src/main.ts": 'new Worker(new URL("./a-worker.ts", import.meta.url));', "src/a-worker.ts": "" },
       { "test/a.test.ts": 'import "./helper.ts";', "test/helper.ts": "" },
+      { "test/a.test.ts": 'spawn(join(import.meta.dir, "helper.ts"));', "test/helper.ts": "" },
       { "src/build/build.ts": "" },
     ],
   },

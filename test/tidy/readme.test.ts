@@ -1,0 +1,39 @@
+/** The README says what is so: its reference part is the schema's, and its examples are right. */
+
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { withReference } from "../../src/build/readme.ts";
+import { wholeJobSchema } from "../../src/commands/load-job.ts";
+import { loadJobText } from "../../src/job/load.ts";
+
+const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+
+test("the job reference is what npm run readme writes", () => {
+  expect(withReference(readme)).toBe(readme);
+});
+
+test("a README without the marks of its reference is refused", () => {
+  expect(() => withReference("# streamkit")).toThrow("marks");
+});
+
+test("every job in the README is a job", () => {
+  const jobs = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+  expect(jobs.length).toBeGreaterThan(0);
+  for (const job of jobs) {
+    const { config } = loadJobText(job, "README.md", wholeJobSchema(), { env: {}, overrides: [] });
+    expect(Object.keys(config.queries).length).toBeGreaterThan(0);
+  }
+});
+
+test("every command and flag that the README names is there", async () => {
+  const main = join(import.meta.dir, "../../src/main.ts");
+  const help = async (...args: readonly string[]): Promise<string> =>
+    new Response(Bun.spawn([process.execPath, main, ...args, "--help"], { stdout: "pipe" }).stdout).text();
+  const commands = ["simulate", "process", "serve", "query", "check", "demo"];
+  const texts = await Promise.all([help(), ...commands.map((command) => help(command))]);
+  const all = texts.join("\n");
+  const named = [...readme.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag);
+  for (const flag of new Set(named)) expect(all).toContain(flag);
+  for (const command of commands) expect(texts[0]).toContain(command);
+});
