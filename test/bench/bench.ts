@@ -1,0 +1,146 @@
+/** The benchmark: one row a claim, ours beside a reference of the same run. Nothing here passes or fails. */
+
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { byTurns, median, timed, timedInShell } from "./measure.ts";
+import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
+
+const ROWS = Number(process.env["STREAMKIT_BENCH_ROWS"] ?? 5_000_000);
+const TURNS = 3;
+const root = join(import.meta.dir, "../..");
+const streamkit = join(root, "dist/streamkit");
+const bun = join(root, "node_modules/.bin/bun");
+const reference = join(root, "test/bench/reference.ts");
+const folder = mkdtempSync(join(tmpdir(), "streamkit-bench-"));
+const ticks = join(folder, "ticks.ndjson");
+const OHLC = `SELECT symbol, window_start, arg_min(price, ts) AS open, max(price) AS high, min(price) AS low,
+  arg_max(price, ts) AS close, sum(volume) AS volume FROM tumble(input, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
+
+interface Line {
+  readonly what: string;
+  readonly ours: string;
+  readonly reference: string;
+  readonly ratio: string;
+  readonly target: string;
+}
+const lines: Line[] = [];
+const perSecond = (seconds: number): string => `${(ROWS / seconds / 1e6).toFixed(2)} M/s`;
+
+async function simulate(): Promise<void> {
+  const start = "--seed 1 --start 2026-01-05T14:30:00Z --step 1ms";
+  const command = `${streamkit} simulate quotes --rate 0 --count ${ROWS} ${start}`;
+  const { ours, reference: loop } = await byTurns(
+    TURNS,
+    () => timedInShell(command),
+    async () => (await timedInShell(`${bun} ${reference} stringify ${ROWS}`)).seconds,
+  );
+  const seconds = median(ours.map((run) => run.seconds));
+  add("simulate quotes → /dev/null; reference: a loop of JSON.stringify", seconds, median(loop), "2 M/s");
+  await timedInShell(`${command} --symbols 100 --out file:${ticks}`);
+}
+
+async function ohlc(): Promise<void> {
+  const { ours, reference: batch } = await byTurns(
+    TURNS,
+    () => timed([streamkit, "process", "--sql", OHLC], ticks),
+    async () => (await timed([bun, reference, "ohlc", ticks])).seconds,
+  );
+  add(
+    "cat ticks | process --sql OHLC by second; reference: one DuckDB batch",
+    median(ours.map((run) => run.seconds)),
+    median(batch),
+    "ratio ≥ 0.5",
+  );
+  const peakMb = Math.max(...ours.map((run) => run.peakBytes)) / 2 ** 20;
+  lines.push({
+    what: "peak memory of that run",
+    ours: `${peakMb.toFixed(0)} MiB`,
+    reference: "–",
+    ratio: "–",
+    target: "≤ 400 MB",
+  });
+}
+
+async function parquet(): Promise<void> {
+  const job = join(folder, "parquet.yaml");
+  writeFileSync(
+    job,
+    `sources:
+  ticks:
+    from: "file:ticks.ndjson"
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT }
+sinks: [{ from: ticks, parquet: { table: ticks, partition_by: ["hour=hour(ts)"] } }]
+`,
+  );
+  const { ours, reference: copy } = await byTurns(
+    TURNS,
+    async () => {
+      rmSync(join(folder, "warehouse"), { recursive: true, force: true });
+      return timed([streamkit, "process", job, "--once"]);
+    },
+    async () => {
+      rmSync(join(folder, "copied"), { recursive: true, force: true });
+      return (await timed([bun, reference, "parquet", ticks, join(folder, "copied")])).seconds;
+    },
+  );
+  add(
+    "file → Parquet by hour; reference: one DuckDB COPY … PARTITION_BY",
+    median(ours.map((run) => run.seconds)),
+    median(copy),
+    "ratio ≥ 0.5",
+  );
+}
+
+async function microBatches(): Promise<void> {
+  const ours = median(await ourBatches());
+  const hand = median(await handWrittenBatches());
+  lines.push({
+    what: "batch of 10 rows, median; reference: a hand-written loop without watermarks or ties",
+    ours: `${ours.toFixed(1)} ms`,
+    reference: `${hand.toFixed(1)} ms`,
+    ratio: (hand / ours).toFixed(2),
+    target: "≤ 10 ms",
+  });
+}
+
+async function firstResult(): Promise<void> {
+  const pipe = `${streamkit} simulate quotes | ${streamkit} process --quiet | head -n 1`;
+  const times: number[] = [];
+  for (let turn = 0; turn < TURNS; turn += 1)
+    times.push((await timed(["bash", "-c", pipe])).firstOutputSeconds);
+  lines.push({
+    what: "simulate | process: first result after start",
+    ours: `${median(times).toFixed(2)} s`,
+    reference: "–",
+    ratio: "–",
+    target: "≤ 1.5 s",
+  });
+}
+
+function add(what: string, ourSeconds: number, referenceSeconds: number, target: string): void {
+  lines.push({
+    what,
+    ours: perSecond(ourSeconds),
+    reference: perSecond(referenceSeconds),
+    ratio: (referenceSeconds / ourSeconds).toFixed(2),
+    target,
+  });
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+try {
+  for (const row of [simulate, ohlc, parquet, microBatches, firstResult]) {
+    process.stderr.write(`${row.name} …\n`);
+    await row();
+  }
+  print(`${ROWS.toLocaleString("en-US")} quotes, ${cpus().length} cores, median of ${TURNS} runs by turns\n`);
+  print("| what | ours | reference | ratio | target |\n|---|---|---|---|---|");
+  for (const line of lines)
+    print(`| ${line.what} | ${line.ours} | ${line.reference} | ${line.ratio} | ${line.target} |`);
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
