@@ -1,4 +1,6 @@
-/** What the program says about itself, on stderr. Rooms call `logger("engine")`; only `main.ts` configures. */
+/**
+ * What the program says about itself, on stderr. Rooms call `logger("engine")`; only `main.ts` configures.
+ */
 
 import { configureSync, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 

@@ -36,8 +36,14 @@ describe("--sql prints bare rows", () => {
     const sql = "SELECT client, ts, method, path, status, bytes, referrer, agent FROM input";
     expect(await sqlRows(sql, line, ["--format", "combined"])).toEqual([
       {
-        ...{ client: "192.0.2.7", ts: "2026-01-05T13:30:00.000Z", method: "GET", path: "/sale" },
-        ...{ status: 200, bytes: null, referrer: null, agent: "curl/8" },
+        client: "192.0.2.7",
+        ts: "2026-01-05T13:30:00.000Z",
+        method: "GET",
+        path: "/sale",
+        status: 200,
+        bytes: null,
+        referrer: null,
+        agent: "curl/8",
       },
     ]);
   });
@@ -53,7 +59,9 @@ describe("--sql prints bare rows", () => {
 
   test("windows close when the input ends", async () => {
     const sql = "SELECT window_start, sum(n) AS n FROM tumble(input, ts, INTERVAL 1 HOUR) GROUP BY ALL";
-    const input = ["10:00:00.000", "10:59:59.999", "11:00:00.000"].map((time) => `{"ts":"2026-01-05T${time}Z","n":1}\n`);
+    const input = ["10:00:00.000", "10:59:59.999", "11:00:00.000"].map(
+      (time) => `{"ts":"2026-01-05T${time}Z","n":1}\n`,
+    );
     expect(await sqlRows(sql, input.join(""))).toEqual([
       { window_start: "2026-01-05T10:00:00.000Z", n: 2 },
       { window_start: "2026-01-05T11:00:00.000Z", n: 1 },
@@ -77,10 +85,24 @@ describe("an input without a line", () => {
   }
 });
 
+test("a rate holds back standard input, and loses nothing of it", async () => {
+  using folder = emptyFolder();
+  const job = join(folder.path, "job.yaml");
+  await Bun.write(job, `{ sources: { input: { from: "-", schema: { n: INTEGER }, rate: 10000 } } }`);
+  const numbers = Array.from({ length: 5000 }, (_, n) => n);
+  const input = numbers.map((n) => `{"n":${n}}\n`).join("");
+  const lines = rowsOf<{ batch: number; row: { n: number } }>(await output(["process", job], { input }));
+  expect(lines.map(({ row }) => row.n)).toEqual(numbers);
+  expect(new Set(lines.map(({ batch }) => batch)).size).toBeGreaterThan(1);
+});
+
 test("several streams and a static table meet in one job", async () => {
   using folder = emptyFolder();
   const at = (file: string) => join(folder.path, file);
-  await Bun.write(at("a.ndjson"), '{"ts":"2026-01-05T10:00:00Z","id":1,"n":2}\n{"ts":"2026-01-05T10:00:01Z","id":9,"n":3}\n');
+  await Bun.write(
+    at("a.ndjson"),
+    '{"ts":"2026-01-05T10:00:00Z","id":1,"n":2}\n{"ts":"2026-01-05T10:00:01Z","id":9,"n":3}\n',
+  );
   await Bun.write(at("b.csv"), "ts,id,n\n2026-01-05T10:00:02Z,2,40\n2026-01-05T10:00:03Z,1,50\n");
   await Bun.write(at("names.csv"), "id,name\n1,one\n2,two\n");
   await Bun.write(
@@ -94,7 +116,8 @@ tables:
 queries:
   named_a: SELECT ts, name, n FROM a JOIN names USING (id)
   named_b: SELECT b.ts, name, n FROM b LEFT JOIN names ON names.id = b.id
-  per_minute: SELECT window_start, name, sum(n)::INT AS n FROM tumble(named_a, ts, INTERVAL 1 MINUTE) GROUP BY ALL
+  per_minute: SELECT window_start, name, sum(n)::INT AS n
+    FROM tumble(named_a, ts, INTERVAL 1 MINUTE) GROUP BY ALL
 sinks:
   - { from: per_minute, to: "file:minute.ndjson" }
   - { from: named_b, to: "-" }
@@ -137,8 +160,9 @@ test("files that come later are taken in the order of their names", async () => 
   using folder = emptyFolder();
   const at = (file: string) => join(folder.path, file);
   await Bun.write(at("job.yaml"), PASS_ON(`  - { from: all_rows, to: "-" }`).replace("in/*", "in/**/*"));
+  const slowly = ["--set", "sources.input.rate=6000"];
   await Bun.write(at("in/a/1.ndjson"), line("10:00:00", 1));
-  await using job = await start(["process", at("job.yaml")]);
+  await using job = await start(["process", at("job.yaml"), ...slowly]);
   const numbers = () => rowsOf<{ row: { n: number } }>(job.stdout()).map(({ row }) => row.n);
   await until("the first file", () => numbers().length === 1);
   for (const n of [3, 4, 2]) await Bun.write(at(`staged/${n}.ndjson`), line("10:00:00", n).repeat(2000));
@@ -157,19 +181,26 @@ test("--once a second time finds nothing to do, and writes no row twice", async 
   const once = ["process", at("job.yaml"), "--once"];
   expect(await streamkit(once)).toMatchObject({ code: 0, stdout: "" });
   const written = [await Bun.file(at("all.ndjson")).text(), await Bun.file(at("minutes.ndjson")).text()];
-  expect(written.map((text) => rowsOf(text).map((row) => row["n"]))).toEqual([[1, 2], [1, 2]]);
+  expect(written.map((text) => rowsOf(text).map((row) => row["n"]))).toEqual([
+    [1, 2],
+    [1, 2],
+  ]);
 
   const again = await streamkit(once);
   expect(again).toMatchObject({ code: 0, stdout: "" });
   expect(again.stderr).toContain("0 rows in 0 batches");
-  expect([await Bun.file(at("all.ndjson")).text(), await Bun.file(at("minutes.ndjson")).text()]).toEqual(written);
+  expect([await Bun.file(at("all.ndjson")).text(), await Bun.file(at("minutes.ndjson")).text()]).toEqual(
+    written,
+  );
 });
 
 test("--available-now leaves windows open, and a later run goes on with them", async () => {
   using folder = emptyFolder();
   const at = (file: string) => join(folder.path, file);
   const minutes = async () =>
-    rowsOf(existsSync(at("minutes.ndjson")) ? await Bun.file(at("minutes.ndjson")).text() : "").map((row) => row["n"]);
+    rowsOf(existsSync(at("minutes.ndjson")) ? await Bun.file(at("minutes.ndjson")).text() : "").map(
+      (row) => row["n"],
+    );
   await Bun.write(at("job.yaml"), PASS_ON(FILE_SINKS));
   await Bun.write(at("in/1.ndjson"), line("10:00:00", 1) + line("10:01:00", 10));
   await output(["process", at("job.yaml"), "--available-now"]);

@@ -71,9 +71,7 @@ test("late, doubled and broken lines: the broken ones are dead letters, the othe
   const broken = truth.filter(({ did }) => did === "broken");
   const brokenLines = new Set(broken.map(({ line }) => line));
   const lines = bytes.toString("utf8").trimEnd().split("\n");
-  const quotes = lines
-    .filter((_, index) => !brokenLines.has(index))
-    .map((line) => JSON.parse(line) as Quote);
+  const quotes = lines.filter((_, index) => !brokenLines.has(index)).map((line) => JSON.parse(line) as Quote);
   expect(broken.length).toBeGreaterThan(100);
   expect(new Set(truth.map(({ did }) => did))).toEqual(new Set(["late", "duplicate", "broken"]));
 
@@ -83,11 +81,15 @@ test("late, doubled and broken lines: the broken ones are dead letters, the othe
   expect(stderr).toContain(`, ${count(broken.length)} dead letters`);
   expect(stderr).not.toContain("late row");
 
-  const letters = rowsOf<Record<string, unknown>>(
+  const letters = rowsOf(
     await output(
       [
-        ...["query", "SELECT source, origin, byte_offset, line FROM checkpoint.dead_letters ORDER BY byte_offset"],
-        ...["--checkpoint", "state", "--format", "ndjson"],
+        "query",
+        "SELECT source, origin, byte_offset, line FROM checkpoint.dead_letters ORDER BY byte_offset",
+        "--checkpoint",
+        "state",
+        "--format",
+        "ndjson",
       ],
       { cwd: folder.path },
     ),
@@ -102,7 +104,7 @@ test("late, doubled and broken lines: the broken ones are dead letters, the othe
   );
 });
 
-test("a time a job could not have seen is late: left out of its windows, counted, and sent where asked", async () => {
+test("a row behind the watermark is left out of its window, counted, and sent where asked", async () => {
   using folder = emptyFolder();
   await Bun.write(
     join(folder.path, "job.yaml"),

@@ -20,7 +20,7 @@ export interface Candle {
   readonly change: number;
 }
 
-/** Quotes in the order of their lines: of equal times the first line opens and closes, as arg_min and arg_max do. */
+/** Quotes in the order of their lines: of equal times the first opens and closes. */
 export function candlesOf(quotes: readonly Quote[], windowMs: number): Map<string, Candle> {
   const groups = new Map<string, Quote[]>();
   for (const quote of quotes) {
@@ -30,7 +30,9 @@ export function candlesOf(quotes: readonly Quote[], windowMs: number): Map<strin
     if (group === undefined) groups.set(key, [quote]);
     else group.push(quote);
   }
-  return new Map([...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, group]) => [key, candle(group, key)]));
+  return new Map(
+    [...groups].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, group]) => [key, candle(group, key)]),
+  );
 }
 
 function candle(group: readonly Quote[], key: string): Candle {

@@ -57,7 +57,7 @@ export async function start(
     stdout: () => stdout.text(),
     stderr: () => stderr.text(),
     async feed(text) {
-      child.stdin.write(text);
+      await child.stdin.write(text);
       await child.stdin.flush();
     },
     async endInput() {

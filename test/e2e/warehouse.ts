@@ -12,7 +12,7 @@ export async function parquetRows(tableFolder: string): Promise<Record<string, u
     const bytes = readFileSync(file);
     const buffer = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
     const compressors = { ZSTD: (input: Uint8Array) => new Uint8Array(zstdDecompressSync(input)) };
-    const read = await parquetReadObjects({ file: buffer as ArrayBuffer, compressors });
+    const read = await parquetReadObjects({ file: buffer, compressors });
     const partitions = Object.fromEntries(
       relative(tableFolder, file)
         .split("/")

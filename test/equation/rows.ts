@@ -10,20 +10,25 @@ const TOLERANCE = 1e-9;
 export function difference(found: readonly string[], expected: Answer): string | undefined {
   const foundRows = inOrder(found, expected.inexact);
   const expectedRows = inOrder(expected.rows, expected.inexact);
-  if (foundRows.length !== expectedRows.length || !foundRows.every((row, index) => isSame(row, expectedRows[index])))
+  if (
+    foundRows.length !== expectedRows.length ||
+    !foundRows.every((row, index) => isSame(row, expectedRows[index]))
+  )
     return describe(found, expected.rows);
   return undefined;
 }
+
+const OPERATION = /,"_op":"\w+","_batch":\d+\}$/;
 
 /** The rows that remain when the changes of an update-mode query are applied by key. */
 export function applied(lines: readonly string[], key: readonly string[]): readonly string[] {
   const rows = new Map<string, string>();
   for (const line of lines) {
-    const { _op, _batch, ...row } = readTree(line) as TreeNode;
+    const row = readTree(line) as TreeNode;
     const name = JSON.stringify(key.map((column) => row[column] ?? null));
-    if (_op === "delete") {
+    if (row["_op"] === "delete") {
       if (!rows.delete(name)) throw new Error(`A row that was not there is deleted: ${line}`);
-    } else rows.set(name, JSON.stringify(row));
+    } else rows.set(name, line.replace(OPERATION, "}"));
   }
   return [...rows.values()];
 }
@@ -89,7 +94,10 @@ function describe(found: readonly string[], expected: readonly string[]): string
       if (index >= 0) left.splice(index, 1);
       return index < 0;
     });
-    return only.slice(0, SHOWN_ROWS).map((row) => `\n    ${row}`).join("");
+    return only
+      .slice(0, SHOWN_ROWS)
+      .map((row) => `\n    ${row}`)
+      .join("");
   };
   return `${found.length} rows, ${expected.length} expected
   only in the stream: ${without(found, expected)}

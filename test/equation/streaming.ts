@@ -65,7 +65,8 @@ export async function openStreaming(
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-equation-"));
   const inputFile = path.join(folder, "ticks.ndjson");
   writeFileSync(inputFile, input);
-  for (const [name, text] of Object.entries(job.tables)) writeFileSync(path.join(folder, `${name}.csv`), text);
+  for (const [name, text] of Object.entries(job.tables))
+    writeFileSync(path.join(folder, `${name}.csv`), text);
   mkdirSync(path.join(folder, "out"));
   const text = jobText(job);
   let open = await openJob(text, folder, options).catch((error: unknown) => {

@@ -1,0 +1,85 @@
+/**
+ * The project's main claim: for every query that the planner takes and every way of cutting the input into batches, the
+ * rows that reached the sinks are the rows of the same SQL over the whole input. A failure prints seed and path.
+ */
+
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { differences, jobOf, NEVER_LATE, runs, TIMEOUT_MS } from "./equation.ts";
+import {
+  chain,
+  keyedAggregation,
+  stateless,
+  wholeAggregation,
+  windowedAggregation,
+  windowRows,
+} from "./queries.ts";
+import type { QuerySpec } from "./streaming.ts";
+import { lateLines, streamArbitrary } from "./streams.ts";
+
+const MAX_LINES = 60;
+
+interface Family {
+  readonly runs: number;
+  readonly queries: fc.Arbitrary<Readonly<Record<string, QuerySpec>>>;
+  /** How far times go back, and the watermark's delay; without them times come in any order and none is late. */
+  readonly disorderSeconds?: number;
+  /** The watermark's delay where rows do come late: the rule is modelled. */
+  readonly delaySeconds?: number;
+  readonly key?: readonly string[];
+}
+
+function family(
+  name: string,
+  { runs: count, queries, disorderSeconds, delaySeconds, key = [] }: Family,
+): void {
+  const watermark = delaySeconds ?? disorderSeconds;
+  const property = fc.asyncProperty(
+    queries,
+    streamArbitrary(MAX_LINES, disorderSeconds ?? null),
+    async (all, stream) => {
+      const job = jobOf(all, watermark === undefined ? NEVER_LATE : `${watermark}s`);
+      const withoutLines = delaySeconds === undefined ? [] : lateLines(stream, delaySeconds * 1000);
+      expect(await differences(job, stream, { withoutLines, key })).toBeUndefined();
+    },
+  );
+  test(name, () => fc.assert(property, runs(count)), TIMEOUT_MS);
+}
+
+function several(query: fc.Arbitrary<string>, mode?: "update" | "complete") {
+  return fc
+    .array(query, { minLength: 1, maxLength: 4 })
+    .map((sqls) =>
+      Object.fromEntries(
+        sqls.map((sql, index): [string, QuerySpec] => [
+          `q${index}`,
+          mode === undefined ? { sql } : { sql, mode },
+        ]),
+      ),
+    );
+}
+
+describe("stream = batch", () => {
+  family("row by row", { runs: 20, queries: several(stateless) });
+  family("aggregates of windows", { runs: 20, queries: several(windowedAggregation) });
+  family("aggregates of windows that close on the way", {
+    runs: 25,
+    queries: several(windowedAggregation),
+    disorderSeconds: 20,
+  });
+  family("aggregates of the whole stream", { runs: 25, queries: several(wholeAggregation) });
+  family("rows of windows", { runs: 20, queries: several(windowRows), disorderSeconds: 20 });
+  family("chains of queries", { runs: 12, queries: chain, disorderSeconds: 20 });
+  family("update mode", {
+    runs: 15,
+    queries: several(keyedAggregation(["f", "n % 2", "window_start", "window_end"]), "update"),
+    key: ["key", "more"],
+  });
+  family("complete mode", {
+    runs: 8,
+    queries: several(keyedAggregation(["f", "n % 2"]), "complete"),
+    key: ["key", "more"],
+  });
+  family("late rows, merged", { runs: 20, queries: several(windowedAggregation), delaySeconds: 15 });
+  family("late rows, kept", { runs: 12, queries: several(windowRows), delaySeconds: 15 });
+});

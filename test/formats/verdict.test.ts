@@ -1,0 +1,51 @@
+/**
+ * A line's fate never depends on its neighbours, or on how the stream was cut: alone and in any company it becomes the
+ * same row, or the same dead letter with the offset of its own bytes; rows keep the order of their lines.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type Database, openDatabase } from "../../src/duckdb/database.ts";
+import { lineFamilies } from "./lines.ts";
+import { ORIGIN_OFFSET, type Read, readBytes, segmentOf, type Way } from "./reading.ts";
+
+const RUNS = Number(process.env["STREAMKIT_RUNS"] ?? 1);
+const TIMEOUT_MS = 60_000 * Math.max(1, RUNS);
+
+let database: Database;
+beforeAll(async () => {
+  database = await openDatabase({ threads: 2 });
+});
+afterAll(() => database.close());
+
+/** What each line gives alone, put together. */
+async function oneByOne(way: Way, lines: readonly Uint8Array[], verdicts: Map<string, Read>): Promise<Read> {
+  const rows: string[] = [];
+  const deadLetters: Read["deadLetters"][number][] = [];
+  let offset = ORIGIN_OFFSET;
+  for (const line of lines) {
+    const key = Buffer.from(line).toString("latin1");
+    const verdict = verdicts.get(key) ?? (await readBytes(database, way, segmentOf([line])));
+    verdicts.set(key, verdict);
+    expect(verdict.rows.length + verdict.deadLetters.length).toBeLessThanOrEqual(1);
+    rows.push(...verdict.rows);
+    deadLetters.push(...verdict.deadLetters.map((letter) => ({ ...letter, offset })));
+    offset += line.length + 1;
+  }
+  return { rows, deadLetters };
+}
+
+describe("a line's fate is its own", () => {
+  for (const { name, way, line } of lineFamilies) {
+    const verdicts = new Map<string, Read>();
+    const property = fc.asyncProperty(fc.array(line, { minLength: 2, maxLength: 14 }), async (lines) => {
+      const together = await readBytes(database, way, segmentOf(lines));
+      expect(together).toEqual(await oneByOne(way, lines, verdicts));
+    });
+    test(
+      name,
+      () => fc.assert(property, { numRuns: 40 * RUNS, interruptAfterTimeLimit: TIMEOUT_MS * 0.9 }),
+      TIMEOUT_MS,
+    );
+  }
+});
