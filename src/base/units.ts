@@ -25,6 +25,16 @@ export function durationMs(text: string): number | undefined {
   return scaled(text, DURATION_MS);
 }
 
+/** 90000 → `"90s"`: the largest unit that says it without a fraction. */
+export function durationText(valueMs: number): string {
+  const units = Object.entries(DURATION_MS).toReversed();
+  const [unit, scale] = units.find(([, scaleMs]) => valueMs >= scaleMs && valueMs % scaleMs === 0) ?? [
+    "ms",
+    1,
+  ];
+  return `${valueMs / scale}${unit}`;
+}
+
 /** `"64KiB"` → 65536. Returns undefined where the text is no size. */
 export function sizeBytes(text: string): number | undefined {
   return scaled(text, SIZE_BYTES);

@@ -170,7 +170,7 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
 }
 
 function hint(): string {
-  return ": the reasons are in the checkpoint's table dead_letters, or in a sink with from: dead_letters";
+  return ": the reasons go to a sink with from: dead_letters, and to a checkpoint's table dead_letters";
 }
 
 function count(number: number, one: string, many = `${one}s`): string {

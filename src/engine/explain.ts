@@ -1,6 +1,7 @@
 /** A job's plan in words. */
 
 import type { Clock } from "../base/clock.ts";
+import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSink } from "../sinks/list.ts";
@@ -28,7 +29,7 @@ export async function explainJob(
           "event time",
           time === undefined
             ? "none: windows over it are not possible"
-            : `${time}, watermark ${config?.watermark} ms behind the highest`,
+            : `${time}, watermark ${durationText(config?.watermark ?? 0)} behind the highest`,
         ],
       ]);
     });

@@ -1,6 +1,6 @@
 /** Which rows go to which sink, and to whoever watches. */
 
-import { JobError, messageOf, StreamkitError } from "../base/error.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
@@ -32,6 +32,24 @@ export interface SinkRequest {
   readonly contextOf: (input: SinkInput, sinkId: string) => SinkContext;
 }
 
+/** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
+export function checkEndpoint(
+  config: SinkConfig,
+  keyPath: readonly PropertyKey[],
+  errorAt: SinkRequest["errorAt"],
+): ReturnType<typeof resolveSink> {
+  try {
+    return resolveSink(config);
+  } catch (error) {
+    const isUrlOnly = Object.keys(config).every((key) => key === "from" || key === "to");
+    throw errorAt(
+      isUrlOnly && config.to !== undefined ? [...keyPath, "to"] : keyPath,
+      messageOf(error),
+      error,
+    );
+  }
+}
+
 /** What a sink's entry says, checked against the outputs, before anything is opened. Throws code `job`. */
 export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf">): void {
   sinks.forEach((config, index) => {
@@ -41,17 +59,13 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
         ["sinks", index, "from"],
         `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
       );
-    try {
-      const { kind } = resolveSink(config);
-      if (kind.modes.includes(output.mode)) return;
-      throw new StreamkitError(
-        "job",
-        `${kind.name} takes rows that never change, but "${output.name}" is in mode ${output.mode}: ` +
-          "use append mode",
-      );
-    } catch (error) {
-      throw error instanceof JobError ? error : errorAt(["sinks", index], messageOf(error), error);
-    }
+    const { kind } = checkEndpoint(config, ["sinks", index], errorAt);
+    if (kind.modes.includes(output.mode)) return;
+    throw errorAt(
+      ["sinks", index],
+      `${kind.name} takes rows that never change, but "${output.name}" is in mode ${output.mode}: ` +
+        "use append mode",
+    );
   });
 }
 

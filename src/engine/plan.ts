@@ -37,18 +37,34 @@ import {
 } from "./syntax-facts.ts";
 import { nameOf, openWindowStart, WINDOW_COLUMNS, type WindowCall, windowCallOf } from "./windows.ts";
 
-export interface PlanRequest {
+interface QueryTexts {
   readonly queries: Readonly<Record<string, string | QueryConfig>>;
-  /** The sources as streams; their empty temporary tables exist. */
-  readonly sources: readonly Stream[];
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
 }
 
-interface Parsed {
+export interface PlanRequest extends QueryTexts {
+  /** The sources as streams; their empty temporary tables exist. */
+  readonly sources: readonly Stream[];
+}
+
+interface ParsedText {
   readonly name: string;
   readonly config: QueryConfig;
   readonly select: TreeNode;
+}
+
+interface Parsed extends ParsedText {
   readonly reads: readonly string[];
+}
+
+/** Each query's syntax tree; nothing is known of tables and columns yet. Throws code `job`. */
+export async function parseQueries(database: Database, request: QueryTexts): Promise<ParsedText[]> {
+  const parsed: ParsedText[] = [];
+  for (const [name, query] of Object.entries(request.queries)) {
+    const config = queryConfig(query);
+    parsed.push({ name, config, select: await at(request, name, () => parseSelect(database, config.sql)) });
+  }
+  return parsed;
 }
 
 /** The queries in an order in which each comes after what it reads. Throws code `job`. */
@@ -68,17 +84,10 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
     isAggregate: (name) => aggregates.has(name),
     isVolatile: (name) => volatile.has(name),
   };
-  const parsed: Parsed[] = [];
-  for (const name of names) {
-    const config = queryConfig(request.queries[name] ?? "");
-    const select = await at(request, name, () => parseSelect(database, config.sql));
-    parsed.push({
-      name,
-      config,
-      select,
-      reads: leavesOf(withoutCtes(select), catalog).map(({ stream }) => stream),
-    });
-  }
+  const parsed = (await parseQueries(database, request)).map((query): Parsed => {
+    const leaves = leavesOf(withoutCtes(query.select), catalog);
+    return { ...query, reads: leaves.map(({ stream }) => stream) };
+  });
   const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
   const planned: PlannedQuery[] = [];
   for (const query of inOrder(parsed, request)) {
@@ -98,7 +107,7 @@ async function functionNames(database: Database, condition: Sql): Promise<Set<st
 }
 
 /** Errors of one query point to its place in the job file. */
-async function at<T>(request: PlanRequest, name: string, action: () => Promise<T>): Promise<T> {
+async function at<T>(request: QueryTexts, name: string, action: () => Promise<T>): Promise<T> {
   try {
     return await action();
   } catch (error) {

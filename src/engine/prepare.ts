@@ -14,8 +14,8 @@ import { resolveSource } from "../sources/list.ts";
 import type { Position, Source } from "../sources/source.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
-import { checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
-import { planQueries } from "./plan.ts";
+import { checkEndpoint, checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
+import { parseQueries, planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import {
   describeSource,
@@ -77,7 +77,9 @@ export async function prepareJob(
   const { database } = given;
   const sources = Object.entries(job.config.sources);
   const needsNoInput = sources.every(([, source]) => knownColumns(source, undefined) !== undefined);
-  const ahead = needsNoInput ? await planJob(job, database, given.clock, new Map()) : undefined;
+  const ahead = needsNoInput
+    ? await planJob(job, database, given.clock, new Map())
+    : await checkAhead(job, database);
   const checkpoint = await openCheckpoint(database, checkpointFolder);
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
@@ -199,6 +201,16 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
   }
 }
 
+/** What can be known of a job before its input tells the schemas. */
+async function checkAhead(job: LoadedJob, database: Database): Promise<undefined> {
+  const { config, errorAt } = job;
+  for (const name of Object.keys(config.sources)) await checkSource(job, database, name);
+  await parseQueries(database, { queries: config.queries, errorAt });
+  config.sinks.forEach((sink, index) => {
+    checkEndpoint(sink, ["sinks", index], errorAt);
+  });
+}
+
 async function columnsFromInput(
   source: Source,
   config: SourceConfig,
@@ -207,7 +219,12 @@ async function columnsFromInput(
   const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
   for (;;) {
     const range = await source.plan(limit);
-    if (range !== undefined) return inferColumns(given.database, await source.read(range), config);
+    if (range !== undefined) {
+      const columns = await inferColumns(given.database, await source.read(range), config);
+      if (columns !== undefined) return columns;
+      // Blank lines tell nothing and are no records.
+      await source.commit(range);
+    }
     if (source.isEnded() || given.isStopped()) return undefined;
     await given.waitForNews();
   }

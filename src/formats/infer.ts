@@ -20,13 +20,14 @@ const LINE_FEED = 10;
 /** A type that more than this share of a column's values does not fit is not elected. */
 const MAX_MISFITS = 0.05;
 
-/** Throws code `input` where nothing can be found. */
+/** Undefined where there are blank lines only and no header. Throws code `input` where nothing can be found in them. */
 export async function inferColumns(
   database: Database,
   segment: Segment,
   { format, delimiter }: { readonly format: string; readonly delimiter: string },
-): Promise<readonly Column[]> {
+): Promise<readonly Column[] | undefined> {
   const sample = await writeSample(segment.path);
+  if (sample === undefined) return segment.header?.map((name) => ({ name, type: "VARCHAR" }));
   try {
     return format === "csv"
       ? await inferCsv(database, sample, segment.header, delimiter)
@@ -43,13 +44,14 @@ export async function inferColumns(
   }
 }
 
-/** The segment's first lines, in a file of their own beside it. */
-async function writeSample(path: string): Promise<string> {
+/** The segment's first lines, in a file of their own beside it; undefined if they are blank. */
+async function writeSample(path: string): Promise<string | undefined> {
   const file = await open(path, "r");
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, 0);
     const bytes = buffer.subarray(0, bytesRead);
     const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString("latin1"));
+    if (text.toString("latin1").trim() === "") return undefined;
     const sample = `${path}.sample`;
     await writeFile(sample, text.subarray(0, text.lastIndexOf(LINE_FEED) + 1));
     return sample;

@@ -3,8 +3,7 @@
  * batch that read them is committed: after a crash what was read but not committed comes first.
  */
 
-import { closeSync, openSync, readSync, truncateSync, writeSync } from "node:fs";
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import type { Segment } from "../formats/read-segment.ts";
@@ -13,10 +12,10 @@ import { takeHeader } from "./header.ts";
 import { offsetAfterLines } from "./line-offsets.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
 import { segmentPath, spoolControl } from "./spool-control.ts";
+import { cutSegment, endLine, leftoverSegments } from "./spool-files.ts";
 import type { SpoolMessage, SpoolOrder } from "./spool-worker.ts";
 
 const STDIN = 0;
-const LINE_FEED = 10;
 /** The most that Linux gives without asking. */
 const PIPE_BYTES = 1_048_576;
 
@@ -35,10 +34,6 @@ interface SpoolPosition {
   readonly header: readonly string[] | undefined;
 }
 
-interface Sealed {
-  readonly number: number;
-}
-
 async function openSpool(descriptor: number, context: SourceContext): Promise<Source> {
   const folder = context.segmentFolder;
   await mkdir(folder, { recursive: true });
@@ -49,7 +44,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   };
   const sealed = await leftoverSegments(folder, committed.segment);
   const control = spoolControl();
-  const firstNumber = (sealed.at(-1)?.number ?? committed.segment - 1) + 1;
+  const firstNumber = (sealed.at(-1) ?? committed.segment - 1) + 1;
   for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
   let failure: string | undefined;
   await enlargePipe(descriptor, PIPE_BYTES);
@@ -69,7 +64,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   const keptHeader = `${folder}/header.json`;
 
   /** Ends the current segment at its last line feed and lets the worker go on in a new one. */
-  const cut = (limit: Limit): Sealed | undefined => {
+  const cut = (limit: Limit): number | undefined => {
     control.lock();
     try {
       control.takeAnnouncement();
@@ -81,13 +76,12 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       const path = segmentPath(folder, number);
       const whole = isOverlong ? size : offsetAfterLines(path, 0, control.wholeBytes(), limit.maxLines);
       if (whole === 0) return undefined;
-      if (!control.hasEnded() || whole < size) {
-        moveTail(path, segmentPath(folder, number + 1), whole, size, isOverlong);
-        const wholeLeft = Math.max(0, control.wholeBytes() - whole);
-        control.nextSegment(size - whole);
-        control.append(size - whole, wholeLeft);
-      } else control.nextSegment(0);
-      return { number };
+      const wholeLeft = Math.max(0, control.wholeBytes() - whole);
+      if (isOverlong) endLine(folder, number, size);
+      else if (whole < size) cutSegment(folder, number, whole, size);
+      control.nextSegment(size - whole);
+      control.append(size - whole, wholeLeft);
+      return number;
     } finally {
       control.unlock();
     }
@@ -102,11 +96,11 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       if (sealed[0] === undefined) sealed.push(next);
       const isFirst = context.hasHeader && planned.offset === 0;
       const header = isFirst
-        ? await takeHeader(segmentPath(folder, next.number), keptHeader, context.delimiter)
+        ? await takeHeader(segmentPath(folder, next), keptHeader, context.delimiter)
         : undefined;
-      const { size } = await stat(segmentPath(folder, next.number));
+      const { size } = await stat(segmentPath(folder, next));
       const to: SpoolPosition = {
-        segment: next.number + 1,
+        segment: next + 1,
         offset: planned.offset + (header?.sizeBytes ?? 0) + size,
         header: header?.names ?? planned.header,
       };
@@ -135,52 +129,4 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       worker.terminate();
     },
   };
-}
-
-/** Segments that a crash left: read, but not committed. Those that were committed are removed. */
-async function leftoverSegments(folder: string, firstNumber: number): Promise<Sealed[]> {
-  const sealed: Sealed[] = [];
-  for (const name of (await readdir(folder)).toSorted()) {
-    const number = Number(/^(\d+)\.segment$/.exec(name)?.[1] ?? Number.NaN);
-    const path = `${folder}/${name}`;
-    const { size } = await stat(path);
-    if (Number.isNaN(number)) continue;
-    if (number < firstNumber || size === 0) await rm(path, { force: true });
-    else {
-      closeLine(path, size);
-      sealed.push({ number });
-    }
-  }
-  return sealed;
-}
-
-/** The last segment may end within a line whose rest is lost with the pipe: it is a line of its own. */
-function closeLine(path: string, size: number): void {
-  const file = openSync(path, "r+");
-  try {
-    const last = Buffer.alloc(1);
-    readSync(file, last, 0, 1, size - 1);
-    if (last[0] !== LINE_FEED) writeSync(file, "\n", size);
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Moves what comes after `whole` bytes to the next segment. An overlong line has no end: it is given one. */
-function moveTail(path: string, nextPath: string, whole: number, size: number, isOverlong: boolean): void {
-  const tail = Buffer.alloc(size - whole);
-  const file = openSync(path, "r+");
-  try {
-    if (tail.length > 0) readSync(file, tail, 0, tail.length, whole);
-    if (isOverlong) writeSync(file, "\n", whole);
-  } finally {
-    closeSync(file);
-  }
-  const next = openSync(nextPath, "w");
-  try {
-    if (tail.length > 0) writeSync(next, tail);
-  } finally {
-    closeSync(next);
-  }
-  if (!isOverlong) truncateSync(path, whole);
 }
