@@ -44,6 +44,8 @@ export interface Database {
   textBlocks(query: Sql): AsyncGenerator<readonly string[]>;
   /** The columns that a query would have. */
   describe(query: Sql): Promise<Column[]>;
+  /** A second connection to the same database: same tables, temporary ones and variables of its own. */
+  another(): Promise<Database>;
   close(): void;
 }
 
@@ -53,16 +55,25 @@ export async function openDatabase(options: DatabaseOptions = {}): Promise<Datab
     ...(options.readOnlyPath === undefined ? {} : { access_mode: "READ_ONLY" }),
     ...(options.temporaryFolder === undefined ? {} : { temp_directory: options.temporaryFolder }),
   });
+  return connect(instance, () => instance.closeSync());
+}
+
+async function connect(instance: DuckDBInstance, closeInstance: () => void): Promise<Database> {
   const connection = await instance.connect();
-  const database = fromConnection(connection, () => {
+  const another = (): Promise<Database> => connect(instance, () => {});
+  const database = fromConnection(connection, another, () => {
     connection.closeSync();
-    instance.closeSync();
+    closeInstance();
   });
   await database.run({ text: "SET TimeZone = 'UTC'" });
   return database;
 }
 
-function fromConnection(connection: DuckDBConnection, close: () => void): Database {
+function fromConnection(
+  connection: DuckDBConnection,
+  another: () => Promise<Database>,
+  close: () => void,
+): Database {
   const database: Database = {
     async run(statements) {
       await attempt(statements, () => connection.run(statements.text));
@@ -92,6 +103,7 @@ function fromConnection(connection: DuckDBConnection, close: () => void): Databa
       const rows = await database.rows({ text: `DESCRIBE ${query.text}` });
       return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
     },
+    another,
     close,
   };
   return database;

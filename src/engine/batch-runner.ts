@@ -3,13 +3,14 @@
 import type { Clock } from "../base/clock.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { Range } from "../sources/source.ts";
 import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
 import { emptyRelations, type PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
-import type { Intake } from "./source-reader.ts";
+import type { Intake, Load } from "./source-reader.ts";
 import { CHECKPOINT, relation } from "./stream.ts";
 import { advance, openWatermarks, type SourceTime, type Watermarks } from "./watermark.ts";
 
@@ -20,8 +21,14 @@ export interface BatchRunner {
   times(): ReadonlyMap<string, SourceTime>;
   /** Groups of sources whose least watermark matters. */
   readonly groups: readonly (readonly string[])[];
-  run(plan: BatchPlan, schedulingDelayMs: number): Promise<BatchOutcome>;
+  /** `next`: ranges that the batch after this one will have, to be read while this one is executed. */
+  run(plan: BatchPlan, schedulingDelayMs: number, next?: Ranges): Promise<BatchOutcome>;
+  /** Waits for what is being read ahead, and forgets it. */
+  close(): Promise<void>;
 }
+
+/** By the names of sources. */
+export type Ranges = Readonly<Record<string, Range>>;
 
 export interface RunnerOptions {
   readonly database: Database;
@@ -59,17 +66,33 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   });
 
   let wasClean = true;
+  const secondConnection = await database.another();
+  let ahead: Promise<readonly Load[]> = Promise.resolve([]);
   const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
     const intakes = new Map<string, Intake>();
-    for (const reader of readers)
-      intakes.set(
-        reader.name,
-        await reader.take(database, plan.ranges[reader.name], watermarks.of([reader.name])),
-      );
+    const loadedAhead = await ahead;
+    for (const reader of readers) {
+      const range = plan.ranges[reader.name];
+      const load =
+        loadedAhead.find((candidate) => candidate.range === range) ??
+        (range === undefined ? undefined : await reader.load(database, range, reader.name));
+      intakes.set(reader.name, await reader.take(database, load, watermarks.of([reader.name])));
+    }
     const isClean = [...intakes.values()].every(({ deadLetters }) => deadLetters.length === 0);
     if (!isClean || !wasClean) await database.run(deadLetterTable(intakes, plan.batch));
     wasClean = isClean;
     return intakes;
+  };
+
+  /** Into tables of their own: this batch's are in use. */
+  const readAhead = async (ranges: Ranges): Promise<readonly Load[]> => {
+    const loads: Load[] = [];
+    for (const reader of readers) {
+      const range = ranges[reader.name];
+      if (range !== undefined)
+        loads.push(await reader.load(secondConnection, range, relation.ahead(reader.name)));
+    }
+    return loads;
   };
 
   const commit = async (
@@ -103,11 +126,18 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     lastBatch: () => lastBatch,
     watermarks: () => watermarks,
     times: () => times,
-    async run(plan, schedulingDelayMs) {
+    async close() {
+      await Promise.allSettled([ahead]);
+      secondConnection.close();
+    },
+    async run(plan, schedulingDelayMs, next = {}) {
       const startedAtMs = clock.nowMs();
       const startedMs = clock.monotonicMs();
       checkpoint.writePlan(plan);
       const intakes = await readAll(plan);
+      ahead = readAhead(next);
+      // Its failure is told by the batch that needs it.
+      ahead.catch(() => {});
       const after = new Map(
         [...times].map(([name, time]) => [
           name,

@@ -19,6 +19,14 @@ export function inputView(query: string, input: Stream, timeColumn: string | und
 }
 
 export function emptyTable(name: string, columns: readonly Column[]): Sql {
-  const definitions = columns.map(({ name: column, type }) => sql`${id(column)} ${raw(type)}`);
-  return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} (${definitions})`;
+  return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} (${definitionsOf(columns)})`;
+}
+
+/** Sources' tables are seen by both connections: the one that reads ahead, and the one that executes. */
+export function emptySourceTable(name: string, columns: readonly Column[]): Sql {
+  return sql`CREATE OR REPLACE TABLE ${id(name)} (${definitionsOf(columns)})`;
+}
+
+function definitionsOf(columns: readonly Column[]): readonly Sql[] {
+  return columns.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
 }

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Range } from "../sources/source.ts";
-import type { BatchRunner } from "./batch-runner.ts";
+import type { BatchRunner, Ranges } from "./batch-runner.ts";
 import type { BatchPlan } from "./checkpoint.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
@@ -33,18 +33,24 @@ export async function runLoop(
   const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
   let dueMs = clock.monotonicMs();
 
-  const execute = async (plan: BatchPlan): Promise<void> => {
+  const execute = async (plan: BatchPlan, next: Ranges): Promise<void> => {
     const delayMs = Math.max(0, clock.monotonicMs() - dueMs);
     await prepared.tables.refresh();
-    const outcome = await runner.run(plan, Object.keys(plan.ranges).length > 0 ? delayMs : 0);
+    const outcome = await runner.run(plan, Object.keys(plan.ranges).length > 0 ? delayMs : 0, next);
     options.observe(outcome);
   };
+  let next: Ranges = {};
 
-  if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);
+  if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan, {});
   for (;;) {
     if (stop.aborted) return;
-    const ranges: Record<string, Range> = {};
+    const ranges: Record<string, Range> = { ...next };
+    next = {};
     for (const { name, source } of readers) {
+      if (ranges[name] !== undefined) {
+        spokeAtMs.set(name, clock.monotonicMs());
+        continue;
+      }
       const maxLines = allowances.get(name)?.() ?? Number.POSITIVE_INFINITY;
       if (maxLines < 1) continue;
       const range = await source.plan({ maxBytes: MAX_SEGMENT_BYTES, maxLines });
@@ -63,14 +69,32 @@ export async function runLoop(
     const endsInput = isOver && options.closesAtEnd;
     if (hasInput || (endsInput && !isClosed(runner)) || movesWatermark(runner, idle)) {
       const startedMs = clock.monotonicMs();
-      await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput });
+      if (allowances.values().every((allowance) => allowance === undefined))
+        next = await planNext(prepared, ranges);
+      await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput }, next);
       dueMs = startedMs + batchMs;
     }
     if (isOver) return;
+    if (Object.keys(next).length > 0) continue;
     await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, nowMs + POLL_MS));
     // Waiting for input is no delay.
     if (!hasInput) dueMs = Math.max(dueMs, clock.monotonicMs());
   }
+}
+
+/** What the batch after this one will read, of sources that have it already. */
+async function planNext({ readers }: PreparedJob, ranges: Ranges): Promise<Ranges> {
+  const next: Record<string, Range> = {};
+  for (const { name, source } of readers) {
+    const range = ranges[name];
+    if (range === undefined || !source.hasBacklog()) continue;
+    const following = await source.plan(
+      { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY },
+      range,
+    );
+    if (following !== undefined) next[name] = following;
+  }
+  return next;
 }
 
 /** Until the next batch is due, or there is more to read than one batch takes. */

@@ -33,7 +33,7 @@ import { WINDOW_MACROS } from "./windows.ts";
  * A batch's bytes of a source: few enough for a small memory. DuckDB reads a file of JSON with one thread for
  * each full 16 MiB, so a little more than two of those keeps two cores busy.
  */
-export const MAX_SEGMENT_BYTES = 33 * 1024 * 1024;
+export const MAX_SEGMENT_BYTES = 16 * 1024 * 1024;
 
 export interface Given {
   readonly database: Database;

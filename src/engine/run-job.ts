@@ -89,15 +89,19 @@ async function runPrepared(
   try {
     const observed = options.observesRows ? leaves : [];
     const runner = await openRunner({ database, clock, prepared, sinks, observed });
-    options.started?.(prepared);
-    await runLoop(prepared, runner, {
-      clock,
-      batchMs: options.batchMs,
-      closesAtEnd: options.until !== "available",
-      stop,
-      waitForNews: news.wait,
-      observe: options.observe,
-    });
+    try {
+      options.started?.(prepared);
+      await runLoop(prepared, runner, {
+        clock,
+        batchMs: options.batchMs,
+        closesAtEnd: options.until !== "available",
+        stop,
+        waitForNews: news.wait,
+        observe: options.observe,
+      });
+    } finally {
+      await runner.close();
+    }
   } finally {
     for (const { sink } of sinks) await sink.close();
   }

@@ -80,10 +80,21 @@ export function shapeOf(select: TreeNode, catalog: Catalog): Shape {
     };
   if (typeof local !== "string" && window !== undefined)
     return { kind: "window rows", stream: leaf.stream, window, local };
-  return refused(
-    typeof local === "string" ? local : rowWise,
-    "group it by window_start of tumble(…) or hop(…)",
-  );
+  if (leaf.kind === "window")
+    return refused(
+      typeof local === "string" ? local : rowWise,
+      "group it by window_start of tumble(…) or hop(…)",
+    );
+  if (
+    flat["type"] === "SELECT_NODE" &&
+    isStreamTable(flat["from_table"] as TreeNode, catalog) &&
+    isGrouped(flat, catalog)
+  )
+    return refused(
+      "an aggregation with subqueries, OVER, QUALIFY, COLUMNS, new column names or grouping sets needs all rows",
+      "write it in two queries, or group it by window_start of tumble(…) or hop(…)",
+    );
+  return refused(rowWise, "group it by window_start of tumble(…) or hop(…)");
 }
 
 function refused(reason: string, remedy: string): Shape & { kind: "refused" } {

@@ -8,7 +8,7 @@ import { formats } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment } from "../formats/read-segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import type { Range, Source } from "../sources/source.ts";
-import { emptyTable } from "./input.ts";
+import { emptySourceTable } from "./input.ts";
 import { relation, type Stream } from "./stream.ts";
 
 /** What a batch took from a source. */
@@ -16,11 +16,20 @@ export interface Intake {
   readonly rows: number;
   readonly bytes: number;
   readonly lateRows: number;
+  /** Of the finite ones. */
+  readonly minEventTimeUs: bigint | null;
   readonly maxEventTimeUs: bigint | null;
   readonly deadLetters: readonly DeadLetter[];
 }
 
-export const NO_INTAKE: Intake = { rows: 0, bytes: 0, lateRows: 0, maxEventTimeUs: null, deadLetters: [] };
+const NO_INTAKE: Intake = {
+  rows: 0,
+  bytes: 0,
+  lateRows: 0,
+  minEventTimeUs: null,
+  maxEventTimeUs: null,
+  deadLetters: [],
+};
 
 /** A source as a stream of rows: what can be said of it once its record columns are known. */
 export interface SourceShape {
@@ -32,10 +41,19 @@ export interface SourceShape {
   readonly reading: Reading;
 }
 
+/** A range as a table of rows, in a table of its own or already in the source's. */
+export interface Load {
+  readonly range: Range;
+  readonly table: string;
+  readonly intake: Omit<Intake, "lateRows">;
+}
+
 export interface SourceReader extends SourceShape {
   readonly source: Source;
-  /** Makes the source's temporary table of the range's rows, or an empty one. */
-  take(database: Database, range: Range | undefined, watermarkUs: bigint | null): Promise<Intake>;
+  /** Makes `table` of the range's rows; the source's name for the batch at hand, another one for the next. */
+  load(database: Database, range: Range, table: string): Promise<Load>;
+  /** Makes the source's table hold the loaded rows, or none, and tells which of them are late. */
+  take(database: Database, load: Load | undefined, watermarkUs: bigint | null): Promise<Intake>;
 }
 
 /** The record columns that need no look at the input; undefined where it must be looked at. */
@@ -73,7 +91,7 @@ export async function describeSource(
     .map(({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`);
   const columns = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
   const timeColumn = timeColumnOf(config, columns);
-  await database.run(emptyTable(name, columns));
+  await database.run(emptySourceTable(name, columns));
   const times = new Map(timeColumn === undefined ? [] : [[timeColumn, (watermark: Sql) => watermark]]);
   return {
     name,
@@ -86,43 +104,64 @@ export async function describeSource(
 
 export function openReader(shape: SourceShape, source: Source, keepsLateRows: boolean): SourceReader {
   const { name, timeColumn, reading, stream } = shape;
-  const empty = emptyTable(name, stream.columns);
+  const empty = emptySourceTable(name, stream.columns);
   const late = id(relation.late(name));
+
+  /** How many rows are behind the watermark; they also go to a table where a sink asks for them. */
+  async function takeLate(database: Database, { intake }: Load, watermarkUs: bigint | null): Promise<number> {
+    if (timeColumn === undefined) return 0;
+    const isLate = sql`${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`;
+    if (keepsLateRows)
+      return database.runCounting(
+        sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`,
+      );
+    const mayBeLate =
+      watermarkUs !== null && (intake.minEventTimeUs === null || intake.minEventTimeUs < watermarkUs);
+    if (!mayBeLate) return 0;
+    const row = await database.row(sql`SELECT count(*) AS late FROM ${id(name)} WHERE ${isLate}`);
+    return Number(row["late"]);
+  }
+
   return {
     ...shape,
     source,
-    async take(database, range, watermarkUs) {
-      if (range === undefined) {
-        await database.run(keepsLateRows ? sql`${empty}; TRUNCATE ${late}` : empty);
-        return NO_INTAKE;
-      }
+    async load(database, range, table) {
       const segment = await source.read(range);
-      const query = figuresQuery(name, timeColumn, watermarkUs);
-      const { figures, deadLetters } = await readSegment(database, segment, reading, name, query);
-      if (keepsLateRows && timeColumn !== undefined)
-        await database.run(sql`CREATE OR REPLACE TEMP TABLE ${late} AS
-          FROM ${id(name)} WHERE ${id(timeColumn)} < ${timestampUs(watermarkUs)}`);
+      const query = figuresQuery(table, timeColumn);
+      const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);
+      const earliest = figures["earliest"];
       const highest = figures["highest"];
-      return {
+      const intake = {
         rows: Number(figures["rows"]),
-        lateRows: Number(figures["late"]),
+        minEventTimeUs: typeof earliest === "bigint" ? earliest : null,
         maxEventTimeUs: typeof highest === "bigint" ? highest : null,
         bytes: segment.sizeBytes,
         deadLetters,
       };
+      return { range, table, intake };
+    },
+    async take(database, load, watermarkUs) {
+      if (load === undefined) {
+        await database.run(keepsLateRows ? sql`${empty}; TRUNCATE ${late}` : empty);
+        return NO_INTAKE;
+      }
+      if (load.table !== name)
+        await database.run(
+          sql`DROP TABLE IF EXISTS ${id(name)}; ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}`,
+        );
+      return { ...load.intake, lateRows: await takeLate(database, load, watermarkUs) };
     },
   };
 }
 
-/**
- * One row: how many rows there are, how many of them are late, and the highest event time in microseconds.
- */
-function figuresQuery(table: string, timeColumn: string | undefined, watermarkUs: bigint | null): Sql {
+/** One row: how many rows there are, and the lowest and the highest event time in microseconds. */
+function figuresQuery(table: string, timeColumn: string | undefined): Sql {
   if (timeColumn === undefined)
-    return sql`SELECT count(*) AS rows, NULL AS highest, 0 AS late FROM ${id(table)}`;
+    return sql`SELECT count(*) AS rows, NULL AS earliest, NULL AS highest FROM ${id(table)}`;
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
-  return sql`SELECT count(*) AS rows, epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest,
-    count(*) FILTER (${time} < ${timestampUs(watermarkUs)}) AS late FROM ${id(table)}`;
+  const finite = sql`FILTER (isfinite(${time}))`;
+  return sql`SELECT count(*) AS rows, epoch_us(min(${time}) ${finite}) AS earliest,
+    epoch_us(max(${time}) ${finite}) AS highest FROM ${id(table)}`;
 }
 
 function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {

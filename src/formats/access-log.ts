@@ -9,7 +9,7 @@ import type { Column } from "../duckdb/database.ts";
 import { join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
-import { BYTE_ORDER_MARK, linesOf } from "./lines.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 
 const COMMON_COLUMNS: readonly Column[] = [
   { name: "client", type: "VARCHAR" },
@@ -80,7 +80,9 @@ function accessLog(
     blank: "empty",
     dropsByteOrderMark: true,
     // The reader knows no escapes, so that `\x16` stays as it is; these two are for the pattern.
-    isPlain: (bytes) => ![String.raw`\"`, "\\\\", BYTE_ORDER_MARK].some((text) => bytes.includes(text)),
+    isPlain: (bytes) =>
+      ![String.raw`\"`, "\\\\", BYTE_ORDER_MARK].some((text) => bytes.includes(text)) &&
+      !hasLoneReturn(bytes),
     otherEncoding: "latin1",
   };
 }

@@ -5,7 +5,7 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
-import { BYTE_ORDER_MARK, linesOf } from "./lines.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 
 export const csvFormat: Format = {
   name: "csv",
@@ -17,7 +17,7 @@ export const csvFormat: Format = {
   blank: "empty",
   dropsByteOrderMark: true,
   // The reader drops the mark at the start of a file only.
-  isPlain: (bytes) => !bytes.includes(BYTE_ORDER_MARK),
+  isPlain: (bytes) => !bytes.includes(BYTE_ORDER_MARK) && !hasLoneReturn(bytes),
   otherEncoding: "refuse",
 };
 

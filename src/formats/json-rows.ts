@@ -15,15 +15,18 @@ export function rowJson(columns: readonly Column[]): Sql {
 
 /** An expression whose `to_json` is what we promise. */
 function jsonValue(value: Sql, type: string): Sql {
-  if (type.endsWith("[]")) {
-    const inner = type.slice(0, -2);
-    return isPlain(inner)
-      ? value
-      : sql`list_transform(${value}, lambda item: ${jsonValue(raw("item"), inner)})`;
+  if (isPlain(type)) return value;
+  const inner = /^(.+)\[\d*\]$/s.exec(type)?.[1];
+  if (inner !== undefined)
+    return sql`list_transform(${value}::${raw(inner)}[], lambda item: ${jsonValue(raw("item"), inner)})`;
+  if (/^MAP\(/i.test(type)) {
+    const [key, element] = partsOf(type).map((part) => part.trim());
+    const entry = sql`struct_pack(k := ${jsonValue(raw("item.key"), key ?? "")},
+      v := ${jsonValue(raw("item.value"), element ?? "")})`;
+    return sql`map_from_entries(list_transform(map_entries(${value}), lambda item: ${entry}))`;
   }
   if (/^STRUCT\(/i.test(type)) {
     const fields = structFields(type);
-    if (fields.every((field) => isPlain(field.type))) return value;
     const packed = fields.map(
       ({ name, type: inner }) =>
         sql`${id(name)} := ${jsonValue(sql`struct_extract(${value}, ${literal(name)})`, inner)}`,
@@ -49,8 +52,16 @@ function isoTime(value: Sql): Sql {
 
 /** `STRUCT(a INTEGER, "b c" VARCHAR[])` → its fields, by DuckDB's own way of writing types. */
 function structFields(type: string): Column[] {
+  return partsOf(type).map((field) => {
+    const match = /^\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.+)$/s.exec(field);
+    return { name: (match?.[1] ?? match?.[2] ?? "").replaceAll('""', '"'), type: match?.[3] ?? "VARCHAR" };
+  });
+}
+
+/** What stands between the commas of a nested type. */
+function partsOf(type: string): readonly string[] {
   const body = type.slice(type.indexOf("(") + 1, -1);
-  const fields: string[] = [];
+  const parts: string[] = [];
   let depth = 0;
   let isQuoted = false;
   let start = 0;
@@ -60,12 +71,9 @@ function structFields(type: string): Column[] {
     else if (character === "(") depth += 1;
     else if (character === ")") depth -= 1;
     else if (character === "," && depth === 0) {
-      fields.push(body.slice(start, index));
+      parts.push(body.slice(start, index));
       start = index + 1;
     }
   });
-  return [...fields, body.slice(start)].map((field) => {
-    const match = /^\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.+)$/s.exec(field);
-    return { name: (match?.[1] ?? match?.[2] ?? "").replaceAll('""', '"'), type: match?.[3] ?? "VARCHAR" };
-  });
+  return [...parts, body.slice(start)];
 }

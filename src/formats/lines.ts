@@ -12,6 +12,18 @@ export function linesOf(path: string): Sql {
     FROM (SELECT string_split(content[:-2], chr(10)) AS all_lines FROM read_text(${path}))`;
 }
 
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+
+/** Whether a carriage return stands anywhere but at a line's end. CSV readers take it for an end of their own. */
+export function hasLoneReturn(bytes: Uint8Array): boolean {
+  for (let at = bytes.indexOf(CARRIAGE_RETURN); at >= 0; at = bytes.indexOf(CARRIAGE_RETURN, at + 1)) {
+    while (bytes[at + 1] === CARRIAGE_RETURN) at += 1;
+    if (at + 1 < bytes.length && bytes[at + 1] !== LINE_FEED) return true;
+  }
+  return false;
+}
+
 /** U+FEFF, as some editors begin a file. */
 export const BYTE_ORDER_MARK = "\ufeff";
 

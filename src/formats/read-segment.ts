@@ -8,13 +8,13 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { open, readFile, rm, writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
-import { BYTE_ORDER_MARK } from "./lines.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn } from "./lines.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -56,7 +56,7 @@ export interface ReadResult {
 }
 
 /**
- * Makes the temporary table `table` of the segment's records, in the order of its lines, and asks it for
+ * Makes the table `table` of the segment's records, in the order of its lines, and asks it for
  * `figures`, of which one is called `rows` and counts them.
  */
 export async function readSegment(
@@ -69,7 +69,8 @@ export async function readSegment(
   const { format } = reading;
   const shape = { ...reading.shape, header: segment.header };
   const read = (path: string): Sql => selected(format.read(path, shape), { ...reading, shape });
-  const isPlain = format.isPlain?.(await readFile(segment.path)) ?? true;
+  const isPlain =
+    !(await mayHoldLongLine(segment.path)) && (format.isPlain?.(await readFile(segment.path)) ?? true);
   const statement = sql`${createTable(table, read(segment.path))}; ${figures}`;
   const taken = isPlain ? await rowUnlessUnfit(database, statement) : undefined;
   if (taken !== undefined) {
@@ -139,8 +140,12 @@ async function readApart(
       const candidates = fitting();
       await write(candidates);
       const found = candidates.length === 0 ? [] : await findUnfit(database, path, format, shape);
-      for (const { index, reason } of found) unfit.set(candidates[index] ?? -1, reason);
-      if (found.length === 0) break;
+      const knownBefore = unfit.size;
+      for (const { index, reason } of found) {
+        const line = candidates[index];
+        if (line !== undefined) unfit.set(line, reason);
+      }
+      if (unfit.size === knownBefore) break;
     }
     await halve(fitting());
     await write(fitting());
@@ -170,7 +175,7 @@ async function findUnfit(
 }
 
 function createTable(table: string, select: Sql): Sql {
-  return sql`CREATE OR REPLACE TEMP TABLE ${id(table)} AS ${select}`;
+  return sql`CREATE OR REPLACE TABLE ${id(table)} AS ${select}`;
 }
 
 /** The last statement's row; undefined where a line of the input does not fit. */
@@ -228,6 +233,28 @@ function splitLines(bytes: Buffer, format: Format): Line[] {
   return lines;
 }
 
+/** How much is looked at of each half of a longest line's bytes: other lines are shorter. */
+const SAMPLE_BYTES = 65_536;
+
+/**
+ * Whether a line may be too long: one that is has no line feed where a sample is taken. How long a line a reader takes
+ * beyond its limit depends on where in its buffer the line begins.
+ */
+async function mayHoldLongLine(path: string): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const sample = Buffer.allocUnsafe(SAMPLE_BYTES);
+    for (let offset = 0; offset + MAX_LINE_BYTES / 2 <= size; offset += MAX_LINE_BYTES / 2) {
+      const { bytesRead } = await file.read(sample, 0, SAMPLE_BYTES, offset);
+      if (!sample.subarray(0, bytesRead).includes(LINE_FEED)) return true;
+    }
+    return false;
+  } finally {
+    await file.close();
+  }
+}
+
 function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LINE_FEED, start);
@@ -249,6 +276,7 @@ function isBlank(bytes: Buffer, start: number, stop: number, { blank }: Format):
 
 function unreadable(line: Line, format: Format): string | undefined {
   if (line.bytes.length >= MAX_LINE_BYTES) return `The line is longer than ${MAX_LINE_BYTES} bytes`;
+  if (format.mayJoinLines && hasLoneReturn(line.bytes)) return "A carriage return stands inside the line";
   if (format.otherEncoding === "refuse" && !isUtf8(line.bytes)) return "The line is not UTF-8";
   return undefined;
 }

@@ -41,7 +41,6 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
   await mkdir(context.segmentFolder, { recursive: true });
   let committed = (context.committed as FilesPosition | undefined)?.files ?? {};
   let everything = context.takesWhatIsThere ? await list(pattern, context.baseFolder) : undefined;
-  let planned: Range | undefined;
   let hasMore = false;
 
   const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
@@ -60,14 +59,14 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
   };
 
   return {
-    async plan(limit) {
-      if (planned !== undefined) return planned;
-      const after: Record<string, number> = { ...committed };
+    async plan(limit, previous) {
+      const before = (previous?.to as FilesPosition | undefined)?.files ?? committed;
+      const after: Record<string, number> = { ...before };
       let bytesLeft = limit.maxBytes;
       let header: Header | undefined;
       hasMore = false;
       for (const file of everything ?? (await list(pattern, context.baseFolder))) {
-        const from = committed[file] ?? 0;
+        const from = before[file] ?? 0;
         if (context.hasHeader && from < (await stat(file)).size) {
           const own = await readHeader(file, context.delimiter);
           if (header !== undefined && own.names.join("\0") !== header.names.join("\0")) hasMore = true;
@@ -82,19 +81,17 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
         if (everything !== undefined && !hasMore) everything = [];
         return undefined;
       }
-      planned = { from: { files: committed }, to: { files: after } };
-      return planned;
+      return { from: { files: before }, to: { files: after } };
     },
     read: (range) => readPieces(range, context),
     async commit(range) {
       committed = (range.to as unknown as FilesPosition).files;
-      planned = undefined;
-      await rm(segmentFile(context), { force: true });
+      await rm(segmentFile(range, context), { force: true });
     },
     isEnded: () => everything !== undefined && everything.length === 0,
     hasBacklog: () => hasMore || everything !== undefined,
     async close() {
-      await rm(segmentFile(context), { force: true });
+      await rm(context.segmentFolder, { recursive: true, force: true });
     },
   };
 }
@@ -108,14 +105,16 @@ async function list(pattern: string, baseFolder: string): Promise<string[]> {
   return (await glob(pattern, { cwd: baseFolder, absolute: true })).toSorted();
 }
 
-function segmentFile(context: SourceContext): string {
-  return `${context.segmentFolder}/files.segment`;
+/** Named by all bytes read until its end: two ranges may be read at the same time. */
+function segmentFile({ to }: Range, context: SourceContext): string {
+  const bytes = Object.values((to as unknown as FilesPosition).files).reduce((sum, size) => sum + size, 0);
+  return `${context.segmentFolder}/${bytes}.segment`;
 }
 
 async function readPieces(range: Range, context: SourceContext): Promise<Segment> {
   const before = (range.from as FilesPosition | undefined)?.files ?? {};
   const after = (range.to as unknown as FilesPosition).files;
-  const target = segmentFile(context);
+  const target = segmentFile(range, context);
   const pieces: Piece[] = [];
   let sizeBytes = 0;
   let header: Header | undefined;

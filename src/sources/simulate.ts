@@ -48,7 +48,8 @@ async function openSimulator(
   const startedAtMs = context.clock.monotonicMs();
   const startEvents = committed?.events ?? 0;
   if (startEvents > 0) generator.skip(startEvents);
-  let planned: Range | undefined;
+  const pending: Range[] = [];
+  let committedEvents = startEvents;
   let isOver = committed?.isOver ?? false;
 
   const segmentOf = (from: number): string =>
@@ -79,15 +80,18 @@ async function openSimulator(
   }
 
   return {
-    async plan(limit) {
-      if (planned !== undefined) return planned;
+    async plan(limit, after) {
+      const start = (after?.to as SimulatorPosition | undefined)?.events ?? committedEvents;
+      const waiting = pending.find(({ from }) => (from as unknown as SimulatorPosition).events === start);
+      if (waiting !== undefined && waiting !== after) return waiting;
       const from = { events: generator.position, seed, isOver };
       const bytes = draw(limit);
       if (bytes.length === 0) return undefined;
       await writeFile(`${segmentOf(from.events)}.new`, bytes);
       await rename(`${segmentOf(from.events)}.new`, segmentOf(from.events));
-      planned = { from, to: { events: generator.position, seed, isOver } };
-      return planned;
+      const range = { from, to: { events: generator.position, seed, isOver } };
+      pending.push(range);
+      return range;
     },
     async read(range) {
       const { events: from } = range.from as unknown as SimulatorPosition;
@@ -99,7 +103,7 @@ async function openSimulator(
           throw new StreamkitError("io", `The segment "${path}" of an unfinished batch is gone`);
         generator.skip(to - generator.position);
         isOver = isLast;
-        planned = range;
+        pending.push(range);
       }
       const { size } = await stat(path);
       const header = context.hasHeader ? generator.header()?.trim().split(context.delimiter) : undefined;
@@ -111,10 +115,11 @@ async function openSimulator(
       };
     },
     async commit(range) {
-      planned = undefined;
+      pending.splice(0, pending.indexOf(range) + 1);
+      committedEvents = (range.to as unknown as SimulatorPosition).events;
       await rm(segmentOf((range.from as unknown as SimulatorPosition).events), { force: true });
     },
-    isEnded: () => planned === undefined && isOver,
+    isEnded: () => pending.length === 0 && isOver,
     hasBacklog: () => settings.rate === 0 || hasReachedEnd(),
     close: async () => {},
   };

@@ -1,7 +1,8 @@
 /**
  * Sources: where the bytes come from. A source is one file and one line in `list.ts`.
  *
- * The batch loop calls `plan` → `read` → `commit`, in this order and never at the same time. Positions are
+ * The batch loop calls `plan` → `read` → `commit` for each range, ranges in order; the next range may be
+ * planned and read before the one before it is committed, one call at a time but for `commit`. Positions are
  * plain JSON: they go into the checkpoint as they are, and come back after a restart.
  */
 
@@ -27,9 +28,10 @@ export interface Limit {
 export interface Source {
   /**
    * What can be read now, within the limit; undefined if there is nothing yet. A range ends at a line's end.
-   * Planning again before the commit gives the same range.
+   * It follows the planned range `after`, or the last commit if that is left out; planning the same again,
+   * before it is committed, gives a range with the same start.
    */
-  plan(limit: Limit): Promise<Range | undefined>;
+  plan(limit: Limit, after?: Range): Promise<Range | undefined>;
   /**
    * The bytes of a planned range, as a file that stays until `commit`. After a crash the same range gives
    * them again.

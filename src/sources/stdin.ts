@@ -60,7 +60,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     maxSegmentBytes: context.maxSegmentBytes,
   };
   worker.postMessage(order);
-  let planned = committed;
+  let current = committed;
   const keptHeader = `${folder}/header.json`;
 
   /** Ends the current segment at its last line feed and lets the worker go on in a new one. */
@@ -88,23 +88,25 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   };
 
   return {
-    async plan(limit) {
+    async plan(limit, after) {
       if (failure !== undefined)
         throw new StreamkitError("io", `The standard input can't be read: ${failure}`);
-      const next = sealed[0] ?? cut(limit);
+      const start = (after?.to as SpoolPosition | undefined) ?? current;
+      const waiting = sealed.find((segment) => segment >= start.segment);
+      const next = waiting ?? cut(limit);
       if (next === undefined) return undefined;
-      if (sealed[0] === undefined) sealed.push(next);
-      const isFirst = context.hasHeader && planned.offset === 0;
+      if (waiting === undefined) sealed.push(next);
+      const isFirst = context.hasHeader && start.offset === 0;
       const header = isFirst
         ? await takeHeader(segmentPath(folder, next), keptHeader, context.delimiter)
         : undefined;
       const { size } = await stat(segmentPath(folder, next));
       const to: SpoolPosition = {
         segment: next + 1,
-        offset: planned.offset + (header?.sizeBytes ?? 0) + size,
-        header: header?.names ?? planned.header,
+        offset: start.offset + (header?.sizeBytes ?? 0) + size,
+        header: header?.names ?? start.header,
       };
-      return { from: { ...planned }, to: { ...to } };
+      return { from: { ...start }, to: { ...to } };
     },
     async read(range): Promise<Segment> {
       const to = range.to as unknown as SpoolPosition;
@@ -119,8 +121,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     },
     async commit(range: Range) {
       const to = range.to as unknown as SpoolPosition;
-      sealed.shift();
-      planned = to;
+      sealed.splice(0, sealed.findIndex((segment) => segment === to.segment - 1) + 1);
+      current = to;
       await rm(segmentPath(folder, to.segment - 1), { force: true });
     },
     isEnded: () => control.hasEnded() && sealed.length === 0 && control.wholeBytes() === 0,

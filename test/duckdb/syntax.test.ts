@@ -1,0 +1,56 @@
+/** The syntax tree travels without loss: what DuckDB wrote is what DuckDB gets back. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { type Database, openDatabase } from "../../src/duckdb/database.ts";
+import { raw } from "../../src/duckdb/sql.ts";
+import { parseSelect, readTree, selectText, writeTree } from "../../src/duckdb/syntax.ts";
+
+let database: Database;
+beforeAll(async () => {
+  database = await openDatabase({ threads: 1 });
+});
+afterAll(() => database.close());
+
+describe("readTree and writeTree", () => {
+  test("numbers keep every digit, wherever they stand", () => {
+    for (const text of [
+      '{"a":18446744073709551615}',
+      '{"a":-9223372036854775808,"b":[9007199254740993]}',
+      '{"a":"18446744073709551615 in text","b":"\\"123456789012345678\\""}',
+      '{"a":0.30000000000000004,"b":1e-7,"c":0.1}',
+    ])
+      expect(writeTree(readTree(text))).toBe(text);
+  });
+
+  test("the digits after a point are no integer", () => {
+    expect(readTree('{"a":0.12345678901234567}')).toEqual({ a: 0.12345678901234567 });
+    expect(readTree("[1.2345678901234567e10, -12345678901234567.5]")).toEqual([
+      12345678901.234567, -12345678901234568,
+    ]);
+  });
+});
+
+describe("a query's text", () => {
+  const constant = fc.oneof(
+    fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => `${value}::DOUBLE`),
+    fc.string({ maxLength: 8 }).map((text) => `'${text.replaceAll("'", "''").replaceAll("\0", "")}'`),
+  );
+
+  test("gives the same rows after it was taken apart and put together", async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(constant, { minLength: 1, maxLength: 4 }), async (constants) => {
+        const text = `SELECT ${constants.map((value, index) => `${value} AS c${index}`).join(", ")} ORDER BY ALL`;
+        const again = await selectText(database, await parseSelect(database, text));
+        expect(await database.rows(again)).toEqual(await database.rows(raw(text)));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  test("what is no single SELECT is refused", async () => {
+    for (const text of ["SELECT 1; SELECT 2", "DROP TABLE x", "SELEC 1", ""])
+      expect(parseSelect(database, text)).rejects.toThrow();
+  });
+});

@@ -1,0 +1,251 @@
+/** What this version can't answer rightly is refused, with the reason and a way out: never answered wrongly. */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { stringify } from "yaml";
+import { systemClock } from "../../src/base/clock.ts";
+import { StreamkitError } from "../../src/base/error.ts";
+import { wholeJobSchema } from "../../src/commands/load-job.ts";
+import { type Database, openDatabase } from "../../src/duckdb/database.ts";
+import { planJob } from "../../src/engine/prepare.ts";
+import { loadJobText } from "../../src/job/load.ts";
+
+let database: Database;
+let folder: string;
+beforeAll(async () => {
+  database = await openDatabase({ threads: 1 });
+  folder = mkdtempSync(path.join(tmpdir(), "streamkit-refusals-"));
+  writeFileSync(path.join(folder, "companies.csv"), "sym,name,rank\na,Alpha,1\n");
+});
+afterAll(() => {
+  database.close();
+  rmSync(folder, { recursive: true });
+});
+
+type Queries = Readonly<Record<string, string | { readonly sql: string; readonly mode: string }>>;
+
+async function refusalOf(queries: Queries): Promise<string> {
+  const source = {
+    from: "file:ticks.ndjson",
+    schema: { ts: "TIMESTAMP", k: "VARCHAR", price: "DOUBLE", s: "STRUCT(window_start INTEGER)" },
+  };
+  const text = stringify({
+    sources: { ticks: source, others: source },
+    tables: { companies: { from: "file:companies.csv" } },
+    queries,
+  });
+  const job = loadJobText(text, path.join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] });
+  try {
+    await planJob(job, database, systemClock, new Map());
+    return "taken";
+  } catch (error) {
+    if (error instanceof StreamkitError && error.code === "job") return error.message;
+    throw error;
+  }
+}
+
+const T = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
+
+/** SQL, what the reason must say, what the way out must say. */
+const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])[] = [
+  // Windows and bounds.
+  [
+    "SELECT window_start, count(*) FROM session(ticks, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL",
+    /session/,
+    /tumble or hop/,
+  ],
+  [`SELECT window_start, count(*) FROM ${T} GROUP BY ALL LIMIT 1`, /LIMIT/, /window function/],
+  [`SELECT DISTINCT count(*) FROM ${T} GROUP BY window_start`, /DISTINCT/, /window_start/],
+  [
+    "SELECT window_start, count(*) FROM tumble(ticks, ts, price * INTERVAL 1 MINUTE) GROUP BY ALL",
+    /size differs/,
+    /constant INTERVAL/,
+  ],
+  [
+    "SELECT window_start, count(*) FROM tumble(ticks, ts + INTERVAL 1 HOUR, INTERVAL 1 MINUTE) GROUP BY ALL",
+    /no event-time column/,
+    /time:/,
+  ],
+  [`SELECT s.window_start AS w, count(DISTINCT k) FROM ${T} GROUP BY ALL`, /needs all rows/, /window_start/],
+  // Everything that looks at all rows.
+  ["SELECT DISTINCT k FROM ticks", /DISTINCT/, /tumble/],
+  ["SELECT DISTINCT ON (k) k, price FROM ticks", /DISTINCT/, /tumble/],
+  ["SELECT k FROM ticks LIMIT 3", /LIMIT/, /tumble/],
+  ["SELECT k FROM (SELECT * FROM ticks) LIMIT 3", /LIMIT/, /tumble/],
+  ["SELECT k, row_number() OVER () AS r FROM ticks", /window functions/, /tumble/],
+  ["SELECT k, count(DISTINCT price) FROM ticks GROUP BY k", /needs all rows/, /window_start/],
+  ["SELECT k, stddev(price) FROM ticks GROUP BY k", /needs all rows/, /window_start/],
+  ["SELECT k, count(*) FROM ticks GROUP BY CUBE (k)", /grouping sets/, /two queries/],
+  ["SELECT k, grouping(k), count(*) FROM ticks GROUP BY k", /aggregation with/, /two queries/],
+  ["SELECT k, sum(COLUMNS('price')) FROM ticks GROUP BY ALL", /COLUMNS/, /two queries/],
+  [
+    "SELECT k IN (SELECT sym FROM companies) AS b, count(*) FROM ticks GROUP BY ALL",
+    /subqueries/,
+    /two queries/,
+  ],
+  ["SELECT k FROM ticks EXCEPT SELECT k FROM ticks", /set operations/, /query of its own/],
+  ["SELECT k FROM ticks UNION ALL SELECT sym FROM companies", /UNION ALL/, /./],
+  ["SELECT k FROM ticks USING SAMPLE 3", /sample/, /leave out/],
+  ["SELECT k FROM (SELECT * FROM ticks TABLESAMPLE 50%)", /sample/, /leave out/],
+  // Hidden ways to look at all rows.
+  [
+    "WITH ticks AS (SELECT k, count(*) AS c FROM ticks GROUP BY ALL) SELECT * FROM ticks",
+    /aggregat/,
+    /window_start/,
+  ],
+  [
+    "WITH m AS (SELECT max(price) AS p FROM ticks) SELECT k FROM ticks WHERE price = (SELECT p FROM m)",
+    /subquery reads a stream/,
+    /read one stream once/,
+  ],
+  [
+    "WITH c AS (SELECT k FROM ticks), e AS (SELECT count(*) AS m FROM c) SELECT k, (SELECT m FROM e) FROM c",
+    /subquery/,
+    /read one stream once/,
+  ],
+  ["SELECT k FROM ticks WHERE price = (SELECT max(price) FROM TICKS)", /subquery/, /read one stream once/],
+  ["SELECT (SELECT sum(t.price)) AS x FROM ticks t", /sum\(t\.price\) in a subquery/, /outside/],
+  [
+    "SELECT x FROM (SELECT (SELECT sum(t.price)) AS x FROM ticks t) WHERE x IS NOT NULL",
+    /in a subquery/,
+    /outside/,
+  ],
+  ["SELECT (SELECT sum(price) FROM companies) AS x FROM ticks", /sum\(price\) in a subquery/, /outside/],
+  [
+    "SELECT k FROM ticks t JOIN companies c ON t.k = c.sym AND t.price > (SELECT avg(price) FROM ticks)",
+    /condition of its join/,
+    /read one stream once/,
+  ],
+  [
+    "SELECT t.k FROM ticks t JOIN (SELECT * FROM query('SELECT max(price) AS p FROM ticks')) q ON t.price = q.p",
+    /query\(\)/,
+    /write/,
+  ],
+  // Joins.
+  ["SELECT a.k FROM ticks a JOIN others b ON a.k = b.k", /joins two streams/, /static tables/],
+  ["SELECT a.k FROM ticks a JOIN TICKS b ON a.k = b.k", /joins two streams/, /static tables/],
+  ["SELECT c.sym FROM companies c LEFT JOIN ticks t ON t.k = c.sym", /LEFT join/, /./],
+  ["SELECT c.sym FROM companies c FULL JOIN ticks t ON t.k = c.sym", /(?:FULL|OUTER) join/, /./],
+  ["SELECT c.sym FROM companies c SEMI JOIN ticks t ON t.k = c.sym", /SEMI join/, /./],
+  ["SELECT c.sym, t.k FROM companies c ASOF JOIN ticks t ON c.rank >= t.price", /ASOF/, /./],
+  ["SELECT k FROM ticks POSITIONAL JOIN companies", /positional/, /./],
+  [
+    `SELECT window_start, count(*), c.name FROM ${T} t JOIN companies c ON c.sym = t.k GROUP BY ALL`,
+    /join of windows/,
+    /./,
+  ],
+  // What is not the same twice.
+  ["SELECT k, random() AS r FROM ticks", /random\(\) gives another value/, /record's own/],
+  ["SELECT k, uuid() AS r FROM ticks", /uuid\(\)/, /record's own/],
+  ["SELECT k, now() AS r FROM ticks", /now\(\)/, /record's own/],
+  ["SELECT k, current_timestamp AS r FROM ticks", /current_timestamp/, /event time/],
+  ["SELECT k, rowid AS r FROM ticks", /rowid/, /column of the record/],
+  ["SELECT #1 AS first FROM ticks", /#1/, /name the column/],
+  // Names that hide what they are.
+  [`SELECT ws, count(*) FROM ${T} AS w(ts, k, price, s, ws, we) GROUP BY ws`, /AS t\(…\)/, /./],
+  [
+    `SELECT window_start, count(*) FROM (SELECT * REPLACE (k AS window_start) FROM ${T}) GROUP BY ALL`,
+    /no window column/,
+    /window_start/,
+  ],
+  [
+    `SELECT window_start, count(*) FROM (SELECT * EXCLUDE (window_start), k AS window_start FROM ${T}) GROUP BY ALL`,
+    /no window column/,
+    /window_start/,
+  ],
+  [`SELECT DISTINCT ON (k) k, window_start FROM ${T}`, /DISTINCT/, /window_start/],
+  [`SELECT k, sum(price) OVER (PARTITION BY k) FROM ${T}`, /not partitioned/, /window_start/],
+  ["SELECT k AS _x, price FROM ticks", /begins with _/, /AS/],
+  ["SELECT k, k FROM ticks", /two columns/, /AS/],
+  ["SELECT 1 AS one", /reads no stream/, /FROM/],
+];
+
+describe("refused", () => {
+  for (const [sql, reason, remedy] of REFUSED)
+    test(sql, async () => {
+      const message = await refusalOf({ q: sql });
+      expect(message).toMatch(/job\.yaml:\d+:\d+: queries\.q: /);
+      expect(message).toMatch(reason);
+      expect(message).toMatch(remedy);
+    });
+
+  const MINUTES = `SELECT k, window_start, count(*) AS c FROM ${T} GROUP BY ALL`;
+  const JOBS: readonly (readonly [why: string, queries: Queries, reason: RegExp])[] = [
+    [
+      "reading rows that change",
+      { a: { sql: MINUTES, mode: "update" }, b: "SELECT * FROM a" },
+      /rows change/,
+    ],
+    [
+      "update mode without an aggregation",
+      { q: { sql: "SELECT k FROM ticks", mode: "update" } },
+      /needs an aggregation/,
+    ],
+    [
+      "update mode with rows kept",
+      { q: { sql: `SELECT window_start, median(price) FROM ${T} GROUP BY ALL`, mode: "update" } },
+      /aggregates that merge/,
+    ],
+    [
+      "update mode without its keys",
+      { q: { sql: "SELECT count(*) FROM ticks GROUP BY k", mode: "update" } },
+      /not selected/,
+    ],
+    [
+      "LIMIT in update mode",
+      { q: { sql: "SELECT k, count(*) FROM ticks GROUP BY k LIMIT 3", mode: "update" } },
+      /LIMIT/,
+    ],
+    [
+      "DISTINCT ON in update mode",
+      { q: { sql: "SELECT DISTINCT ON (c) k, count(*) AS c FROM ticks GROUP BY k", mode: "update" } },
+      /DISTINCT ON/,
+    ],
+    ["complete mode over windows", { q: { sql: MINUTES, mode: "complete" } }, /complete mode/],
+    ["a circle", { a: "SELECT * FROM b", b: "SELECT * FROM a" }, /circle/],
+    [
+      "a window column that is hidden",
+      {
+        a: MINUTES,
+        b: "SELECT window_start, sum(c) FROM tumble(a, window_start, INTERVAL 1 HOUR) GROUP BY ALL",
+      },
+      /hides/,
+    ],
+    [
+      "a time that was moved",
+      {
+        a: "SELECT ts - INTERVAL 1 HOUR AS ts FROM ticks",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    [
+      "a time that was moved inside",
+      {
+        a: "SELECT ts FROM (SELECT ts - INTERVAL 1 HOUR AS ts FROM ticks)",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    [
+      "a time that is a table's",
+      {
+        a: "SELECT c.ts FROM ticks t JOIN (SELECT TIMESTAMP '2020-01-01' AS ts, sym FROM companies) c ON c.sym = t.k",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    ["a column that is not there", { q: "SELECT nothing FROM ticks" }, /nothing/],
+  ];
+  for (const [why, queries, reason] of JOBS)
+    test(why, async () => expect(await refusalOf(queries)).toMatch(reason));
+});
+
+test("the same judge takes what is right", async () => {
+  expect(await refusalOf({ q: `SELECT window_start, k, count(*) FROM ${T} GROUP BY ALL` })).toBe("taken");
+  expect(await refusalOf({ q: "SELECT t.k, c.name FROM ticks t JOIN companies c ON c.sym = t.k" })).toBe(
+    "taken",
+  );
+});

@@ -1,0 +1,92 @@
+/** Queries that look harder than they are, or easier: taken, and answered as the batch answers them. */
+
+import { expect, test } from "bun:test";
+import { batchAnswer } from "./batch-answer.ts";
+import { TIMEOUT_MS } from "./equation.ts";
+import { difference, linesOf } from "./rows.ts";
+import { openStreaming } from "./streaming.ts";
+import { batchEnds, SCHEMA, START_MS, TABLES, textOf } from "./streams.ts";
+
+const T = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
+
+const TAKEN: readonly string[] = [
+  // Upper and lower case, qualified names, aliases that stand for expressions or hide columns.
+  "SELECT K, Count(*) FROM Ticks GROUP BY k",
+  `SELECT t.k, t.window_start, max(T.price) FROM ${T} t GROUP BY ALL`,
+  "SELECT k.k AS q, count(*) FROM ticks k GROUP BY k.k",
+  "SELECT upper(k) AS u, count(*) FROM ticks WHERE u = 'A' GROUP BY ALL",
+  "SELECT upper(k) AS u, u || 'x' AS d, count(*) FROM ticks GROUP BY ALL",
+  "SELECT k, sum(n % 1000) AS sp, sp * 2 AS d FROM ticks GROUP BY ALL",
+  "SELECT lower(k) AS k, count(*) FROM ticks GROUP BY ticks.k HAVING k = 'a'",
+  "SELECT -id AS id, count(*) FROM ticks GROUP BY ticks.id ORDER BY id LIMIT 2",
+  "SELECT id % 7 AS m, count(*) FROM ticks GROUP BY m ORDER BY 2 DESC, 1 LIMIT 3 OFFSET 1",
+  "SELECT k AS a, k AS b, count(*) FROM ticks GROUP BY k",
+  "SELECT k, sum(price) AS price FROM ticks GROUP BY k ORDER BY sum(price) DESC, k LIMIT 2",
+  "SELECT k, list_transform([sum(id), 1], lambda k: k + 1) AS l FROM ticks GROUP BY ticks.k",
+  "SELECT k AS window_start, row_number() OVER (PARTITION BY window_start ORDER BY id) AS r FROM $T",
+  "SELECT window_start, count(*) FROM (SELECT *, k AS window_start FROM $T) GROUP BY ALL",
+  // Constants, groups without rows, groups without keys.
+  "SELECT 1 AS one, count(*) AS c, sum(id) + 1 AS x FROM ticks GROUP BY ALL LIMIT 1",
+  "SELECT 'x' AS one, count(*) AS c FROM ticks WHERE false GROUP BY ALL",
+  "SELECT 'x' AS one, count(*) AS c FROM ticks WHERE false GROUP BY 1",
+  "SELECT first(k), last(id), count_if(f), sum(n), count(*) FROM ticks WHERE id < 9",
+  "SELECT first(k), last(id), count_if(f), sum(n), count(*) FROM ticks WHERE false",
+  "SELECT count(*) AS c FROM ticks GROUP BY ()",
+  "SELECT 1 AS one FROM ticks ORDER BY count(*)",
+  "SELECT count(*) AS c FROM ticks WHERE false HAVING count(*) = 0",
+  "SELECT 0.3333333333333333 AS c, 9223372036854775807 AS big, count(*) FROM ticks",
+  "SELECT CASE WHEN count(*) > 11 THEN k END AS z FROM ticks GROUP BY k",
+  "SELECT DISTINCT count(*) AS c FROM ticks GROUP BY k",
+  // Windows: expressions over them, several levels, names that move.
+  `SELECT date_trunc('hour', window_start) AS h, count(*) FROM ${T} GROUP BY h`,
+  `SELECT window_start::DATE AS dd, window_start, count(*) FROM ${T} GROUP BY ALL`,
+  `SELECT window_start AS k, k AS window_start, count(*) AS c FROM ${T} GROUP BY ALL`,
+  "SELECT w, max(c) FROM (SELECT window_start AS w, k, count(*) AS c FROM $T GROUP BY ALL) GROUP BY w",
+  "WITH w AS (SELECT window_start, k, sum(id) AS v FROM $T GROUP BY ALL) SELECT window_start, max(v) FROM w GROUP BY ALL",
+  "SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY window_end ORDER BY price, id) AS r FROM $T) WHERE r <= 2",
+  `SELECT window_start, count(*), (SELECT max(rank) FROM companies) AS m FROM ${T} GROUP BY ALL`,
+  `SELECT window_start, avg(INTERVAL 1 SECOND * id), k FROM ${T} GROUP BY ALL`,
+  `SELECT window_start, max(COLUMNS(['price', 'n'])) FROM ${T} GROUP BY ALL`,
+  "SELECT window_start, count(*) FROM tumble('ticks', TS, INTERVAL '1' MINUTE) GROUP BY ALL",
+  "SELECT window_start, count(*) FROM tumble(ticks, ts, INTERVAL 1 MONTH) GROUP BY ALL",
+  "SELECT window_start, count(*) FROM hop(ticks, ts, INTERVAL 7 SECOND, INTERVAL 30 SECOND) GROUP BY ALL",
+  "SELECT window_start, count(*) FROM hop(ticks, ts, INTERVAL 1 MINUTE, INTERVAL 30 SECOND) GROUP BY ALL",
+  // Row by row, although it does not look so.
+  "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT id, x FROM ticks, r",
+  "WITH c AS MATERIALIZED (SELECT id FROM ticks) SELECT id FROM c",
+  "WITH c(number) AS (SELECT id FROM ticks) SELECT number FROM c AS d",
+  "SELECT kk, id FROM ticks AS w(id, ts, kk)",
+  "SELECT id, (SELECT max(rank) FROM companies WHERE sym = k) AS r FROM ticks",
+  "SELECT c.sym, x.id FROM companies c, LATERAL (SELECT id FROM ticks t WHERE t.k = c.sym) x",
+  "SELECT id FROM ticks WHERE n > ALL (SELECT rank FROM companies)",
+];
+
+test(
+  "queries that look harder than they are",
+  async () => {
+    const lines = Array.from({ length: 60 }, (_, id) => {
+      const ts = id % 11 === 5 ? null : new Date(START_MS + id * 7000).toISOString();
+      const [k, f] = [["a", "b", null, "A"][(id * 5) % 4] ?? null, [true, null, false][(id * 7) % 3] ?? null];
+      const price = id % 9 === 4 ? null : ((id * 13) % 40) / 4;
+      return JSON.stringify({ id, ts, k, price, n: (id * 17) % 10, f, d: id / 100 });
+    });
+    const queries = Object.fromEntries(
+      TAKEN.map((sql, index) => [`q${index}`, { sql: sql.replaceAll("$T", T) }] as const),
+    );
+    const job = { schema: SCHEMA, tables: TABLES, watermark: "10s", queries };
+    const streaming = await openStreaming(job, textOf(lines), { isDurable: false });
+    try {
+      for (const end of batchEnds({ lines, batches: [13, 13, 0, 1, 33] })) await streaming.batch(end, false);
+      await streaming.batch(undefined, true);
+      const answers = await batchAnswer(job, streaming.folder);
+      const different = [...answers].flatMap(([name, answer]) => {
+        const found = difference(linesOf(streaming.written(name)), answer);
+        return found === undefined ? [] : [`${queries[name]?.sql}\n  ${found}`];
+      });
+      expect(different).toEqual([]);
+    } finally {
+      await streaming.close();
+    }
+  },
+  TIMEOUT_MS,
+);
