@@ -24,7 +24,7 @@ export function checkCommand(context: Context): Command {
     .option(
       "--set <key=value>",
       "replace a value of the job file; repeatable",
-      (value, all: readonly string[] = []) => [...all, value],
+      (value, all: readonly string[] | undefined) => [...(all ?? []), value],
     )
     .option("--json-schema", "print the JSON Schema of job files, for editors")
     .action(async (file: string | undefined, flags: CheckFlags) => {

@@ -132,6 +132,11 @@ function plainRow(row: Record<string, unknown>): Row {
   return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, plainValue(value)]));
 }
 
+/** Times, decimals, lists and the like have a `toString` of DuckDB's own making. */
+interface DuckdbValue {
+  toString(): string;
+}
+
 function plainValue(value: unknown): Scalar {
   switch (typeof value) {
     case "string":
@@ -140,6 +145,6 @@ function plainValue(value: unknown): Scalar {
     case "boolean":
       return value;
     default:
-      return value === null || value === undefined ? null : String(value);
+      return value === null || value === undefined ? null : (value as DuckdbValue).toString();
   }
 }

@@ -39,7 +39,7 @@ export function writeTree(tree: Tree): string {
 export async function parseSelect(database: Database, text: string): Promise<TreeNode> {
   const row = await database.row(sql`SELECT json_serialize_sql(${literal(text)})::VARCHAR AS tree`);
   const root = readTree(String(row["tree"])) as TreeNode;
-  if (root["error"] === true) throw new StreamkitError("job", String(root["error_message"]));
+  if (root["error"] === true) throw new StreamkitError("job", textIn(root, "error_message"));
   const statements = root["statements"] as readonly TreeNode[];
   const [statement] = statements;
   if (statement === undefined || statements.length > 1)
@@ -101,6 +101,12 @@ export function bareSelect(select: TreeNode, selectList: readonly TreeNode[], fr
     sample: null,
     qualify: null,
   };
+}
+
+/** A text property of a node; empty where the node does not have it. */
+export function textIn(node: TreeNode | undefined, key: string): string {
+  const value = node?.[key];
+  return typeof value === "string" ? value : "";
 }
 
 /** Every node of a tree, the root first, that is an object. */

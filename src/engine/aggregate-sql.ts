@@ -1,6 +1,6 @@
 /**
- * The SQL of a merging aggregation, made from the user's syntax tree: keys become `_k0 …`, partial columns `_p0_0 …`,
- * finished aggregates `_r0 …`, and the user's own select list, HAVING and ORDER BY run over those.
+ * The SQL of a merging aggregation, made from the user's syntax tree: keys become `_k0 …`, partial columns
+ * `_p0_0 …`, finished aggregates `_r0 …`, and the user's own select list, HAVING and ORDER BY run over those.
  */
 
 import { StreamkitError } from "../base/error.ts";
@@ -16,6 +16,7 @@ import {
   selectText,
   type Tree,
   type TreeNode,
+  textIn,
 } from "../duckdb/syntax.ts";
 import { type Merging, mergingOf } from "./aggregates.ts";
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
@@ -39,8 +40,8 @@ export interface AggregateSql {
   /** The user's answer from partial rows. */
   answer(from: Sql): Sql;
   /**
-   * What changed, with `_op`: rows of the keys in `touched` (all keys if undefined) now, and deletions of those that
-   * HAVING no longer lets through. `before` is the state without the batch.
+   * What changed, with `_op`: rows of the keys in `touched` (all keys if undefined) now, and deletions of
+   * those that HAVING no longer lets through. `before` is the state without the batch.
    */
   changes(everything: Sql, before: Sql, touched: Sql | undefined): Sql;
 }
@@ -135,7 +136,7 @@ export async function aggregateSql(
       ...bareSelect(select, list, MERGED_TABLE),
       where_clause: where,
       modifiers: modifiersOf(select).map((modifier) =>
-        String(modifier["type"]).startsWith("LIMIT") ? modifier : (rewrite(modifier) as TreeNode),
+        textIn(modifier, "type").startsWith("LIMIT") ? modifier : (rewrite(modifier) as TreeNode),
       ),
     });
   const having = select["having"] === null ? null : rewrite(select["having"] ?? null);
@@ -215,7 +216,7 @@ async function aggregatesOf(
     const [column] = await database.describe(sql`SELECT ${await expression(node)} ${source}`);
     const type = column?.type ?? "VARCHAR";
     const merging = mergingOf(node, {
-      name: String(node["function_name"]).toLowerCase(),
+      name: textIn(node, "function_name").toLowerCase(),
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
       type,
@@ -239,14 +240,16 @@ function overMerged(
   return replaceNodes(tree, (node) => {
     // A number is a position in ORDER BY, and everywhere else as good as the key that is the same number.
     const key = node["class"] === "CONSTANT" ? -1 : indexOfExpression(keys, node);
-    if (key >= 0) return columnRef(`_k${key}`, String(node["alias"] ?? ""));
+    if (key >= 0) return columnRef(`_k${key}`, textIn(node, "alias"));
     if (!isAggregateCall(node, catalog)) return undefined;
     const aggregate = aggregates.findIndex(({ node: known }) => sameExpression(known, node));
-    return columnRef(`_r${aggregate}`, String(node["alias"] ?? ""));
+    return columnRef(`_r${aggregate}`, textIn(node, "alias"));
   });
 }
 
-/** A tree that DuckDB can't bind after our rewrite is a fault of ours: found at plan time, not in the stream. */
+/**
+ * A tree that DuckDB can't bind after our rewrite is a fault of ours: found at plan time, not in the stream.
+ */
 async function mustBind(database: Database, query: Sql): Promise<void> {
   try {
     await database.describe(query);

@@ -1,9 +1,9 @@
 /**
- * Aggregates that merge: a batch's rows become partial columns, and partial columns of many batches merge into the
- * aggregate's value with ordinary aggregates. What is not in this list needs its rows kept.
+ * Aggregates that merge: a batch's rows become partial columns, and partial columns of many batches merge
+ * into the aggregate's value with ordinary aggregates. What is not in this list needs its rows kept.
  *
- * Where rows tie, the first in the source's order wins, as when DuckDB reads the whole input in one thread: `_o` orders
- * the rows of a batch, `_b` the batches.
+ * Where rows tie, the first in the source's order wins, as when DuckDB reads the whole input in one thread:
+ * `_o` orders the rows of a batch, `_b` the batches.
  */
 
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -17,8 +17,8 @@ export interface AggregateCall {
   /** The type of the aggregate's value. */
   readonly type: string;
   /**
-   * Where the second argument is the time of the row's window: microseconds since the window's start, few enough to
-   * share a BIGINT with the row's order. That is a third cheaper than ordering by two columns.
+   * Where the second argument is the time of the row's window: microseconds since the window's start, few
+   * enough to share a BIGINT with the row's order. That is a third cheaper than ordering by two columns.
    */
   readonly offsetUs: Sql | undefined;
 }

@@ -1,6 +1,6 @@
 /**
- * Aggregates that stand in a subquery and belong to the query around it: `(SELECT sum(t.price))` adds up the rows of
- * the outer `t`. The syntax alone does not tell them; DuckDB's binder does.
+ * Aggregates that stand in a subquery and belong to the query around it: `(SELECT sum(t.price))` adds up the
+ * rows of the outer `t`. The syntax alone does not tell them; DuckDB's binder does.
  */
 
 import { type Database, DuckdbError } from "../duckdb/database.ts";
@@ -16,8 +16,8 @@ import {
 import { type Catalog, isAggregateCall, modifiersOf } from "./syntax-facts.ts";
 
 /**
- * An aggregate of a subquery expression that does not stand on the subquery's own rows; undefined if there is none.
- * The query has no CTEs.
+ * An aggregate of a subquery expression that does not stand on the subquery's own rows; undefined if there is
+ * none. The query has no CTEs.
  */
 export async function hiddenAggregate(
   database: Database,

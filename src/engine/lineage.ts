@@ -1,6 +1,9 @@
-/** What a name in a query stands for: CTEs put in their places, and columns followed through SELECTs unchanged. */
+/**
+ * What a name in a query stands for: CTEs put in their places, and columns followed through SELECTs
+ * unchanged.
+ */
 
-import { replaceNodes, type Tree, type TreeNode } from "../duckdb/syntax.ts";
+import { replaceNodes, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { outputNameOf, selectListOf } from "./syntax-facts.ts";
 import { nameOf } from "./windows.ts";
 
@@ -22,13 +25,13 @@ function inlined(tree: Tree, scope: Scope): Tree {
     const inner = new Map(scope);
     for (const entry of entries) {
       const { query, aliases } = entry["value"] as TreeNode;
-      const name = String(entry["key"]).toLowerCase();
+      const name = textIn(entry, "key").toLowerCase();
       const visible = new Map(inner);
       visible.delete(name);
       const isRecursive = ((query as TreeNode)["node"] as TreeNode)["type"] === "RECURSIVE_CTE_NODE";
       inner.set(name, {
         type: "SUBQUERY",
-        alias: String(entry["key"]),
+        alias: textIn(entry, "key"),
         sample: null,
         subquery: inlined(query ?? null, isRecursive ? visible : inner),
         column_name_alias: aliases ?? [],
@@ -40,7 +43,7 @@ function inlined(tree: Tree, scope: Scope): Tree {
 
 function unqualifiedTable(node: TreeNode): string {
   return node["schema_name"] === "" && node["catalog_name"] === ""
-    ? String(node["table_name"]).toLowerCase()
+    ? textIn(node, "table_name").toLowerCase()
     : "";
 }
 
@@ -61,11 +64,16 @@ export interface Origin<Meaning> {
   /** What may stand before a column's name and the dot. */
   readonly relation: string;
   readonly columns: ReadonlyMap<string, Meaning>;
-  /** Whether no other relation's columns come before them in `*`: of two columns of one name, the first has it. */
+  /**
+   * Whether no other relation's columns come before them in `*`: of two columns of one name, the first has
+   * it.
+   */
   readonly isFirst: boolean;
 }
 
-/** What an expression means if it is nothing but a column; a field of a STRUCT of the same name means nothing. */
+/**
+ * What an expression means if it is nothing but a column; a field of a STRUCT of the same name means nothing.
+ */
 export function meaningOf<Meaning>(
   node: TreeNode,
   { relation, columns }: Origin<Meaning>,
@@ -101,7 +109,7 @@ export function passedOn<Meaning>(select: TreeNode, origin: Origin<Meaning>): Re
 
 /** Whether `*` gives the column under its own name. */
 function isKept(star: TreeNode, column: string, { relation, isFirst }: Origin<unknown>): boolean {
-  const of = String(star["relation_name"] ?? "");
+  const of = textIn(star, "relation_name");
   if (of === "" ? !isFirst : of.toLowerCase() !== relation.toLowerCase()) return false;
   if (star["columns"] === true || star["expr"] !== null) return false;
   const lists = ["exclude_list", "replace_list", "rename_list", "qualified_exclude_list"];

@@ -1,18 +1,22 @@
-/** One way of writing for every name of a query over one relation, so that equal expressions are found by their trees. */
+/**
+ * One way of writing for every name of a query over one relation, so that equal expressions are found by
+ * their trees.
+ */
 
-import { replaceNodes, type Tree, type TreeNode } from "../duckdb/syntax.ts";
+import { replaceNodes, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { relationOf } from "./shape.ts";
 import { modifiersOf, selectListOf } from "./syntax-facts.ts";
 
 /**
- * `t.price`, `price` and `PRICE` become the column's own name; the alias of a select item becomes what it stands for,
- * by DuckDB's rules: a column goes before an alias, but in ORDER BY an alias goes before a column.
+ * `t.price`, `price` and `PRICE` become the column's own name; the alias of a select item becomes what it
+ * stands for, by DuckDB's rules: a column goes before an alias, but in ORDER BY an alias goes before a
+ * column.
  */
 export function inPlainNames(select: TreeNode, columns: readonly string[]): TreeNode {
   const relation = relationOf(select["from_table"] as TreeNode).toLowerCase();
   const items = selectListOf(select);
   const itemOf = (alias: string): TreeNode | undefined =>
-    items.find((item) => item["alias"] !== "" && String(item["alias"]).toLowerCase() === alias.toLowerCase());
+    items.find((item) => item["alias"] !== "" && textIn(item, "alias").toLowerCase() === alias.toLowerCase());
 
   /** `within` are the aliases on the way here: one that names itself is no alias. */
   const plain = (tree: Tree, within: readonly string[]): Tree =>
@@ -27,7 +31,7 @@ export function inPlainNames(select: TreeNode, columns: readonly string[]): Tree
       return { ...node, column_names: [column ?? name, ...fields] };
     });
   const standIn = (item: TreeNode, use: TreeNode, within: readonly string[]): TreeNode => ({
-    ...(plain(item, [...within, String(item["alias"]).toLowerCase()]) as TreeNode),
+    ...(plain(item, [...within, textIn(item, "alias").toLowerCase()]) as TreeNode),
     alias: use["alias"] ?? "",
   });
   const ordered = (order: TreeNode): TreeNode => {
@@ -43,7 +47,7 @@ export function inPlainNames(select: TreeNode, columns: readonly string[]): Tree
   return {
     ...select,
     select_list: items.map((item) =>
-      plain(item, item["alias"] === "" ? [] : [String(item["alias"]).toLowerCase()]),
+      plain(item, item["alias"] === "" ? [] : [textIn(item, "alias").toLowerCase()]),
     ),
     where_clause: plain(select["where_clause"] ?? null, []),
     group_expressions: plain(select["group_expressions"] ?? [], []),

@@ -1,28 +1,25 @@
-/** From a checked job to queries that can run: order, shape, state. Every refusal says why and what would help. */
+/**
+ * From a checked job to queries that can run: order, shape, state. Every refusal says why and what would
+ * help.
+ */
 
 import { StreamkitError } from "../base/error.ts";
-import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import {
-  expressionText,
-  fromClause,
-  parseSelect,
-  replaceNodes,
-  selectText,
-  type TreeNode,
-} from "../duckdb/syntax.ts";
-import { type QueryConfig, queryConfig } from "../job/schema.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, sql } from "../duckdb/sql.ts";
+import { fromClause, replaceNodes, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import type { QueryConfig } from "../job/schema.ts";
 import { aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
-import { MAX_OFFSET_US } from "./aggregates.ts";
+import { functionNames } from "./function-names.ts";
 import { hiddenAggregate } from "./hidden-aggregates.ts";
 import { emptyTable, inputView } from "./input.ts";
 import { withoutCtes } from "./lineage.ts";
 import { inPlainNames } from "./plain-names.ts";
 import type { PlannedQuery, Query } from "./query.ts";
+import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-texts.ts";
 import { refusal, refuseDoubleNames, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
 import { rowsQuery } from "./rows-query.ts";
-import { shapeOf, type WindowColumns } from "./shape.ts";
+import { shapeOf } from "./shape.ts";
 import { statelessQuery } from "./stateless-query.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
@@ -35,47 +32,22 @@ import {
   leavesOf,
   selectListOf,
 } from "./syntax-facts.ts";
-import { nameOf, openWindowStart, WINDOW_COLUMNS, type WindowCall, windowCallOf } from "./windows.ts";
-
-interface QueryTexts {
-  readonly queries: Readonly<Record<string, string | QueryConfig>>;
-  readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
-}
+import { type Timing, timingOf } from "./timing.ts";
+import { nameOf, WINDOW_COLUMNS, type WindowCall, windowCallOf } from "./windows.ts";
 
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
   readonly sources: readonly Stream[];
 }
 
-interface ParsedText {
-  readonly name: string;
-  readonly config: QueryConfig;
-  readonly select: TreeNode;
-}
-
 interface Parsed extends ParsedText {
   readonly reads: readonly string[];
-}
-
-/** Each query's syntax tree; nothing is known of tables and columns yet. Throws code `job`. */
-export async function parseQueries(database: Database, request: QueryTexts): Promise<ParsedText[]> {
-  const parsed: ParsedText[] = [];
-  for (const [name, query] of Object.entries(request.queries)) {
-    const config = queryConfig(query);
-    parsed.push({ name, config, select: await at(request, name, () => parseSelect(database, config.sql)) });
-  }
-  return parsed;
 }
 
 /** The queries in an order in which each comes after what it reads. Throws code `job`. */
 export async function planQueries(database: Database, request: PlanRequest): Promise<PlannedQuery[]> {
   const names = Object.keys(request.queries);
-  const aggregates = (await functionNames(database, sql`function_type = 'aggregate'`)).add("count_star");
-  const volatile = await functionNames(
-    database,
-    sql`stability IN ('VOLATILE', 'CONSISTENT_WITHIN_QUERY')
-      AND function_name NOT IN ('error', 'current_database', 'current_schema', 'current_schemas', 'in_search_path')`,
-  );
+  const { aggregates, volatile } = await functionNames(database);
   const streamNames = new Map(
     [...request.sources.map(({ name }) => name), ...names].map((name) => [name.toLowerCase(), name]),
   );
@@ -97,39 +69,6 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
     planned.push({ ...plan, reads: query.reads });
   }
   return planned;
-}
-
-async function functionNames(database: Database, condition: Sql): Promise<Set<string>> {
-  const rows = await database.rows(
-    sql`SELECT DISTINCT function_name AS name FROM duckdb_functions() WHERE ${condition}`,
-  );
-  return new Set(rows.map((row) => String(row["name"])));
-}
-
-/** Errors of one query point to its place in the job file. */
-async function at<T>(request: QueryTexts, name: string, action: () => Promise<T>): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    if (error instanceof DuckdbError || (error instanceof StreamkitError && error.code === "job")) {
-      const isText = typeof request.queries[name] === "string";
-      throw request.errorAt(
-        isText ? ["queries", name] : ["queries", name, "sql"],
-        withoutExcerpt(error.message),
-        error,
-      );
-    }
-    throw error;
-  }
-}
-
-/** DuckDB shows the statement below its message; ours is not the user's own, and the place is named already. */
-function withoutExcerpt(message: string): string {
-  return message
-    .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
-    .replace(/^(?:Binder|Parser|Catalog) Error: /, "")
-    .replaceAll(/\n+/g, "; ")
-    .trim();
 }
 
 function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {
@@ -270,7 +209,7 @@ async function planRows(
   const fromText = await fromClause(database, select, inputFrom);
   const closingTable: TreeNode = {
     type: "BASE_TABLE",
-    alias: String(from["alias"]) === "" ? window.kind : String(from["alias"]),
+    alias: textIn(from, "alias") === "" ? window.kind : textIn(from, "alias"),
     sample: null,
     query_location: from["query_location"] ?? "",
     schema_name: "",
@@ -305,87 +244,10 @@ function leafOf(select: TreeNode): TreeNode {
   return found;
 }
 
-interface Timing {
-  readonly timeColumn: string;
-  readonly bound: TimeBound;
-  /** Microseconds from a row's window_start to its time; undefined where they may be many. */
-  readonly offsetUs: Sql | undefined;
-  /** The end of a group's window, from the names of the columns that hold its keys. */
-  windowEnd(keys: readonly TreeNode[]): (keyNames: readonly Sql[]) => Sql;
-  /** Of the columns that come out. */
-  times(local: WindowColumns, columns: readonly Column[]): ReadonlyMap<string, TimeBound>;
-}
-
-/** What the watermark means for a window's rows and for the window columns that come out. */
-async function timingOf(
-  database: Database,
-  select: TreeNode,
-  window: WindowCall,
-  input: Stream,
-): Promise<Timing> {
-  const bound = [...input.times].find(
-    ([column]) => column.toLowerCase() === window.timeColumn.toLowerCase(),
-  )?.[1];
-  if (bound === undefined) {
-    const known = [...input.times.keys()].join(", ") || "none";
-    throw refusal(
-      `"${window.timeColumn}" is no event-time column of ${input.name} (it has: ${known})`,
-      "name the source's time column with time:, and pass it through the queries between",
-    );
-  }
-  const sizes = await Promise.all(
-    window.parameters.map((parameter) => expressionText(database, select, parameter)),
-  );
-  const kind = window.kind === "hop" ? "hop" : "tumble";
-  return {
-    timeColumn: window.timeColumn,
-    bound,
-    offsetUs: await offsetOf(database, window, input, sizes),
-    windowEnd(keys) {
-      const start = keys.findIndex((key) => isColumn(key, ["window_start"]));
-      const end = keys.findIndex((key) => isColumn(key, ["window_end"]));
-      const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
-      return (names) =>
-        end >= 0 ? (names[end] ?? raw("NULL")) : sql`${names[start] ?? raw("NULL")} + ${size}`;
-    },
-    times(local, columns) {
-      return new Map(
-        columns.flatMap(({ name }): [string, TimeBound][] => {
-          const meaning = local.get(name.toLowerCase());
-          if (meaning === undefined) return [];
-          return [
-            [
-              name,
-              meaning === "window_end"
-                ? bound
-                : (watermark) => openWindowStart(kind, sizes, bound(watermark)),
-            ],
-          ];
-        }),
-      );
-    },
-  };
-}
-
-async function offsetOf(
-  database: Database,
-  { timeColumn }: WindowCall,
-  { columns }: Stream,
-  sizes: readonly Sql[],
-): Promise<Sql | undefined> {
-  const column = columns.find(({ name }) => name.toLowerCase() === timeColumn.toLowerCase());
-  if (column?.type !== "TIMESTAMP") return undefined;
-  const start = sql`TIMESTAMP '2000-01-01'`;
-  const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
-  const row = await database.row(sql`SELECT epoch_us(${start} + ${size}) - epoch_us(${start}) AS us`);
-  const isShort = Number(row["us"]) <= MAX_OFFSET_US;
-  return isShort ? sql`(epoch_us(${id(timeColumn)}) - epoch_us(window_start))` : undefined;
-}
-
 /** The FROM item with another relation in the stream's place, under the stream's name. */
 function overInput(from: TreeNode, view: string): TreeNode {
   if (windowCallOf(from) === undefined) {
-    const alias = String(from["alias"]) === "" ? String(from["table_name"]) : String(from["alias"]);
+    const alias = textIn(from, "alias") === "" ? textIn(from, "table_name") : textIn(from, "alias");
     return { ...from, table_name: view, alias };
   }
   const call = from["function"] as TreeNode;

@@ -11,12 +11,13 @@ import { inferColumns } from "../formats/infer.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
-import type { Position, Source } from "../sources/source.ts";
+import type { Source } from "../sources/source.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
 import { checkEndpoint, checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
-import { parseQueries, planQueries } from "./plan.ts";
+import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
+import { parseQueries } from "./query-texts.ts";
 import {
   describeSource,
   knownColumns,
@@ -257,7 +258,7 @@ async function openSource(
   return kind.open(options, {
     name,
     clock: given.clock,
-    committed: checkpoint.progress?.sources[name]?.position as Position | undefined,
+    committed: checkpoint.progress?.sources[name]?.position,
     segmentFolder: await segmentFolder(checkpoint.folder, name),
     baseFolder: job.folder,
     maxSegmentBytes: MAX_SEGMENT_BYTES,

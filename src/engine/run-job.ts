@@ -1,5 +1,6 @@
 /** Runs a job from its loaded file to its end: the one call that commands make. */
 
+import { availableParallelism } from "node:os";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { openDatabase } from "../duckdb/database.ts";
@@ -33,7 +34,9 @@ export interface RunOptions {
 /** Resolves when the input ended or `stop` aborted, with everything committed. */
 export async function runJob(job: LoadedJob, options: RunOptions): Promise<void> {
   const { clock, stop } = options;
-  const database = await openDatabase();
+  // Two connections work at a time: one reads ahead, one executes. A thread that waits for another one's task
+  // keeps its core busy all the same, so together they have no more threads than there are cores.
+  const database = await openDatabase({ threads: Math.max(1, Math.floor(availableParallelism() / 2)) });
   const news = newsBell(clock, stop);
   try {
     const prepared = await prepareJob(job, options.checkpointFolder, {

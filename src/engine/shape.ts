@@ -1,9 +1,9 @@
 /**
- * Which execution of a query is right, read from its syntax tree alone. Nothing is guessed: what is not surely right
- * is refused with the reason and a way out.
+ * Which execution of a query is right, read from its syntax tree alone. Nothing is guessed: what is not
+ * surely right is refused with the reason and a way out.
  */
 
-import { nodesOf, type Tree, type TreeNode } from "../duckdb/syntax.ts";
+import { nodesOf, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { meaningOf, type Origin, passedOn, withoutCtes } from "./lineage.ts";
 import {
   type Catalog,
@@ -102,13 +102,13 @@ function refused(reason: string, remedy: string): Shape & { kind: "refused" } {
 }
 
 /** Table functions that read what is named in a string. */
-const READ_BY_NAME: readonly string[] = ["query", "query_table"];
+const READ_BY_NAME: ReadonlySet<string> = new Set(["query", "query_table"]);
 
 /** What no execution can take, wherever in the query it stands. */
 function whyUnfit(select: TreeNode, catalog: Catalog): (Shape & { kind: "refused" }) | undefined {
   for (const node of nodesOf(select)) {
-    const name = String(node["function_name"] ?? "").toLowerCase();
-    if (node["class"] === "FUNCTION" && READ_BY_NAME.includes(name))
+    const name = textIn(node, "function_name").toLowerCase();
+    if (node["class"] === "FUNCTION" && READ_BY_NAME.has(name))
       return refused(`${name}() reads what only a text names`, "write its query out in FROM");
     if (node["class"] === "FUNCTION" && catalog.isVolatile(name))
       return refused(
@@ -157,7 +157,7 @@ function isSimpleAggregate(select: TreeNode, catalog: Catalog): boolean {
 }
 
 function isStreamTable(from: TreeNode, catalog: Catalog): boolean {
-  return from["type"] === "BASE_TABLE" && catalog.streamOf(String(from["table_name"])) !== undefined;
+  return from["type"] === "BASE_TABLE" && catalog.streamOf(textIn(from, "table_name")) !== undefined;
 }
 
 function renamesColumns(from: TreeNode): boolean {
@@ -217,9 +217,9 @@ function whyNotRowWiseJoin(join: TreeNode, catalog: Catalog): string | undefined
   if (reads(left) && reads(right)) return "it joins two streams";
   if (reads(join["condition"] ?? null)) return "the condition of its join reads a stream";
   const streamSide = reads(left) ? left : right;
-  const type = String(join["join_type"]);
-  if (String(join["ref_type"]) === "POSITIONAL") return "a positional join counts rows";
-  if (String(join["ref_type"]) === "ASOF" && streamSide === right)
+  const type = textIn(join, "join_type");
+  if (textIn(join, "ref_type") === "POSITIONAL") return "a positional join counts rows";
+  if (textIn(join, "ref_type") === "ASOF" && streamSide === right)
     return "an ASOF join looks for the nearest of all rows of the stream";
   const isPreserved =
     type === "INNER" ||
@@ -230,8 +230,8 @@ function whyNotRowWiseJoin(join: TreeNode, catalog: Catalog): string | undefined
 }
 
 /**
- * The columns of a query's answer that hold its window, if every row of the answer depends on one window's rows only;
- * otherwise the reason why not.
+ * The columns of a query's answer that hold its window, if every row of the answer depends on one window's
+ * rows only; otherwise the reason why not.
  */
 function windowColumnsOf(node: TreeNode, catalog: Catalog): WindowColumns | string {
   if (node["type"] !== "SELECT_NODE")
@@ -279,6 +279,6 @@ function windowColumnsOfFrom(from: TreeNode, catalog: Catalog): WindowColumns | 
 
 /** The name that may stand before a FROM item's columns. */
 export function relationOf(from: TreeNode): string {
-  const alias = String(from["alias"] ?? "");
-  return alias !== "" ? alias : (windowCallOf(from)?.kind ?? String(from["table_name"] ?? ""));
+  const alias = textIn(from, "alias");
+  return alias !== "" ? alias : (windowCallOf(from)?.kind ?? textIn(from, "table_name"));
 }

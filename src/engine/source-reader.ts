@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { formats } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment } from "../formats/read-segment.ts";
@@ -16,8 +16,6 @@ export interface Intake {
   readonly rows: number;
   readonly bytes: number;
   readonly lateRows: number;
-  /** Of the finite ones. */
-  readonly minEventTimeUs: bigint | null;
   readonly maxEventTimeUs: bigint | null;
   readonly deadLetters: readonly DeadLetter[];
 }
@@ -26,7 +24,6 @@ const NO_INTAKE: Intake = {
   rows: 0,
   bytes: 0,
   lateRows: 0,
-  minEventTimeUs: null,
   maxEventTimeUs: null,
   deadLetters: [],
 };
@@ -45,7 +42,9 @@ export interface SourceShape {
 export interface Load {
   readonly range: Range;
   readonly table: string;
-  readonly intake: Omit<Intake, "lateRows">;
+  readonly figures: Row;
+  readonly bytes: number;
+  readonly deadLetters: readonly DeadLetter[];
 }
 
 export interface SourceReader extends SourceShape {
@@ -108,15 +107,18 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
   const late = id(relation.late(name));
 
   /** How many rows are behind the watermark; they also go to a table where a sink asks for them. */
-  async function takeLate(database: Database, { intake }: Load, watermarkUs: bigint | null): Promise<number> {
+  async function takeLate(
+    database: Database,
+    minEventTimeUs: bigint | null,
+    watermarkUs: bigint | null,
+  ): Promise<number> {
     if (timeColumn === undefined) return 0;
     const isLate = sql`${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`;
     if (keepsLateRows)
       return database.runCounting(
         sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`,
       );
-    const mayBeLate =
-      watermarkUs !== null && (intake.minEventTimeUs === null || intake.minEventTimeUs < watermarkUs);
+    const mayBeLate = minEventTimeUs === null || (watermarkUs !== null && minEventTimeUs < watermarkUs);
     if (!mayBeLate) return 0;
     const row = await database.row(sql`SELECT count(*) AS late FROM ${id(name)} WHERE ${isLate}`);
     return Number(row["late"]);
@@ -127,41 +129,44 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     source,
     async load(database, range, table) {
       const segment = await source.read(range);
-      const query = figuresQuery(table, timeColumn);
+      // Reading ahead is the longer of two ways that run side by side: the times are looked at on the other.
+      const query = figuresQuery(table, table === name ? timeColumn : undefined);
       const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);
-      const earliest = figures["earliest"];
-      const highest = figures["highest"];
-      const intake = {
-        rows: Number(figures["rows"]),
-        minEventTimeUs: typeof earliest === "bigint" ? earliest : null,
-        maxEventTimeUs: typeof highest === "bigint" ? highest : null,
-        bytes: segment.sizeBytes,
-        deadLetters,
-      };
-      return { range, table, intake };
+      return { range, table, figures, deadLetters, bytes: segment.sizeBytes };
     },
     async take(database, load, watermarkUs) {
       if (load === undefined) {
         await database.run(keepsLateRows ? sql`${empty}; TRUNCATE ${late}` : empty);
         return NO_INTAKE;
       }
-      if (load.table !== name)
-        await database.run(
-          sql`DROP TABLE IF EXISTS ${id(name)}; ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}`,
-        );
-      return { ...load.intake, lateRows: await takeLate(database, load, watermarkUs) };
+      const figures =
+        load.table === name
+          ? load.figures
+          : await database.row(sql`DROP TABLE IF EXISTS ${id(name)};
+              ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}; ${figuresQuery(name, timeColumn)}`);
+      const { earliest, highest, rows } = figures;
+      const minEventTimeUs = typeof earliest === "bigint" ? earliest : null;
+      return {
+        rows: Number(rows),
+        maxEventTimeUs: typeof highest === "bigint" ? highest : null,
+        lateRows: await takeLate(database, minEventTimeUs, watermarkUs),
+        bytes: load.bytes,
+        deadLetters: load.deadLetters,
+      };
     },
   };
 }
 
-/** One row: how many rows there are, and the lowest and the highest event time in microseconds. */
+/**
+ * One row: how many rows there are, the lowest event time in microseconds (NULL if it is infinite or there is
+ * none), and the highest finite one.
+ */
 function figuresQuery(table: string, timeColumn: string | undefined): Sql {
   if (timeColumn === undefined)
     return sql`SELECT count(*) AS rows, NULL AS earliest, NULL AS highest FROM ${id(table)}`;
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
-  const finite = sql`FILTER (isfinite(${time}))`;
-  return sql`SELECT count(*) AS rows, epoch_us(min(${time}) ${finite}) AS earliest,
-    epoch_us(max(${time}) ${finite}) AS highest FROM ${id(table)}`;
+  return sql`SELECT count(*) AS rows, epoch_us(min(${time})) AS earliest,
+    epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)}`;
 }
 
 function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {

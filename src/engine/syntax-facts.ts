@@ -1,6 +1,6 @@
 /** Questions about a query's syntax tree that the planner asks. */
 
-import { nodesOf, sameExpression, type Tree, type TreeNode } from "../duckdb/syntax.ts";
+import { nodesOf, sameExpression, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { nameOf, windowCallOf } from "./windows.ts";
 
 export interface Catalog {
@@ -21,7 +21,7 @@ export function leavesOf(tree: Tree, catalog: Catalog): Leaf[] {
     const window = windowCallOf(node);
     if (window !== undefined)
       return [{ kind: "window", stream: catalog.streamOf(window.stream) ?? window.stream, from: node }];
-    const table = node["type"] === "BASE_TABLE" ? String(node["table_name"]) : "";
+    const table = node["type"] === "BASE_TABLE" ? textIn(node, "table_name") : "";
     const stream = table === "" ? undefined : catalog.streamOf(table);
     return stream === undefined ? [] : [{ kind: "table", stream }];
   });
@@ -38,7 +38,7 @@ function* expressionNodes(tree: Tree): Generator<TreeNode> {
 }
 
 export function isAggregateCall(node: TreeNode, catalog: Catalog): boolean {
-  return node["class"] === "FUNCTION" && catalog.isAggregate(String(node["function_name"]).toLowerCase());
+  return node["class"] === "FUNCTION" && catalog.isAggregate(textIn(node, "function_name").toLowerCase());
 }
 
 export function hasAggregate(tree: Tree, catalog: Catalog): boolean {
@@ -69,7 +69,7 @@ export function modifiersOf(node: TreeNode): readonly TreeNode[] {
 }
 
 export function hasModifier(node: TreeNode, type: "LIMIT" | "DISTINCT" | "ORDER"): boolean {
-  return modifiersOf(node).some((modifier) => String(modifier["type"]).startsWith(type));
+  return modifiersOf(node).some((modifier) => textIn(modifier, "type").startsWith(type));
 }
 
 export function isDistinctOn(node: TreeNode): boolean {
@@ -83,7 +83,7 @@ export function ctesOf(node: TreeNode): ReadonlyMap<string, TreeNode> {
   return new Map(
     map.map((entry) => {
       const query = (entry["value"] as TreeNode)["query"] as TreeNode;
-      return [String(entry["key"]), query["node"] as TreeNode];
+      return [textIn(entry, "key"), query["node"] as TreeNode];
     }),
   );
 }
@@ -104,8 +104,8 @@ export function hasGroupingSets(select: TreeNode): boolean {
 }
 
 /**
- * The expressions that the query groups by, with `GROUP BY ALL` (which leaves out constants), positions and aliases
- * resolved as DuckDB does: a column of the input goes before an alias.
+ * The expressions that the query groups by, with `GROUP BY ALL` (which leaves out constants), positions and
+ * aliases resolved as DuckDB does: a column of the input goes before an alias.
  */
 export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
   const list = selectListOf(select);
@@ -120,13 +120,13 @@ export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], c
       expression["class"] === "COLUMN_REF" ? (expression["column_names"] as readonly string[]) : [];
     const [only] = parts;
     if (parts.length !== 1 || only === undefined || includesName(inputColumns, only)) return expression;
-    return list.find((item) => String(item["alias"]).toLowerCase() === only.toLowerCase()) ?? expression;
+    return list.find((item) => textIn(item, "alias").toLowerCase() === only.toLowerCase()) ?? expression;
   });
 }
 
 /** The name that DuckDB gives a select item, where it is a plain one. */
 export function outputNameOf(item: TreeNode): string | undefined {
-  const alias = String(item["alias"] ?? "");
+  const alias = textIn(item, "alias");
   return alias !== "" ? alias : item["class"] === "COLUMN_REF" ? nameOf(item) : undefined;
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { raw, type Sql, sql } from "../duckdb/sql.ts";
-import { nodesOf, type TreeNode } from "../duckdb/syntax.ts";
+import { nodesOf, type TreeNode, textIn } from "../duckdb/syntax.ts";
 
 export const WINDOW_MACROS: Sql = raw(`
 CREATE OR REPLACE MACRO tumble(tbl, tcol, size) AS TABLE
@@ -34,14 +34,14 @@ export interface WindowCall {
   readonly parameters: readonly TreeNode[];
 }
 
-const WINDOW_KINDS: readonly string[] = ["tumble", "hop", "session"];
+const WINDOW_KINDS: ReadonlySet<string> = new Set(["tumble", "hop", "session"]);
 
 /** The window call that a FROM item is; undefined where it is something else. */
 export function windowCallOf(from: TreeNode): WindowCall | undefined {
   if (from["type"] !== "TABLE_FUNCTION") return undefined;
   const call = from["function"] as TreeNode;
-  const name = String(call["function_name"]).toLowerCase();
-  if (!WINDOW_KINDS.includes(name)) return undefined;
+  const name = textIn(call, "function_name").toLowerCase();
+  if (!WINDOW_KINDS.has(name)) return undefined;
   const [stream, time, ...parameters] = call["children"] as readonly TreeNode[];
   return {
     kind: name as WindowCall["kind"],

@@ -60,7 +60,7 @@ function accessLog(
     read: (path) =>
       sql`SELECT ${typedColumns(tokens, (token) => raw(`"${token}"`))} FROM read_csv(${path},
         auto_detect = false, header = false, columns = ${texts}, delim = ' ', quote = '"',
-        escape = '', strict_mode = true, max_line_size = ${MAX_LINE_BYTES})`,
+        escape = '\\', strict_mode = true, max_line_size = ${MAX_LINE_BYTES})`,
     readTolerantly: (path) =>
       sql`SELECT ${typedColumns(tokens, (token) => unescaped(token))} FROM (${tokensByPattern(path)})`,
     async findUnfit(database, path): Promise<UnfitLine[]> {
@@ -79,15 +79,37 @@ function accessLog(
     mayJoinLines: true,
     blank: "empty",
     dropsByteOrderMark: true,
-    // The reader knows no escapes, so that `\x16` stays as it is; these two are for the pattern.
-    isPlain: (bytes) =>
-      ![String.raw`\"`, "\\\\", BYTE_ORDER_MARK].some((text) => bytes.includes(text)) &&
-      !hasLoneReturn(bytes),
+    plain: (bytes) =>
+      bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) ? undefined : withKeptEscapes(bytes),
     otherEncoding: "latin1",
   };
 }
 
-/** As the reader does: no quotes, NULL for nothing. A backslash before a quote or a backslash goes; `\x16` stays. */
+const BACKSLASH = 92;
+const QUOTE = 34;
+
+/**
+ * Backslashes that are part of the text, as in `\x16`, doubled: the reader takes away one of each pair, and
+ * the one before a quote.
+ */
+function withKeptEscapes(bytes: Buffer): Buffer {
+  const parts: Buffer[] = [];
+  let start = 0;
+  for (let at = bytes.indexOf(BACKSLASH); at >= 0; ) {
+    const isEscape = bytes[at + 1] === BACKSLASH || bytes[at + 1] === QUOTE;
+    if (!isEscape) {
+      parts.push(bytes.subarray(start, at + 1));
+      start = at;
+    }
+    at = bytes.indexOf(BACKSLASH, at + (isEscape ? 2 : 1));
+  }
+  return parts.length === 0 ? bytes : Buffer.concat([...parts, bytes.subarray(start)]);
+}
+
+/**
+ * As the reader does: no quotes, NULL for nothing. A backslash before a quote or a backslash goes; `\x16`
+ * stays.
+ */
 function unescaped(token: string): Sql {
   const text = sql`token.${raw(token)}`;
   const inner = sql`regexp_replace(${text}[2:-2], ${String.raw`\\(["\\])`}, ${String.raw`\1`}, 'g')`;

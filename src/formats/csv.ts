@@ -17,7 +17,7 @@ export const csvFormat: Format = {
   blank: "empty",
   dropsByteOrderMark: true,
   // The reader drops the mark at the start of a file only.
-  isPlain: (bytes) => !bytes.includes(BYTE_ORDER_MARK) && !hasLoneReturn(bytes),
+  plain: (bytes) => (bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) ? undefined : bytes),
   otherEncoding: "refuse",
 };
 
@@ -44,7 +44,10 @@ function columnsInFileOrder(shape: Shape): readonly Column[] {
   return shape.header.map((name) => ({ name, type: typeOf.get(name) ?? "VARCHAR" }));
 }
 
-/** Whole values, then one that begins with a quote and does not end. A quote inside of a value is only a quote. */
+/**
+ * Whole values, then one that begins with a quote and does not end. A quote inside of a value is only a
+ * quote.
+ */
 function openQuote(delimiter: string): string {
   const comma = `\\x{${(delimiter.codePointAt(0) ?? 0).toString(16)}}`;
   const value = `(?:[^"${comma}][^${comma}]*|"(?:[^"]|"")*")?`;
@@ -60,7 +63,8 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
     return open.map((row) => ({ index: Number(row["index"]), reason: "A quote is not closed" }));
   const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
   try {
-    await database.run(sql`SELECT count(*) FROM (${readCsv(path, shape, rejects)})`);
+    // Each column counted: one that nobody asks for would not be cast.
+    await database.run(sql`SELECT count(COLUMNS(*)) FROM (${readCsv(path, shape, rejects)})`);
     const rows = await database.rows(
       sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,
     );
@@ -77,6 +81,5 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
  * DuckDB's message names the file's line first and ends with advice: the sentence between says what is wrong.
  */
 function mainSentence(text: string): string {
-  const lines = text.split("\n").filter((line) => !/^(?:CSV Error on Line|Original Line)/.test(line));
-  return lines[0] ?? text;
+  return text.split("\n").find((line) => !/^(?:CSV Error on Line|Original Line)/.test(line)) ?? text;
 }

@@ -49,8 +49,11 @@ export interface Format {
    * together.
    */
   readonly dropsByteOrderMark: boolean;
-  /** False where `read` might take a line of these bytes otherwise than `readTolerantly` does. */
-  isPlain?(bytes: Buffer): boolean;
+  /**
+   * The bytes as `read` must see them, the same ones where nothing stands in its way; undefined where it
+   * might take a line otherwise than alone, or than `readTolerantly` does.
+   */
+  plain?(bytes: Buffer): Buffer | undefined;
   /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */
   readonly otherEncoding: "refuse" | "latin1";
 }

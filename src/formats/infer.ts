@@ -13,14 +13,19 @@ import { MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
 import type { Segment } from "./read-segment.ts";
 
-/** Enough for a vote, few enough to take no time at the start. */
-const SAMPLE_LINES = 10_000;
+/**
+ * Enough for a vote, few enough to take no time at the start. DuckDB's own detection looks at all the bytes.
+ */
+const VOTING_LINES = 2_000;
 const SAMPLE_BYTES = 2 * 1024 * 1024;
 const LINE_FEED = 10;
 /** A type that more than this share of a column's values does not fit is not elected. */
 const MAX_MISFITS = 0.05;
 
-/** Undefined where there are blank lines only and no header. Throws code `input` where nothing can be found in them. */
+/**
+ * Undefined where there are blank lines only and no header. Throws code `input` where nothing can be found in
+ * them.
+ */
 export async function inferColumns(
   database: Database,
   segment: Segment,
@@ -62,7 +67,7 @@ async function writeSample(path: string): Promise<string | undefined> {
 
 async function inferJson(database: Database, path: string): Promise<readonly Column[]> {
   const lines = sql`SELECT line, index FROM (${linesOf(path)})
-    WHERE index < ${SAMPLE_LINES} AND json_valid(line) AND json_type(line) = 'OBJECT'`;
+    WHERE index < ${VOTING_LINES} AND json_valid(line) AND json_type(line) = 'OBJECT'`;
   const jsonPath = sql`'$."' || replace(key, '"', '\\"') || '"'`;
   const entries = sql`SELECT key, index, position, json_extract(line, ${jsonPath}) AS value
     FROM (SELECT line, index, unnest(json_keys(line)) AS key,
@@ -76,13 +81,14 @@ async function inferJson(database: Database, path: string): Promise<readonly Col
       "input",
       "The first lines are no JSON objects; name the format with format: or --format",
     );
-  const nested = votes.some((vote) => Number(vote["nested"]) > 0)
-    ? await nestedTypes(database, path)
-    : new Map();
-  return votes.map((vote) => {
+  const detected = await detectedTypes(database, path);
+  const voted = votes.map((vote) => {
     const name = String(vote["key"]);
-    return { name, type: elected(vote) ?? (nested.get(name) as string | undefined) ?? "JSON" };
+    const type = elected(vote) ?? detected.get(name) ?? "JSON";
+    return { name, type: type === "BIGINT" && detected.get(name) === "DOUBLE" ? "DOUBLE" : type };
   });
+  const late = [...detected].filter(([name]) => !voted.some((column) => column.name === name));
+  return [...voted, ...late.map(([name, type]) => ({ name, type }))];
 }
 
 async function inferCsv(
@@ -95,7 +101,7 @@ async function inferCsv(
   const columns = names.map((_name, index) => sql`${`c${index}`}: 'VARCHAR'`);
   const rows = sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false,
     columns = {${columns}}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,
-    max_line_size = ${MAX_LINE_BYTES}) LIMIT ${SAMPLE_LINES}`;
+    max_line_size = ${MAX_LINE_BYTES}) LIMIT ${VOTING_LINES}`;
   const entries = sql`UNPIVOT (${rows}) ON COLUMNS(*) INTO NAME key VALUE value`;
   const votes = await database.rows(
     sql`SELECT key, ${tally(sql`'VARCHAR'`, sql`value`)} FROM (${entries}) GROUP BY key`,
@@ -159,10 +165,10 @@ function elected(vote: Row, isCsv = false): string | undefined {
   return nearlyAll(count("texts")) ? "VARCHAR" : undefined;
 }
 
-/** DuckDB's own detection, for lists and objects. */
-async function nestedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
+/** DuckDB's own detection: for lists and objects, rare keys, and fractions that come late. */
+async function detectedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
   const columns = await database.describe(sql`SELECT * FROM read_json(${path}, format = 'newline_delimited',
-    records = true, ignore_errors = true, maximum_object_size = ${MAX_LINE_BYTES})`);
+    records = true, ignore_errors = true, sample_size = -1, maximum_object_size = ${MAX_LINE_BYTES})`);
   return new Map(
     columns.map(({ name, type }) => [name, type.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")]),
   );

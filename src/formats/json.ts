@@ -2,7 +2,7 @@
 
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
-import { join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { id, join, literal, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { linesOf } from "./lines.ts";
 
@@ -29,27 +29,30 @@ export const jsonFormat: Format = {
 };
 
 /**
- * Text that is no JSON, and values that strictly do not cast. `json_transform_strict` is the strict reader's
- * own transform; with a single key it can't complain of missing ones, so what it refuses the reader refuses.
- * Nested types are left to the reader: there, a missing inner key is no fault.
+ * Text that is no JSON, and values that do not cast: the transform that gives NULL for those, over all
+ * columns at once, then a look at the NULLs alone. Nested types are left to the reader: there, a missing
+ * inner key is no fault.
  */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const scalars = shape.columns.filter(
     ({ type }) => !/[[(]|^(?:STRUCT|MAP|JSON|UNION)\b/i.test(type.replace(/^DECIMAL\(.*\)$/i, "")),
   );
+  const transform = literal(
+    JSON.stringify(Object.fromEntries(scalars.map(({ name, type }) => [name, type]))),
+  );
   const checks = scalars.map(({ name, type }) => {
     const path = literal(`$."${name.replaceAll('"', '\\"')}"`);
-    const shapeOfOne = literal(JSON.stringify({ [name]: type }));
-    return sql`WHEN json_type(line, ${path}) <> 'NULL'
-        AND TRY(json_transform_strict(line, ${shapeOfOne})) IS NULL
+    return sql`WHEN record.${id(name)} IS NULL AND json_type(line, ${path}) <> 'NULL'
       THEN concat(${`"${name}" is no ${type}: `}, json_extract(line, ${path}))`;
   });
-  const reason: Sql = sql`CASE WHEN NOT json_valid(line) THEN 'Malformed JSON'
-    WHEN json_type(line) NOT IN ('OBJECT', 'NULL') THEN 'A JSON object is expected, found ' || json_type(line)
+  const record =
+    scalars.length === 0 ? raw("NULL") : sql`CASE WHEN is_json THEN json_transform(line, ${transform}) END`;
+  const reason: Sql = sql`CASE WHEN NOT is_json THEN 'Malformed JSON'
+    WHEN record IS NULL AND json_type(line) NOT IN ('OBJECT', 'NULL')
+      THEN 'A JSON object is expected, found ' || json_type(line)
     ${join(checks, "\n")} END`;
-  const rows = await database.rows(
-    sql`SELECT index, reason FROM (SELECT index, ${reason} AS reason FROM (${linesOf(path)}))
-      WHERE reason IS NOT NULL`,
-  );
+  const rows = await database.rows(sql`SELECT index, ${reason} AS reason
+    FROM (SELECT index, line, json_valid(line) AS is_json, ${record} AS record FROM (${linesOf(path)}))
+    WHERE reason IS NOT NULL`);
   return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
 }

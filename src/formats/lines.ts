@@ -15,7 +15,9 @@ export function linesOf(path: string): Sql {
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
 
-/** Whether a carriage return stands anywhere but at a line's end. CSV readers take it for an end of their own. */
+/**
+ * Whether a carriage return stands anywhere but at a line's end. CSV readers take it for an end of their own.
+ */
 export function hasLoneReturn(bytes: Uint8Array): boolean {
   for (let at = bytes.indexOf(CARRIAGE_RETURN); at >= 0; at = bytes.indexOf(CARRIAGE_RETURN, at + 1)) {
     while (bytes[at + 1] === CARRIAGE_RETURN) at += 1;

@@ -8,13 +8,12 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { open, readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
-import { MAX_LINE_BYTES } from "./json.ts";
-import { BYTE_ORDER_MARK, hasLoneReturn } from "./lines.ts";
+import { countLines, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -69,15 +68,18 @@ export async function readSegment(
   const { format } = reading;
   const shape = { ...reading.shape, header: segment.header };
   const read = (path: string): Sql => selected(format.read(path, shape), { ...reading, shape });
-  const isPlain =
-    !(await mayHoldLongLine(segment.path)) && (format.isPlain?.(await readFile(segment.path)) ?? true);
-  const statement = sql`${createTable(table, read(segment.path))}; ${figures}`;
-  const taken = isPlain ? await rowUnlessUnfit(database, statement) : undefined;
+  const plain = await plainPath(segment.path, format);
+  const statement = sql`${createTable(table, read(plain ?? segment.path))}; ${figures}`;
+  const taken = plain === undefined ? undefined : await rowUnlessUnfit(database, statement);
   if (taken !== undefined) {
     const isWhole =
-      !format.mayJoinLines || Number(taken["rows"]) === (await countLines(segment.path, format));
-    if (isWhole) return { figures: taken, deadLetters: [] };
+      !format.mayJoinLines || Number(taken["rows"]) === countLines(await readFile(segment.path), format);
+    if (isWhole) {
+      if (plain !== segment.path) await rm(`${segment.path}.plain`, { force: true });
+      return { figures: taken, deadLetters: [] };
+    }
   }
+  await rm(`${segment.path}.plain`, { force: true });
   const deadLetters = await readApart(database, segment, { ...reading, shape }, table);
   return { figures: await database.row(figures), deadLetters };
 }
@@ -93,38 +95,55 @@ function selected(records: Sql, { format, shape, select }: Reading): Sql {
   return sql`SELECT ${select} ${from} WHERE hash(${columns}) IS NOT NULL`;
 }
 
+/** Where the bytes stand that the format's reader can take as a whole; undefined if it can't. */
+async function plainPath(path: string, format: Format): Promise<string | undefined> {
+  if (await mayHoldLongLine(path)) return undefined;
+  if (format.plain === undefined) return path;
+  const bytes = await readFile(path);
+  const plain = format.plain(bytes);
+  if (plain === undefined || plain === bytes) return plain && path;
+  await writeFile(`${path}.plain`, plain);
+  return `${path}.plain`;
+}
+
 async function readApart(
   database: Database,
   segment: Segment,
   { format, shape, select }: Reading,
   table: string,
 ): Promise<DeadLetter[]> {
-  const lines = splitLines(await readFile(segment.path), format);
-  const unfit = new Map<number, string>();
-  lines.forEach((line, index) => {
-    const reason = unreadable(line, format);
-    if (reason !== undefined) unfit.set(index, reason);
-  });
+  const lines = splitSegment(await readFile(segment.path), format);
+  const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
-  const readLines = format.readTolerantly ?? format.read;
-  const read = selected(readLines(path, shape), { format, shape, select });
-  const fitting = (): number[] => [...lines.keys()].filter((index) => !unfit.has(index));
-  const write = async (indexes: readonly number[]): Promise<void> =>
-    writeFile(path, Buffer.concat(indexes.map((index) => utf8Line(lines[index], format))));
-  /** Undefined when the reader takes these lines, each as one row, else its reason. */
-  const refusal = async (indexes: readonly number[]): Promise<string | undefined> => {
-    await write(indexes);
+  const read = selected((format.readTolerantly ?? format.read)(path, shape), { format, shape, select });
+  const fitting = (): number[] => [...Array(lines.count).keys()].filter((index) => !unfit.has(index));
+  const write = (indexes: readonly number[]): Promise<void> => writeFile(path, lines.textOf(indexes));
+  /** Undefined when the reader takes the lines that are written, each as one row, else its reason. */
+  const refusal = async (count: number, reader: Sql = read): Promise<string | undefined> => {
     try {
-      const row = await database.row(sql`SELECT count(*) AS rows, count(COLUMNS(*)) FROM (${read})`);
-      return Number(row["rows"]) === indexes.length ? undefined : "The line is no whole record";
+      const rows = await database.runCounting(createTable(table, reader));
+      return rows === count ? undefined : "The line is no whole record";
     } catch (error) {
-      if (error instanceof DuckdbError) return reasonOf(error);
+      if (error instanceof DuckdbError && isAboutInput(error)) return reasonOf(error);
       throw error;
     }
   };
+  /** True when the lines are in the table: by the fast reader, or else by the tolerant one. */
+  const isTaken = async (indexes: readonly number[]): Promise<boolean> => {
+    const text = lines.textOf(indexes);
+    const plain = format.readTolerantly === undefined ? undefined : format.plain?.(text);
+    if (plain !== undefined) {
+      await writeFile(path, plain);
+      const fast = selected(format.read(path, shape), { format, shape, select });
+      if ((await refusal(indexes.length, fast)) === undefined) return true;
+    }
+    await writeFile(path, text);
+    return (await refusal(indexes.length)) === undefined;
+  };
   const halve = async (indexes: readonly number[]): Promise<void> => {
     if (indexes.length === 0) return;
-    const reason = await refusal(indexes);
+    await write(indexes);
+    const reason = await refusal(indexes.length);
     if (reason === undefined) return;
     const [only] = indexes;
     if (indexes.length === 1 && only !== undefined) {
@@ -139,24 +158,30 @@ async function readApart(
     for (;;) {
       const candidates = fitting();
       await write(candidates);
-      const found = candidates.length === 0 ? [] : await findUnfit(database, path, format, shape);
+      if (candidates.length === 0) break;
       const knownBefore = unfit.size;
-      for (const { index, reason } of found) {
+      for (const { index, reason } of await findUnfit(database, path, format, shape)) {
         const line = candidates[index];
         if (line !== undefined) unfit.set(line, reason);
       }
+      const left = fitting();
+      if (left.length > 0 && (await isTaken(left))) return deadLettersOf();
       if (unfit.size === knownBefore) break;
     }
     await halve(fitting());
     await write(fitting());
     const isEmpty = fitting().length === 0;
     await database.run(createTable(table, isEmpty ? sql`SELECT * FROM (${read}) WHERE false` : read));
+    return deadLettersOf();
   } finally {
     await rm(path, { force: true });
   }
-  return [...unfit]
-    .toSorted(([a], [b]) => a - b)
-    .map(([index, reason]) => deadLetter(segment, lines[index], reason));
+
+  function deadLettersOf(): DeadLetter[] {
+    return [...unfit]
+      .toSorted(([a], [b]) => a - b)
+      .map(([index, reason]) => deadLetter(segment, lines.at(index), reason));
+  }
 }
 
 /** Where even the search fails, nothing is found: the reader will judge line by line. */
@@ -206,104 +231,7 @@ function reasonOf(error: DuckdbError): string {
   );
 }
 
-interface Line {
-  readonly bytes: Uint8Array;
-  readonly segmentOffset: number;
-}
-
-const MARK = Buffer.from(BYTE_ORDER_MARK);
-const LINE_FEED = 10;
-const CARRIAGE_RETURN = 13;
-/** Space, tab, vertical tab, form feed: what DuckDB's JSON reader passes over between lines. */
-const WHITE_SPACE: readonly number[] = [32, 9, 11, 12];
-
-/** Lines that are records: blank ones only where the format keeps them. */
-async function countLines(path: string, format: Format): Promise<number> {
-  const bytes = await readFile(path);
-  let count = 0;
-  for (const [start, stop] of lineBounds(bytes)) if (!isBlank(bytes, start, stop, format)) count += 1;
-  return count;
-}
-
-function splitLines(bytes: Buffer, format: Format): Line[] {
-  const lines: Line[] = [];
-  for (const [start, stop] of lineBounds(bytes))
-    if (!isBlank(bytes, start, stop, format))
-      lines.push({ bytes: bytes.subarray(start, stop), segmentOffset: start });
-  return lines;
-}
-
-/** How much is looked at of each half of a longest line's bytes: other lines are shorter. */
-const SAMPLE_BYTES = 65_536;
-
-/**
- * Whether a line may be too long: one that is has no line feed where a sample is taken. How long a line a reader takes
- * beyond its limit depends on where in its buffer the line begins.
- */
-async function mayHoldLongLine(path: string): Promise<boolean> {
-  const file = await open(path, "r");
-  try {
-    const { size } = await file.stat();
-    const sample = Buffer.allocUnsafe(SAMPLE_BYTES);
-    for (let offset = 0; offset + MAX_LINE_BYTES / 2 <= size; offset += MAX_LINE_BYTES / 2) {
-      const { bytesRead } = await file.read(sample, 0, SAMPLE_BYTES, offset);
-      if (!sample.subarray(0, bytesRead).includes(LINE_FEED)) return true;
-    }
-    return false;
-  } finally {
-    await file.close();
-  }
-}
-
-function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {
-  for (let start = 0; start < bytes.length; ) {
-    const end = bytes.indexOf(LINE_FEED, start);
-    const stop = end < 0 ? bytes.length : end;
-    yield [start, stop];
-    start = stop + 1;
-  }
-}
-
-function isBlank(bytes: Buffer, start: number, stop: number, { blank }: Format): boolean {
-  if (blank === "record") return false;
-  for (let index = start; index < stop; index += 1) {
-    const byte = bytes[index];
-    if (byte !== CARRIAGE_RETURN && !(blank === "white space" && WHITE_SPACE.includes(byte ?? 0)))
-      return false;
-  }
-  return true;
-}
-
-function unreadable(line: Line, format: Format): string | undefined {
-  if (line.bytes.length >= MAX_LINE_BYTES) return `The line is longer than ${MAX_LINE_BYTES} bytes`;
-  if (format.mayJoinLines && hasLoneReturn(line.bytes)) return "A carriage return stands inside the line";
-  if (format.otherEncoding === "refuse" && !isUtf8(line.bytes)) return "The line is not UTF-8";
-  return undefined;
-}
-
-function utf8Line(line: Line | undefined, format: Format): Buffer {
-  if (line === undefined) throw new StreamkitError("bug", "A line's index is out of range");
-  const isOther = format.otherEncoding === "latin1" && !isUtf8(line.bytes);
-  const bytes = withoutEnds(line.bytes, format);
-  const text = isOther ? Buffer.from(Buffer.from(bytes).toString("latin1")) : bytes;
-  return Buffer.concat([text, Buffer.of(LINE_FEED)]);
-}
-
-/**
- * Lines with and without a carriage return may stand side by side: no CSV reader takes both kinds in one
- * file.
- */
-function withoutEnds(bytes: Uint8Array, format: Format): Uint8Array {
-  let end = bytes.length;
-  while (end > 0 && bytes[end - 1] === CARRIAGE_RETURN) end -= 1;
-  let start = 0;
-  if (format.dropsByteOrderMark)
-    while (MARK.every((byte, index) => bytes[start + index] === byte)) start += MARK.length;
-  return bytes.subarray(start, end);
-}
-
-function deadLetter(segment: Segment, line: Line | undefined, reason: string): DeadLetter {
-  if (line === undefined) throw new StreamkitError("bug", "A line's index is out of range");
+function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
   const piece = segment.pieces.findLast(({ segmentOffset }) => segmentOffset <= line.segmentOffset);
   if (piece === undefined)
     throw new StreamkitError("bug", `No piece of ${segment.path} holds ${line.segmentOffset}`);

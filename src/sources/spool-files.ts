@@ -1,6 +1,7 @@
 /**
- * The segment files of a spool: cut while they are being written, and found again after a crash. At every moment of
- * a cut each byte stands in exactly one segment, or it is known from a name which of two copies counts.
+ * The segment files of a spool: cut while they are being written, and found again after a crash. At every
+ * moment of a cut each byte stands in exactly one segment, or it is known from a name which of two copies
+ * counts.
  */
 
 import { closeSync, openSync, readSync, renameSync, truncateSync, writeSync } from "node:fs";
@@ -10,8 +11,8 @@ import { segmentPath } from "./spool-control.ts";
 const LINE_FEED = 10;
 
 /**
- * Moves what comes after the first `wholeBytes` of a segment to the next one. The tail waits under a name that says
- * where it was cut off, until the segment is shortened.
+ * Moves what comes after the first `wholeBytes` of a segment to the next one. The tail waits under a name
+ * that says where it was cut off, until the segment is shortened.
  */
 export function cutSegment(folder: string, segment: number, wholeBytes: number, sizeBytes: number): void {
   const path = segmentPath(folder, segment);
@@ -28,8 +29,9 @@ export function endLine(folder: string, segment: number, sizeBytes: number): voi
 }
 
 /**
- * The numbers of the segments that a crash left: read, but not committed. Those before `firstSegment` were committed
- * and are removed. A last line without its end is a line all the same: its rest is lost with the pipe.
+ * The numbers of the segments that a crash left: read, but not committed. Those before `firstSegment` were
+ * committed and are removed. A last line without its end is a line all the same: its rest is lost with the
+ * pipe.
  */
 export async function leftoverSegments(folder: string, firstSegment: number): Promise<number[]> {
   const names = (await readdir(folder)).toSorted();

@@ -1,4 +1,6 @@
-/** Input of many segments: the next is read while one is executed. Nothing is lost or doubled, killed or not. */
+/**
+ * Input of many segments: the next is read while one is executed. Nothing is lost or doubled, killed or not.
+ */
 
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";

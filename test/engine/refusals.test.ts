@@ -1,4 +1,6 @@
-/** What this version can't answer rightly is refused, with the reason and a way out: never answered wrongly. */
+/**
+ * What this version can't answer rightly is refused, with the reason and a way out: never answered wrongly.
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -1,4 +1,7 @@
-/** The specification: what the queries of a job say in plain DuckDB, in one thread, over the whole input at once. */
+/**
+ * The specification: what the queries of a job say in plain DuckDB, in one thread, over the whole input at
+ * once.
+ */
 
 import { existsSync } from "node:fs";
 import path from "node:path";

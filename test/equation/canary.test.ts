@@ -1,4 +1,7 @@
-/** Faults that the equation suite must catch, put in on purpose: if one of these passes, a green suite says nothing. */
+/**
+ * Faults that the equation suite must catch, put in on purpose: if one of these passes, a green suite says
+ * nothing.
+ */
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
@@ -16,7 +19,10 @@ const wholly: Drive = async (streaming, stream) => {
   await streaming.batch(undefined, true);
 };
 
-/** Runs `mine` as the stream's query, judges it by `theirs`: true if the suite's own checker finds a difference. */
+/**
+ * Runs `mine` as the stream's query, judges it by `theirs`: true if the suite's own checker finds a
+ * difference.
+ */
 async function isCaught(
   mine: string,
   theirs: string,

@@ -1,6 +1,7 @@
 /**
- * The project's main claim: for every query that the planner takes and every way of cutting the input into batches, the
- * rows that reached the sinks are the rows of the same SQL over the whole input. A failure prints seed and path.
+ * The project's main claim: for every query that the planner takes and every way of cutting the input into
+ * batches, the rows that reached the sinks are the rows of the same SQL over the whole input. A failure
+ * prints seed and path.
  */
 
 import { describe, expect, test } from "bun:test";
@@ -22,7 +23,9 @@ const MAX_LINES = 60;
 interface Family {
   readonly runs: number;
   readonly queries: fc.Arbitrary<Readonly<Record<string, QuerySpec>>>;
-  /** How far times go back, and the watermark's delay; without them times come in any order and none is late. */
+  /**
+   * How far times go back, and the watermark's delay; without them times come in any order and none is late.
+   */
   readonly disorderSeconds?: number;
   /** The watermark's delay where rows do come late: the rule is modelled. */
   readonly delaySeconds?: number;

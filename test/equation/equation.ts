@@ -9,7 +9,10 @@ import { batchEnds, type RandomStream, SCHEMA, TABLES, textOf } from "./streams.
 const RUNS = Number(process.env["STREAMKIT_RUNS"] ?? 1);
 export const TIMEOUT_MS = 60_000 * Math.max(1, RUNS);
 
-/** Parameters of a property: a failure is told before the test's time is over, even if it could shrink further. */
+/**
+ * Parameters of a property: a failure is told before the test's time is over, even if it could shrink
+ * further.
+ */
 export function runs(count: number): { numRuns: number; interruptAfterTimeLimit: number } {
   return { numRuns: Math.max(1, Math.round(count * RUNS)), interruptAfterTimeLimit: TIMEOUT_MS * 0.9 };
 }

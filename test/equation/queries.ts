@@ -34,7 +34,10 @@ const aggregateCall = constantFrom(
   "sum(n) / count(*)",
 );
 
-/** An aggregate, perhaps filtered, perhaps inside an expression. `k` may be used beside it only where it is a key. */
+/**
+ * An aggregate, perhaps filtered, perhaps inside an expression. `k` may be used beside it only where it is a
+ * key.
+ */
 const aggregate = record({
   call: aggregateCall,
   filter: option(filter),
@@ -45,8 +48,8 @@ const aggregate = record({
 });
 
 /**
- * Values that depend on the order of rows where they tie: the source's order, as DuckDB has it in one thread. Not over
- * `hop`, whose cross join gives rows in an order of its own.
+ * Values that depend on the order of rows where they tie: the source's order, as DuckDB has it in one thread.
+ * Not over `hop`, whose cross join gives rows in an order of its own.
  */
 const IN_ORDER: readonly string[] = [
   "first(price)",

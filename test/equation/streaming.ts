@@ -29,7 +29,10 @@ export interface JobSpec {
   readonly parquet?: readonly string[];
 }
 
-/** Where a batch dies: before its first sink, between its sinks, or when everything is written but not committed. */
+/**
+ * Where a batch dies: before its first sink, between its sinks, or when everything is written but not
+ * committed.
+ */
 export type CrashPoint = "before sinks" | "between sinks" | "before commit";
 
 /** A job in a folder of its own, with the whole input in one file. */
@@ -40,7 +43,10 @@ export interface Streaming {
   batch(endByte: number | undefined, endsInput: boolean): Promise<void>;
   /** Closes everything and opens it again from the checkpoint. */
   restart(): Promise<void>;
-  /** The batch dies at the point; then the job is opened again and the pending batch replayed, as the loop does. */
+  /**
+   * The batch dies at the point; then the job is opened again and the pending batch replayed, as the loop
+   * does.
+   */
   crash(endByte: number | undefined, endsInput: boolean, point: CrashPoint): Promise<void>;
   /** The text of a query's file sink. */
   written(query: string): string;

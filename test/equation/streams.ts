@@ -57,8 +57,8 @@ const tick: fc.Arbitrary<Tick> = fc.record({
 });
 
 /**
- * `disorderSeconds` is how far times may go back; with `null` they come in any order. Ids count up, so every order can
- * be made total with them.
+ * `disorderSeconds` is how far times may go back; with `null` they come in any order. Ids count up, so every
+ * order can be made total with them.
  */
 export function streamArbitrary(
   maxLines: number,
@@ -113,8 +113,9 @@ export function batchEnds({ lines, batches }: RandomStream): readonly (number | 
 }
 
 /**
- * The lines that the watermark rule drops from windowed queries, from 0: those whose time is before the highest time
- * of the batches before theirs, less the delay. An independent statement of the rule, line by line.
+ * The lines that the watermark rule drops from windowed queries, from 0: those whose time is before the
+ * highest time of the batches before theirs, less the delay. An independent statement of the rule, line by
+ * line.
  */
 export function lateLines({ lines, batches }: RandomStream, delayMs: number): readonly number[] {
   const late: number[] = [];

@@ -18,7 +18,7 @@ const utf8 = (text: string): string => Buffer.from(text).toString("latin1");
 
 /** Any line, with characters that matter to readers. */
 const noise = fc
-  .array(fc.constantFrom(..."{}[]\"',:\\ \t-_ab10.#;\r\x00\xff\xc3\xa9\ufeff"), { maxLength: 12 })
+  .array(fc.constantFrom(...Array.from("{}[]\"',:\\ \t-_ab10.#;\r\x00\xff\xc3\xa9\ufeff")), { maxLength: 12 })
   .map((characters) => characters.join("").replaceAll("\ufeff", utf8("\ufeff")));
 
 function linesFrom(good: readonly string[], odd: readonly string[]): fc.Arbitrary<Uint8Array> {

@@ -1,6 +1,7 @@
 /**
- * A line's fate never depends on its neighbours, or on how the stream was cut: alone and in any company it becomes the
- * same row, or the same dead letter with the offset of its own bytes; rows keep the order of their lines.
+ * A line's fate never depends on its neighbours, or on how the stream was cut: alone and in any company it
+ * becomes the same row, or the same dead letter with the offset of its own bytes; rows keep the order of
+ * their lines.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";

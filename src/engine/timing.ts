@@ -1,0 +1,90 @@
+/**
+ * What event time means for a window: which rows are late, when it closes, and what its columns tell others.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { expressionText, type TreeNode } from "../duckdb/syntax.ts";
+import { MAX_OFFSET_US } from "./aggregates.ts";
+import { refusal } from "./refusals.ts";
+import type { WindowColumns } from "./shape.ts";
+import type { Stream, TimeBound } from "./stream.ts";
+import { isColumn } from "./syntax-facts.ts";
+import { openWindowStart, type WindowCall } from "./windows.ts";
+
+export interface Timing {
+  readonly timeColumn: string;
+  readonly bound: TimeBound;
+  /** Microseconds from a row's window_start to its time; undefined where they may be many. */
+  readonly offsetUs: Sql | undefined;
+  /** The end of a group's window, from the names of the columns that hold its keys. */
+  windowEnd(keys: readonly TreeNode[]): (keyNames: readonly Sql[]) => Sql;
+  /** Of the columns that come out. */
+  times(local: WindowColumns, columns: readonly Column[]): ReadonlyMap<string, TimeBound>;
+}
+
+/** What the watermark means for a window's rows and for the window columns that come out. */
+export async function timingOf(
+  database: Database,
+  select: TreeNode,
+  window: WindowCall,
+  input: Stream,
+): Promise<Timing> {
+  const bound = [...input.times].find(
+    ([column]) => column.toLowerCase() === window.timeColumn.toLowerCase(),
+  )?.[1];
+  if (bound === undefined) {
+    const known = [...input.times.keys()].join(", ") || "none";
+    throw refusal(
+      `"${window.timeColumn}" is no event-time column of ${input.name} (it has: ${known})`,
+      "name the source's time column with time:, and pass it through the queries between",
+    );
+  }
+  const sizes = await Promise.all(
+    window.parameters.map((parameter) => expressionText(database, select, parameter)),
+  );
+  const kind = window.kind === "hop" ? "hop" : "tumble";
+  return {
+    timeColumn: window.timeColumn,
+    bound,
+    offsetUs: await offsetOf(database, window, input, sizes),
+    windowEnd(keys) {
+      const start = keys.findIndex((key) => isColumn(key, ["window_start"]));
+      const end = keys.findIndex((key) => isColumn(key, ["window_end"]));
+      const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
+      return (names) =>
+        end >= 0 ? (names[end] ?? raw("NULL")) : sql`${names[start] ?? raw("NULL")} + ${size}`;
+    },
+    times(local, columns) {
+      return new Map(
+        columns.flatMap(({ name }): [string, TimeBound][] => {
+          const meaning = local.get(name.toLowerCase());
+          if (meaning === undefined) return [];
+          return [
+            [
+              name,
+              meaning === "window_end"
+                ? bound
+                : (watermark) => openWindowStart(kind, sizes, bound(watermark)),
+            ],
+          ];
+        }),
+      );
+    },
+  };
+}
+
+async function offsetOf(
+  database: Database,
+  { timeColumn }: WindowCall,
+  { columns }: Stream,
+  sizes: readonly Sql[],
+): Promise<Sql | undefined> {
+  const column = columns.find(({ name }) => name.toLowerCase() === timeColumn.toLowerCase());
+  if (column?.type !== "TIMESTAMP") return undefined;
+  const start = sql`TIMESTAMP '2000-01-01'`;
+  const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
+  const row = await database.row(sql`SELECT epoch_us(${start} + ${size}) - epoch_us(${start}) AS us`);
+  const isShort = Number(row["us"]) <= MAX_OFFSET_US;
+  return isShort ? sql`(epoch_us(${id(timeColumn)}) - epoch_us(window_start))` : undefined;
+}

@@ -1,0 +1,154 @@
+/**
+ * The lines of a segment's bytes: which are records, which no reader may see, and their text for the reader.
+ */
+
+import { isUtf8 } from "node:buffer";
+import { open } from "node:fs/promises";
+import { StreamkitError } from "../base/error.ts";
+import type { Format } from "./format.ts";
+import { MAX_LINE_BYTES } from "./json.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn } from "./lines.ts";
+
+export interface Line {
+  readonly bytes: Buffer;
+  readonly segmentOffset: number;
+}
+
+export interface SegmentLines {
+  readonly count: number;
+  at(index: number): Line;
+  /** By index, lines that can't be given to a reader, and why. */
+  readonly unreadable: ReadonlyMap<number, string>;
+  /** UTF-8 text of these lines, in their order, each with a line feed. */
+  textOf(indexes: readonly number[]): Buffer;
+}
+
+const MARK = Buffer.from(BYTE_ORDER_MARK);
+const LINE_FEED = 10;
+const CARRIAGE_RETURN = 13;
+/** Space, tab, vertical tab, form feed: what DuckDB's JSON reader passes over between lines. */
+const WHITE_SPACE: ReadonlySet<number> = new Set([32, 9, 11, 12]);
+
+export function splitSegment(bytes: Buffer, format: Format): SegmentLines {
+  const starts: number[] = [];
+  const stops: number[] = [];
+  for (const [start, stop] of lineBounds(bytes)) {
+    if (isBlank(bytes, start, stop, format)) continue;
+    starts.push(start);
+    stops.push(stop);
+  }
+  const at = (index: number): Line => {
+    const start = starts[index];
+    if (start === undefined) throw new StreamkitError("bug", "A line's index is out of range");
+    return { bytes: bytes.subarray(start, stops[index]), segmentOffset: start };
+  };
+  // What holds for the segment holds for its lines: mostly nothing need be asked of each.
+  const isText = isUtf8(bytes);
+  const isSuspect = !isText || (format.mayJoinLines && hasLoneReturn(bytes));
+  const isVerbatim =
+    isText && !bytes.includes(CARRIAGE_RETURN) && !(format.dropsByteOrderMark && bytes.includes(MARK));
+  const unreadable = new Map<number, string>();
+  for (const index of starts.keys()) {
+    const length = (stops[index] ?? 0) - (starts[index] ?? 0);
+    const reason = isSuspect || length >= MAX_LINE_BYTES ? whyUnreadable(at(index).bytes, format) : undefined;
+    if (reason !== undefined) unreadable.set(index, reason);
+  }
+  return {
+    count: starts.length,
+    at,
+    unreadable,
+    textOf(indexes) {
+      const lineFeed = Buffer.of(LINE_FEED);
+      if (!isVerbatim)
+        return Buffer.concat(indexes.flatMap((index) => [textOfLine(at(index).bytes, format), lineFeed]));
+      return Buffer.concat([...runs(indexes, starts, stops, bytes)]);
+    },
+  };
+}
+
+/** Lines that stand side by side are one piece of bytes, line feeds and all. */
+function* runs(
+  indexes: readonly number[],
+  starts: readonly number[],
+  stops: readonly number[],
+  bytes: Buffer,
+): Generator<Buffer> {
+  for (let first = 0; first < indexes.length; ) {
+    let last = first;
+    while (starts[indexes[last + 1] ?? -1] === (stops[indexes[last] ?? -1] ?? 0) + 1) last += 1;
+    const stop = stops[indexes[last] ?? -1] ?? 0;
+    yield bytes.subarray(starts[indexes[first] ?? -1], stop);
+    yield Buffer.of(LINE_FEED);
+    first = last + 1;
+  }
+}
+
+/** Lines that are records. */
+export function countLines(bytes: Buffer, format: Format): number {
+  let count = 0;
+  for (const [start, stop] of lineBounds(bytes)) if (!isBlank(bytes, start, stop, format)) count += 1;
+  return count;
+}
+
+function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(LINE_FEED, start);
+    const stop = end < 0 ? bytes.length : end;
+    yield [start, stop];
+    start = stop + 1;
+  }
+}
+
+/** Blank lines are no records, but where the format keeps them. */
+function isBlank(bytes: Buffer, start: number, stop: number, { blank }: Format): boolean {
+  if (blank === "record") return false;
+  for (let index = start; index < stop; index += 1) {
+    const byte = bytes[index] ?? 0;
+    if (byte !== CARRIAGE_RETURN && !(blank === "white space" && WHITE_SPACE.has(byte))) return false;
+  }
+  return true;
+}
+
+function whyUnreadable(line: Buffer, format: Format): string | undefined {
+  if (line.length >= MAX_LINE_BYTES) return `The line is longer than ${MAX_LINE_BYTES} bytes`;
+  if (format.mayJoinLines && hasLoneReturn(line)) return "A carriage return stands inside the line";
+  if (format.otherEncoding === "refuse" && !isUtf8(line)) return "The line is not UTF-8";
+  return undefined;
+}
+
+/**
+ * Lines with and without a carriage return may stand side by side: no CSV reader takes both kinds in one
+ * file.
+ */
+function textOfLine(line: Buffer, format: Format): Buffer {
+  let end = line.length;
+  while (end > 0 && line[end - 1] === CARRIAGE_RETURN) end -= 1;
+  let start = 0;
+  if (format.dropsByteOrderMark)
+    while (MARK.every((byte, index) => line[start + index] === byte)) start += MARK.length;
+  const bytes = line.subarray(start, end);
+  const isOther = format.otherEncoding === "latin1" && !isUtf8(bytes);
+  return isOther ? Buffer.from(bytes.toString("latin1")) : bytes;
+}
+
+/** How much is looked at of each half of a longest line's bytes: other lines are shorter. */
+const SAMPLE_BYTES = 65_536;
+
+/**
+ * Whether a line may be too long: one that is has no line feed where a sample is taken. How long a line a
+ * reader takes beyond its limit depends on where in its buffer the line begins.
+ */
+export async function mayHoldLongLine(path: string): Promise<boolean> {
+  const file = await open(path, "r");
+  try {
+    const { size } = await file.stat();
+    const sample = Buffer.allocUnsafe(SAMPLE_BYTES);
+    for (let offset = 0; offset + MAX_LINE_BYTES / 2 <= size; offset += MAX_LINE_BYTES / 2) {
+      const { bytesRead } = await file.read(sample, 0, SAMPLE_BYTES, offset);
+      if (!sample.subarray(0, bytesRead).includes(LINE_FEED)) return true;
+    }
+    return false;
+  } finally {
+    await file.close();
+  }
+}
