@@ -61,8 +61,3 @@ export class JobError extends StreamkitError {
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }
-
-/** Stops the program where only a fault of ours can lead. */
-export function assert(condition: unknown, message: string): asserts condition {
-  if (!condition) throw new StreamkitError("bug", message);
-}

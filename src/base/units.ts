@@ -1,4 +1,4 @@
-/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), sizes (`64KiB`, `10MB`) and times as people write them. */
+/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`) and times as people write them. */
 
 import { StreamkitError } from "./error.ts";
 
@@ -8,16 +8,6 @@ const DURATION_MS: Readonly<Record<string, number>> = {
   m: 60_000,
   h: 3_600_000,
   d: 86_400_000,
-};
-
-const SIZE_BYTES: Readonly<Record<string, number>> = {
-  B: 1,
-  KB: 1e3,
-  MB: 1e6,
-  GB: 1e9,
-  KiB: 2 ** 10,
-  MiB: 2 ** 20,
-  GiB: 2 ** 30,
 };
 
 /** `"250ms"` → 250. `"0"` needs no unit. Returns undefined where the text is no duration. */
@@ -33,11 +23,6 @@ export function durationText(valueMs: number): string {
     1,
   ];
   return `${valueMs / scale}${unit}`;
-}
-
-/** `"64KiB"` → 65536. Returns undefined where the text is no size. */
-export function sizeBytes(text: string): number | undefined {
-  return scaled(text, SIZE_BYTES);
 }
 
 function scaled(text: string, units: Readonly<Record<string, number>>): number | undefined {
@@ -77,13 +62,5 @@ export function countFlag(flag: string, text: string, least: number): number {
   const value = /^\d+$/.test(text.replaceAll("_", "")) ? Number(text.replaceAll("_", "")) : Number.NaN;
   if (!Number.isSafeInteger(value) || value < least)
     throw new StreamkitError("usage", `${flag} must be a whole number of at least ${least}: found "${text}"`);
-  return value;
-}
-
-/** A share between 0 and 1. Throws a usage error that names the flag. */
-export function shareFlag(flag: string, text: string): number {
-  const value = text.trim() === "" ? Number.NaN : Number(text);
-  if (!(value >= 0 && value <= 1))
-    throw new StreamkitError("usage", `${flag} must be a share between 0 and 1: found "${text}"`);
   return value;
 }

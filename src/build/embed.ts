@@ -24,7 +24,7 @@ export function embedDuckdb(root: string): BunPlugin {
   };
 }
 
-/** Fills the empty list of `src/runtime/embedded.ts`. `files`: the names there → the paths at build time. */
+/** Fills the empty list of `src/runtime/embedded.ts`. `files`: names there → paths at build time. */
 export function embedFiles(files: ReadonlyMap<string, string>): BunPlugin {
   return {
     name: "embed-files",

@@ -168,7 +168,8 @@ export async function aggregateSql(
       return sql`SELECT now.* EXCLUDE (${[raw("_having"), ...keyNames]}),
           CASE WHEN now._having THEN 'upsert' ELSE 'delete' END AS ${id(OP_COLUMN)}
         FROM (${withMerged(finished(only(everything)), flagged)}) AS now
-        LEFT JOIN (SELECT * FROM (${withMerged(finished(only(before)), flagged)}) ${ofState}) AS old ON ${sameKey.length === 0 ? raw("true") : join(sameKey, " AND ")}
+        LEFT JOIN (SELECT * FROM (${withMerged(finished(only(before)), flagged)}) ${ofState}) AS old
+        ON ${sameKey.length === 0 ? raw("true") : join(sameKey, " AND ")}
         WHERE now._having OR old._having`;
     },
   };

@@ -21,7 +21,7 @@ const FORMAT_VERSION = 1;
  * Everything that a restart needs beside the state tables. Times are microseconds as text: JSON has no
  * bigint.
  */
-export interface Progress {
+interface Progress {
   readonly formatVersion: number;
   readonly batch: number;
   readonly sources: Readonly<Record<string, SourceProgress>>;

@@ -184,7 +184,7 @@ async function planQuery(
   }
   if (config.mode !== "append" || window === undefined || timing === undefined)
     throw refusal(
-      `mode ${config.mode} needs aggregates that merge (count, sum, min, max, avg, arg_min, arg_max, first, last, …)`,
+      `mode ${config.mode} needs aggregates that merge (count, sum, min, max, avg, arg_min, first, last, …)`,
       "use append mode for this query",
     );
   return planRows(database, select, common, window, timing);

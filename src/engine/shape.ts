@@ -91,7 +91,7 @@ export function shapeOf(select: TreeNode, catalog: Catalog): Shape {
     isGrouped(flat, catalog)
   )
     return refused(
-      "an aggregation with subqueries, OVER, QUALIFY, COLUMNS, new column names or grouping sets needs all rows",
+      "an aggregation with subqueries, OVER, QUALIFY, COLUMNS, new names or grouping sets needs all rows",
       "write it in two queries, or group it by window_start of tumble(…) or hop(…)",
     );
   return refused(rowWise, "group it by window_start of tumble(…) or hop(…)");

@@ -41,7 +41,7 @@ export function isAggregateCall(node: TreeNode, catalog: Catalog): boolean {
   return node["class"] === "FUNCTION" && catalog.isAggregate(textIn(node, "function_name").toLowerCase());
 }
 
-export function hasAggregate(tree: Tree, catalog: Catalog): boolean {
+function hasAggregate(tree: Tree, catalog: Catalog): boolean {
   return [...expressionNodes(tree)].some((node) => isAggregateCall(node, catalog));
 }
 

@@ -7,7 +7,7 @@
 import { INFINITY_US } from "../duckdb/sql.ts";
 
 /** Microseconds; null is before the first event. */
-export type WatermarkUs = bigint | null;
+type WatermarkUs = bigint | null;
 
 export interface SourceTime {
   readonly delayUs: bigint;

@@ -57,7 +57,7 @@ function openQuote(delimiter: string): string {
 /** Lines with an open quote, which would swallow their neighbours, then whatever DuckDB's reader rejects. */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const open = await database.rows(
-    sql`SELECT index FROM (${raw(linesOf(path).text)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,
+    sql`SELECT index FROM (${linesOf(path)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,
   );
   if (open.length > 0)
     return open.map((row) => ({ index: Number(row["index"]), reason: "A quote is not closed" }));

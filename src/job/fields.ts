@@ -1,21 +1,16 @@
 /**
- * Values of job files that are written as text: durations, sizes, names. Each says what it takes when it is
+ * Values of job files that are written as text: durations and names. Each says what it takes when it is
  * wrong.
  */
 
 import { z } from "zod";
-import { durationMs, sizeBytes } from "../base/units.ts";
+import { durationMs } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
   const parsed = durationMs(String(value));
   if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
   return parsed;
-});
-
-/** `64KiB`, `10MB` → bytes. */
-export const sizeField = z.string().transform((value, context) => {
-  return sizeBytes(value) ?? refuse(context, "a size like 64KiB or 10MB is expected");
 });
 
 /** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */

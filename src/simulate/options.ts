@@ -49,7 +49,7 @@ export const simulateOptions = z
     kind: z.enum(KINDS, mustBe("quotes, trades or access-log")).describe("quotes, trades or access-log"),
     rate: z.number(RATE).min(0, RATE).default(1000).describe("events a second; 0 = as fast as possible"),
     count: z.int(COUNT).min(1, COUNT).optional().describe("stop after this many events"),
-    for: duration.optional().describe("stop after this time; with a rate that is exactly rate × time events"),
+    for: duration.optional().describe("stop after this time; with a rate: exactly rate × time events"),
     symbols: symbols
       .optional()
       .describe("how many symbols (SYM0001, SYM0002, …) or their names; the first trade most (default: 10)"),

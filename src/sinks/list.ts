@@ -8,7 +8,7 @@ import { stdoutSink } from "./stdout.ts";
 
 /** Those with options: a key of their own in a sink's entry. */
 export const keyedSinkKinds = [parquetSink] as readonly SinkKind[];
-export const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, ...keyedSinkKinds];
+const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, ...keyedSinkKinds];
 
 /** The kind and options that `to: URL` or `parquet: {…}` stand for. Throws code `job`. */
 export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: SinkKind; options: unknown } {

@@ -11,7 +11,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 
-export type RowsMode = "append" | "update" | "complete";
+type RowsMode = "append" | "update" | "complete";
 
 /** What flows into a sink: fixed for its life. */
 export interface SinkInput {

@@ -8,7 +8,7 @@ import { stdinKind } from "./stdin.ts";
 
 /** Those with options: a key of their own below `from`. */
 export const keyedSourceKinds = [filesKind, simulateKind] as readonly SourceKind[];
-export const sourceKinds: readonly SourceKind[] = [stdinKind, ...keyedSourceKinds];
+const sourceKinds: readonly SourceKind[] = [stdinKind, ...keyedSourceKinds];
 
 /** The kind and options that `from:` stands for, a URL or `{kind: {…}}`. Throws code `job`. */
 export function resolveSource(from: unknown): { kind: SourceKind; options: unknown } {

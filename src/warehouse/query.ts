@@ -56,7 +56,7 @@ async function refuseWrong(
 }
 
 /** A view for each table; `NAME.db` folders are schemas. Returns the names. */
-export async function nameTables(database: Database, warehouse: string): Promise<string[]> {
+async function nameTables(database: Database, warehouse: string): Promise<string[]> {
   if (!existsSync(warehouse)) return [];
   const named: string[] = [];
   const folders = await foldersIn(warehouse);

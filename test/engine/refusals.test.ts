@@ -121,7 +121,8 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
     /read one stream once/,
   ],
   [
-    "SELECT t.k FROM ticks t JOIN (SELECT * FROM query('SELECT max(price) AS p FROM ticks')) q ON t.price = q.p",
+    `SELECT t.k FROM ticks t JOIN (SELECT * FROM query('SELECT max(price) AS p FROM ticks')) q
+      ON t.price = q.p`,
     /query\(\)/,
     /write/,
   ],
@@ -153,7 +154,8 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
     /window_start/,
   ],
   [
-    `SELECT window_start, count(*) FROM (SELECT * EXCLUDE (window_start), k AS window_start FROM ${T}) GROUP BY ALL`,
+    `SELECT window_start, count(*) FROM (SELECT * EXCLUDE (window_start), k AS window_start
+      FROM ${T}) GROUP BY ALL`,
     /no window column/,
     /window_start/,
   ],
@@ -234,7 +236,8 @@ describe("refused", () => {
     [
       "a time that is a table's",
       {
-        a: "SELECT c.ts FROM ticks t JOIN (SELECT TIMESTAMP '2020-01-01' AS ts, sym FROM companies) c ON c.sym = t.k",
+        a: `SELECT c.ts FROM ticks t JOIN (SELECT TIMESTAMP '2020-01-01' AS ts, sym
+          FROM companies) c ON c.sym = t.k`,
         b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
       },
       /no event-time column/,

@@ -33,7 +33,7 @@ export async function batchAnswer(
     await database.run(sql`CREATE TABLE all_ticks AS FROM read_json(${path.join(folder, "ticks.ndjson")},
         format = 'newline_delimited', columns = ${stringStruct(Object.entries(job.schema))});
       CREATE TABLE ticks AS SELECT ${join(columns)} FROM all_ticks
-        WHERE rowid NOT IN (${[raw("-1"), ...withoutLines.map((line) => raw(String(line)))]}) ORDER BY rowid`);
+        WHERE rowid NOT IN (${[-1, ...withoutLines].map((line) => raw(String(line)))}) ORDER BY rowid`);
     const answers = new Map<string, Answer>();
     for (const [name, query] of Object.entries(job.queries)) {
       await database.run(sql`CREATE TABLE ${id(name)} AS ${raw(query.sql)}`);

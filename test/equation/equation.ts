@@ -32,7 +32,7 @@ export interface Knowledge {
 }
 
 /** Runs all batches and the end of the input. */
-export async function runAll(streaming: Streaming, stream: RandomStream): Promise<void> {
+async function runAll(streaming: Streaming, stream: RandomStream): Promise<void> {
   for (const end of batchEnds(stream)) await streaming.batch(end, false);
   await streaming.batch(undefined, true);
 }

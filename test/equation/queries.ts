@@ -86,7 +86,7 @@ const where = constantFrom(
   "false",
 );
 
-export const windowCall = oneof(
+const windowCall = oneof(
   constantFrom("10 SECOND", "1 MINUTE", "90 SECOND", "1 HOUR").map(
     (size) => `tumble(ticks, ts, INTERVAL ${size})`,
   ),
@@ -179,7 +179,8 @@ export const keyedAggregation = (more: readonly string[]): fc.Arbitrary<string> 
     where: option(where, { freq: 3 }),
   }).map(({ key, more, values, having, where }) =>
     [
-      `SELECT ${key} AS key, ${more} AS more, ${values.map((call, index) => `${call} AS v${index}`).join(", ")}`,
+      `SELECT ${key} AS key, ${more} AS more,
+        ${values.map((call, index) => `${call} AS v${index}`).join(", ")}`,
       `FROM ${more.startsWith("window") ? "tumble(ticks, ts, INTERVAL 1 MINUTE)" : "ticks"}`,
       where === null ? "" : `WHERE ${where}`,
       `GROUP BY ${key}, ${more}`,
@@ -219,7 +220,8 @@ export const stateless: fc.Arbitrary<string> = oneof(
     "SELECT id, (SELECT max(rank) FROM companies WHERE sym = k) AS best FROM ticks",
     "SELECT id, unnest([k, 'x']) AS u FROM ticks",
     "SELECT id FROM ticks WHERE EXISTS (SELECT 1 FROM companies WHERE sym = k)",
-    "SELECT t.id, x.ranks FROM ticks t, LATERAL (SELECT list(rank ORDER BY rank) AS ranks FROM companies WHERE sym = t.k) x",
+    `SELECT t.id, x.ranks FROM ticks t, LATERAL (SELECT list(rank ORDER BY rank) AS ranks
+      FROM companies WHERE sym = t.k) x`,
     "SELECT t.id, c.name FROM ticks t ASOF JOIN companies c ON t.n >= c.rank",
     "SELECT COLUMNS('id|k') FROM ticks",
   ),
@@ -233,14 +235,20 @@ export const windowRows: fc.Arbitrary<string> = record({
   shape: constantFrom(
     "SELECT window_start, k, count(DISTINCT price) AS c FROM $ GROUP BY ALL",
     "SELECT window_start, median(price) AS m, list(id ORDER BY id) AS ids FROM $ GROUP BY window_start",
-    "SELECT window_end, string_agg(k, ',' ORDER BY id) AS ks, stddev(price) AS s FROM $ GROUP BY ALL HAVING count(*) > 1",
-    "SELECT window_start, k, id FROM $ QUALIFY row_number() OVER (PARTITION BY window_start, k ORDER BY price, id) <= 2",
-    "SELECT id, window_start, sum(price) OVER w AS s FROM $ WINDOW w AS (PARTITION BY window_start ORDER BY id)",
-    "SELECT ws, max(c) AS m, count(*) AS g FROM (SELECT window_start AS ws, k, count(*) AS c FROM $ GROUP BY ALL) GROUP BY ws",
-    "WITH w AS (SELECT *, rank() OVER (PARTITION BY window_end ORDER BY n, id) AS r FROM $) SELECT id, window_end, r FROM w WHERE r < 3",
+    `SELECT window_end, string_agg(k, ',' ORDER BY id) AS ks, stddev(price) AS s FROM $
+      GROUP BY ALL HAVING count(*) > 1`,
+    `SELECT window_start, k, id FROM $
+      QUALIFY row_number() OVER (PARTITION BY window_start, k ORDER BY price, id) <= 2`,
+    `SELECT id, window_start, sum(price) OVER w AS s FROM $
+      WINDOW w AS (PARTITION BY window_start ORDER BY id)`,
+    `SELECT ws, max(c) AS m, count(*) AS g FROM (SELECT window_start AS ws, k, count(*) AS c
+      FROM $ GROUP BY ALL) GROUP BY ws`,
+    `WITH w AS (SELECT *, rank() OVER (PARTITION BY window_end ORDER BY n, id) AS r FROM $)
+      SELECT id, window_end, r FROM w WHERE r < 3`,
     "SELECT DISTINCT k, window_start FROM $",
     "SELECT DISTINCT ON (window_start, k) k, window_start, id FROM $ ORDER BY window_start, k, id DESC",
-    "SELECT window_start, arg_min(id, {'p': price, 'i': id}, 2) AS lowest, approx_count_distinct(k) AS a FROM $ GROUP BY ALL",
+    `SELECT window_start, arg_min(id, {'p': price, 'i': id}, 2) AS lowest, approx_count_distinct(k) AS a
+      FROM $ GROUP BY ALL`,
     "SELECT window_start, max(COLUMNS(['price', 'n'])), mode(f) FROM $ WHERE f GROUP BY ALL",
     "SELECT window_start, avg(INTERVAL 1 SECOND * (n % 1000)), sum(DISTINCT n) FROM $ GROUP BY ALL",
   ),
@@ -262,7 +270,8 @@ export const chain: fc.Arbitrary<Readonly<Record<string, QuerySpec>>> = record({
   a_clean: { sql: `SELECT id, ts AS event, k, price, n FROM ticks WHERE ${where}` },
   b_small: {
     sql: `SELECT window_start AS ws, window_end AS we, k, max(price) AS p, count(*) AS c, sum(n) AS s
-          FROM ${isHop ? `hop(a_clean, event, INTERVAL 10 SECOND, INTERVAL ${size})` : `tumble(a_clean, event, INTERVAL ${size})`}
+          FROM ${isHop ? "hop" : "tumble"}(a_clean, event,
+            ${isHop ? "INTERVAL 10 SECOND, " : ""}INTERVAL ${size})
           GROUP BY ALL`,
   },
   c_passed: { sql: "SELECT *, p * 2 AS twice FROM b_small WHERE k IS DISTINCT FROM 'c'" },

@@ -26,7 +26,8 @@ const queries = fc
     g_merged: { sql: merged },
     h_kept: { sql: kept },
     i_live: {
-      sql: "SELECT k, window_start, count(*) AS c, last(id) AS l FROM tumble(ticks, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      sql: `SELECT k, window_start, count(*) AS c, last(id) AS l
+        FROM tumble(ticks, ts, INTERVAL 1 MINUTE) GROUP BY ALL`,
       mode: "update" as const,
     },
   }));

@@ -14,7 +14,7 @@ export const SCHEMA = {
 
 export const TABLES = { companies: "sym,name,rank\na,Alpha,1\nb,Beta,2\nb,Second,3\nz,Zeta,4\n" };
 
-export interface Cut {
+interface Cut {
   /** How many lines each batch has; 0 is a batch with nothing new. */
   readonly batches: readonly number[];
 }

@@ -42,8 +42,11 @@ const TAKEN: readonly string[] = [
   `SELECT window_start::DATE AS dd, window_start, count(*) FROM ${T} GROUP BY ALL`,
   `SELECT window_start AS k, k AS window_start, count(*) AS c FROM ${T} GROUP BY ALL`,
   "SELECT w, max(c) FROM (SELECT window_start AS w, k, count(*) AS c FROM $T GROUP BY ALL) GROUP BY w",
-  "WITH w AS (SELECT window_start, k, sum(id) AS v FROM $T GROUP BY ALL) SELECT window_start, max(v) FROM w GROUP BY ALL",
-  "SELECT id FROM (SELECT *, row_number() OVER (PARTITION BY window_end ORDER BY price, id) AS r FROM $T) WHERE r <= 2",
+  `WITH w AS (SELECT window_start, k, sum(id) AS v FROM $T GROUP BY ALL)
+    SELECT window_start, max(v) FROM w GROUP BY ALL`,
+  `SELECT id
+    FROM (SELECT *, row_number() OVER (PARTITION BY window_end ORDER BY price, id) AS r FROM $T)
+    WHERE r <= 2`,
   `SELECT window_start, count(*), (SELECT max(rank) FROM companies) AS m FROM ${T} GROUP BY ALL`,
   `SELECT window_start, avg(INTERVAL 1 SECOND * id), k FROM ${T} GROUP BY ALL`,
   `SELECT window_start, max(COLUMNS(['price', 'n'])) FROM ${T} GROUP BY ALL`,

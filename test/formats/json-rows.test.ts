@@ -83,7 +83,8 @@ test("a row without columns, and names that need quotes", async () => {
     { name: "SELECT", type: "TIMESTAMP" },
   ];
   const row = await database.row(
-    sql`SELECT ${rowJson(columns)} AS json FROM (SELECT 1 AS "odd ""name""", TIMESTAMP '2026-01-05' AS "SELECT")`,
+    sql`SELECT ${rowJson(columns)} AS json
+      FROM (SELECT 1 AS "odd ""name""", TIMESTAMP '2026-01-05' AS "SELECT")`,
   );
   expect(row["json"]).toBe('{"odd \\"name\\"":1,"SELECT":"2026-01-05T00:00:00.000Z"}');
 });

@@ -1,0 +1,107 @@
+/** What a restart finds: all of a commit or nothing of it, and the plan of a batch that was not committed. */
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { type Database, openDatabase } from "../../src/duckdb/database.ts";
+import { sql } from "../../src/duckdb/sql.ts";
+import { type BatchPlan, type Checkpoint, openCheckpoint } from "../../src/engine/checkpoint.ts";
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), "streamkit-checkpoint-"));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+/**
+ * Opens the checkpoint in a database of its own; the process "dies" after it, without closing the checkpoint.
+ */
+async function inOneLife<T>(use: (checkpoint: Checkpoint, database: Database) => Promise<T>): Promise<T> {
+  const database = await openDatabase({ threads: 1 });
+  try {
+    return await use(await openCheckpoint(database, folder), database);
+  } finally {
+    database.close();
+  }
+}
+
+const PLAN: BatchPlan = {
+  batch: 1,
+  ranges: { ticks: { from: undefined, to: { files: { "a.ndjson": 12 } } } },
+  idle: ["other"],
+  endsInput: false,
+};
+
+const progressOf = (batch: number) => ({
+  batch,
+  sources: {},
+  watermarksUs: { ticks: "5" },
+  sinks: { s: batch },
+});
+const CREATE = sql`CREATE TABLE IF NOT EXISTS ckpt.state AS SELECT 1 AS x`;
+
+describe("a checkpoint", () => {
+  test("that is new has no progress and no plan", async () => {
+    await inOneLife(async ({ progress, pendingPlan }) => {
+      expect([progress, pendingPlan]).toEqual([undefined, undefined]);
+    });
+  });
+
+  test("gives back the plan of a batch that was not committed, as it was", async () => {
+    await inOneLife(async (checkpoint) => checkpoint.writePlan(PLAN));
+    await inOneLife(async ({ pendingPlan, progress }) => {
+      expect(progress).toBeUndefined();
+      expect(pendingPlan).toEqual(JSON.parse(JSON.stringify(PLAN)) as BatchPlan);
+    });
+  });
+
+  test("has forgotten the plan of a batch that was committed", async () => {
+    await inOneLife(async (checkpoint) => {
+      checkpoint.writePlan(PLAN);
+      await checkpoint.commit([CREATE], progressOf(1));
+    });
+    await inOneLife(async ({ progress, pendingPlan }, database) => {
+      expect(pendingPlan).toBeUndefined();
+      expect(progress?.batch).toBe(1);
+      expect(progress?.watermarksUs).toEqual({ ticks: "5" });
+      expect(progress?.sinks).toEqual({ s: 1 });
+      expect(await database.rows(sql`FROM ckpt.state`)).toEqual([{ x: 1 }]);
+    });
+  });
+
+  test("takes all of a commit or nothing", async () => {
+    await inOneLife(async (checkpoint, database) => {
+      await checkpoint.commit([CREATE], progressOf(1));
+      const commit = checkpoint.commit(
+        [sql`INSERT INTO ckpt.state VALUES (2)`, sql`INSERT INTO ckpt.state VALUES ('no number')`],
+        progressOf(2),
+      );
+      expect(commit).rejects.toThrow("Could not convert");
+      await commit.catch(() => undefined);
+      expect(await database.rows(sql`FROM ckpt.state`)).toEqual([{ x: 1 }]);
+      await checkpoint.commit([sql`INSERT INTO ckpt.state VALUES (3)`], progressOf(2));
+    });
+    await inOneLife(async ({ progress }, database) => {
+      expect(progress?.batch).toBe(2);
+      expect(await database.rows(sql`FROM ckpt.state ORDER BY x`)).toEqual([{ x: 1 }, { x: 3 }]);
+    });
+  });
+
+  test("of a newer streamkit is left alone", async () => {
+    await inOneLife(async (checkpoint, database) => {
+      await checkpoint.commit([], progressOf(1));
+      await database.run(
+        sql`UPDATE ckpt.progress SET json = replace(json, '"formatVersion":1', '"formatVersion":2')`,
+      );
+    });
+    await expect(inOneLife(async () => {})).rejects.toThrow("newer streamkit");
+  });
+
+  test("does not take a plan that was cut off for one", async () => {
+    await inOneLife(async (checkpoint) => checkpoint.writePlan(PLAN));
+    const file = path.join(folder, "plan.json");
+    writeFileSync(`${file}.new`, readFileSync(file, "utf8").slice(0, 10));
+    await inOneLife(async ({ pendingPlan }) => expect(pendingPlan?.batch).toBe(1));
+  });
+});
