@@ -13,7 +13,7 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
-import { countLines, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
+import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -72,8 +72,10 @@ export async function readSegment(
   const statement = sql`${createTable(table, read(plain ?? segment.path))}; ${figures}`;
   const taken = plain === undefined ? undefined : await rowUnlessUnfit(database, statement);
   if (taken !== undefined) {
+    const columnCount = format.columns(shape).length;
     const isWhole =
-      !format.mayJoinLines || Number(taken["rows"]) === countLines(await readFile(segment.path), format);
+      !format.mayJoinLines ||
+      isRowForLine(Number(taken["rows"]), await readFile(segment.path), format, columnCount);
     if (isWhole) {
       if (plain !== segment.path) await rm(`${segment.path}.plain`, { force: true });
       return { figures: taken, deadLetters: [] };

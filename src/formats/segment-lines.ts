@@ -84,10 +84,20 @@ function* runs(
 }
 
 /** Lines that are records. */
-export function countLines(bytes: Buffer, format: Format): number {
+function countLines(bytes: Buffer, format: Format): number {
   let count = 0;
   for (const [start, stop] of lineBounds(bytes)) if (!isBlank(bytes, start, stop, format)) count += 1;
   return count;
+}
+
+/**
+ * Whether so many rows can only be one for each line. Of a single column a blank line is a row to DuckDB,
+ * which would make up for two lines that were joined.
+ */
+export function isRowForLine(rows: number, bytes: Buffer, format: Format, columnCount: number): boolean {
+  if (rows !== countLines(bytes, format)) return false;
+  if (columnCount > 1) return true;
+  return ![...lineBounds(bytes)].some(([start, stop]) => isBlank(bytes, start, stop, format));
 }
 
 function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {

@@ -95,7 +95,8 @@ describe("a checkpoint", () => {
         sql`UPDATE ckpt.progress SET json = replace(json, '"formatVersion":1', '"formatVersion":2')`,
       );
     });
-    await expect(inOneLife(async () => {})).rejects.toThrow("newer streamkit");
+    const error = await inOneLife(async () => undefined).catch((thrown: unknown) => thrown);
+    expect(String(error)).toContain("newer streamkit");
   });
 
   test("does not take a plan that was cut off for one", async () => {

@@ -63,16 +63,16 @@ function several(query: fc.Arbitrary<string>, mode?: "update" | "complete") {
 }
 
 describe("stream = batch", () => {
-  family("row by row", { runs: 20, queries: several(stateless) });
-  family("aggregates of windows", { runs: 20, queries: several(windowedAggregation) });
+  family("row by row", { runs: 15, queries: several(stateless) });
+  family("aggregates of windows", { runs: 15, queries: several(windowedAggregation) });
   family("aggregates of windows that close on the way", {
-    runs: 25,
+    runs: 18,
     queries: several(windowedAggregation),
     disorderSeconds: 20,
   });
-  family("aggregates of the whole stream", { runs: 25, queries: several(wholeAggregation) });
-  family("rows of windows", { runs: 20, queries: several(windowRows), disorderSeconds: 20 });
-  family("chains of queries", { runs: 12, queries: chain, disorderSeconds: 20 });
+  family("aggregates of the whole stream", { runs: 18, queries: several(wholeAggregation) });
+  family("rows of windows", { runs: 15, queries: several(windowRows), disorderSeconds: 20 });
+  family("chains of queries", { runs: 10, queries: chain, disorderSeconds: 20 });
   family("update mode", {
     runs: 15,
     queries: several(keyedAggregation(["f", "n % 2", "window_start", "window_end"]), "update"),
@@ -83,6 +83,6 @@ describe("stream = batch", () => {
     queries: several(keyedAggregation(["f", "n % 2"]), "complete"),
     key: ["key", "more"],
   });
-  family("late rows, merged", { runs: 20, queries: several(windowedAggregation), delaySeconds: 15 });
-  family("late rows, kept", { runs: 12, queries: several(windowRows), delaySeconds: 15 });
+  family("late rows, merged", { runs: 15, queries: several(windowedAggregation), delaySeconds: 15 });
+  family("late rows, kept", { runs: 10, queries: several(windowRows), delaySeconds: 15 });
 });

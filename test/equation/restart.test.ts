@@ -37,7 +37,7 @@ async function runWith(streaming: Streaming, stream: RandomStream, events: reado
   for (const [index, end] of ends.entries()) {
     const what = events[index] ?? "run";
     const isLast = index === ends.length - 1;
-    if (what === "run") await streaming.batch(end, isLast);
+    if (what === "run") await streaming.batch(end, isLast, ends[index + 1]);
     else if (what === "restart") {
       await streaming.restart();
       await streaming.batch(end, isLast);
@@ -81,7 +81,7 @@ describe("stream = batch", () => {
             expect(await differenceAfter(job, stream, events)).toBeUndefined();
           },
         ),
-        runs(10),
+        runs(7),
       ),
     TIMEOUT_MS,
   );

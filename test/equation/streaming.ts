@@ -12,6 +12,7 @@ import type { BatchPlan, Checkpoint } from "../../src/engine/checkpoint.ts";
 import { type OpenSink, openSinks } from "../../src/engine/outputs.ts";
 import { prepareJob } from "../../src/engine/prepare.ts";
 import { loadJobText } from "../../src/job/load.ts";
+import type { Range } from "../../src/sources/source.ts";
 
 export interface QuerySpec {
   readonly sql: string;
@@ -39,8 +40,11 @@ export type CrashPoint = "before sinks" | "between sinks" | "before commit";
 export interface Streaming {
   readonly folder: string;
   readonly inputFile: string;
-  /** Runs the next batch over the lines up to `endByte` (`undefined`: no new line), in the open job. */
-  batch(endByte: number | undefined, endsInput: boolean): Promise<void>;
+  /**
+   * Runs the next batch over the lines up to `endByte` (`undefined`: no new line), in the open job; meanwhile
+   * the lines up to `nextEndByte` are read ahead.
+   */
+  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<void>;
   /** Closes everything and opens it again from the checkpoint. */
   restart(): Promise<void>;
   /**
@@ -81,13 +85,20 @@ export async function openStreaming(
   });
   let committedByte = 0;
 
+  let readAhead: Readonly<Record<string, Range>> = {};
+
+  const rangesOf = (fromByte: number, endByte: number | undefined): Readonly<Record<string, Range>> => {
+    if (endByte === undefined || endByte <= fromByte) return {};
+    const from = { files: fromByte === 0 ? {} : { [inputFile]: fromByte } };
+    return { ticks: { from, to: { files: { [inputFile]: endByte } } } };
+  };
   const plan = (endByte: number | undefined, endsInput: boolean): BatchPlan => {
-    const to = { files: { [inputFile]: endByte ?? committedByte } };
-    const from = { files: committedByte === 0 ? {} : { [inputFile]: committedByte } };
-    const hasLines = endByte !== undefined && endByte > committedByte;
+    const ranges = rangesOf(committedByte, endByte);
+    // What was read ahead is known by being the same object.
+    const isAhead = JSON.stringify(ranges) === JSON.stringify(readAhead);
     return {
       batch: open.runner.lastBatch() + 1,
-      ranges: hasLines ? { ticks: { from, to } } : {},
+      ranges: isAhead ? readAhead : ranges,
       idle: [],
       endsInput,
     };
@@ -95,9 +106,11 @@ export async function openStreaming(
   return {
     folder,
     inputFile,
-    async batch(endByte, endsInput) {
-      await open.runner.run(plan(endByte, endsInput), 0);
+    async batch(endByte, endsInput, nextEndByte) {
+      const now = plan(endByte, endsInput);
       committedByte = endByte ?? committedByte;
+      readAhead = rangesOf(committedByte, nextEndByte);
+      await open.runner.run(now, 0, readAhead);
     },
     async restart() {
       await open.close(false);
@@ -181,6 +194,7 @@ async function openJob(
       pending: prepared.checkpoint.pendingPlan,
       crashAt: undefined,
       async close(isCrash) {
+        await runner.close();
         for (const { sink } of sinks) await sink.close();
         if (!isCrash) await prepared.close();
         database.close();
