@@ -1,6 +1,7 @@
 /** The batch loop: when a batch starts, what it may read, and when all is done. */
 
 import type { Clock } from "../base/clock.ts";
+import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
 import type { BatchRunner, Ranges } from "./batch-runner.ts";
 import type { BatchPlan } from "./checkpoint.ts";
@@ -29,72 +30,84 @@ export async function runLoop(
 ): Promise<void> {
   const { clock, batchMs, stop } = options;
   const { readers, checkpoint } = prepared;
-  const allowances = new Map(readers.map(({ name }) => [name, allowanceOf(prepared, name, clock)]));
-  const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
+  const intake = openIntake(prepared, clock);
   let dueMs = clock.monotonicMs();
-
-  const execute = async (plan: BatchPlan, next: Ranges): Promise<void> => {
-    const delayMs = Math.max(0, clock.monotonicMs() - dueMs);
-    await prepared.tables.refresh();
-    const outcome = await runner.run(plan, Object.keys(plan.ranges).length > 0 ? delayMs : 0, next);
-    options.observe(outcome);
-  };
   let next: Ranges = {};
 
-  if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan, {});
-  for (;;) {
-    if (stop.aborted) return;
-    const ranges: Record<string, Range> = { ...next };
-    next = {};
-    for (const { name, source } of readers) {
-      if (ranges[name] !== undefined) {
-        spokeAtMs.set(name, clock.monotonicMs());
-        continue;
-      }
-      const maxLines = allowances.get(name)?.() ?? Number.POSITIVE_INFINITY;
-      if (maxLines < 1) continue;
-      const range = await source.plan({ maxBytes: MAX_SEGMENT_BYTES, maxLines });
-      if (range === undefined) continue;
-      ranges[name] = range;
-      spokeAtMs.set(name, clock.monotonicMs());
-    }
-    const nowMs = clock.monotonicMs();
-    const idle = readers
-      .filter(
-        ({ name }) => nowMs - (spokeAtMs.get(name) ?? nowMs) > (prepared.job.config.sources[name]?.idle ?? 0),
-      )
-      .map(({ name }) => name);
+  const execute = async (plan: BatchPlan): Promise<void> => {
+    const hasInput = Object.keys(plan.ranges).length > 0;
+    const delayMs = hasInput ? Math.max(0, clock.monotonicMs() - dueMs) : 0;
+    await prepared.tables.refresh();
+    options.observe(await runner.run(plan, delayMs, next));
+  };
+
+  if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);
+  while (!stop.aborted) {
+    const ranges = await intake.plan(next);
+    const idle = intake.idle();
     const hasInput = Object.keys(ranges).length > 0;
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
+    const startedMs = clock.monotonicMs();
+    next = {};
     if (hasInput || (endsInput && !isClosed(runner)) || movesWatermark(runner, idle)) {
-      const startedMs = clock.monotonicMs();
-      if (allowances.values().every((allowance) => allowance === undefined))
-        next = await planNext(prepared, ranges);
-      await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput }, next);
+      next = await intake.planAhead(ranges);
+      await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput });
       dueMs = startedMs + batchMs;
     }
     if (isOver) return;
     if (Object.keys(next).length > 0) continue;
-    await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, nowMs + POLL_MS));
+    await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, startedMs + POLL_MS));
     // Waiting for input is no delay.
     if (!hasInput) dueMs = Math.max(dueMs, clock.monotonicMs());
   }
 }
 
-/** What the batch after this one will read, of sources that have it already. */
-async function planNext({ readers }: PreparedJob, ranges: Ranges): Promise<Ranges> {
-  const next: Record<string, Range> = {};
-  for (const { name, source } of readers) {
-    const range = ranges[name];
-    if (range === undefined || !source.hasBacklog()) continue;
-    const following = await source.plan(
-      { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY },
-      range,
-    );
-    if (following !== undefined) next[name] = following;
-  }
-  return next;
+/** What the sources have for a batch. */
+interface Intake {
+  /** The ranges of the batch at hand: those that were planned ahead, and what other sources have now. */
+  plan(ahead: Ranges): Promise<Ranges>;
+  /** What the batch after that will read, of sources that have more than one batch takes. */
+  planAhead(ranges: Ranges): Promise<Ranges>;
+  /** Sources that have given nothing for their idle time. */
+  idle(): readonly string[];
+}
+
+function openIntake(prepared: PreparedJob, clock: Clock): Intake {
+  const { readers, job } = prepared;
+  const allowances = new Map(readers.map(({ name }) => [name, allowanceOf(prepared, name, clock)]));
+  const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
+  const unlimited = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
+  return {
+    async plan(ahead) {
+      const ranges: Record<string, Range> = {};
+      for (const { name, source } of readers) {
+        const maxLines = allowances.get(name)?.() ?? Number.POSITIVE_INFINITY;
+        const range =
+          ahead[name] ?? (maxLines < 1 ? undefined : await source.plan({ ...unlimited, maxLines }));
+        if (range === undefined) continue;
+        ranges[name] = range;
+        spokeAtMs.set(name, clock.monotonicMs());
+      }
+      return ranges;
+    },
+    async planAhead(ranges) {
+      const next: Record<string, Range> = {};
+      for (const { name, source } of readers) {
+        const range = ranges[name];
+        if (range === undefined || allowances.get(name) !== undefined || !source.hasBacklog()) continue;
+        const following = await source.plan(unlimited, range);
+        if (following !== undefined) next[name] = following;
+      }
+      return next;
+    },
+    idle() {
+      const nowMs = clock.monotonicMs();
+      const isIdle = (name: string): boolean =>
+        nowMs - (spokeAtMs.get(name) ?? nowMs) > (job.config.sources[name]?.idle ?? 0);
+      return readers.map(({ name }) => name).filter(isIdle);
+    },
+  };
 }
 
 /** Until the next batch is due, or there is more to read than one batch takes. */
@@ -110,7 +123,7 @@ async function waitForTurn(prepared: PreparedJob, options: LoopOptions, untilMs:
 /** True when every watermark is already at the end of time: there is nothing left to close. */
 function isClosed(runner: BatchRunner): boolean {
   const times = [...runner.times().values()];
-  return times.length > 0 && times.every(({ watermarkUs }) => watermarkUs === 2n ** 63n - 1n);
+  return times.length > 0 && times.every(({ watermarkUs }) => watermarkUs === INFINITY_US);
 }
 
 /** Whether a source fell silent, so that others' watermark may go on without it. */
