@@ -37,7 +37,7 @@ async function simulate(): Promise<void> {
   );
   const seconds = median(ours.map((run) => run.seconds));
   add("simulate quotes → /dev/null; reference: a loop of JSON.stringify", seconds, median(loop), "2 M/s");
-  await timedInShell(`${command} --symbols 100 --out file:${ticks}`);
+  await timedInShell(`${command} --out file:${ticks}`);
 }
 
 async function ohlc(): Promise<void> {
