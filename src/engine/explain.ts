@@ -38,7 +38,8 @@ export async function explainJob(
         `sink ${sink.from} → ${resolveSink(sink).kind.name}${sink.to === undefined ? "" : ` ${sink.to}`}\n`,
     );
     const parts = [`job ${job.config.name}\n`, ...sources, ...queries.map(explainQuery)];
-    return [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
+    const text = [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
+    return job.withoutSecrets(text);
   } finally {
     database.close();
   }

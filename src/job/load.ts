@@ -18,6 +18,8 @@ export interface LoadedJob {
   readonly folder: string;
   /** An error at a key path like `["queries", "ohlc", "sql"]`, with the file's line and column. */
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => JobError;
+  /** A text for a person, with `${NAME}` where the value of a variable stands. */
+  readonly withoutSecrets: (text: string) => string;
 }
 
 export interface LoadOptions {
@@ -68,6 +70,7 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
     config: checked(schema, substituted, written, errorAt),
     folder: path.dirname(path.resolve(file)),
     errorAt,
+    withoutSecrets: (text) => withoutSecrets(text, used),
   };
 }
 
@@ -90,6 +93,7 @@ async function loadModule(file: string, schema: JobSchema, options: LoadOptions)
     config: checked(schema, exported, exported, errorAt),
     folder: path.dirname(path.resolve(file)),
     errorAt,
+    withoutSecrets: (text) => text,
   };
 }
 

@@ -74,7 +74,8 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
         }
         if (!hasMore) after[file] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
         bytesLeft -= (after[file] ?? from) - from;
-        hasMore ||= bytesLeft <= 0 || (await stat(file)).size > (after[file] ?? 0);
+        const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
+        hasMore ||= isRated || bytesLeft <= 0 || (await stat(file)).size > (after[file] ?? 0);
         if (hasMore) break;
       }
       if (bytesLeft === limit.maxBytes) {
