@@ -3,14 +3,14 @@
 import type { Clock } from "../base/clock.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
-import type { Range } from "../sources/source.ts";
 import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
 import { emptyRelations, type PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
-import type { Intake, Load } from "./source-reader.ts";
+import { openReadAhead, type Ranges } from "./read-ahead.ts";
+import type { Intake } from "./source-reader.ts";
 import { CHECKPOINT, relation } from "./stream.ts";
 import { advance, openWatermarks, type SourceTime, type Watermarks } from "./watermark.ts";
 
@@ -21,14 +21,11 @@ export interface BatchRunner {
   times(): ReadonlyMap<string, SourceTime>;
   /** Groups of sources whose least watermark matters. */
   readonly groups: readonly (readonly string[])[];
-  /** `next`: ranges that the batch after this one will have, to be read while this one is executed. */
-  run(plan: BatchPlan, schedulingDelayMs: number, next?: Ranges): Promise<BatchOutcome>;
+  /** `upcoming`: ranges of the batches after this one, to be read while it is executed. */
+  run(plan: BatchPlan, schedulingDelayMs: number, upcoming?: readonly Ranges[]): Promise<BatchOutcome>;
   /** Waits for what is being read ahead, and forgets it. */
   close(): Promise<void>;
 }
-
-/** By the names of sources. */
-export type Ranges = Readonly<Record<string, Range>>;
 
 export interface RunnerOptions {
   readonly database: Database;
@@ -66,11 +63,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   });
 
   let wasClean = true;
-  const secondConnection = await database.another();
-  let ahead: Promise<readonly Load[]> = Promise.resolve([]);
+  const ahead = await openReadAhead(database, readers);
   const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
     const intakes = new Map<string, Intake>();
-    const loadedAhead = await ahead;
+    const loadedAhead = await ahead.take(plan.ranges);
     for (const reader of readers) {
       const range = plan.ranges[reader.name];
       const load =
@@ -82,17 +78,6 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     if (!isClean || !wasClean) await database.run(deadLetterTable(intakes, plan.batch));
     wasClean = isClean;
     return intakes;
-  };
-
-  /** Into tables of their own: this batch's are in use. */
-  const readAhead = async (ranges: Ranges): Promise<readonly Load[]> => {
-    const loads: Load[] = [];
-    for (const reader of readers) {
-      const range = ranges[reader.name];
-      if (range !== undefined)
-        loads.push(await reader.load(secondConnection, range, relation.ahead(reader.name)));
-    }
-    return loads;
   };
 
   const commit = async (
@@ -126,18 +111,13 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     lastBatch: () => lastBatch,
     watermarks: () => watermarks,
     times: () => times,
-    async close() {
-      await Promise.allSettled([ahead]);
-      secondConnection.close();
-    },
-    async run(plan, schedulingDelayMs, next = {}) {
+    close: () => ahead.close(),
+    async run(plan, schedulingDelayMs, upcoming = []) {
       const startedAtMs = clock.nowMs();
       const startedMs = clock.monotonicMs();
       checkpoint.writePlan(plan);
       const intakes = await readAll(plan);
-      ahead = readAhead(next);
-      // Its failure is told by the batch that needs it.
-      ahead.catch(() => {});
+      ahead.start(upcoming);
       const after = new Map(
         [...times].map(([name, time]) => [
           name,

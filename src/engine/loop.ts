@@ -3,10 +3,11 @@
 import type { Clock } from "../base/clock.ts";
 import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
-import type { BatchRunner, Ranges } from "./batch-runner.ts";
+import type { BatchRunner } from "./batch-runner.ts";
 import type { BatchPlan } from "./checkpoint.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
+import { LANES, type Ranges } from "./read-ahead.ts";
 
 export interface LoopOptions {
   readonly clock: Clock;
@@ -32,31 +33,30 @@ export async function runLoop(
   const { readers, checkpoint } = prepared;
   const intake = openIntake(prepared, clock);
   let dueMs = clock.monotonicMs();
-  let next: Ranges = {};
+  const upcoming: Ranges[] = [];
 
   const execute = async (plan: BatchPlan): Promise<void> => {
     const hasInput = Object.keys(plan.ranges).length > 0;
     const delayMs = hasInput ? Math.max(0, clock.monotonicMs() - dueMs) : 0;
     await prepared.tables.refresh();
-    options.observe(await runner.run(plan, delayMs, next));
+    options.observe(await runner.run(plan, delayMs, upcoming));
   };
 
   if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);
   while (!stop.aborted) {
-    const ranges = await intake.plan(next);
+    const ranges = await intake.plan(upcoming.shift() ?? {});
     const idle = intake.idle();
     const hasInput = Object.keys(ranges).length > 0;
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
     const startedMs = clock.monotonicMs();
-    next = {};
     if (hasInput || (endsInput && !isClosed(runner)) || movesWatermark(runner, idle)) {
-      next = await intake.planAhead(ranges);
+      await intake.planAhead(ranges, upcoming);
       await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput });
       dueMs = startedMs + batchMs;
     }
     if (isOver) return;
-    if (Object.keys(next).length > 0) continue;
+    if (upcoming.length > 0) continue;
     await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, startedMs + POLL_MS));
     // Waiting for input is no delay.
     if (!hasInput) dueMs = Math.max(dueMs, clock.monotonicMs());
@@ -67,8 +67,8 @@ export async function runLoop(
 interface Intake {
   /** The ranges of the batch at hand: those that were planned ahead, and what other sources have now. */
   plan(ahead: Ranges): Promise<Ranges>;
-  /** What the batch after that will read, of sources that have more than one batch takes. */
-  planAhead(ranges: Ranges): Promise<Ranges>;
+  /** Adds what the batches after that will read, of sources that have more than one batch takes. */
+  planAhead(ranges: Ranges, upcoming: Ranges[]): Promise<void>;
   /** Sources that have given nothing for their idle time. */
   idle(): readonly string[];
 }
@@ -91,15 +91,19 @@ function openIntake(prepared: PreparedJob, clock: Clock): Intake {
       }
       return ranges;
     },
-    async planAhead(ranges) {
-      const next: Record<string, Range> = {};
-      for (const { name, source } of readers) {
-        const range = ranges[name];
-        if (range === undefined || allowances.get(name) !== undefined || !source.hasBacklog()) continue;
-        const following = await source.plan(unlimited, range);
-        if (following !== undefined) next[name] = following;
+    async planAhead(ranges, upcoming) {
+      while (upcoming.length < LANES) {
+        const last = upcoming.at(-1) ?? ranges;
+        const next: Record<string, Range> = {};
+        for (const { name, source } of readers) {
+          const range = last[name];
+          if (range === undefined || allowances.get(name) !== undefined || !source.hasBacklog()) continue;
+          const following = await source.plan(unlimited, range);
+          if (following !== undefined) next[name] = following;
+        }
+        if (Object.keys(next).length === 0) return;
+        upcoming.push(next);
       }
-      return next;
     },
     idle() {
       const nowMs = clock.monotonicMs();

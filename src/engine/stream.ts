@@ -23,8 +23,8 @@ export type TimeBound = (watermark: Sql) => Sql;
 export const relation = {
   /** The batch's rows of a query's input, with `_o`, their order, and without late rows. */
   input: (query: string) => `_input_${query}`,
-  /** A source's rows of the next batch, while this one is executed. */
-  ahead: (source: string) => `_ahead_${source}`,
+  /** A source's rows of a batch to come, by the lane that reads it. */
+  ahead: (source: string, lane: number) => `_ahead_${lane}_${source}`,
   /** What a batch adds to a query's state. */
   partial: (query: string) => `_partial_${query}`,
   /** The rows of windows that close. */

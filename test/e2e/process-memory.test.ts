@@ -12,10 +12,10 @@ import { output } from "./running.ts";
 const ROWS = 1_500_000;
 const MAX_MEMORY_BYTES = 450e6;
 /**
- * A segment that is executed, one that is read ahead and one that is written, and some for reads over the
+ * A segment that is executed, two that are read ahead and one that is written, and some for reads over the
  * edge.
  */
-const MAX_SPOOL_BYTES = 3.3 * MAX_SEGMENT_BYTES;
+const MAX_SPOOL_BYTES = 4.3 * MAX_SEGMENT_BYTES;
 
 /** The most memory that a process ever had. Undefined when it is gone. */
 async function peakMemoryBytes(pid: number): Promise<number | undefined> {

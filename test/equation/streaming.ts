@@ -110,7 +110,7 @@ export async function openStreaming(
       const now = plan(endByte, endsInput);
       committedByte = endByte ?? committedByte;
       readAhead = rangesOf(committedByte, nextEndByte);
-      await open.runner.run(now, 0, readAhead);
+      await open.runner.run(now, 0, [readAhead]);
     },
     async restart() {
       await open.close(false);
