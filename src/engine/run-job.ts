@@ -34,8 +34,8 @@ export interface RunOptions {
 /** Resolves when the input ended or `stop` aborted, with everything committed. */
 export async function runJob(job: LoadedJob, options: RunOptions): Promise<void> {
   const { clock, stop } = options;
-  // Connections work at a time: some read ahead, one executes. A thread that waits for another one's task keeps
-  // its core busy all the same, so each of them has half of the cores at most.
+  // Several connections work at a time: some read ahead, one executes. A thread that waits for another one's
+  // task keeps its core busy all the same, so each of them has half of the cores at most.
   const database = await openDatabase({ threads: Math.max(1, Math.floor(availableParallelism() / 2)) });
   const news = newsBell(clock, stop);
   try {
