@@ -37,12 +37,12 @@ export interface Quote {
   readonly volume: number | undefined;
 }
 
-/** The candle queries of the job, those with the shortest windows first. */
+/** The candle queries that have given a row, those with the shortest windows first. */
 export function candleSets(state: LiveState): CandleSet[] {
   const sets: CandleSet[] = [];
   for (const table of state.tables.values()) {
     const at = candleColumns(table.columns);
-    if (at !== undefined) sets.push({ table, at, windowMs: windowMs(table, at) });
+    if (at !== undefined && table.rows.size > 0) sets.push({ table, at, windowMs: windowMs(table, at) });
   }
   return sets.toSorted((a, b) => a.windowMs - b.windowMs);
 }

@@ -1,5 +1,7 @@
 /** The job that `streamkit demo` runs: a market and a web server, side by side. */
 
+import { CANDLE_COLUMNS } from "./market.ts";
+
 export interface DemoOptions {
   /** Quotes a second. */
   readonly rate: number;
@@ -11,11 +13,6 @@ const SYMBOLS = "ACME, BOLT, CRUX, DELTA, EPIC, FLUX, GAIA, HALO";
 
 export function demoJobText({ rate, forText }: DemoOptions): string {
   const until = forText === undefined ? "" : `, for: ${forText}`;
-  const candle = `symbol, window_start, window_end,
-             arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
-             sum(volume)::BIGINT AS volume, count(*) AS trades,
-             round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
-             round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change`;
   return `# streamkit's demo: a simulated market and a simulated web server.
 name: demo
 batch: 500ms
@@ -36,16 +33,16 @@ queries:
   day:
     mode: update
     sql: |
-      SELECT ${candle}
+      SELECT ${CANDLE_COLUMNS}
       FROM tumble(ticks, ts, INTERVAL 1 DAY) GROUP BY ALL
   live:
     mode: update
     sql: |
-      SELECT ${candle}
+      SELECT ${CANDLE_COLUMNS}
       FROM tumble(ticks, ts, INTERVAL 10 SECOND) GROUP BY ALL
   # What is stored: a candle once, when it can no longer change.
   candles: |
-    SELECT ${candle}
+    SELECT ${CANDLE_COLUMNS}
     FROM tumble(ticks, ts, INTERVAL 1 MINUTE) GROUP BY ALL
   traffic: |
     SELECT window_start, count(*) AS requests, count(*) FILTER (status >= 500) AS errors,

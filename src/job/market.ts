@@ -1,7 +1,11 @@
-/**
- * The job that runs when none is named: quotes or trades on standard input become candles by minute and by
- * day.
- */
+/** The job that runs when none is named: quotes or trades on standard input become candles by minute and day. */
+
+/** What a candle is, of a stream with ts, symbol, price and volume. The dashboard knows it by these names. */
+export const CANDLE_COLUMNS = `symbol, window_start, window_end,
+             arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
+             sum(volume)::BIGINT AS volume, count(*) AS trades,
+             round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
+             round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change`;
 
 export const MARKET_JOB = `
 name: market
@@ -17,19 +21,11 @@ queries:
   minute:
     mode: update
     sql: |
-      SELECT symbol, window_start, window_end,
-             arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
-             sum(volume)::BIGINT AS volume, count(*) AS trades,
-             round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
-             round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change
+      SELECT ${CANDLE_COLUMNS}
       FROM tumble(clean, ts, INTERVAL 1 MINUTE) GROUP BY ALL
   day:
     mode: update
     sql: |
-      SELECT symbol, window_start, window_end,
-             arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
-             sum(volume)::BIGINT AS volume, count(*) AS trades,
-             round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
-             round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change
+      SELECT ${CANDLE_COLUMNS}
       FROM tumble(clean, ts, INTERVAL 1 DAY) GROUP BY ALL
 `;
