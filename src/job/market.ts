@@ -1,4 +1,4 @@
-/** The job that runs when none is named: quotes or trades on standard input become candles by minute and day. */
+/** The job that runs when none is named: quotes or trades on stdin become candles by minute and by day. */
 
 /** What a candle is, of a stream with ts, symbol, price and volume. The dashboard knows it by these names. */
 export const CANDLE_COLUMNS = `symbol, window_start, window_end,
