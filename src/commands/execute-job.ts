@@ -146,11 +146,10 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
       rows += report.inputRows;
       late += report.lateRows;
       dead += report.deadLetters;
-      if (report.deadLetters + report.lateRows === 0 || clock.monotonicMs() - warnedMs < WARNING_INTERVAL_MS)
-        return;
+      const isSoon = clock.monotonicMs() - warnedMs < WARNING_INTERVAL_MS;
+      if (quiet || report.deadLetters === 0 || isSoon) return;
       warnedMs = clock.monotonicMs();
-      if (!quiet && report.deadLetters > 0)
-        log.warn(`${count(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
+      log.warn(`${count(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
     },
     finish() {
       if (quiet) return;
