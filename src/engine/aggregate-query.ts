@@ -7,7 +7,7 @@
 import type { Column } from "../duckdb/database.ts";
 import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { AggregateSql } from "./aggregate-sql.ts";
-import { emptyTable, inputView } from "./input.ts";
+import { emptyTable } from "./input.ts";
 import type { OutputMode } from "./outcome.ts";
 import type { Batch, Explanation, Query } from "./query.ts";
 import {
@@ -69,8 +69,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
     output: { name, columns: options.columns, mode, sources: input.sources, times: options.times },
     key: options.key,
     explanation: explain(options),
-    setup: sql`${inputView(name, input, bound === undefined ? undefined : parts.timeColumn)};
-      CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
+    setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
     async execute(database, batch) {
       await ledger.refresh(database, batch);

@@ -32,7 +32,6 @@ import {
 
 export interface AggregateSql {
   readonly keyCount: number;
-  readonly timeColumn: string | undefined;
   /** The partial rows of the batch's input. */
   partial(batchId: number): Sql;
   /** Partial rows, one a key, from the partial rows in `from`. */
@@ -151,7 +150,6 @@ export async function aggregateSql(
   const withMerged = (merged: Sql, answer: Sql): Sql => sql`WITH _merged AS (${merged}) ${answer}`;
   const result: AggregateSql = {
     keyCount: keys.length,
-    timeColumn: request.timeColumn,
     partial,
     combined,
     answer: (from) => withMerged(finished(from), answerText),

@@ -2,9 +2,9 @@
 
 import type { Clock } from "../base/clock.ts";
 import type { Database } from "../duckdb/database.ts";
-import { INFINITY_US, id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
 import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
-import { emptyTable } from "./input.ts";
+import { definitionsOf, emptyTable } from "./input.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
 import { emptyRelations, type PreparedJob } from "./prepare.ts";
@@ -74,7 +74,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         (range === undefined ? undefined : await reader.load(database, range, reader.name));
       intakes.set(reader.name, await reader.take(database, load, watermarks.of([reader.name])));
     }
-    const isClean = [...intakes.values()].every(({ deadLetters }) => deadLetters.length === 0);
+    const isClean = totals(intakes).deadLetters === 0;
     if (!isClean || !wasClean) await database.run(deadLetterTable(intakes, plan.batch));
     wasClean = isClean;
     return intakes;
@@ -85,9 +85,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     batch: Batch,
     intakes: ReadonlyMap<string, Intake>,
   ): Promise<void> => {
-    const hasDeadLetters = [...intakes.values()].some(({ deadLetters }) => deadLetters.length > 0);
     const statements: Sql[] = queries.flatMap((query) => query.commit(batch));
-    if (hasDeadLetters)
+    if (totals(intakes).deadLetters > 0)
       statements.push(sql`INSERT INTO ${id(CHECKPOINT, "dead_letters")} FROM ${id(relation.deadLetters)}`);
     watermarks.advance(times, plan.idle);
     await checkpoint.commit(statements, {
@@ -197,7 +196,7 @@ function deadLetterTable(intakes: ReadonlyMap<string, Intake>, batchId: number):
 }
 
 function emptyTableIn(database: string): Sql {
-  const columns = DEAD_LETTER_COLUMNS.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
+  const columns = definitionsOf(DEAD_LETTER_COLUMNS);
   return sql`CREATE TABLE IF NOT EXISTS ${id(database, "dead_letters")} (${columns})`;
 }
 

@@ -27,6 +27,7 @@ export function emptySourceTable(name: string, columns: readonly Column[]): Sql 
   return sql`CREATE OR REPLACE TABLE ${id(name)} (${definitionsOf(columns)})`;
 }
 
-function definitionsOf(columns: readonly Column[]): readonly Sql[] {
+/** `name type, …` as CREATE TABLE takes them. */
+export function definitionsOf(columns: readonly Column[]): readonly Sql[] {
   return columns.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
 }

@@ -69,20 +69,15 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
   });
 }
 
+/** Opens sinks that `checkSinks` has let through. */
 export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
-  checkSinks(request);
   const opened: OpenSink[] = [];
   for (const [index, config] of request.sinks.entries()) {
     const output = request.outputs.get(config.from);
     if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
     const { kind, options } = resolveSink(config);
     const sinkId = `${config.from}/${kind.name}/${index}`;
-    const input: SinkInput = {
-      query: output.name,
-      mode: output.mode,
-      key: output.key,
-      columns: output.columns,
-    };
+    const input = sinkInputOf(output);
     try {
       opened.push({ id: sinkId, output, sink: await kind.open(options, request.contextOf(input, sinkId)) });
     } catch (error) {
@@ -92,6 +87,10 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     }
   }
   return opened;
+}
+
+function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
+  return { query: name, mode, key, columns };
 }
 
 /** More rows than this of one query and batch are not shown to observers: sinks are for those. */
@@ -104,12 +103,7 @@ export async function observedRows(
   batch: { readonly id: number; readonly rows: number },
 ): Promise<QueryOutput> {
   const changes: RowChange[] = [];
-  const input: SinkInput = {
-    query: output.name,
-    mode: output.mode,
-    key: output.key,
-    columns: output.columns,
-  };
+  const input = sinkInputOf(output);
   if (batch.rows > 0) {
     for await (const block of jsonLines(
       database,

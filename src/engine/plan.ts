@@ -227,7 +227,6 @@ async function planRows(
     ...common,
     windowed: fromText,
     overClosing: sql`FROM (${await selectText(database, overClosing as TreeNode)}) AS answer (${names})`,
-    timeColumn: timing.timeColumn,
     bound: timing.bound,
     why: "it needs all rows of a window at once",
   });

@@ -28,7 +28,9 @@ export interface Query {
   /** The columns that name a row; empty where rows have no name. */
   readonly key: readonly string[];
   readonly explanation: Explanation;
-  /** Statements that make the query's views and its state, if it is not there yet. */
+  /**
+   * Statements that make the query's tables, and its state if it is not there yet. Its input view is there.
+   */
   readonly setup: Sql;
   /**
    * Computes the batch's rows into the temporary table of the query's name, from the batch's input tables and

@@ -5,7 +5,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
-import { emptyTable, inputView } from "./input.ts";
+import { emptyTable } from "./input.ts";
 import type { Query } from "./query.ts";
 import {
   BATCH_COLUMN,
@@ -27,7 +27,6 @@ export interface RowsOptions {
   readonly windowed: Sql;
   /** The user's SQL with the closing rows in the window call's place. */
   readonly overClosing: Sql;
-  readonly timeColumn: string;
   readonly bound: TimeBound;
   readonly times: ReadonlyMap<string, TimeBound>;
   readonly why: string;
@@ -61,8 +60,7 @@ export function rowsQuery(options: RowsOptions): Query {
       until: `the watermark of ${input.sources.join(", ")} passes window_end`,
       why: options.why,
     },
-    setup: sql`${inputView(name, input, options.timeColumn)};
-      CREATE OR REPLACE TEMP TABLE ${partial} AS ${partialOf(0)} LIMIT 0;
+    setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${partialOf(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${empty}`,
     async execute(database, batch) {
       await ledger.refresh(database, batch);
