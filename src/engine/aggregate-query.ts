@@ -69,6 +69,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
     output: { name, columns: options.columns, mode, sources: input.sources, times: options.times },
     key: options.key,
     explanation: explain(options),
+    states: [{ table: relation.state(name), definition: parts.partial(0).text }],
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
     async execute(database, batch) {

@@ -23,11 +23,19 @@ export interface Explanation {
   readonly why: string;
 }
 
+/** A table of the checkpoint that a query keeps. */
+export interface QueryState {
+  readonly table: string;
+  /** What its rows are, as SQL: with equal texts, a state made before goes on being right. */
+  readonly definition: string;
+}
+
 export interface Query {
   readonly output: Stream;
   /** The columns that name a row; empty where rows have no name. */
   readonly key: readonly string[];
   readonly explanation: Explanation;
+  readonly states: readonly QueryState[];
   /**
    * Statements that make the query's tables, and its state if it is not there yet. Its input view is there.
    */

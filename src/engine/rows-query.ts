@@ -54,6 +54,7 @@ export function rowsQuery(options: RowsOptions): Query {
   return {
     output: { name, columns: options.columns, mode: "append", sources: input.sources, times: options.times },
     key: [],
+    states: [{ table: relation.state(name), definition: partialOf(0).text }],
     explanation: {
       execution: "the rows of open windows are kept, and this SQL runs over each window as it closes",
       state: "the rows of open windows",

@@ -27,6 +27,7 @@ export async function statelessQuery(
   return {
     output,
     key: [],
+    states: [],
     explanation: {
       execution: "each batch on its own",
       state: "none",
