@@ -17,6 +17,9 @@ import type { Range } from "../../src/sources/source.ts";
 export interface QuerySpec {
   readonly sql: string;
   readonly mode?: "append" | "update" | "complete";
+  readonly key?: readonly string[];
+  readonly lateness?: string;
+  readonly state?: "unbounded" | { readonly keep: string };
 }
 
 export interface JobSpec {
@@ -168,6 +171,8 @@ async function openJob(
       database,
       clock: systemClock,
       freshSeed: () => 1,
+      // Rewrites are rare in long runs: here they happen all the time.
+      minRowsToRewrite: 5,
       takesWhatIsThere: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
