@@ -5,6 +5,7 @@ export type ErrorCode =
   | "job" // a wrong job file or query: exit 2
   | "input" // the input can't be used
   | "io" // a file, folder or socket failed
+  | "failed" // what was to be tested is not so
   | "engine" // DuckDB or the batch loop failed
   | "closed_pipe" // the reader of our stdout went away: exit 0
   | "bug"; // only a fault of ours can cause it

@@ -1,4 +1,4 @@
-/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`) and times as people write them. */
+/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), times and counts as people write them. */
 
 import { StreamkitError } from "./error.ts";
 
@@ -63,4 +63,9 @@ export function countFlag(flag: string, text: string, least: number): number {
   if (!Number.isSafeInteger(value) || value < least)
     throw new StreamkitError("usage", `${flag} must be a whole number of at least ${least}: found "${text}"`);
   return value;
+}
+
+/** `1 row`, `1,234 rows`. */
+export function counted(number: number, one: string, many = `${one}s`): string {
+  return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 }

@@ -3,6 +3,7 @@
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { runJob } from "../engine/run-job.ts";
@@ -149,17 +150,17 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
       const isSoon = clock.monotonicMs() - warnedMs < WARNING_INTERVAL_MS;
       if (quiet || report.deadLetters === 0 || isSoon) return;
       warnedMs = clock.monotonicMs();
-      log.warn(`${count(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
+      log.warn(`${counted(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
     },
     finish() {
       if (quiet) return;
       const seconds = (clock.monotonicMs() - startedMs) / 1000;
       const left = [
-        late > 0 ? count(late, "late row") : "",
-        dead > 0 ? count(dead, "dead letter") : "",
+        late > 0 ? counted(late, "late row") : "",
+        dead > 0 ? counted(dead, "dead letter") : "",
       ].filter((text) => text !== "");
       const parts = [
-        `${count(rows, "row")} in ${count(batches, "batch", "batches")}`,
+        `${counted(rows, "row")} in ${counted(batches, "batch", "batches")}`,
         `${seconds.toFixed(1)} s`,
         ...left,
       ];
@@ -170,8 +171,4 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
 
 function hint(): string {
   return ": the reasons go to a sink with from: dead_letters, and to a checkpoint's table dead_letters";
-}
-
-function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString("en-US")} ${number === 1 ? one : many}`;
 }

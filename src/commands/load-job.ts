@@ -8,18 +8,7 @@ import { jobSchema } from "../job/schema.ts";
 import { keyedSinkKinds } from "../sinks/list.ts";
 import { keyedSourceKinds } from "../sources/list.ts";
 import type { Context } from "./context.ts";
-
-export interface JobFlags {
-  readonly set?: readonly string[];
-  readonly sql?: string;
-  readonly mode?: string;
-  readonly format?: string;
-  readonly schema?: string;
-  readonly time?: string;
-  readonly watermark?: string;
-  readonly pattern?: string;
-  readonly in?: string;
-}
+import type { JobFlags } from "./job-flags.ts";
 
 /** The schema of job files with every source and sink there is. */
 export function wholeJobSchema() {

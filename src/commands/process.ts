@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
-import type { JobFlags } from "./load-job.ts";
+import { addJobFlags, type JobFlags } from "./job-flags.ts";
 
 interface ProcessFlags extends JobFlags {
   readonly batch?: string;
@@ -30,19 +30,14 @@ Examples:
 See also: streamkit check JOB (the plan), streamkit check --json-schema (the job file's schema).`;
 
 export function processCommand(context: Context): Command {
-  return new Command("process")
+  const command = new Command("process")
     .summary("runs a job: reads, aggregates in micro-batches, writes")
-    .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.")
-    .argument("[job]", "a job file: YAML, JSON or TypeScript")
-    .option("--sql <query>", "a job of one query over the stream `input`; rows go to stdout")
-    .option("--mode <mode>", "with --sql: append, update or complete (default: append)")
-    .option("--in <url>", "with --sql: what to read, - or file:GLOB (default: -)")
-    .option("--format <format>", "with --sql: json, csv, combined, common, regex or lines (default: json)")
-    .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
-    .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
-    .option("--time <column>", "with --sql: the event-time column (default: ts)")
-    .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
-    .option("--set <key=value>", "replace a value of the job file; repeatable", collect)
+    .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.");
+  return addJobFlags(
+    command,
+    "a job file: YAML, JSON or TypeScript",
+    "what to read, - or file:GLOB (default: -)",
+  )
     .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
     .option("--checkpoint <folder>", "keep state and progress here, and go on from it")
     .option("--once", "what is there now is the whole input: take it, close every window, stop")
@@ -67,8 +62,4 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
     bareRows: flags.sql !== undefined && file === undefined,
     quiet: flags.quiet === true,
   });
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
 }

@@ -11,7 +11,7 @@ import { inferColumns } from "../formats/infer.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
-import type { Source } from "../sources/source.ts";
+import type { Source, SourceContext } from "../sources/source.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
 import { checkEndpoint, checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
@@ -93,7 +93,7 @@ export async function prepareJob(
   try {
     const columns = new Map<string, readonly Column[]>();
     for (const [name, config] of sources) {
-      const source = await openSource(name, config, job, checkpoint, given);
+      const source = await openSource(name, job, given, await keptOf(name, checkpoint));
       opened.set(name, source);
       const saved = checkpoint.progress?.sources[name]?.columns;
       const found = knownColumns(config, saved) ?? (await columnsFromInput(source, config, given));
@@ -180,7 +180,7 @@ export async function planForCheck(
       waitForNews: () => Promise.resolve(),
       isStopped: () => false,
     };
-    const source = await openSource(name, config, job, checkpoint, given);
+    const source = await openSource(name, job, given, await keptOf(name, checkpoint));
     try {
       const found = await columnsFromInput(source, config, given);
       if (found !== undefined) columns.set(name, found);
@@ -255,19 +255,28 @@ function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
   }
 }
 
-async function openSource(
+/** What a checkpoint has of a source. */
+async function keptOf(
   name: string,
-  config: SourceConfig,
+  { progress, folder }: Checkpoint,
+): Promise<Pick<SourceContext, "committed" | "segmentFolder">> {
+  return { committed: progress?.sources[name]?.position, segmentFolder: await segmentFolder(folder, name) };
+}
+
+/** Opens a source of the job, whose name is known to be right. */
+export async function openSource(
+  name: string,
   job: LoadedJob,
-  checkpoint: Checkpoint,
-  given: Given,
+  given: Omit<Given, "database" | "waitForNews" | "isStopped">,
+  kept: Pick<SourceContext, "committed" | "segmentFolder">,
 ): Promise<Source> {
+  const config = job.config.sources[name];
+  if (config === undefined) throw new StreamkitError("bug", `No source ${name}`);
   const { kind, options } = resolveSource(config.from);
   return kind.open(options, {
+    ...kept,
     name,
     clock: given.clock,
-    committed: checkpoint.progress?.sources[name]?.position,
-    segmentFolder: await segmentFolder(checkpoint.folder, name),
     baseFolder: job.folder,
     maxSegmentBytes: MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,

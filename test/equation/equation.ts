@@ -1,7 +1,7 @@
 /** The equation itself: one job, one stream, both executions. */
 
-import { batchAnswer } from "./batch-answer.ts";
-import { applied, difference, linesOf } from "./rows.ts";
+import { appliedRows, linesOf } from "../../src/verify/rows.ts";
+import { batchAnswer, difference } from "./answers.ts";
 import { type JobSpec, openStreaming, type QuerySpec, type Streaming } from "./streaming.ts";
 import { batchEnds, type RandomStream, SCHEMA, TABLES, textOf } from "./streams.ts";
 
@@ -47,11 +47,11 @@ export async function differenceToBatch(
   streaming: Streaming,
   { withoutLines = [], key = [], unjudged = [] }: Knowledge = {},
 ): Promise<string | undefined> {
-  for (const [name, answer] of await batchAnswer(job, streaming.folder, withoutLines)) {
+  for (const [name, answer] of await batchAnswer(job, streaming, withoutLines)) {
     if (unjudged.includes(name)) continue;
     const lines = linesOf(streaming.written(name));
     const mode = job.queries[name]?.mode ?? "append";
-    const found = difference(mode === "append" ? lines : applied(lines, key), answer);
+    const found = difference(mode === "append" ? lines : appliedRows(lines, key), answer);
     if (found !== undefined) return `${name}: ${job.queries[name]?.sql}\n  ${found}`;
   }
   return undefined;

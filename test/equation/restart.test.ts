@@ -2,10 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { batchAnswer, parquetRows } from "./batch-answer.ts";
+import { batchAnswer, difference, parquetRows } from "./answers.ts";
 import { differenceToBatch, jobOf, runs, TIMEOUT_MS } from "./equation.ts";
 import { chain, windowedAggregation, windowRows } from "./queries.ts";
-import { difference } from "./rows.ts";
 import { changing, intervalJoins, seenOnce, sessions, windowJoins } from "./stateful-queries.ts";
 import { type CrashPoint, type JobSpec, openStreaming, type Streaming } from "./streaming.ts";
 import { batchEnds, type RandomStream, streamArbitrary, textOf } from "./streams.ts";
@@ -72,7 +71,7 @@ async function differenceAfter(
     await runWith(streaming, stream, events);
     const inFiles = await differenceToBatch(job, streaming, { key: ["k", "window_start"] });
     if (inFiles !== undefined) return inFiles;
-    const answers = await batchAnswer(job, streaming.folder);
+    const answers = await batchAnswer(job, streaming);
     for (const name of job.parquet ?? []) {
       const answer = answers.get(name) ?? { rows: [], inexact: [] };
       const found = difference(await parquetRows(streaming.folder, name), answer);

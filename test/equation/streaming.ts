@@ -1,18 +1,14 @@
-/** A job run batch by batch as the test wants it cut, with the real sources, engine and sinks. */
+/** A job of the tests' own, run batch by batch as the test wants it cut, and killed where it says. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
-import { openDatabase } from "../../src/duckdb/database.ts";
-import { type BatchRunner, openRunner } from "../../src/engine/batch-runner.ts";
-import type { BatchPlan, Checkpoint } from "../../src/engine/checkpoint.ts";
-import { type OpenSink, openSinks } from "../../src/engine/outputs.ts";
-import { prepareJob } from "../../src/engine/prepare.ts";
-import { loadJobText } from "../../src/job/load.ts";
-import type { Range } from "../../src/sources/source.ts";
+import type { SourceShape } from "../../src/engine/source-reader.ts";
+import { type LoadedJob, loadJobText } from "../../src/job/load.ts";
+import { openRun, rowFiles, type Share, type WrittenTo } from "../../src/verify/run.ts";
 
 export interface QuerySpec {
   readonly sql: string;
@@ -33,6 +29,21 @@ export interface JobSpec {
   readonly parquet?: readonly string[];
 }
 
+/** A job's text with the files of its folder, by name; `rowFiles` are its sinks where `written` is asked. */
+export interface JobFiles {
+  readonly text: string;
+  /** The job's only source, which reads files. */
+  readonly source: string;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+interface StreamingOptions {
+  readonly isDurable: boolean;
+  readonly threads?: number;
+  /** The system's if left out. */
+  readonly clock?: Clock;
+}
+
 /**
  * Where a batch dies: before its first sink, between its sinks, or when everything is written but not
  * committed.
@@ -42,7 +53,7 @@ export type CrashPoint = "before sinks" | "between sinks" | "before commit";
 /** A job in a folder of its own, with the whole input in one file. */
 export interface Streaming {
   readonly folder: string;
-  readonly inputFile: string;
+  readonly shapes: readonly SourceShape[];
   /**
    * Runs the next batch over the lines up to `endByte` (`undefined`: no new line), in the open job; meanwhile
    * the lines up to `nextEndByte` are read ahead.
@@ -62,179 +73,112 @@ export interface Streaming {
 
 class Crash extends Error {}
 
-interface OpenJob {
-  readonly runner: BatchRunner;
-  readonly sinks: readonly OpenSink[];
-  readonly pending: BatchPlan | undefined;
-  crashAt: CrashPoint | undefined;
-  close(isCrash: boolean): Promise<void>;
+export function openStreaming(spec: JobSpec, input: string, options: StreamingOptions): Promise<Streaming> {
+  const tables = Object.entries(spec.tables).map(([name, text]) => [`${name}.csv`, text] as const);
+  const files = { "ticks.ndjson": input, ...Object.fromEntries(tables) };
+  return openStreamingJob({ text: jobText(spec), source: "ticks", files }, options);
 }
 
-export async function openStreaming(
-  job: JobSpec,
-  input: string,
-  options: { readonly isDurable: boolean; readonly threads?: number },
+export async function openStreamingJob(
+  { text, source, files }: JobFiles,
+  options: StreamingOptions,
 ): Promise<Streaming> {
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-equation-"));
-  const inputFile = path.join(folder, "ticks.ndjson");
-  writeFileSync(inputFile, input);
-  for (const [name, text] of Object.entries(job.tables))
-    writeFileSync(path.join(folder, `${name}.csv`), text);
-  mkdirSync(path.join(folder, "out"));
-  const text = jobText(job);
-  let open = await openJob(text, folder, options).catch((error: unknown) => {
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(folder, name), content);
+  let crashAt: CrashPoint | undefined;
+  const through = (parts: WrittenTo): WrittenTo => breakable(parts, () => crashAt);
+  const run = await openRun(loadedJob(text, folder), {
+    clock: systemClock,
+    ...options,
+    folder,
+    through,
+  }).catch((error: unknown) => {
     rmSync(folder, { recursive: true });
     throw error;
   });
-  let committedByte = 0;
+  let takenByte = 0;
+  let ahead: Share | undefined;
 
-  let readAhead: Readonly<Record<string, Range>> = {};
-
-  const rangesOf = (fromByte: number, endByte: number | undefined): Readonly<Record<string, Range>> => {
-    if (endByte === undefined || endByte <= fromByte) return {};
-    const from = { files: fromByte === 0 ? {} : { [inputFile]: fromByte } };
-    return { ticks: { from, to: { files: { [inputFile]: endByte } } } };
-  };
-  const plan = (endByte: number | undefined, endsInput: boolean): BatchPlan => {
-    const ranges = rangesOf(committedByte, endByte);
-    // What was read ahead is known by being the same object.
-    const isAhead = JSON.stringify(ranges) === JSON.stringify(readAhead);
-    return {
-      batch: open.runner.lastBatch() + 1,
-      ranges: isAhead ? readAhead : ranges,
-      idle: [],
-      endsInput,
-    };
+  /** The share of the input up to a byte; the same object if that is being read ahead. */
+  const shareOf = (endByte: number | undefined): Share => {
+    const bytes = Math.max(0, (endByte ?? 0) - takenByte);
+    takenByte += bytes;
+    return ahead?.[source] === bytes ? ahead : { [source]: bytes };
   };
   return {
     folder,
-    inputFile,
+    shapes: run.open().prepared.shapes,
     async batch(endByte, endsInput, nextEndByte) {
-      const now = plan(endByte, endsInput);
-      committedByte = endByte ?? committedByte;
-      readAhead = rangesOf(committedByte, nextEndByte);
-      await open.runner.run(now, 0, [readAhead]);
+      const share = shareOf(endByte);
+      ahead = { [source]: Math.max(0, (nextEndByte ?? 0) - takenByte) };
+      await run.batch(share, endsInput, ahead);
     },
     async restart() {
-      await open.close(false);
-      open = await openJob(text, folder, options);
+      ahead = undefined;
+      await run.restart();
     },
     async crash(endByte, endsInput, point) {
-      open.crashAt = point;
-      const died = await open.runner.run(plan(endByte, endsInput), 0).then(
+      const share = shareOf(endByte);
+      ahead = undefined;
+      crashAt = point;
+      const died = await run.batch(share, endsInput).then(
         () => false,
         (error: unknown) => {
           if (!(error instanceof Crash)) throw error;
           return true;
         },
       );
+      crashAt = undefined;
       if (!died) throw new Error(`The batch survived a crash ${point}`);
-      await open.close(true);
-      open = await openJob(text, folder, options);
-      if (open.pending === undefined) throw new Error("The crashed batch left no plan");
-      await open.runner.run(open.pending, 0);
-      committedByte = endByte ?? committedByte;
+      const before = run.open().runner.lastBatch();
+      await run.restart(true);
+      if (run.open().runner.lastBatch() !== before + 1) throw new Error("The crashed batch left no plan");
     },
-    written: (query) => {
-      const file = path.join(folder, "out", `${query}.ndjson`);
-      return existsSync(file) ? readFileSync(file, "utf8") : "";
-    },
+    written: (query) => run.written(query),
     async close() {
-      await open.close(false);
+      await run.close();
       rmSync(folder, { recursive: true });
     },
   };
 }
 
-function jobText({ schema, watermark, tables, queries, parquet = [] }: JobSpec): string {
+/** The job as it is loaded from a file in the folder. */
+export function loadedJob(text: string, folder: string): LoadedJob {
+  return loadJobText(text, path.join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] });
+}
+
+export function jobText({ schema, watermark, tables, queries, parquet = [] }: JobSpec): string {
   return stringify({
     name: "equation",
     sources: { ticks: { from: "file:ticks.ndjson", schema, watermark } },
     tables: Object.fromEntries(Object.keys(tables).map((name) => [name, { from: `file:${name}.csv` }])),
     queries,
     sinks: [
-      ...Object.keys(queries).map((name) => ({ from: name, to: `file:out/${name}.ndjson` })),
+      ...rowFiles(Object.keys(queries)),
       ...parquet.map((name) => ({ from: name, parquet: { warehouse: "warehouse", table: name } })),
     ],
   });
 }
 
-async function openJob(
-  text: string,
-  folder: string,
-  { isDurable, threads }: { readonly isDurable: boolean; readonly threads?: number },
-): Promise<OpenJob> {
-  const job = loadJobText(text, path.join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] });
-  const database = await openDatabase(threads === undefined ? {} : { threads });
-  try {
-    const prepared = await prepareJob(job, isDurable ? path.join(folder, "state") : undefined, {
-      database,
-      clock: systemClock,
-      freshSeed: () => 1,
-      // Rewrites are rare in long runs: here they happen all the time.
-      minRowsToRewrite: 5,
-      takesWhatIsThere: true,
-      notify: () => {},
-      waitForNews: () => Promise.resolve(),
-      isStopped: () => false,
-    });
-    if (prepared === undefined) throw new Error("The job found no input");
-    const sinks = await openSinks({
-      sinks: job.config.sinks,
-      outputs: prepared.outputs,
-      errorAt: job.errorAt,
-      contextOf: (input, sinkId) => ({
-        input,
-        writer: "equation",
-        baseFolder: folder,
-        committed: prepared.checkpoint.progress?.sinks[sinkId],
-        bareRows: false,
-        isDurable: false,
-        stdout: { isTerminal: false, write: () => {} },
-        clock: systemClock,
-      }),
-    });
-    const open: Omit<OpenJob, "runner"> = {
-      sinks,
-      pending: prepared.checkpoint.pendingPlan,
-      crashAt: undefined,
-      async close(isCrash) {
-        await runner.close();
-        for (const { sink } of sinks) await sink.close();
-        if (!isCrash) await prepared.close();
-        database.close();
-      },
-    };
-    const checkpoint: Checkpoint = {
-      ...prepared.checkpoint,
+function breakable({ checkpoint, sinks }: WrittenTo, crashAt: () => CrashPoint | undefined): WrittenTo {
+  return {
+    checkpoint: {
+      ...checkpoint,
       commit: async (...statements) => {
-        if (open.crashAt === "before commit") throw new Crash();
-        return prepared.checkpoint.commit(...statements);
+        if (crashAt() === "before commit") throw new Crash();
+        return checkpoint.commit(...statements);
       },
-    };
-    const breakable = sinks.map(
-      (openSink, index): OpenSink => ({
-        ...openSink,
-        sink: {
-          ...openSink.sink,
-          async write(...batch) {
-            if (open.crashAt === "before sinks") throw new Crash();
-            if (open.crashAt === "between sinks" && index === sinks.length - 1) throw new Crash();
-            await openSink.sink.write(...batch);
-          },
+    },
+    sinks: sinks.map((openSink, index) => ({
+      ...openSink,
+      sink: {
+        ...openSink.sink,
+        async write(...batch) {
+          if (crashAt() === "before sinks") throw new Crash();
+          if (crashAt() === "between sinks" && index === sinks.length - 1) throw new Crash();
+          await openSink.sink.write(...batch);
         },
-      }),
-    );
-    const runner = await openRunner({
-      database,
-      clock: systemClock,
-      prepared: { ...prepared, checkpoint },
-      sinks: breakable,
-      observed: [],
-    });
-    return Object.assign(open, { runner });
-  } catch (error) {
-    database.close();
-    throw error;
-  }
+      },
+    })),
+  };
 }

@@ -1,9 +1,9 @@
 /** Queries that look harder than they are, or easier: taken, and answered as the batch answers them. */
 
 import { expect, test } from "bun:test";
-import { batchAnswer } from "./batch-answer.ts";
+import { linesOf } from "../../src/verify/rows.ts";
+import { batchAnswer, difference } from "./answers.ts";
 import { TIMEOUT_MS } from "./equation.ts";
-import { difference, linesOf } from "./rows.ts";
 import { openStreaming } from "./streaming.ts";
 import { batchEnds, SCHEMA, START_MS, TABLES, textOf } from "./streams.ts";
 
@@ -81,7 +81,7 @@ test(
     try {
       for (const end of batchEnds({ lines, batches: [13, 13, 0, 1, 33] })) await streaming.batch(end, false);
       await streaming.batch(undefined, true);
-      const answers = await batchAnswer(job, streaming.folder);
+      const answers = await batchAnswer(job, streaming);
       const different = [...answers].flatMap(([name, answer]) => {
         const found = difference(linesOf(streaming.written(name)), answer);
         return found === undefined ? [] : [`${queries[name]?.sql}\n  ${found}`];

@@ -15,6 +15,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/sinks": 6,
   "src/engine": 7,
   "src/server": 8,
+  "src/verify": 8,
   "src/commands": 9,
   "src/main.ts": 10,
   "src/build": 11,

@@ -1,18 +1,26 @@
-/** The judge of the equation suite is judged itself. */
+/** The judge of `verify`, `test` and the equation suite is judged itself. */
 
 import { describe, expect, test } from "bun:test";
-import { applied, difference } from "./rows.ts";
+import { differenceText } from "../../src/verify/report.ts";
+import { type Answer, appliedRows, compareRows } from "../../src/verify/rows.ts";
 
-const answer = (rows: readonly string[], inexact: readonly string[] = []) => ({ rows, inexact });
+const answer = (rows: readonly string[], inexact: readonly string[] = []): Answer => ({ rows, inexact });
 
-describe("difference", () => {
+function difference(found: readonly string[], expected: Answer): string | undefined {
+  const different = compareRows(found, expected);
+  return different === undefined ? undefined : differenceText(different).join("\n");
+}
+
+describe("a comparison", () => {
   test("the order of rows does not matter, their number does", () => {
     expect(difference(['{"a":1}', '{"a":2}'], answer(['{"a":2}', '{"a":1}']))).toBeUndefined();
-    expect(difference(['{"a":1}', '{"a":1}'], answer(['{"a":1}']))).toStartWith("2 rows, 1 expected");
+    expect(difference(['{"a":1}', '{"a":1}'], answer(['{"a":1}']))).toStartWith(
+      "2 rows in the stream, 1 in the batch",
+    );
     expect(
       difference(['{"a":1}', '{"a":1}', '{"a":2}'], answer(['{"a":1}', '{"a":2}', '{"a":2}'])),
     ).toContain("only in the stream");
-    expect(difference([], answer(['{"a":1}']))).toContain('only in the batch: \n    {"a":1}');
+    expect(difference([], answer(['{"a":1}']))).toContain('only in the batch:\n  {"a":1}');
   });
 
   test("integers beyond 2^53 are compared to their last digit", () => {
@@ -36,7 +44,7 @@ describe("difference", () => {
   });
 });
 
-describe("applied", () => {
+describe("applied changes", () => {
   const line = (row: string, op: string, batch: number): string =>
     `${row.slice(0, -1)},"_op":"${op}","_batch":${batch}}`;
 
@@ -48,10 +56,12 @@ describe("applied", () => {
       line('{"k":"a","v":2}', "upsert", 2),
       line('{"k":"b","v":0}', "delete", 3),
     ];
-    expect(applied(lines, ["k"])).toEqual(['{"k":"a","v":2}', '{"k":null,"v":9007199254740993}']);
+    expect(appliedRows(lines, ["k"])).toEqual(['{"k":"a","v":2}', '{"k":null,"v":9007199254740993}']);
   });
 
   test("the deletion of a row that was never there is a fault", () => {
-    expect(() => applied([line('{"k":"a","v":1}', "delete", 1)], ["k"])).toThrow("A row that was not there");
+    expect(() => appliedRows([line('{"k":"a","v":1}', "delete", 1)], ["k"])).toThrow(
+      "A row that was not there",
+    );
   });
 });

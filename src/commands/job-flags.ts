@@ -1,0 +1,36 @@
+/** The flags of every command that takes a job. Nothing heavy is imported here: `--help` should be quick. */
+
+import type { Command } from "commander";
+
+export interface JobFlags {
+  readonly set?: readonly string[];
+  readonly sql?: string;
+  readonly mode?: string;
+  readonly format?: string;
+  readonly schema?: string;
+  readonly time?: string;
+  readonly watermark?: string;
+  readonly pattern?: string;
+  readonly in?: string;
+}
+
+/** Adds the argument and the flags that `jobOf` understands; `--in` is told in the command's own words. */
+export function addJobFlags(command: Command, argument: string, inUrl?: string): Command {
+  command
+    .argument("[job]", argument)
+    .option("--sql <query>", "a job of one query over the stream `input`")
+    .option("--mode <mode>", "with --sql: append, update or complete (default: append)");
+  if (inUrl !== undefined) command.option("--in <url>", `with --sql: ${inUrl}`);
+  return command
+    .option("--format <format>", "with --sql: json, csv, combined, common, regex or lines (default: json)")
+    .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
+    .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
+    .option("--time <column>", "with --sql: the event-time column (default: ts)")
+    .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
+    .option("--set <key=value>", "replace a value of the job file; repeatable", collect);
+}
+
+/** For a flag that may be repeated. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
+}

@@ -1,0 +1,97 @@
+/** `streamkit verify`: a job's answers, batch by batch and all at once, over the same input. */
+
+import { Command } from "commander";
+import { StreamkitError } from "../base/error.ts";
+import { countFlag } from "../base/units.ts";
+import type { Context } from "./context.ts";
+import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
+
+interface VerifyFlags extends JobFlags {
+  readonly input?: readonly string[];
+  readonly seed?: string;
+  readonly cuts: string;
+}
+
+const HELP = `
+A query is right where the stream's rows are the rows of the same SQL over the whole input, however the input
+is cut into batches. This runs your own job over your own files to see it: the engine takes them in random
+batches and is restarted in the middle; plain DuckDB takes them at once, in one thread. Nothing is written to
+the job's sinks and its checkpoint.
+
+No row is late here: where the input is more out of order than watermark: allows, the watermark is raised to
+it, and you are told how many rows would have come late. DOUBLEs may differ in their last digits.
+
+Examples:
+  A job that reads standard input, over a file of yesterday:
+    streamkit verify market.yaml --input quotes.ndjson
+  Several sources, ten cuts:
+    streamkit verify join.yaml --input orders='in/orders-*.csv' --input payments=payments.ndjson --cuts 10
+  One query:
+    streamkit verify --sql "SELECT symbol, window_start, max(price) AS high
+      FROM tumble(input, ts, INTERVAL 1 MINUTE) GROUP BY ALL" --input quotes.ndjson
+
+Exit codes: 0 equal, 1 a query differs, 2 wrong usage or wrong job.`;
+
+export function verifyCommand(context: Context): Command {
+  const command = new Command("verify")
+    .summary("runs a job as a stream and as a batch, and compares the rows")
+    .description("Compares a job's rows over random batches with those of the same SQL over the whole input.")
+    .option(
+      "--input <[source=]files>",
+      "what a source reads here: a file, a folder or a glob; repeatable; sources of files keep theirs",
+      collect,
+    )
+    .option("--cuts <n>", "how many ways of cutting the input are tried", "4")
+    .option("--seed <n>", "of the first cut; the next ones count up from it (default: a new one)");
+  return addJobFlags(command, "a job file: YAML, JSON or TypeScript")
+    .addHelpText("after", HELP)
+    .action((file: string | undefined, flags: VerifyFlags) => runVerify(file, flags, context));
+}
+
+/** Short enough to be typed again. */
+const SEEDS = 1_000_000;
+
+async function runVerify(file: string | undefined, flags: VerifyFlags, context: Context): Promise<void> {
+  const cuts = countFlag("--cuts", flags.cuts, 1);
+  const seed = flags.seed === undefined ? context.freshSeed() % SEEDS : countFlag("--seed", flags.seed, 0);
+  const { jobOf } = await import("./load-job.ts");
+  const { withInputs } = await import("../verify/inputs.ts");
+  const { verifyJob } = await import("../verify/verify.ts");
+  const { verificationText } = await import("../verify/report.ts");
+  const job = withInputs(await jobOf(file, flags, context), flags.input ?? [], process.cwd());
+  const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts });
+  if (found === undefined) return;
+  context.stdout.write(job.withoutSecrets(verificationText(found)));
+  if (found.differingCut === undefined) return;
+  context.stdout.write(`Repeat it: ${repeatCommand(file, flags, found.differingCut.seed)}\n`);
+  const different = found.queries.filter(
+    ({ difference, fault }) => (difference ?? fault) !== undefined,
+  ).length;
+  const all = found.queries.length;
+  throw new StreamkitError(
+    "failed",
+    all === 1 ? "The query differs from the batch" : `${different} of ${all} queries differ from the batch`,
+  );
+}
+
+/** The same command line for the cut that differed. */
+function repeatCommand(file: string | undefined, flags: VerifyFlags, seed: number): string {
+  const { input, set, cuts: _cuts, seed: _seed, ...others } = flags;
+  const words = [
+    "streamkit",
+    "verify",
+    ...(file === undefined ? [] : [file]),
+    ...Object.entries(others).flatMap(([name, value]) => [`--${name}`, value]),
+    ...(set ?? []).flatMap((value) => ["--set", value]),
+    ...(input ?? []).flatMap((value) => ["--input", value]),
+    "--seed",
+    String(seed),
+    "--cuts",
+    "1",
+  ];
+  return words.map(shellWord).join(" ");
+}
+
+function shellWord(word: string): string {
+  return /^[\w./:=,-]+$/.test(word) ? word : `'${word.replaceAll("'", String.raw`'\''`)}'`;
+}

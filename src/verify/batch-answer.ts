@@ -1,0 +1,146 @@
+/**
+ * The specification: what the queries of a job say in plain DuckDB, in one thread, over the whole input at
+ * once.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { openDatabase } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { emptySourceTable } from "../engine/input.ts";
+import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
+import { openReader, type SourceShape } from "../engine/source-reader.ts";
+import { openTables } from "../engine/tables.ts";
+import { WINDOW_MACROS } from "../engine/windows.ts";
+import { rowJson } from "../formats/json-rows.ts";
+import type { DeadLetter } from "../formats/read-segment.ts";
+import type { LoadedJob } from "../job/load.ts";
+import { queryConfig } from "../job/schema.ts";
+import type { Range } from "../sources/source.ts";
+import type { Answer } from "./rows.ts";
+
+/** What one source holds in all. */
+export interface WholeInput {
+  readonly rows: number;
+  readonly bytes: number;
+  readonly deadLetters: readonly DeadLetter[];
+  /** How far an event time stands behind the highest one before it, at most. */
+  readonly disorderUs: bigint;
+}
+
+export interface BatchSide {
+  /** By the names of sources. */
+  readonly inputs: ReadonlyMap<string, WholeInput>;
+  /** `withoutRows`: rows of a source, from 0, that the queries must not see. */
+  answers(withoutRows?: Readonly<Record<string, readonly number[]>>): Promise<ReadonlyMap<string, Answer>>;
+  close(): void;
+}
+
+export interface BatchSideOptions {
+  readonly job: LoadedJob;
+  readonly shapes: readonly SourceShape[];
+  /** The queries' names; each comes after what it reads. */
+  readonly order: readonly string[];
+  readonly clock: Clock;
+  /** For segments. */
+  readonly folder: string;
+}
+
+/** Reads the whole input into a database of its own. */
+export async function openBatchSide(options: BatchSideOptions): Promise<BatchSide> {
+  const { job, shapes, order, clock } = options;
+  const database = await openDatabase({ threads: 1 });
+
+  /** All rows of a source, in the table `allOf(name)`. */
+  async function readWhole(shape: SourceShape): Promise<WholeInput> {
+    const { name, stream, timeColumn } = shape;
+    const given = {
+      database,
+      clock,
+      freshSeed: () => 1,
+      takesWhatIsThere: true,
+      notify: () => {},
+    };
+    const source = await openSource(name, job, given, {
+      committed: undefined,
+      segmentFolder: `${options.folder}/whole/${name}`,
+    });
+    try {
+      const reader = openReader(shape, source, false);
+      await database.run(emptySourceTable(allOf(name), stream.columns));
+      const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
+      const deadLetters: DeadLetter[] = [];
+      let bytes = 0;
+      for (let last: Range | undefined; ; ) {
+        const range = await source.plan(limit, last);
+        if (range === undefined) break;
+        const load = await reader.load(database, range, "_part");
+        await database.run(sql`INSERT INTO ${id(allOf(name))} FROM "_part"`);
+        await source.commit(range);
+        deadLetters.push(...load.deadLetters);
+        bytes += load.bytes;
+        last = range;
+      }
+      const { rows, disorder } = await database.row(disorderQuery(name, timeColumn));
+      const disorderUs = typeof disorder === "bigint" ? disorder : 0n;
+      return { rows: Number(rows), bytes, deadLetters, disorderUs };
+    } finally {
+      await source.close();
+    }
+  }
+
+  try {
+    await database.run(WINDOW_MACROS);
+    await openTables(database, job.config.tables, job.folder, clock);
+    const inputs = new Map<string, WholeInput>();
+    for (const shape of shapes) inputs.set(shape.name, await readWhole(shape));
+    return {
+      inputs,
+      async answers(withoutRows = {}) {
+        for (const { name } of shapes) {
+          const left = (withoutRows[name] ?? []).map((row) => raw(String(row)));
+          const rows = sql`SELECT * FROM ${id(allOf(name))}`;
+          await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS
+            ${left.length === 0 ? rows : sql`${rows} WHERE rowid NOT IN (${left})`}`);
+        }
+        const answers = new Map<string, Answer>();
+        for (const name of order) {
+          const query = job.config.queries[name];
+          if (query === undefined) continue;
+          await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${raw(queryConfig(query).sql)}`);
+          const columns = await database.describe(sql`FROM ${id(name)}`);
+          const rows = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM ${id(name)}`);
+          answers.set(name, {
+            rows: rows.map((row) => String(row["json"])),
+            inexact: columns.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
+          });
+        }
+        return answers;
+      },
+      close: () => database.close(),
+    };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** Internal relations start with an underscore, which no name in a job may. */
+function allOf(source: string): string {
+  return `_all_${source}`;
+}
+
+function disorderQuery(source: string, timeColumn: string | undefined): Sql {
+  const all = id(allOf(source));
+  if (timeColumn === undefined) return sql`SELECT count(*) AS rows, NULL AS disorder FROM ${all}`;
+  const time = sql`${id(timeColumn)}::TIMESTAMP`;
+  const highest = join(
+    [
+      sql`SELECT epoch_us(${time}) AS us,`,
+      sql`max(epoch_us(${time})) OVER (ORDER BY rowid ROWS UNBOUNDED PRECEDING) AS highest_us`,
+      sql`FROM ${all} WHERE isfinite(${time})`,
+    ],
+    " ",
+  );
+  return sql`SELECT (SELECT count(*) FROM ${all}) AS rows,
+    (SELECT max(highest_us - us) FROM (${highest})) AS disorder`;
+}

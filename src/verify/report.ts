@@ -1,0 +1,68 @@
+/** What was found, in words for a person. */
+
+import { counted, durationText } from "../base/units.ts";
+import type { Difference } from "./rows.ts";
+import type { CutFacts, InputFacts, QueryVerdict, Verification } from "./verify.ts";
+
+/** What the two sides of a comparison are called: `3 rows in the stream`, `only in the stream`. */
+export interface Sides {
+  readonly found: string;
+  readonly expected: string;
+}
+
+const STREAM_AND_BATCH: Sides = { found: "in the stream", expected: "in the batch" };
+
+const MAX_SHOWN_ROWS = 5;
+
+/** Lines without indentation. */
+export function differenceText(difference: Difference, sides: Sides = STREAM_AND_BATCH): readonly string[] {
+  const { foundRows, expectedRows, onlyFound, onlyExpected } = difference;
+  return [
+    `${counted(foundRows, "row")} ${sides.found}, ${expectedRows.toLocaleString("en-US")} ${sides.expected}`,
+    ...rowsText(`only ${sides.found}:`, onlyFound),
+    ...rowsText(`only ${sides.expected}:`, onlyExpected),
+  ];
+}
+
+function rowsText(title: string, rows: readonly string[]): readonly string[] {
+  if (rows.length === 0) return [];
+  const more = rows.length - MAX_SHOWN_ROWS;
+  const shown = rows.slice(0, MAX_SHOWN_ROWS).map((row) => `  ${row}`);
+  return [title, ...shown, ...(more > 0 ? [`  … and ${more.toLocaleString("en-US")} more`] : [])];
+}
+
+/** A line a source, a line a query with what differs below it, and the verdict. */
+export function verificationText({ inputs, queries, cuts, differingCut }: Verification): string {
+  const lines = [
+    ...inputs.flatMap(inputLines),
+    ...queries.flatMap(queryLines),
+    differingCut === undefined
+      ? `OK: stream = batch in ${counted(cuts, "random cut")} of the input`
+      : `Not equal: found by ${cutText(differingCut)}`,
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function inputLines({ source, rows, deadLetters, ...facts }: InputFacts): readonly string[] {
+  const dead = deadLetters === 0 ? "" : `, ${counted(deadLetters, "dead letter")}`;
+  const line = `source ${source}: ${counted(rows, "row")}${dead}`;
+  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line];
+  return [
+    line,
+    `  up to ${durationText(facts.watermarkMs)} out of order: watermark raised from ` +
+      `${durationText(facts.ownWatermarkMs)} to that, so that no row is late`,
+    `  with ${durationText(facts.ownWatermarkMs)}, up to ${counted(facts.lateRows, "row")} would have come ` +
+      "late in these cuts",
+  ];
+}
+
+function queryLines({ query, rows, difference, fault }: QueryVerdict): readonly string[] {
+  const lines = fault === undefined ? [] : [fault];
+  if (difference !== undefined) lines.push(...differenceText(difference));
+  if (lines.length === 0) return [`query ${query}: ${counted(rows, "row")}, equal`];
+  return [`query ${query}: differs`, ...lines.map((line) => `  ${line}`)];
+}
+
+function cutText({ seed, batches, restartAfter }: CutFacts): string {
+  return `seed ${seed}: ${counted(batches, "batch", "batches")}, restarted after batch ${restartAfter}`;
+}

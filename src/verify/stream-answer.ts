@@ -1,0 +1,82 @@
+/** What the streaming engine says, run over a cut of the input: every batch, a restart, the end. */
+
+import type { Clock } from "../base/clock.ts";
+import { id, sql, timestampUs } from "../duckdb/sql.ts";
+import { MAX_SEGMENT_BYTES } from "../engine/prepare.ts";
+import type { LoadedJob } from "../job/load.ts";
+import type { Cut } from "./cut.ts";
+import { type OpenRun, openRun, type Run, type Share } from "./run.ts";
+
+export interface StreamAnswer {
+  readonly batches: number;
+  /** By source: rows behind the watermark that the job itself asks for. */
+  readonly lateRows: ReadonlyMap<string, number>;
+  /** The lines that a query wrote. */
+  written(query: string): string;
+}
+
+export interface StreamOptions {
+  readonly clock: Clock;
+  readonly stop: AbortSignal;
+  /** For the checkpoint and the rows. */
+  readonly folder: string;
+  /** By source, in milliseconds: the job's own, which the one that runs may have been given more than. */
+  readonly ownWatermarksMs: ReadonlyMap<string, number>;
+}
+
+/** Undefined where `stop` aborted. The job's sinks are row files. */
+export async function streamAnswer(
+  job: LoadedJob,
+  cut: Cut,
+  options: StreamOptions,
+): Promise<StreamAnswer | undefined> {
+  const { clock, stop, folder } = options;
+  const run = await openRun(job, { folder, clock, isDurable: true });
+  const lateRows = new Map<string, number>();
+  const take = async (share: Share, endsInput: boolean, ahead?: Share): Promise<void> => {
+    const reached = run.open().runner.times();
+    await run.batch(share, endsInput, ahead);
+    for (const [name, ownMs] of options.ownWatermarksMs) {
+      const seenUs = reached.get(name)?.maxEventTimeUs ?? null;
+      if (seenUs === null) continue;
+      const late = await countBefore(run.open(), name, seenUs - BigInt(Math.round(ownMs)) * 1000n);
+      lateRows.set(name, (lateRows.get(name) ?? 0) + late);
+    }
+  };
+  try {
+    for (const [index, share] of cut.shares.entries()) {
+      if (stop.aborted) return undefined;
+      const isLastBefore = index + 1 === cut.restartAfter;
+      const readsAhead = cut.readsAhead[index] === true && !isLastBefore;
+      await take(share, false, readsAhead ? cut.shares[index + 1] : undefined);
+      if (isLastBefore) await run.restart();
+    }
+    await takeRest(run, stop, (share) => take(share, false));
+    if (stop.aborted) return undefined;
+    await take({}, true);
+    const batches = run.open().runner.lastBatch();
+    return { batches, lateRows, written: (query) => run.written(query) };
+  } finally {
+    await run.close();
+  }
+}
+
+/** Shares end at a line's end, so a little is left. */
+async function takeRest(run: Run, stop: AbortSignal, take: (share: Share) => Promise<void>): Promise<void> {
+  const { readers } = run.open().prepared;
+  const share = Object.fromEntries(readers.map(({ name }) => [name, MAX_SEGMENT_BYTES]));
+  while (!stop.aborted && readers.some(({ source }) => !source.isEnded())) await take(share);
+}
+
+/** Rows of the batch just run whose time is before the watermark. */
+async function countBefore(
+  { database, prepared }: OpenRun,
+  source: string,
+  watermarkUs: bigint,
+): Promise<number> {
+  const timeColumn = prepared.shapes.find(({ name }) => name === source)?.timeColumn;
+  if (timeColumn === undefined) return 0;
+  const row = await database.row(sql`SELECT count(*) AS late FROM ${id(source)}
+    WHERE ${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`);
+  return Number(row["late"]);
+}

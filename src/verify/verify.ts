@@ -1,0 +1,215 @@
+/**
+ * A job run both ways over the same input: by the streaming engine, cut into random batches and restarted in
+ * the middle, and by plain DuckDB over the whole. The rows of each query must be the same.
+ *
+ * Which rows are late depends on the cut, and the batch knows nothing of that. So the input's disorder is
+ * measured first, and where the job's watermark is less, it is raised to it: then no cut makes a row late.
+ * How many rows would have been late with the job's own is told.
+ */
+
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
+import { openDatabase } from "../duckdb/database.ts";
+import { type PlannedJob, planForCheck } from "../engine/prepare.ts";
+import type { PlannedQuery } from "../engine/query.ts";
+import type { LoadedJob } from "../job/load.ts";
+import { openBatchSide, type WholeInput } from "./batch-answer.ts";
+import { type Cut, randomCut } from "./cut.ts";
+import { type Answer, appliedRows, compareRows, type Difference, linesOf } from "./rows.ts";
+import { rowFiles } from "./run.ts";
+import { streamAnswer } from "./stream-answer.ts";
+
+export interface VerifyOptions {
+  readonly clock: Clock;
+  /** Ends the work after the batch under way. */
+  readonly stop: AbortSignal;
+  /** Of the first cut; the next ones count up from it. */
+  readonly seed: number;
+  readonly cuts: number;
+}
+
+export interface Verification {
+  readonly inputs: readonly InputFacts[];
+  readonly queries: readonly QueryVerdict[];
+  /** How many were tried. */
+  readonly cuts: number;
+  /** The first cut in which a query differs; undefined where all are equal in all of them. */
+  readonly differingCut: CutFacts | undefined;
+}
+
+export interface InputFacts {
+  readonly source: string;
+  readonly rows: number;
+  readonly deadLetters: number;
+  /** The job's own watermark, and the one that it was given. */
+  readonly ownWatermarkMs: number;
+  readonly watermarkMs: number;
+  /** Rows behind the job's own watermark, in the cut that has most of them. */
+  readonly lateRows: number;
+}
+
+export interface QueryVerdict {
+  readonly query: string;
+  /** Of the batch's answer. */
+  readonly rows: number;
+  readonly difference: Difference | undefined;
+  /** What makes its rows no answer at all. */
+  readonly fault: string | undefined;
+}
+
+export interface CutFacts {
+  readonly seed: number;
+  readonly batches: number;
+  readonly restartAfter: number;
+}
+
+/**
+ * `job` reads files. Undefined where `stop` aborted. Throws code `job` where the job is wrong, `input` where
+ * there is nothing to compare.
+ */
+export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise<Verification | undefined> {
+  const { shapes, queries } = await plannedJob(job, options);
+  const order = queries.map(({ output }) => output.name);
+  if (order.length === 0) throw job.errorAt([], "it has no query: there is nothing to compare");
+  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-verify-"));
+  try {
+    const side = await openBatchSide({ job, shapes, order, clock: options.clock, folder });
+    try {
+      for (const [source, input] of side.inputs) refuseEmpty(source, input);
+      const answers = await side.answers();
+      const compared = await compareCuts(job, { queries, inputs: side.inputs, answers, folder }, options);
+      if (compared === undefined) return undefined;
+      return {
+        differingCut: compared.differingCut,
+        cuts: options.cuts,
+        inputs: [...side.inputs].map(([source, input]) => ({
+          source,
+          rows: input.rows,
+          deadLetters: input.deadLetters.length,
+          ownWatermarkMs: job.config.sources[source]?.watermark ?? 0,
+          watermarkMs: neededMs(job, source, input),
+          lateRows: compared.lateRows.get(source) ?? 0,
+        })),
+        queries: order.map((query) => ({
+          query,
+          rows: answers.get(query)?.rows.length ?? 0,
+          difference: compared.findings.get(query)?.difference,
+          fault: compared.findings.get(query)?.fault,
+        })),
+      };
+    } finally {
+      side.close();
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+interface Known {
+  readonly queries: readonly PlannedQuery[];
+  readonly inputs: ReadonlyMap<string, WholeInput>;
+  readonly answers: ReadonlyMap<string, Answer>;
+  readonly folder: string;
+}
+
+type Finding = Pick<QueryVerdict, "difference" | "fault">;
+
+interface Compared {
+  readonly differingCut: CutFacts | undefined;
+  /** By query, where there is anything to say. */
+  readonly findings: ReadonlyMap<string, Finding>;
+  readonly lateRows: ReadonlyMap<string, number>;
+}
+
+/** One cut after the other, until one differs. */
+async function compareCuts(
+  job: LoadedJob,
+  { queries, inputs, answers, folder }: Known,
+  { clock, stop, seed, cuts }: VerifyOptions,
+): Promise<Compared | undefined> {
+  const running = unhurried(job, inputs);
+  const bytes = new Map([...inputs].map(([name, input]) => [name, input.bytes]));
+  const lateRows = new Map<string, number>();
+  const ownWatermarksMs = new Map(
+    [...inputs.keys()].map((name) => [name, job.config.sources[name]?.watermark ?? 0]),
+  );
+  for (let index = 0; index < cuts; index += 1) {
+    const cut = randomCut(seed + index, bytes);
+    const runFolder = path.join(folder, String(index));
+    await mkdir(runFolder);
+    const answer = await streamAnswer(running, cut, { clock, stop, folder: runFolder, ownWatermarksMs });
+    if (answer === undefined) return undefined;
+    for (const [name, late] of answer.lateRows) lateRows.set(name, Math.max(lateRows.get(name) ?? 0, late));
+    const findings = new Map(
+      queries.flatMap((query): [string, Finding][] => {
+        const { name } = query.output;
+        const found = findingOf(query, answer.written(name), answers.get(name));
+        return found === undefined ? [] : [[name, found]];
+      }),
+    );
+    await rm(runFolder, { recursive: true, force: true });
+    if (findings.size > 0) return { differingCut: factsOf(cut, answer.batches), findings, lateRows };
+  }
+  return { differingCut: undefined, findings: new Map(), lateRows };
+}
+
+function factsOf({ seed, restartAfter }: Cut, batches: number): CutFacts {
+  return { seed, batches, restartAfter };
+}
+
+function findingOf(
+  { output, key }: PlannedQuery,
+  written: string,
+  answer: Answer = { rows: [], inexact: [] },
+): Finding | undefined {
+  const lines = linesOf(written);
+  try {
+    const rows = output.mode === "append" ? lines : appliedRows(lines, key);
+    const difference = compareRows(rows, answer);
+    return difference === undefined ? undefined : { difference, fault: undefined };
+  } catch (error) {
+    if (error instanceof StreamkitError) return { difference: undefined, fault: error.message };
+    throw error;
+  }
+}
+
+/** The job with watermarks that make no row late, and with files for rows in the place of its sinks. */
+function unhurried(job: LoadedJob, inputs: ReadonlyMap<string, WholeInput>): LoadedJob {
+  const sources = Object.entries(job.config.sources).map(([name, source]) => {
+    const input = inputs.get(name);
+    return [
+      name,
+      input === undefined ? source : { ...source, watermark: neededMs(job, name, input) },
+    ] as const;
+  });
+  const sinks = rowFiles(Object.keys(job.config.queries));
+  return { ...job, config: { ...job.config, sources: Object.fromEntries(sources), sinks: [...sinks] } };
+}
+
+function neededMs(job: LoadedJob, source: string, { disorderUs }: WholeInput): number {
+  const ownMs = job.config.sources[source]?.watermark ?? 0;
+  return Math.max(ownMs, Math.ceil(Number(disorderUs) / 1000));
+}
+
+/** Nothing of nothing would be equal, and mean nothing. */
+function refuseEmpty(source: string, { rows, deadLetters }: WholeInput): void {
+  if (rows > 0) return;
+  const [first] = deadLetters;
+  const reason =
+    first === undefined
+      ? "it has no line"
+      : `none of its ${deadLetters.length} lines could be read; the first: ${first.reason}`;
+  throw new StreamkitError("input", `The input of source "${source}" gives no row: ${reason}`);
+}
+
+async function plannedJob(job: LoadedJob, { clock, seed }: VerifyOptions): Promise<PlannedJob> {
+  const database = await openDatabase();
+  try {
+    return await planForCheck(job, database, { clock, freshSeed: () => seed });
+  } finally {
+    database.close();
+  }
+}

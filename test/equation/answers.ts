@@ -1,0 +1,48 @@
+/** What the queries of a test's job should have answered, and what differs from it. */
+
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
+import { openDatabase } from "../../src/duckdb/database.ts";
+import { literal, raw, sql } from "../../src/duckdb/sql.ts";
+import { rowJson } from "../../src/formats/json-rows.ts";
+import { openBatchSide } from "../../src/verify/batch-answer.ts";
+import { differenceText } from "../../src/verify/report.ts";
+import { type Answer, compareRows } from "../../src/verify/rows.ts";
+import { type JobSpec, jobText, loadedJob, type Streaming } from "./streaming.ts";
+
+/** `withoutLines`: lines of the input, from 0, that the queries must not see (late ones). */
+export async function batchAnswer(
+  spec: JobSpec,
+  { folder, shapes }: Streaming,
+  withoutLines: readonly number[] = [],
+): Promise<ReadonlyMap<string, Answer>> {
+  const order = Object.keys(spec.queries);
+  const job = loadedJob(jobText(spec), folder);
+  const side = await openBatchSide({ job, shapes, order, clock: systemClock, folder });
+  try {
+    return await side.answers({ ticks: withoutLines });
+  } finally {
+    side.close();
+  }
+}
+
+/** In words; undefined where the rows are the answer. */
+export function difference(found: readonly string[], answer: Answer): string | undefined {
+  const different = compareRows(found, answer);
+  return different === undefined ? undefined : differenceText(different).join("\n");
+}
+
+/** The rows of a Parquet table's files, as JSON text. */
+export async function parquetRows(folder: string, table: string): Promise<readonly string[]> {
+  if (!existsSync(path.join(folder, "warehouse", table))) return [];
+  const database = await openDatabase({ threads: 1 });
+  try {
+    const files = raw(`read_parquet(${literal(path.join(folder, "warehouse", table, "*.parquet")).text})`);
+    const described = await database.describe(sql`FROM ${files}`);
+    const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM ${files}`);
+    return rows.map((row) => String(row["json"]));
+  } finally {
+    database.close();
+  }
+}
