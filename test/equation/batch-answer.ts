@@ -5,7 +5,7 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { openDatabase } from "../../src/duckdb/database.ts";
+import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { id, join, literal, raw, sql, stringStruct } from "../../src/duckdb/sql.ts";
 import { WINDOW_MACROS } from "../../src/engine/windows.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
@@ -34,20 +34,28 @@ export async function batchAnswer(
         format = 'newline_delimited', columns = ${stringStruct(Object.entries(job.schema))});
       CREATE TABLE ticks AS SELECT ${join(columns)} FROM all_ticks
         WHERE rowid NOT IN (${[-1, ...withoutLines].map((line) => raw(String(line)))}) ORDER BY rowid`);
-    const answers = new Map<string, Answer>();
-    for (const [name, query] of Object.entries(job.queries)) {
-      await database.run(sql`CREATE TABLE ${id(name)} AS ${raw(query.sql)}`);
-      const described = await database.describe(sql`FROM ${id(name)}`);
-      const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM ${id(name)}`);
-      answers.set(name, {
-        rows: rows.map((row) => String(row["json"])),
-        inexact: described.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
-      });
-    }
-    return answers;
+    return await answersOf(database, job.queries);
   } finally {
     database.close();
   }
+}
+
+/** What each query says, over tables that are there and the queries before it. */
+export async function answersOf(
+  database: Database,
+  queries: JobSpec["queries"],
+): Promise<ReadonlyMap<string, Answer>> {
+  const answers = new Map<string, Answer>();
+  for (const [name, query] of Object.entries(queries)) {
+    await database.run(sql`CREATE TABLE ${id(name)} AS ${raw(query.sql)}`);
+    const described = await database.describe(sql`FROM ${id(name)}`);
+    const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM ${id(name)}`);
+    answers.set(name, {
+      rows: rows.map((row) => String(row["json"])),
+      inexact: described.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
+    });
+  }
+  return answers;
 }
 
 /** The rows of a Parquet table's files, as JSON text. */

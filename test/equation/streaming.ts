@@ -9,6 +9,7 @@ import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { type BatchRunner, openRunner } from "../../src/engine/batch-runner.ts";
 import type { BatchPlan, Checkpoint } from "../../src/engine/checkpoint.ts";
+import type { BatchOutcome } from "../../src/engine/outcome.ts";
 import { type OpenSink, openSinks } from "../../src/engine/outputs.ts";
 import { prepareJob } from "../../src/engine/prepare.ts";
 import { loadJobText } from "../../src/job/load.ts";
@@ -44,7 +45,7 @@ export interface Streaming {
    * Runs the next batch over the lines up to `endByte` (`undefined`: no new line), in the open job; meanwhile
    * the lines up to `nextEndByte` are read ahead.
    */
-  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<void>;
+  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<BatchOutcome>;
   /** Closes everything and opens it again from the checkpoint. */
   restart(): Promise<void>;
   /**
@@ -110,7 +111,7 @@ export async function openStreaming(
       const now = plan(endByte, endsInput);
       committedByte = endByte ?? committedByte;
       readAhead = rangesOf(committedByte, nextEndByte);
-      await open.runner.run(now, 0, [readAhead]);
+      return open.runner.run(now, 0, [readAhead]);
     },
     async restart() {
       await open.close(false);
@@ -178,11 +179,11 @@ async function openJob(
       sinks: job.config.sinks,
       outputs: prepared.outputs,
       errorAt: job.errorAt,
-      contextOf: (input, sinkId) => ({
+      saved: prepared.checkpoint.progress?.sinks ?? {},
+      contextOf: (input) => ({
         input,
         writer: "equation",
         baseFolder: folder,
-        committed: prepared.checkpoint.progress?.sinks[sinkId],
         bareRows: false,
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },
