@@ -83,7 +83,7 @@ function idOf(line: string): number {
   }
 }
 
-/** What is wrong with the sinks after the whole input: `piped` went through the pipe, the rest lies in `in`. */
+/** What is wrong with the sinks in the end: `piped` went through the pipe, the rest is in the folder `in`. */
 export async function wrongInSinks(folder: string, piped: readonly string[]): Promise<string[]> {
   const at = (name: string): string => join(folder, name);
   await Bun.write(at("piped.ndjson"), piped.map((line) => `${line}\n`).join(""));
