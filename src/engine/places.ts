@@ -203,6 +203,7 @@ async function groupsPlace(
       words: window === undefined ? "one row a key" : "one row a key and window",
       partial: (batchId) => parts.partial(batchId),
       answer: (rows) => parts.answer(rows),
+      unordered: (rows) => parts.answer(rows),
       columnOf: (column) => keyNames.get(column) ?? id(column),
       merged: (rows) => parts.combined(rows),
     }),

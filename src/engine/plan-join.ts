@@ -61,6 +61,7 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
     })),
     stores: [...stores.values()],
     passes,
+    isOrdered: waiting?.asOf !== undefined,
     bound: waiting?.bound,
     explanation: explain(places, sources, waiting),
   });

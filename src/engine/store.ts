@@ -19,6 +19,8 @@ export interface StoreShape {
   partial(batchId: number): Sql;
   /** The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. */
   answer(parts: Sql): Sql;
+  /** The same in any order, which spares a sort. */
+  unordered(parts: Sql): Sql;
   /** The column of a state row that holds a column of the answer. */
   columnOf(column: string): Sql;
   /** Rows of the state, as few as say the same. */
