@@ -14,7 +14,7 @@ import { resolveSource } from "../sources/list.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
-import { checkEndpoint, checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
+import { checkEndpoint, checkSinks, checkTests, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
@@ -147,6 +147,7 @@ export async function planJob(
   const streams = shapes.map(({ stream }) => stream);
   const queries = await planQueries(database, { queries: config.queries, sources: streams, errorAt });
   const outputs = outputsOf(streams, queries);
+  checkTests(job, outputs);
   checkSinks({ sinks: config.sinks, outputs, errorAt });
   return { job, tables, shapes, queries, outputs };
 }

@@ -44,6 +44,35 @@ const tableSchema = z.strictObject({
     .describe("how often to look whether the file has changed; `1m` if left out"),
 });
 
+const exampleRow = z.record(
+  z.string(),
+  z.unknown().refine((value) => !holdsRounded(value), "integers beyond 2^53 are expected in quotes"),
+);
+
+const testSchema = z.strictObject({
+  name: z.string().regex(/\S/, "a name is expected").describe("what the example shows"),
+  input: z
+    .record(nameField, z.union([z.string(), z.array(z.union([z.string(), exampleRow]))]))
+    .default({})
+    .describe("by source: rows as mappings (formats json and csv), or its lines as text"),
+  expect: z
+    .record(z.string(), z.array(exampleRow))
+    .describe(
+      "by query (or source, `late`, `dead_letters`): its rows, in any order; " +
+        "columns that none of them names are not compared",
+    ),
+  batches: z
+    .union([
+      z.enum(["one", "each"]),
+      z.array(z.int("a whole number is expected").min(0, "at least 0 is expected")).min(1),
+    ])
+    .optional()
+    .describe(
+      "one: all rows in one batch; each: a row a batch; a list: how many rows each takes; " +
+        "one and each, if left out",
+    ),
+});
+
 /** The schema of a whole job, with the given sources and sinks. */
 export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly ConnectorOptions[]) {
   const sourceSchema = z.strictObject({
@@ -97,6 +126,10 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .default({})
       .describe("SQL by name; text alone is a query in append mode"),
     sinks: z.array(sinkSchema).default([]).describe("where rows go; standard output if there is none"),
+    tests: z
+      .array(testSchema)
+      .default([])
+      .describe("examples for `streamkit test`: input rows, expected rows"),
   });
 }
 
@@ -105,6 +138,7 @@ export type JobConfig = z.output<JobSchema>;
 export type SourceConfig = JobConfig["sources"][string];
 export type SinkConfig = JobConfig["sinks"][number];
 export type QueryConfig = z.output<typeof querySchema>;
+export type TestConfig = z.output<typeof testSchema>;
 export type TableConfig = z.output<typeof tableSchema>;
 
 export function queryConfig(query: JobConfig["queries"][string]): QueryConfig {
@@ -121,4 +155,10 @@ function oneOf(connectors: readonly ConnectorOptions[]) {
   return z.strictObject(connectorFields(connectors)).refine((value) => Object.keys(value).length === 1, {
     message: `exactly one of ${connectors.map(({ name }) => name).join(", ")} is expected`,
   });
+}
+
+/** Whether a number in the value has lost its last digits, or may have. */
+function holdsRounded(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsRounded);
 }
