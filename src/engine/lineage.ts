@@ -59,16 +59,14 @@ function useOf(table: TreeNode, scope: Scope): TreeNode | undefined {
   };
 }
 
-/** Columns of a FROM item that mean something to us, by their names in lower case. */
-export interface Origin<Meaning> {
-  /** What may stand before a column's name and the dot. */
+/** A column of a FROM clause that means something to us. Names are in lower case. */
+export interface Carrier<Meaning> {
+  /** What may stand before the column's name and the dot; empty where only the bare name means it. */
   readonly relation: string;
-  readonly columns: ReadonlyMap<string, Meaning>;
-  /**
-   * Whether no other relation's columns come before them in `*`: of two columns of one name, the first has
-   * it.
-   */
-  readonly isFirst: boolean;
+  readonly column: string;
+  readonly meaning: Meaning;
+  /** Whether `*` surely gives it: of two columns of one name, the first has it. */
+  readonly isInStar: boolean;
 }
 
 /**
@@ -76,41 +74,62 @@ export interface Origin<Meaning> {
  */
 export function meaningOf<Meaning>(
   node: TreeNode,
-  { relation, columns }: Origin<Meaning>,
+  carriers: readonly Carrier<Meaning>[],
 ): Meaning | undefined {
-  if (node["class"] !== "COLUMN_REF") return undefined;
-  const parts = node["column_names"] as readonly string[];
-  const isOurs =
-    parts.length === 1 || (parts.length === 2 && parts[0]?.toLowerCase() === relation.toLowerCase());
-  return isOurs ? columns.get((nameOf(node) ?? "").toLowerCase()) : undefined;
+  return carrierOf(node, carriers)?.meaning;
 }
 
-/** The same for the columns that a SELECT gives, where it passes them on unchanged, under whatever name. */
-export function passedOn<Meaning>(select: TreeNode, origin: Origin<Meaning>): ReadonlyMap<string, Meaning> {
+function carrierOf<Meaning>(
+  node: TreeNode,
+  carriers: readonly Carrier<Meaning>[],
+): Carrier<Meaning> | undefined {
+  if (node["class"] !== "COLUMN_REF") return undefined;
+  const parts = (node["column_names"] as readonly string[]).map((part) => part.toLowerCase());
+  const column = (nameOf(node) ?? "").toLowerCase();
+  if (parts.length > 2) return undefined;
+  return carriers.find(
+    (carrier) => carrier.column === column && (parts.length === 1 || parts[0] === carrier.relation),
+  );
+}
+
+/**
+ * The same for the columns that a SELECT gives, where it passes them on unchanged, under whatever name.
+ * `isDistinct`: no two of its columns have one name, so none can hide another.
+ */
+export function passedOn<Meaning>(
+  select: TreeNode,
+  carriers: readonly Carrier<Meaning>[],
+  isDistinct = false,
+): ReadonlyMap<string, Meaning> {
   const found = new Map<string, Meaning>();
   const taken = new Set<string>();
   let isAfterStar = false;
   for (const item of selectListOf(select)) {
     if (item["class"] === "STAR") {
-      for (const [name, meaning] of origin.columns)
-        if (!taken.has(name) && isKept(item, name, origin)) found.set(name, meaning);
+      for (const carrier of carriers)
+        if (!taken.has(carrier.column) && isKept(item, carrier, isDistinct))
+          found.set(carrier.column, carrier.meaning);
       isAfterStar = true;
       continue;
     }
     const name = (outputNameOf(item) ?? "").toLowerCase();
     if (taken.has(name) || found.has(name)) continue;
     taken.add(name);
-    const meaning = meaningOf(item, origin);
+    const meaning = meaningOf(item, carriers);
     // After `*` a new name may be that of a column that we don't know of.
-    if (meaning !== undefined && !isAfterStar) found.set(name, meaning);
+    if (meaning !== undefined && (!isAfterStar || isDistinct)) found.set(name, meaning);
   }
   return found;
 }
 
 /** Whether `*` gives the column under its own name. */
-function isKept(star: TreeNode, column: string, { relation, isFirst }: Origin<unknown>): boolean {
+function isKept(
+  star: TreeNode,
+  { relation, column, isInStar }: Carrier<unknown>,
+  isDistinct: boolean,
+): boolean {
   const of = textIn(star, "relation_name");
-  if (of === "" ? !isFirst : of.toLowerCase() !== relation.toLowerCase()) return false;
+  if (of === "" ? !(isInStar || isDistinct) : of.toLowerCase() !== relation) return false;
   if (star["columns"] === true || star["expr"] !== null) return false;
   const lists = ["exclude_list", "replace_list", "rename_list", "qualified_exclude_list"];
   return !JSON.stringify(lists.map((list) => star[list]))

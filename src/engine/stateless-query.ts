@@ -1,28 +1,30 @@
 /** Queries whose rows depend on one row of the stream each: the user's own SQL runs over each batch. */
 
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Database } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
-import { type Origin, passedOn, withoutCtes } from "./lineage.ts";
+import type { LeafPlace } from "./leaves.ts";
 import type { Query } from "./query.ts";
-import { relationOf } from "./shape.ts";
-import type { Stream, TimeBound } from "./stream.ts";
-import { openWindowStart, windowCallOf } from "./windows.ts";
+import type { Stream } from "./stream.ts";
+import { timesThrough } from "./times.ts";
 
 export async function statelessQuery(
   database: Database,
   name: string,
   text: string,
-  select: TreeNode,
-  inputs: readonly Stream[],
+  { tree, leaves }: { readonly tree: TreeNode; readonly leaves: readonly LeafPlace[] },
+  streams: ReadonlyMap<string, Stream>,
 ): Promise<Query> {
   const columns = await database.describe(raw(text));
+  const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((name) => streams.get(name) ?? []);
+  const timesOf = (leaf: number) => streams.get(leaves[leaf]?.stream ?? "")?.times ?? new Map();
   const output: Stream = {
     name,
     columns,
     mode: "append",
     sources: [...new Set(inputs.flatMap(({ sources }) => sources))],
-    times: timesOf(withoutCtes(select), inputs, columns),
+    // Of two streams the one may be far ahead of the other.
+    times: inputs.length > 1 ? new Map() : timesThrough(tree, timesOf, columns),
   };
   return {
     output,
@@ -38,61 +40,4 @@ export async function statelessQuery(
     execute: (db) => db.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${raw(text)}`),
     commit: () => [],
   };
-}
-
-/** Event-time columns that the query passes through, by whatever name; of SELECTs over one stream only. */
-function timesOf(
-  select: TreeNode,
-  inputs: readonly Stream[],
-  columns: readonly Column[],
-): ReadonlyMap<string, TimeBound> {
-  const [input] = inputs;
-  if (input === undefined || inputs.length > 1) return new Map();
-  const passed = passedTimes(select, input);
-  return new Map(
-    columns.flatMap(({ name }): [string, TimeBound][] => {
-      const bound = passed.get(name.toLowerCase());
-      return bound === undefined ? [] : [[name, bound]];
-    }),
-  );
-}
-
-function passedTimes(select: TreeNode, input: Stream): ReadonlyMap<string, TimeBound> {
-  if (select["type"] !== "SELECT_NODE") return new Map();
-  return passedOn(select, timesOfFrom(select["from_table"] as TreeNode, input));
-}
-
-function timesOfFrom(from: TreeNode, input: Stream): Origin<TimeBound> {
-  const relation = relationOf(from);
-  const isRenamed = ((from["column_name_alias"] as readonly string[] | null) ?? []).length > 0;
-  if (isRenamed) return { relation, columns: new Map(), isFirst: true };
-  const own = [...input.times].map(([name, bound]): [string, TimeBound] => [name.toLowerCase(), bound]);
-  const window = windowCallOf(from);
-  if (window !== undefined) {
-    const bound = own.find(([name]) => name === window.timeColumn.toLowerCase())?.[1];
-    // A window column of a row says less than its time: rows to come may still fall into any window that is
-    // open.
-    const end: TimeBound = (watermark) =>
-      openWindowStart("tumble", [], bound === undefined ? watermark : bound(watermark));
-    return {
-      relation,
-      columns: new Map(bound === undefined ? own : [...own, ["window_end", end]]),
-      isFirst: true,
-    };
-  }
-  if (from["type"] === "SUBQUERY")
-    return {
-      relation,
-      columns: passedTimes((from["subquery"] as TreeNode)["node"] as TreeNode, input),
-      isFirst: true,
-    };
-  if (
-    from["type"] === "BASE_TABLE" &&
-    relationOf({ ...from, alias: "" }).toLowerCase() === input.name.toLowerCase()
-  )
-    return { relation, columns: new Map(own), isFirst: true };
-  if (from["type"] !== "JOIN") return { relation, columns: new Map(), isFirst: true };
-  const left = timesOfFrom(from["left"] as TreeNode, input);
-  if (left.columns.size > 0) return left;
-  return { ...timesOfFrom(from["right"] as TreeNode, input), isFirst: false };
 }

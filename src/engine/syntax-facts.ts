@@ -146,3 +146,15 @@ export function includesName(names: readonly string[], name: string): boolean {
 export function indexOfExpression(list: readonly TreeNode[], expression: TreeNode): number {
   return list.findIndex((item) => sameExpression(item, expression));
 }
+
+/** Everything of a SELECT but its FROM. */
+export function clausesOf(select: TreeNode): Tree {
+  return [
+    select["select_list"],
+    select["where_clause"],
+    select["group_expressions"],
+    select["having"],
+    select["qualify"],
+    modifiersOf(select),
+  ] as Tree;
+}

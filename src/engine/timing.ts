@@ -7,18 +7,24 @@ import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { expressionText, type TreeNode } from "../duckdb/syntax.ts";
 import { MAX_OFFSET_US } from "./aggregates.ts";
 import { refusal } from "./refusals.ts";
-import type { WindowColumns } from "./shape.ts";
 import type { Stream, TimeBound } from "./stream.ts";
 import { isColumn } from "./syntax-facts.ts";
 import { openWindowStart, type WindowCall } from "./windows.ts";
 
+/** By the name of an output column, in lower case: which column of the window it is. */
+export type WindowColumns = ReadonlyMap<string, "window_start" | "window_end">;
+
 export interface Timing {
   readonly timeColumn: string;
   readonly bound: TimeBound;
+  /** The window's parameters as SQL. */
+  readonly sizes: readonly Sql[];
   /** Microseconds from a row's window_start to its time; undefined where they may be many. */
   readonly offsetUs: Sql | undefined;
   /** The end of a group's window, from the names of the columns that hold its keys. */
   windowEnd(keys: readonly TreeNode[]): (keyNames: readonly Sql[]) => Sql;
+  /** The same with another meaning of the watermark. */
+  withBound(bound: TimeBound): Timing;
   /** Of the columns that come out. */
   times(local: WindowColumns, columns: readonly Column[]): ReadonlyMap<string, TimeBound>;
 }
@@ -30,10 +36,10 @@ export async function timingOf(
   window: WindowCall,
   input: Stream,
 ): Promise<Timing> {
-  const bound = [...input.times].find(
+  const found = [...input.times].find(
     ([column]) => column.toLowerCase() === window.timeColumn.toLowerCase(),
   )?.[1];
-  if (bound === undefined) {
+  if (found === undefined) {
     const known = [...input.times.keys()].join(", ") || "none";
     throw refusal(
       `"${window.timeColumn}" is no event-time column of ${input.name} (it has: ${known})`,
@@ -43,11 +49,14 @@ export async function timingOf(
   const sizes = await Promise.all(
     window.parameters.map((parameter) => expressionText(database, select, parameter)),
   );
-  const kind = window.kind === "hop" ? "hop" : "tumble";
-  return {
+  const { kind } = window;
+  const offsetUs = kind === "session" ? undefined : await offsetOf(database, window, input, sizes);
+  const withBound = (bound: TimeBound): Timing => ({
     timeColumn: window.timeColumn,
     bound,
-    offsetUs: await offsetOf(database, window, input, sizes),
+    sizes,
+    offsetUs,
+    withBound,
     windowEnd(keys) {
       const start = keys.findIndex((key) => isColumn(key, ["window_start"]));
       const end = keys.findIndex((key) => isColumn(key, ["window_end"]));
@@ -59,11 +68,12 @@ export async function timingOf(
       return new Map(
         columns.flatMap(({ name }): [string, TimeBound][] => {
           const meaning = local.get(name.toLowerCase());
-          if (meaning === undefined) return [];
+          // A session that is open may have begun at any time.
+          if (meaning === undefined || (kind === "session" && meaning === "window_start")) return [];
           return [
             [
               name,
-              meaning === "window_end"
+              meaning === "window_end" || kind === "session"
                 ? bound
                 : (watermark) => openWindowStart(kind, sizes, bound(watermark)),
             ],
@@ -71,7 +81,8 @@ export async function timingOf(
         }),
       );
     },
-  };
+  });
+  return withBound(found);
 }
 
 async function offsetOf(

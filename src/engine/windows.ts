@@ -1,6 +1,6 @@
 /**
  * Windows are DuckDB table macros, so that one SQL text runs in the stream and over the whole input:
- * `tumble`, `hop` and `session` add the columns `window_start` and `window_end`.
+ * `tumble`, `hop`, `cumulate` and `session` add the columns `window_start` and `window_end`.
  */
 
 import { raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -14,6 +14,11 @@ CREATE OR REPLACE MACRO hop(tbl, tcol, slide, size) AS TABLE
   SELECT * EXCLUDE (hop_no), time_bucket(slide, tcol) - hop_no * slide AS window_start,
          time_bucket(slide, tcol) - hop_no * slide + size AS window_end
   FROM query_table(tbl), range(0, epoch_ms(size) // epoch_ms(slide)) hops(hop_no);
+CREATE OR REPLACE MACRO cumulate(tbl, tcol, step, size) AS TABLE
+  SELECT * EXCLUDE (step_no), time_bucket(size, tcol) AS window_start,
+         time_bucket(size, tcol) + step_no * step AS window_end
+  FROM query_table(tbl), range(1, epoch_ms(size) // epoch_ms(step) + 1) steps(step_no)
+  WHERE tcol < time_bucket(size, tcol) + step_no * step;
 CREATE OR REPLACE MACRO session(tbl, tcol, gap, key) AS TABLE
   WITH gaps AS (SELECT *, CASE WHEN tcol - lag(tcol) OVER (PARTITION BY key ORDER BY tcol) < gap
                                THEN 0 ELSE 1 END AS session_first FROM query_table(tbl)),
@@ -25,16 +30,18 @@ CREATE OR REPLACE MACRO session(tbl, tcol, gap, key) AS TABLE
 
 export const WINDOW_COLUMNS: readonly string[] = ["window_start", "window_end"];
 
+type WindowKind = "tumble" | "hop" | "cumulate" | "session";
+
 /** A window function in a FROM clause, taken apart. */
 export interface WindowCall {
-  readonly kind: "tumble" | "hop" | "session";
+  readonly kind: WindowKind;
   readonly stream: string;
   readonly timeColumn: string;
-  /** The size (`tumble`), slide and size (`hop`), or gap and key (`session`). */
+  /** The size (`tumble`), slide and size (`hop`), step and size (`cumulate`), or gap and key (`session`). */
   readonly parameters: readonly TreeNode[];
 }
 
-const WINDOW_KINDS: ReadonlySet<string> = new Set(["tumble", "hop", "session"]);
+const WINDOW_KINDS: ReadonlySet<string> = new Set(["tumble", "hop", "cumulate", "session"]);
 
 /** The window call that a FROM item is; undefined where it is something else. */
 export function windowCallOf(from: TreeNode): WindowCall | undefined {
@@ -51,22 +58,31 @@ export function windowCallOf(from: TreeNode): WindowCall | undefined {
   };
 }
 
-/** True where a window's size is the same for every row. */
-export function hasConstantSize(call: WindowCall): boolean {
-  return call.parameters.every((parameter) =>
-    [...nodesOf(parameter)].every((node) => node["class"] !== "COLUMN_REF"),
-  );
+/** True where a window's size, or a session's gap, is the same for every row. */
+export function hasConstantSize({ kind, parameters }: WindowCall): boolean {
+  const sizes = kind === "session" ? parameters.slice(0, 1) : parameters;
+  return sizes.every((parameter) => [...nodesOf(parameter)].every((node) => node["class"] !== "COLUMN_REF"));
 }
 
 /**
  * The least `window_start` of windows that are still open at a watermark, as SQL: what the watermark means
  * for a column that holds window starts.
  */
-export function openWindowStart(kind: "tumble" | "hop", sizes: readonly Sql[], watermark: Sql): Sql {
+export function openWindowStart(
+  kind: Exclude<WindowKind, "session">,
+  sizes: readonly Sql[],
+  watermark: Sql,
+): Sql {
   const [first, second] = sizes;
   if (first === undefined) return watermark;
   if (kind === "tumble") return sql`time_bucket(${first}, ${watermark})`;
+  if (kind === "cumulate") return sql`time_bucket(${second ?? first}, ${watermark})`;
   return sql`(${watermark} - ${second ?? first})`;
+}
+
+/** The columns of which each alone tells windows of a kind apart. */
+export function windowNames(kind: WindowKind): readonly string[] {
+  return kind === "tumble" || kind === "hop" ? WINDOW_COLUMNS : ["window_end"];
 }
 
 /** The last part of a column reference; string constants count, as `tumble('ticks', …)` is allowed. */

@@ -35,6 +35,15 @@ const querySchema = z.strictObject({
     .min(1)
     .optional()
     .describe("update mode: the columns that name a row; the GROUP BY's keys if left out"),
+  lateness: durationField
+    .optional()
+    .describe("update mode: how long after the watermark has passed it a window still takes rows"),
+  state: z
+    .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
+    .optional()
+    .describe(
+      "`unbounded`: rows may be kept for ever; `{keep: 1h}`: a join brings rows together that are so far apart",
+    ),
 });
 
 const tableSchema = z.strictObject({

@@ -1,0 +1,101 @@
+/**
+ * Any SQL whose rows are final when windows close, or when the input ends: its inputs are kept in stores, and
+ * the user's own SQL runs over what closes. Right whenever each row of the answer depends on one window only.
+ */
+
+import type { Column } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { definitionsOf, emptyTable } from "./input.ts";
+import type { Explanation, Query } from "./query.ts";
+import type { Store } from "./store.ts";
+import { CHECKPOINT, relation, type Stream, type TimeBound } from "./stream.ts";
+
+export interface ClosingOptions {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  readonly sources: readonly string[];
+  readonly times: ReadonlyMap<string, TimeBound>;
+  readonly stores: readonly Store[];
+  /** The user's SQL over the relations `relation.closing(store.name)`. */
+  readonly overClosing: Sql;
+  /** Columns whose values are given out once: a second row of the same is not. */
+  readonly once?: readonly string[];
+  readonly explanation: Explanation;
+}
+
+export function closingQuery(options: ClosingOptions): Query {
+  const { name, columns, stores } = options;
+  const empty = emptyTable(name, columns);
+  let outputRows = 0;
+  const view = (store: Store): Sql => id(viewOf(store));
+  const given = givenOut(name, options.once ?? [], options.overClosing);
+  const output: Stream = {
+    name,
+    columns,
+    mode: "append",
+    sources: options.sources,
+    times: options.times,
+  };
+  return {
+    output,
+    key: [],
+    states: [...stores.map(({ state }) => state), ...(given === undefined ? [] : [given.state])],
+    explanation: options.explanation,
+    setup: join(
+      [...stores.map(({ setup }) => setup), empty, ...(given === undefined ? [] : [given.setup(columns)])],
+      ";\n",
+    ),
+    async execute(database, batch) {
+      const closing: (Sql | undefined)[] = [];
+      for (const store of stores) {
+        await store.add(database, batch);
+        closing.push(await store.closing(database, batch));
+      }
+      if (closing.every((one) => one === undefined)) {
+        await database.run(empty);
+        outputRows = 0;
+        return 0;
+      }
+      const views = stores.map((store, index) => {
+        const nothing = sql`FROM (${store.answer(sql`(FROM ${store.added} WHERE false)`)})`;
+        return sql`CREATE OR REPLACE TEMP VIEW ${view(store)} AS ${closing[index] ?? nothing}`;
+      });
+      outputRows = await database.runCounting(sql`${join(views, ";\n")};
+        CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
+      return outputRows;
+    },
+    commit: (batch) => [
+      ...stores.flatMap((store) => store.commit(batch)),
+      ...(given === undefined || outputRows === 0 ? [] : [given.remember]),
+    ],
+  };
+}
+
+/** The keys that were given out, in a table of the checkpoint; undefined for a query without such. */
+function givenOut(query: string, keys: readonly string[], answer: Sql) {
+  if (keys.length === 0) return undefined;
+  const table = relation.state(`${query}$given`);
+  const names = keys.map((key) => id(key));
+  const same = names.map((key) => sql`answer.${key} IS NOT DISTINCT FROM given.${key}`);
+  return {
+    state: { table, definition: sql`SELECT DISTINCT ${names} FROM (${answer})`.text },
+    setup: (columns: readonly Column[]): Sql => {
+      const own = columns.filter(({ name }) => keys.includes(name));
+      return sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, table)} (${definitionsOf(own)})`;
+    },
+    notYet: sql`FROM (${answer}) AS answer ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
+    remember: sql`INSERT INTO ${id(CHECKPOINT, table)} SELECT DISTINCT ${names} FROM ${id(query)}`,
+  };
+}
+
+/** The relation through which the query reads what closes of a store. */
+export function viewOf({ name }: Pick<Store, "name">): string {
+  return `${relation.closing(name)}$view`;
+}
+
+/** The user's own SQL over a subquery keeps the names that the user's columns have. */
+export function named(query: Sql, columns: readonly Column[]): Sql {
+  return sql`FROM (${query}) AS answer (${columns.map((column) => id(column.name))})`;
+}
+
+export const NEVER = raw("NULL::TIMESTAMP");

@@ -1,0 +1,85 @@
+/**
+ * `SELECT DISTINCT` over rows that each come from one row: a row is given out when it is seen first. What was
+ * seen is kept; where the rows hold an event time, only until the watermark has passed it.
+ */
+
+import { id, join, raw, sql, timestampUs } from "../duckdb/sql.ts";
+import { selectText } from "../duckdb/syntax.ts";
+import { named } from "./closing-query.ts";
+import { emptyTable } from "./input.ts";
+import { markLeaves } from "./leaves.ts";
+import type { Query } from "./query.ts";
+import { whyNotRowWise } from "./shape.ts";
+import type { Shaped } from "./shaped.ts";
+import { openStore } from "./store.ts";
+import { BATCH_COLUMN, CHECKPOINT, lateVariable, relation, WINDOW_END_COLUMN } from "./stream.ts";
+import { hasModifier, isDistinctOn, modifiersOf } from "./syntax-facts.ts";
+import { timesThrough } from "./times.ts";
+
+const MIN_ROWS_TO_REWRITE = 10_000;
+
+/** Undefined where the query is of another shape. */
+export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
+  const { database, name, flat, columns, catalog, streams, sources } = shaped;
+  if (flat["type"] !== "SELECT_NODE" || isDistinctOn(flat) || !hasModifier(flat, "DISTINCT"))
+    return undefined;
+  const others = modifiersOf(flat).filter((modifier) => modifier["type"] !== "DISTINCT_MODIFIER");
+  const plain = { ...flat, modifiers: others };
+  if (whyNotRowWise(plain, catalog) !== undefined) return undefined;
+  const { tree, leaves } = markLeaves(plain, catalog);
+  if (leaves.some(({ window }) => window !== undefined)) return undefined;
+  const inputs = new Set(leaves.map(({ stream }) => stream));
+  const times =
+    inputs.size > 1
+      ? new Map()
+      : timesThrough(tree, (leaf) => streams.get(leaves[leaf]?.stream ?? "")?.times ?? new Map(), columns);
+  const [time] = [...times];
+  const names = columns.map((column) => id(column.name));
+  const rows = named(await selectText(database, flat), columns);
+  const seen = names.map((column) => sql`new.${column} IS NOT DISTINCT FROM seen.${column}`);
+  const timely =
+    time === undefined
+      ? raw("")
+      : sql`WHERE new.${id(time[0])} IS NULL OR new.${id(time[0])} >= getvariable(${lateVariable(name)})`;
+  const end =
+    time === undefined ? raw("NULL::TIMESTAMP") : sql`new.${id(time[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;
+  const state = id(CHECKPOINT, relation.state(name));
+  const partial = (batchId: number, before = raw("")) =>
+    sql`SELECT new.*, ${batchId}::BIGINT AS ${raw(BATCH_COLUMN)}, ${end} AS ${raw(WINDOW_END_COLUMN)}
+      FROM (${rows}) AS new ${before} ${timely}`;
+  const store = openStore({
+    name,
+    words: "rows",
+    columns,
+    sources,
+    late: time?.[1],
+    bound: time?.[1],
+    minRowsToRewrite: MIN_ROWS_TO_REWRITE,
+    // A first setup makes the state's table after this text: it can't name it yet.
+    partial: (batchId) =>
+      batchId === 0
+        ? partial(0)
+        : partial(batchId, sql`ANTI JOIN ${state} AS seen ON ${join(seen, " AND ")}`),
+    answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
+    columnOf: (column) => id(column),
+    merged: (parts) => sql`FROM ${parts} AS parts`,
+  });
+  const setLate = sql`SET VARIABLE ${id(lateVariable(name))} = ${timestampUs(null)}`;
+  return {
+    output: { name, columns, mode: "append", sources, times },
+    key: [],
+    states: [store.state],
+    explanation: {
+      execution: "rows of each batch that were not seen before",
+      state: "every row seen, once",
+      until: time === undefined ? "for ever" : `the watermark of ${sources.join(", ")} passes ${time[0]}`,
+      why: "a row is known by its values",
+    },
+    setup: sql`${setLate}; ${store.setup}; ${emptyTable(name, columns)}`,
+    async execute(db, batch) {
+      await store.add(db, batch);
+      return db.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${store.answer(store.added)}`);
+    },
+    commit: (batch) => store.commit(batch),
+  };
+}

@@ -1,0 +1,253 @@
+/**
+ * Locality: by which columns a query's answer splits. Where it splits by a column, each row of the answer
+ * depends only on those rows of its inputs that share one value of the column: a window can be answered when
+ * it closes, and a batch touches only the keys it brings.
+ *
+ * The rules are those of relational algebra: a group, an OVER partition or a DISTINCT splits by what it
+ * names; a join of two inputs by what its equality compares; LIMIT by nothing.
+ */
+
+import { type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
+import { type Carrier, meaningOf, passedOn } from "./lineage.ts";
+import {
+  type Catalog,
+  clausesOf,
+  groupKeysOf,
+  hasGroupingSets,
+  hasModifier,
+  isGrouped,
+  modifiersOf,
+  outputNameOf,
+  selectListOf,
+  windowFunctionsOf,
+} from "./syntax-facts.ts";
+import { nameOf, windowCallOf } from "./windows.ts";
+
+/** For each place where the query reads, by its number: the column whose values split the answer. */
+export type SplitKey = ReadonlyMap<number, string>;
+
+export interface Locality {
+  readonly keys: readonly SplitKey[];
+  /** By an output column's name in lower case: the keys whose value it holds. */
+  readonly carriers: ReadonlyMap<string, readonly SplitKey[]>;
+}
+
+/** The columns of a place by which its own rows may be split, with their types, names in lower case. */
+export type SplitColumns = (leaf: number) => ReadonlyMap<string, string>;
+
+type Keys = readonly SplitKey[];
+interface Scope {
+  readonly keys: Keys;
+  readonly columns: readonly Carrier<Keys>[];
+}
+
+const NOTHING: Scope = { keys: [], columns: [] };
+const NOWHERE: Locality = { keys: [], carriers: new Map() };
+
+/** `tree` is a query without CTEs whose places are marked. */
+export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: Catalog): Locality {
+  const ofQuery = (node: TreeNode, isRoot: boolean): Locality => {
+    if (node["type"] === "SET_OPERATION_NODE") return ofSetOperation(node);
+    if (node["type"] !== "SELECT_NODE" || hasModifier(node, "LIMIT")) return NOWHERE;
+    if (leafIndexesOf(clausesOf(node)).length > 0 || hasGroupingSets(node)) return NOWHERE;
+    const scope = ofFrom(node["from_table"] as TreeNode, equalitiesOf(node["where_clause"] ?? null));
+    const keptBy = (expressions: readonly TreeNode[]) => {
+      const named = expressions.flatMap((expression) => meaningOf(expression, scope.columns) ?? []);
+      return (key: SplitKey): boolean => named.includes(key);
+    };
+    let keys = scope.keys;
+    if (isGrouped(node, catalog)) {
+      const names = scope.columns.map(({ column }) => column);
+      keys = keys.filter(keptBy(groupKeysOf(node, names, catalog)));
+    }
+    for (const call of windowFunctionsOf(clausesOf(node)))
+      keys = keys.filter(keptBy(call["partitions"] as readonly TreeNode[]));
+    const output = passedOn(node, scope.columns, isRoot);
+    for (const modifier of modifiersOf(node)) {
+      if (modifier["type"] !== "DISTINCT_MODIFIER") continue;
+      const on = modifier["distinct_on_targets"] as readonly TreeNode[];
+      const inOutput = (key: SplitKey): boolean => [...output.values()].some((held) => held.includes(key));
+      keys = keys.filter(on.length === 0 ? inOutput : keptBy(on));
+    }
+    return { keys, carriers: output };
+  };
+
+  /** Rows of both sides meet where a column of the same place in both lists is the same. */
+  const ofSetOperation = (node: TreeNode): Locality => {
+    const [left, right] = [node["left"], node["right"]] as readonly TreeNode[];
+    if (left === undefined || right === undefined || hasModifier(node, "LIMIT")) return NOWHERE;
+    if (modifiersOf(node).some((modifier) => modifier["type"] === "DISTINCT_MODIFIER")) return NOWHERE;
+    const names = [left, right].map(outputNamesOf);
+    const [leftNames, rightNames] = names;
+    if (leftNames === undefined || rightNames === undefined) return NOWHERE;
+    const [a, b] = [ofQuery(left, false), ofQuery(right, false)];
+    const carriers = new Map<string, Keys>();
+    for (const [index, name] of leftNames.entries()) {
+      const pairs = (a.carriers.get(name) ?? []).flatMap((one) =>
+        a.keys.includes(one)
+          ? (b.carriers.get(rightNames[index] ?? "") ?? [])
+              .filter((other) => b.keys.includes(other))
+              .flatMap((other) => joined(one, other) ?? [])
+          : [],
+      );
+      if (pairs.length > 0 && !carriers.has(name)) carriers.set(name, pairs);
+    }
+    return { keys: [...carriers.values()].flat(), carriers };
+  };
+
+  const ofFrom = (from: TreeNode, conditions: readonly Equality[]): Scope => {
+    const leaf = leafIndexOf(from);
+    if (leaf !== undefined) return ofLeaf(from, leaf);
+    if (from["type"] === "SUBQUERY") {
+      if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return NOTHING;
+      const inner = ofQuery((from["subquery"] as TreeNode)["node"] as TreeNode, false);
+      const relation = textIn(from, "alias").toLowerCase();
+      return { keys: inner.keys, columns: carriersOf(relation, inner.carriers) };
+    }
+    return from["type"] === "JOIN" ? ofJoin(from, conditions) : NOTHING;
+  };
+
+  const ofLeaf = (from: TreeNode, leaf: number): Scope => {
+    if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return NOTHING;
+    const alias = textIn(from, "alias");
+    const relation = alias !== "" ? alias : (windowCallOf(from)?.kind ?? textIn(from, "table_name"));
+    const held = new Map<string, Keys>(
+      [...splitColumns(leaf).keys()].map((column) => [column, [new Map([[leaf, column]])]]),
+    );
+    return { keys: [...held.values()].flat(), columns: carriersOf(relation.toLowerCase(), held) };
+  };
+
+  const ofJoin = (join: TreeNode, conditions: readonly Equality[]): Scope => {
+    const [left, right] = [join["left"], join["right"]] as readonly TreeNode[];
+    const type = textIn(join, "join_type");
+    const kind = textIn(join, "ref_type");
+    if (left === undefined || right === undefined || kind === "POSITIONAL" || kind === "NATURAL")
+      return NOTHING;
+    if (leafIndexesOf(join["condition"] ?? null).length > 0) return NOTHING;
+    const isInner = type === "INNER" && kind !== "ASOF";
+    const passed = isInner ? conditions : [];
+    const [hasLeft, hasRight] = [left, right].map((side) => leafIndexesOf(side).length > 0);
+    if (hasLeft !== hasRight) {
+      const isKept = type === "INNER" || (hasLeft === true ? isLeftKept(type) : type === "RIGHT");
+      if (!isKept || (kind === "ASOF" && hasRight === true)) return NOTHING;
+      const side = ofFrom(hasLeft === true ? left : right, passed);
+      return hasLeft === true ? side : { ...side, columns: side.columns.map(notInStar) };
+    }
+    const [a, b] = [ofFrom(left, passed), ofFrom(right, passed)];
+    return joinScopes(a, b, type, [...equalitiesOf(join["condition"] ?? null), ...passed], usingOf(join));
+  };
+
+  const joinScopes = (
+    a: Scope,
+    b: Scope,
+    type: string,
+    equalities: readonly Equality[],
+    using: readonly string[],
+  ): Scope => {
+    const pairs: { readonly left: Carrier<Keys>; readonly right: Carrier<Keys> }[] = using.flatMap((name) => {
+      const left = a.columns.find(({ column }) => column === name);
+      const right = b.columns.find(({ column }) => column === name);
+      return left === undefined || right === undefined ? [] : [{ left, right }];
+    });
+    for (const [x, y] of equalities) {
+      for (const [one, other] of [
+        [x, y],
+        [y, x],
+      ] as const) {
+        const left = carrierIn(a, one, b);
+        const right = carrierIn(b, other, a);
+        if (left !== undefined && right !== undefined) pairs.push({ left, right });
+      }
+    }
+    const keys: SplitKey[] = [];
+    const columns: Carrier<Keys>[] = [];
+    const typeOf = (key: SplitKey): string =>
+      [...key].map(([leaf, column]) => splitColumns(leaf).get(column)).join("|");
+    for (const { left, right } of pairs) {
+      for (const one of left.meaning) {
+        for (const other of right.meaning) {
+          const isSameType = new Set([...typeOf(one).split("|"), ...typeOf(other).split("|")]).size === 1;
+          const key =
+            a.keys.includes(one) && b.keys.includes(other) && isSameType ? joined(one, other) : undefined;
+          if (key === undefined) continue;
+          keys.push(key);
+          // A column of the side that may be missing is NULL there: it does not hold the key's value.
+          if (type !== "RIGHT" && type !== "FULL" && type !== "OUTER")
+            columns.push({ ...left, meaning: [key] });
+          if (type === "INNER" || type === "RIGHT") columns.push({ ...notInStar(right), meaning: [key] });
+          if ((type === "FULL" || type === "OUTER") && using.includes(left.column))
+            columns.push({ relation: "", column: left.column, meaning: [key], isInStar: true });
+        }
+      }
+    }
+    return { keys, columns: gathered(columns) };
+  };
+  return ofQuery(tree, true);
+}
+
+/** Two columns that are said to be equal. */
+type Equality = readonly [TreeNode, TreeNode];
+
+/** The equalities of columns that hold for every row that passes a condition. */
+function equalitiesOf(condition: Tree): readonly Equality[] {
+  if (condition === null || typeof condition !== "object" || Array.isArray(condition)) return [];
+  const node = condition as TreeNode;
+  if (node["type"] === "CONJUNCTION_AND")
+    return (node["children"] as readonly TreeNode[]).flatMap((child) => equalitiesOf(child));
+  if (node["type"] !== "COMPARE_EQUAL" && node["type"] !== "COMPARE_NOT_DISTINCT_FROM") return [];
+  // NULLs meet NULLs, which an outer join's key would not.
+  const [left, right] = [node["left"], node["right"]] as readonly TreeNode[];
+  return left?.["class"] === "COLUMN_REF" && right?.["class"] === "COLUMN_REF" ? [[left, right]] : [];
+}
+
+function carrierIn({ columns }: Scope, node: TreeNode, other: Scope): Carrier<Keys> | undefined {
+  const parts = node["column_names"] as readonly string[];
+  const name = (nameOf(node) ?? "").toLowerCase();
+  const matches = (carrier: Carrier<Keys>): boolean =>
+    carrier.column === name && (parts.length === 1 || parts[0]?.toLowerCase() === carrier.relation);
+  return parts.length > 2 || other.columns.some(matches) ? undefined : columns.find(matches);
+}
+
+function joined(a: SplitKey, b: SplitKey): SplitKey | undefined {
+  return new Map([...a, ...b]);
+}
+
+function gathered(columns: readonly Carrier<Keys>[]): readonly Carrier<Keys>[] {
+  const byName = new Map<string, Carrier<Keys>>();
+  for (const column of columns) {
+    const name = `${column.relation}\0${column.column}`;
+    const known = byName.get(name);
+    byName.set(
+      name,
+      known === undefined ? column : { ...known, meaning: [...known.meaning, ...column.meaning] },
+    );
+  }
+  return [...byName.values()];
+}
+
+function carriersOf(relation: string, held: ReadonlyMap<string, Keys>): readonly Carrier<Keys>[] {
+  return [...held].map(([column, meaning]) => ({ relation, column, meaning, isInStar: true }));
+}
+
+function notInStar<Meaning>(carrier: Carrier<Meaning>): Carrier<Meaning> {
+  return { ...carrier, isInStar: false };
+}
+
+function isLeftKept(type: string): boolean {
+  return ["LEFT", "SEMI", "ANTI"].includes(type);
+}
+
+function usingOf(join: TreeNode): readonly string[] {
+  return ((join["using_columns"] ?? []) as readonly string[]).map((name) => name.toLowerCase());
+}
+
+/** The names of a query's columns, in lower case; undefined where only `*` tells them. */
+function outputNamesOf(node: TreeNode): readonly string[] | undefined {
+  if (node["type"] === "SET_OPERATION_NODE") return outputNamesOf(node["left"] as TreeNode);
+  if (node["type"] !== "SELECT_NODE") return undefined;
+  const items = selectListOf(node);
+  if (items.some((item) => item["class"] === "STAR" || textIn(item, "function_name") === "unnest"))
+    return undefined;
+  return items.map((item) => (outputNameOf(item) ?? "").toLowerCase());
+}

@@ -1,0 +1,305 @@
+/**
+ * The places of a query that is not answered from its batch alone, and what is kept for each: the rows that
+ * it reads there or, where a subquery is an aggregation that merges, that aggregation's groups.
+ */
+
+import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import {
+  fromClause,
+  nodesOf,
+  replaceNodes,
+  selectText,
+  type TreeNode,
+  textIn,
+  writeTree,
+} from "../duckdb/syntax.ts";
+import { aggregateSql } from "./aggregate-sql.ts";
+import { inputView } from "./input.ts";
+import { type LeafPlace, markedItem, markLeaves } from "./leaves.ts";
+import { inPlainNames } from "./plain-names.ts";
+import { refuseHiddenWindow } from "./refusals.ts";
+import { MIN_ROWS_TO_REWRITE, rowShape, sessionShape } from "./row-store.ts";
+import { isSimpleAggregate, relationOf } from "./shape.ts";
+import { openStore, type Store, type StoreShape } from "./store.ts";
+import { relation, type Stream, type TimeBound } from "./stream.ts";
+import {
+  type Catalog,
+  groupKeysOf,
+  includesName,
+  indexOfExpression,
+  isColumn,
+  modifiersOf,
+  selectListOf,
+} from "./syntax-facts.ts";
+import { type Timing, timingOf } from "./timing.ts";
+import { nameOf, WINDOW_COLUMNS, type WindowCall, windowCallOf, windowNames } from "./windows.ts";
+
+/** A place and what its store holds; places that read the same have one store. */
+export interface Place {
+  readonly kind: "rows" | "groups";
+  readonly storeName: string;
+  readonly input: Stream;
+  readonly window: WindowCall | undefined;
+  readonly timing: Timing | undefined;
+  /** The columns that the query reads there. */
+  readonly columns: readonly Column[];
+  /** Those by which its rows may be split, in lower case, with their types. */
+  readonly splitColumns: ReadonlyMap<string, string>;
+  /** Those of its columns that are its window's, by their names in lower case. */
+  readonly windowColumns: ReadonlyMap<string, "window_start" | "window_end">;
+  /** How its store keeps what it keeps; `end` is when a row may be forgotten, for rows without windows. */
+  shape(end: Sql): StoreShape;
+}
+
+export interface Places {
+  /** The query without CTEs, with its places marked. */
+  readonly tree: TreeNode;
+  readonly places: readonly Place[];
+}
+
+export interface PlacesRequest {
+  readonly database: Database;
+  readonly query: string;
+  /** Without CTEs. */
+  readonly select: TreeNode;
+  readonly streams: ReadonlyMap<string, Stream>;
+  readonly catalog: Catalog;
+}
+
+/** How a store is to be kept. */
+export interface Keeping {
+  readonly sources: readonly string[];
+  /** What is late; undefined where nothing is. */
+  readonly late: TimeBound | undefined;
+  /** Undefined where rows are kept for ever. */
+  readonly bound: TimeBound | undefined;
+  /** For rows without windows: when each may be forgotten. */
+  readonly end: Sql;
+  /** Which rows a rewrite keeps, where that is no matter of time alone. */
+  readonly merged?: (rows: Sql) => Sql;
+}
+
+/** A group's state is rewritten early: a few rows a key. */
+const MIN_GROUPS_TO_REWRITE = 1000;
+
+/** Opens a place's store. */
+export async function openPlace(
+  database: Database,
+  place: Place,
+  { sources, late, bound, end, merged }: Keeping,
+  timeColumn: string | undefined = place.timing?.timeColumn,
+): Promise<Store> {
+  await database.run(inputView(place.storeName, place.input, late === undefined ? undefined : timeColumn));
+  return openStore({
+    ...place.shape(end),
+    ...(merged === undefined ? {} : { merged }),
+    columns: place.columns,
+    sources,
+    late,
+    bound,
+    minRowsToRewrite: place.kind === "rows" ? MIN_ROWS_TO_REWRITE : MIN_GROUPS_TO_REWRITE,
+  });
+}
+
+export async function placesOf(request: PlacesRequest): Promise<Places> {
+  const { select, catalog, query } = request;
+  const groups = new Map<TreeNode, Place>();
+  const byText = new Map<string, Place>();
+  const nextName = (): string => (byText.size === 0 ? query : `${query}$${byText.size}`);
+  for (const node of nodesOf(select)) {
+    if (node["type"] !== "SUBQUERY" || node["class"] !== undefined) continue;
+    const inner = (node["subquery"] as TreeNode)["node"] as TreeNode;
+    const text = `groups ${writeTree(inner)}`;
+    const place = byText.get(text) ?? (await groupsPlace(request, inner, nextName()));
+    if (place === undefined) continue;
+    byText.set(text, place);
+    groups.set(node, place);
+  }
+  const places: Place[] = [];
+  const marked = replaceNodes(select, (node) => {
+    const place = groups.get(node);
+    if (place === undefined) return undefined;
+    places.push(place);
+    return markedItem(node, places.length - 1, textIn(node, "alias"));
+  }) as TreeNode;
+  const { tree, leaves } = markLeaves(marked, catalog, places.length);
+  for (const leaf of leaves) {
+    const place = await rowsPlace(request, leaf, marked, nextName());
+    const text = `rows ${leaf.stream} ${leaf.window === undefined ? "" : writeTree({ ...leaf.from, alias: "" })}`;
+    places.push(byText.get(text) ?? place);
+    if (!byText.has(text)) byText.set(text, place);
+  }
+  return { tree, places };
+}
+
+/** Undefined where the subquery is no aggregation over one place whose aggregates merge. */
+async function groupsPlace(
+  { database, streams, catalog }: PlacesRequest,
+  select: TreeNode,
+  storeName: string,
+): Promise<Place | undefined> {
+  if (!isSimpleAggregate(select, catalog) || modifiersOf(select).length > 0) return undefined;
+  const from = select["from_table"] as TreeNode;
+  const window = windowCallOf(from);
+  const input = streams.get(catalog.streamOf(window?.stream ?? textIn(from, "table_name")) ?? "");
+  if (input === undefined || input.mode !== "append" || window?.kind === "session") return undefined;
+  refuseHiddenWindow(window, input);
+  const known = [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS];
+  const plain = inPlainNames(select, known);
+  const keys = groupKeysOf(plain, known, catalog);
+  const isWindowed = window !== undefined && keys.some((key) => isColumn(key, windowNames(window.kind)));
+  if (window !== undefined && !isWindowed) return undefined;
+  const timing = window === undefined ? undefined : await timingOf(database, plain, window, input);
+  const columns = await describeAlone(database, select);
+  if (columns === undefined) return undefined;
+  await database.run(inputView(storeName, input, timing?.timeColumn));
+  const parts = await aggregateSql(database, {
+    select: plain,
+    columns,
+    keys,
+    from: overInput(plain["from_table"] as TreeNode, relation.input(storeName)),
+    windowEnd: timing?.windowEnd(keys) ?? (() => raw("NULL::TIMESTAMP")),
+    timeColumn: timing?.timeColumn,
+    offsetUs: timing?.offsetUs,
+    catalog,
+  });
+  if (parts === undefined) return undefined;
+  const keyNames = new Map<string, Sql>();
+  const windowColumns = new Map<string, "window_start" | "window_end">();
+  for (const [index, key] of keys.entries()) {
+    const name = columns[indexOfExpression(selectListOf(plain), key)]?.name.toLowerCase();
+    if (name === undefined) continue;
+    keyNames.set(name, id(`_k${index}`));
+    if (window !== undefined && isColumn(key, windowNames(window.kind)))
+      windowColumns.set(name, nameOf(key)?.toLowerCase() as "window_start" | "window_end");
+  }
+  return {
+    kind: "groups",
+    storeName,
+    input,
+    window,
+    timing,
+    columns,
+    splitColumns: typesOf(columns, (name) => keyNames.has(name)),
+    windowColumns,
+    shape: () => ({
+      name: storeName,
+      words: window === undefined ? "one row a key" : "one row a key and window",
+      partial: (batchId) => parts.partial(batchId),
+      answer: (rows) => parts.answer(rows),
+      columnOf: (column) => keyNames.get(column) ?? id(column),
+      merged: (rows) => parts.combined(rows),
+    }),
+  };
+}
+
+/** Undefined for a LATERAL subquery, which names columns of the query around it. */
+async function describeAlone(database: Database, select: TreeNode): Promise<Column[] | undefined> {
+  try {
+    return await database.describe(await selectText(database, select));
+  } catch (error) {
+    if (error instanceof DuckdbError) return undefined;
+    throw error;
+  }
+}
+
+async function rowsPlace(
+  { database, streams }: PlacesRequest,
+  { stream, window, from }: LeafPlace,
+  select: TreeNode,
+  storeName: string,
+): Promise<Place> {
+  const input = streams.get(stream);
+  if (input === undefined) throw new RangeError(`No stream ${stream}`);
+  refuseHiddenWindow(window, input);
+  const timing = window === undefined ? undefined : await timingOf(database, select, window, input);
+  await database.run(inputView(storeName, input, timing?.timeColumn));
+  const used = usedColumns(select, input, window, relationOf(from));
+  const windowColumns = WINDOW_COLUMNS.map((name) => ({ name, type: "TIMESTAMP" }));
+  const columns = window === undefined ? used : [...used, ...windowColumns];
+  const sessionKey = window?.kind === "session" ? nameOf(window.parameters[1])?.toLowerCase() : undefined;
+  const bare = { ...from, alias: "", column_name_alias: [] };
+  const inputText = await fromClause(database, select, overInput(bare, relation.input(storeName)));
+  const sessions =
+    window?.kind === "session" ? await fromClause(database, select, overInput(bare, "_rows")) : undefined;
+  const names = window === undefined ? [] : windowNames(window.kind);
+  return {
+    kind: "rows",
+    storeName,
+    input,
+    window,
+    timing,
+    columns,
+    splitColumns: typesOf(columns, (name) =>
+      sessions === undefined
+        ? !includesName(WINDOW_COLUMNS, name) || names.includes(name)
+        : name === sessionKey || includesName(WINDOW_COLUMNS, name),
+    ),
+    windowColumns: new Map(
+      window === undefined ? [] : WINDOW_COLUMNS.map((name) => [name, name as "window_start" | "window_end"]),
+    ),
+    shape: (end) =>
+      sessions === undefined || timing === undefined
+        ? rowShape({
+            name: storeName,
+            columns,
+            from: inputText,
+            end: window === undefined ? end : id("window_end"),
+          })
+        : sessionShape({
+            name: storeName,
+            columns,
+            from: sql`FROM ${id(relation.input(storeName))}`,
+            timeColumn: timing.timeColumn,
+            gap: timing.sizes[0] ?? raw("INTERVAL 0 SECOND"),
+            sessions,
+          }),
+  };
+}
+
+/** Types of columns by their names in lower case. */
+function typesOf(
+  columns: readonly Column[],
+  isWanted: (name: string) => boolean,
+): ReadonlyMap<string, string> {
+  return new Map(
+    columns.map(({ name, type }) => [name.toLowerCase(), type] as const).filter(([name]) => isWanted(name)),
+  );
+}
+
+/** The columns of a stream that the query may read: all, where a `*` or a whole row stands somewhere. */
+function usedColumns(
+  select: TreeNode,
+  { columns, name }: Stream,
+  window: WindowCall | undefined,
+  alias: string,
+): readonly Column[] {
+  const used = new Set<string>();
+  for (const node of nodesOf(select)) {
+    if (node["class"] === "STAR" || node["ref_type"] === "NATURAL") return columns;
+    const names = [
+      ...((node["column_names"] ?? []) as readonly string[]),
+      ...((node["using_columns"] ?? []) as readonly string[]),
+    ].map((part) => part.toLowerCase());
+    const isWholeRow = names.length === 1 && [name, alias].some((other) => other.toLowerCase() === names[0]);
+    const isRenamed = ((node["column_name_alias"] ?? []) as readonly string[]).length > 0;
+    if (isWholeRow || isRenamed) return columns;
+    for (const part of names) used.add(part);
+  }
+  if (window !== undefined) used.add(window.timeColumn.toLowerCase());
+  const kept = columns.filter((column) => used.has(column.name.toLowerCase()));
+  return kept.length === 0 ? columns.slice(0, 1) : kept;
+}
+
+/** The FROM item with another relation in the stream's place, under the stream's name. */
+export function overInput(from: TreeNode, view: string): TreeNode {
+  if (windowCallOf(from) === undefined) {
+    const alias = textIn(from, "alias") === "" ? textIn(from, "table_name") : textIn(from, "alias");
+    return { ...from, table_name: view, alias };
+  }
+  const call = from["function"] as TreeNode;
+  const [stream, ...others] = call["children"] as readonly TreeNode[];
+  const renamed = { ...stream, class: "COLUMN_REF", type: "COLUMN_REF", column_names: [view] } as TreeNode;
+  return { ...from, function: { ...call, children: [renamed, ...others] } };
+}

@@ -1,0 +1,131 @@
+/**
+ * Plans append mode for queries that do not merge: each row is given out once, as soon as nothing can change
+ * it any more.
+ */
+
+import { selectText } from "../duckdb/syntax.ts";
+import { closingQuery, NEVER, named, viewOf } from "./closing-query.ts";
+import { planDistinct } from "./distinct-query.ts";
+import { withRelations } from "./leaves.ts";
+import { localityOf } from "./locality.ts";
+import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
+import { planFirst } from "./plan-first.ts";
+import { planJoin } from "./plan-join.ts";
+import type { Explanation, Query } from "./query.ts";
+import { refusal } from "./refusals.ts";
+import { refuseLateness, type Shaped } from "./shaped.ts";
+import type { Store } from "./store.ts";
+import type { TimeBound } from "./stream.ts";
+import type { WindowColumns } from "./timing.ts";
+import { leastBound, localWindow } from "./window-local.ts";
+
+export async function planAppend(shaped: Shaped): Promise<Query> {
+  const { config, catalog, name } = shaped;
+  refuseLateness(config);
+  const places = await placesOf({ ...shaped, query: name, select: shaped.flat });
+  const locality = localityOf(places.tree, (leaf) => places.places[leaf]?.splitColumns ?? new Map(), catalog);
+  const window = localWindow(places, locality);
+  if (window !== undefined) return planWindows(shaped, places, window);
+  const special =
+    (await planDistinct(shaped)) ?? (await planJoin(shaped, places)) ?? (await planFirst(shaped));
+  if (special !== undefined) return special;
+  const isSmall = places.places.every(({ kind, window: call }) => kind === "groups" && call === undefined);
+  if (isSmall || config.state === "unbounded") return planAtEnd(shaped, places);
+  throw refusal(
+    `${whyUnbounded(shaped, places)}, so its state would grow without bound`,
+    remedyFor(places.places),
+  );
+}
+
+/** The rows of windows, answered when the windows close. */
+async function planWindows(shaped: Shaped, places: Places, columns: WindowColumns): Promise<Query> {
+  const bound = leastBound(places.places);
+  const stores = await openStores(shaped, places, {
+    sources: shaped.sources,
+    late: bound,
+    bound,
+    end: NEVER,
+  });
+  const [first] = places.places;
+  const timing = first?.timing;
+  const times: ReadonlyMap<string, TimeBound> =
+    timing === undefined || bound === undefined
+      ? new Map()
+      : timing.withBound(bound).times(columns, shaped.columns);
+  return overClosing(shaped, places, stores, times, {
+    execution: "what windows need is kept, and this SQL runs over each window as it closes",
+    state: stateWords(stores, places.places),
+    until: `the watermark of ${shaped.sources.join(", ")} passes window_end`,
+    why: shaped.notRowWise,
+  });
+}
+
+/** Whatever is left: answered once, when the input has ended. */
+async function planAtEnd(shaped: Shaped, places: Places): Promise<Query> {
+  const stores = await openStores(shaped, places, {
+    sources: shaped.sources,
+    late: leastBound(places.places),
+    bound: undefined,
+    end: NEVER,
+  });
+  return overClosing(shaped, places, stores, new Map(), {
+    execution: "what it needs is kept, and this SQL runs once, when the input has ended",
+    state: stateWords(stores, places.places),
+    until: "the input ends; only then rows are emitted (mode: update emits them as they change)",
+    why: shaped.notRowWise,
+  });
+}
+
+async function openStores(
+  { database }: Shaped,
+  { places }: Places,
+  keeping: Keeping,
+): Promise<ReadonlyMap<string, Store>> {
+  const stores = new Map<string, Store>();
+  for (const place of places)
+    if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(database, place, keeping));
+  return stores;
+}
+
+async function overClosing(
+  { database, name, columns, sources }: Shaped,
+  { tree, places }: Places,
+  stores: ReadonlyMap<string, Store>,
+  times: ReadonlyMap<string, TimeBound>,
+  explanation: Explanation,
+): Promise<Query> {
+  const storeOf = (leaf: number): string => viewOf({ name: places[leaf]?.storeName ?? "" });
+  const text = await selectText(database, withRelations(tree, storeOf));
+  return closingQuery({
+    name,
+    columns,
+    sources,
+    times,
+    stores: [...stores.values()],
+    overClosing: named(text, columns),
+    explanation,
+  });
+}
+
+function stateWords(stores: ReadonlyMap<string, Store>, places: readonly Place[]): string {
+  return [...stores.values()]
+    .map(({ name, words }) => {
+      const input = places.find(({ storeName }) => storeName === name)?.input.name ?? "";
+      return `${words} of ${input}`;
+    })
+    .join(", ");
+}
+
+function whyUnbounded({ notRowWise }: Shaped, { places }: Places): string {
+  const windows = new Set(places.map(({ window }) => window?.kind));
+  if (windows.has(undefined)) return notRowWise;
+  return `${notRowWise}, and no window column splits its answer`;
+}
+
+function remedyFor(places: readonly Place[]): string {
+  const isJoin = places.length > 1;
+  const bound = isJoin
+    ? "bound the join by time (b.ts BETWEEN a.ts AND a.ts + INTERVAL 1 HOUR) or by equal windows"
+    : "group it by window_start of tumble(…) or hop(…)";
+  return `${bound}, or use mode: update, or say state: unbounded`;
+}

@@ -1,0 +1,76 @@
+/**
+ * De-duplication: `QUALIFY row_number() OVER (PARTITION BY key ORDER BY ts) = 1`. A key's first row is given
+ * out when the watermark has passed it: an earlier one can't come any more. Then only the key is kept.
+ */
+
+import { id, sql } from "../duckdb/sql.ts";
+import { selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { closingQuery, named, viewOf } from "./closing-query.ts";
+import { firstOfKey } from "./first-of-key.ts";
+import { withRelations } from "./leaves.ts";
+import { openPlace, placesOf } from "./places.ts";
+import type { Query } from "./query.ts";
+import { whyNotRowWise } from "./shape.ts";
+import type { Shaped } from "./shaped.ts";
+import { outputNameOf, selectListOf } from "./syntax-facts.ts";
+import { timesThrough } from "./times.ts";
+import { nameOf } from "./windows.ts";
+
+/** Undefined where the query is of another shape. */
+export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
+  const { database, name, flat, columns, catalog, sources } = shaped;
+  const rank = firstOfKey(flat);
+  if (rank === undefined || whyNotRowWise({ ...flat, qualify: null }, catalog) !== undefined)
+    return undefined;
+  const { tree, places } = await placesOf({ ...shaped, query: name, select: flat });
+  const [place] = places;
+  const [by] = rank["orders"] as readonly TreeNode[];
+  const timeColumn = nameOf(by?.["expression"] as TreeNode | undefined);
+  const bound = [...(place?.input.times ?? [])].find(
+    ([column]) => column.toLowerCase() === timeColumn?.toLowerCase(),
+  );
+  const isEarliest = ["ORDER_DEFAULT", "ASCENDING"].includes(String(by?.["type"]));
+  if (place === undefined || places.length > 1 || bound === undefined || !isEarliest) return undefined;
+  if (place.window !== undefined || flat["from_table"] === undefined) return undefined;
+  const keys = (rank["partitions"] as readonly TreeNode[]).map((key) => keyColumn(key, shaped));
+  if (keys.length === 0 || !keys.every((key) => key !== undefined)) return undefined;
+  const end = sql`${id(bound[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;
+  const store = await openPlace(database, place, { sources, late: bound[1], bound: bound[1], end }, bound[0]);
+  const view = viewOf(store);
+  return closingQuery({
+    name,
+    columns,
+    sources,
+    times: timesThrough(tree, () => new Map([bound]), columns),
+    stores: [store],
+    overClosing: named(
+      await selectText(
+        database,
+        withRelations(tree, () => view),
+      ),
+      columns,
+    ),
+    once: keys,
+    explanation: {
+      execution: "the first row of each key, when no earlier one can come",
+      state: `rows ahead of the watermark, and every key of ${keys.join(", ")} given out`,
+      until: `the watermark of ${sources.join(", ")} passes ${bound[0]}; the keys for ever`,
+      why: "of a key, only its first row is in the answer",
+    },
+  });
+}
+
+/** The output column that holds a partition's key. */
+function keyColumn(key: TreeNode, { flat, columns }: Shaped): string | undefined {
+  const wanted = nameOf(key)?.toLowerCase();
+  const isStar = selectListOf(flat).some((item) => item["class"] === "STAR");
+  if (key["class"] !== "COLUMN_REF" || wanted === undefined) return undefined;
+  const index = selectListOf(flat).findIndex(
+    (item) => item["class"] === "COLUMN_REF" && nameOf(item)?.toLowerCase() === wanted,
+  );
+  if (!isStar) return columns[index]?.name;
+  const isOther = selectListOf(flat).some(
+    (item) => item["class"] !== "STAR" && outputNameOf(item)?.toLowerCase() === wanted,
+  );
+  return isOther ? undefined : columns.find((column) => column.name.toLowerCase() === wanted)?.name;
+}

@@ -1,0 +1,191 @@
+/** Plans joins of streams in append mode: which passes find what is new, and how long rows are kept. */
+
+import type { Column } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { type AsOf, asOfOf, asOfPruning } from "./as-of.ts";
+import { NEVER, named } from "./closing-query.ts";
+import { type JoinBounds, joinBoundsOf, type TimeColumns } from "./join-bounds.ts";
+import { keptApart, outerJoinOf, passesOf } from "./join-passes.ts";
+import { type JoinPass, joinQuery, passRelation } from "./join-query.ts";
+import { withRelations } from "./leaves.ts";
+import { openPlace, type Place, type Places } from "./places.ts";
+import type { Explanation, Query } from "./query.ts";
+import { refusal } from "./refusals.ts";
+import { whyNotRowWise } from "./shape.ts";
+import type { Shaped } from "./shaped.ts";
+import type { Store } from "./store.ts";
+import type { TimeBound } from "./stream.ts";
+import { timesThrough } from "./times.ts";
+import { leastOf } from "./window-local.ts";
+
+/** How long rows wait for each other. */
+interface Waiting extends JoinBounds {
+  readonly asOf: AsOf | undefined;
+  /** What the watermark means for the rows of all places. */
+  readonly bound: TimeBound;
+}
+
+/** Undefined where the query is no join of streams whose rows come from single rows of each. */
+export async function planJoin(shaped: Shaped, given: Places): Promise<Query | undefined> {
+  const { database, flat, catalog, config, name, columns, sources } = shaped;
+  const { places } = given;
+  const isOther = places.some(({ kind, window }) => kind === "groups" || window?.kind === "session");
+  if (places.length < 2 || isOther || whyNotRowWise(flat, catalog, "streams") !== undefined) return undefined;
+  const timeColumns: TimeColumns = (leaf) => [...(places[leaf]?.input.times.keys() ?? [])];
+  const keepMs = typeof config.state === "object" ? config.state.keep : undefined;
+  const tree = keepMs === undefined ? given.tree : await keptApart(database, given.tree, timeColumns, keepMs);
+  const outer = outerJoinOf(tree);
+  if (outer !== undefined && places.length > 2)
+    throw refusal(
+      "a join other than INNER stands beside another join of streams",
+      "join two streams in a query of its own before this one",
+    );
+  const waiting = await waitingOf(shaped, tree, places, outer, timeColumns);
+  if (waiting === undefined && config.state !== "unbounded") return undefined;
+  const stores = await openStores(shaped, places, waiting, outer !== undefined);
+  const passes: JoinPass[] = [];
+  for (const pass of await passesOf(database, name, tree, places.length, outer)) {
+    const relationOf = (leaf: number): string => passRelation(name, leaf, pass.rowsAt(leaf));
+    const text = await selectText(database, withRelations(pass.tree, relationOf));
+    passes.push({ needs: pass.needs, answer: named(text, columns) });
+  }
+  return joinQuery({
+    name,
+    columns,
+    sources,
+    times: waiting === undefined ? new Map() : timesOf(tree, waiting, columns),
+    places: places.map((place, leaf) => ({
+      store: storeIn(stores, place),
+      final: waiting === undefined ? undefined : later(waiting, leaf, longest(waiting, leaf)),
+    })),
+    stores: [...stores.values()],
+    passes,
+    bound: waiting?.bound,
+    explanation: explain(places, sources, waiting),
+  });
+}
+
+/** Undefined where nothing bounds how long rows must be kept. */
+async function waitingOf(
+  { database }: Shaped,
+  tree: TreeNode,
+  places: readonly Place[],
+  outer: TreeNode | undefined,
+  timeColumns: TimeColumns,
+): Promise<Waiting | undefined> {
+  const asOf = outer?.["ref_type"] === "ASOF" ? asOfOf(outer, timeColumns) : undefined;
+  const bounds: JoinBounds =
+    asOf === undefined
+      ? await joinBoundsOf(database, tree, places.length, timeColumns)
+      : {
+          timeColumns:
+            asOf.left < asOf.right ? [asOf.leftTime, asOf.rightTime] : [asOf.rightTime, asOf.leftTime],
+          maxUs: places.map(() => places.map(() => 0)),
+        };
+  if (!bounds.maxUs.flat().every(Number.isFinite)) return undefined;
+  const bound = leastOf(
+    places.flatMap(({ input }, leaf) => boundOf(input.times, bounds.timeColumns[leaf] ?? "") ?? []),
+  );
+  return bound === undefined ? undefined : { ...bounds, asOf, bound };
+}
+
+async function openStores(
+  { database, sources }: Shaped,
+  places: readonly Place[],
+  waiting: Waiting | undefined,
+  isOuter: boolean,
+): Promise<ReadonlyMap<string, Store>> {
+  const stores = new Map<string, Store>();
+  for (const { storeName } of places) {
+    const sharing = places.flatMap((place, leaf) => (place.storeName === storeName ? [{ place, leaf }] : []));
+    const [first] = sharing;
+    if (stores.has(storeName) || first === undefined) continue;
+    if (waiting === undefined) {
+      const keeping = { sources, late: undefined, bound: undefined, end: NEVER };
+      stores.set(storeName, await openPlace(database, first.place, keeping));
+      continue;
+    }
+    const [time] = new Set(sharing.map(({ leaf }) => waiting.timeColumns[leaf]));
+    const isPruned = sharing.some(({ leaf }) => leaf === waiting.asOf?.right);
+    const keepUs = Math.max(...sharing.map(({ leaf }) => keptUs(waiting, leaf, isOuter)));
+    const keeping = {
+      sources,
+      late: waiting.bound,
+      bound: isPruned ? undefined : waiting.bound,
+      end: later(waiting, first.leaf, keepUs),
+      ...(waiting.asOf !== undefined && isPruned ? { merged: asOfPruning(waiting.asOf, storeName) } : {}),
+    };
+    stores.set(storeName, await openPlace(database, first.place, keeping, time));
+  }
+  return stores;
+}
+
+/** How much later than a row of the place another may be that meets it. */
+function longest({ maxUs }: JoinBounds, leaf: number): number {
+  return Math.max(0, ...(maxUs[leaf] ?? []));
+}
+
+/**
+ * How long a row is kept. In an outer join also until its partners are final: those who met it must not look
+ * as if they had met nobody.
+ */
+function keptUs(bounds: JoinBounds, leaf: number, isOuter: boolean): number {
+  const others = bounds.maxUs.map((row) => Math.max(0, row[leaf] ?? 0));
+  return longest(bounds, leaf) + (isOuter ? Math.max(...others) : 0);
+}
+
+/** A row's time when rows so much later can't come any more; a row of the watermark itself still can. */
+function later({ timeColumns }: JoinBounds, leaf: number, us: number): Sql {
+  return sql`(${id(timeColumns[leaf] ?? "")}::TIMESTAMP + ${microseconds(us + 1)})`;
+}
+
+function microseconds(us: number): Sql {
+  return raw(`to_microseconds(${us})`);
+}
+
+function timesOf(
+  tree: TreeNode,
+  waiting: Waiting,
+  columns: readonly Column[],
+): ReadonlyMap<string, TimeBound> {
+  const { timeColumns, asOf, bound } = waiting;
+  return timesThrough(
+    tree,
+    (leaf) => {
+      // The right side of an ASOF join may be as old as it likes.
+      if (leaf === asOf?.right) return new Map();
+      const since = microseconds(longest(waiting, leaf));
+      return new Map([[timeColumns[leaf] ?? "", (watermark: Sql) => sql`(${bound(watermark)} - ${since})`]]);
+    },
+    columns,
+  );
+}
+
+function boundOf(times: ReadonlyMap<string, TimeBound>, column: string): TimeBound | undefined {
+  return [...times].find(([name]) => name.toLowerCase() === column.toLowerCase())?.[1];
+}
+
+function storeIn(stores: ReadonlyMap<string, Store>, { storeName }: Place): Store {
+  const store = stores.get(storeName);
+  if (store === undefined) throw new RangeError(`No store ${storeName}`);
+  return store;
+}
+
+function explain(
+  places: readonly Place[],
+  sources: readonly string[],
+  waiting: Waiting | undefined,
+): Explanation {
+  const names = [...new Set(places.map(({ input }) => input.name))].join(" and ");
+  const latest = waiting?.asOf === undefined ? "" : "; behind the watermark only the latest of each key";
+  return {
+    execution: "new rows of each side meet the kept rows of the others",
+    state: `the rows of ${names}${latest}`,
+    until:
+      waiting === undefined
+        ? "for ever"
+        : `the watermark of ${sources.join(", ")} has passed all that they can meet`,
+    why: "each row of the answer comes from one row of each side",
+  };
+}

@@ -1,0 +1,163 @@
+/**
+ * The execution of one query: the cheapest that is right. From the batch alone, from merged groups, from the
+ * windows that close, from a join's two sides, by running its SQL again over what a batch touched; or a
+ * refusal with the reason and a way out.
+ */
+
+import type { Column } from "../duckdb/database.ts";
+import { raw } from "../duckdb/sql.ts";
+import type { TreeNode } from "../duckdb/syntax.ts";
+import type { QueryConfig } from "../job/schema.ts";
+import { aggregateQuery } from "./aggregate-query.ts";
+import { aggregateSql } from "./aggregate-sql.ts";
+import { hiddenAggregate } from "./hidden-aggregates.ts";
+import { inputView } from "./input.ts";
+import { type LeafPlace, markLeaves } from "./leaves.ts";
+import { withoutCtes } from "./lineage.ts";
+import { overInput } from "./places.ts";
+import { inPlainNames } from "./plain-names.ts";
+import { planAppend } from "./plan-append.ts";
+import { planRerun } from "./plan-rerun.ts";
+import type { Query } from "./query.ts";
+import { refusal, refuseDoubleNames, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
+import { isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
+import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
+import { statelessQuery } from "./stateless-query.ts";
+import { relation, type Stream, type TimeBound } from "./stream.ts";
+import {
+  groupKeysOf,
+  hasModifier,
+  indexOfExpression,
+  isColumn,
+  isDistinctOn,
+  selectListOf,
+} from "./syntax-facts.ts";
+import { timingOf } from "./timing.ts";
+import { nameOf, WINDOW_COLUMNS, windowNames } from "./windows.ts";
+
+/** Throws code `job` with the reason and a way out. */
+export async function planQuery(request: QueryRequest): Promise<Query> {
+  const { database, name, config, select, streams, catalog } = request;
+  const columns = await database.describe(raw(config.sql));
+  refuseDoubleNames(columns);
+  const flat = withoutCtes(select);
+  const { tree, leaves } = markLeaves(flat, catalog);
+  refuseChanging(leaves, streams);
+  refuseUnfit(flat, leaves, catalog);
+  const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((read) => streams.get(read) ?? []);
+  refuseRowid(select, inputs);
+  for (const { stream, window } of leaves) {
+    const input = streams.get(stream);
+    if (input !== undefined) refuseHiddenWindow(window, input);
+  }
+  const notRowWise = whyNotRowWise(flat, catalog);
+  const hasSessions = leaves.some(({ window }) => window?.kind === "session");
+  const shaped: Shaped = {
+    ...request,
+    flat,
+    columns,
+    sources: [...new Set(inputs.flatMap(({ sources }) => sources))],
+    notRowWise: notRowWise ?? "a session depends on rows still to come",
+  };
+  const isMerging = isSimpleAggregate(select, catalog) && !hasSessions;
+  if (!isMerging) await refuseHiddenAggregate(shaped);
+  if (notRowWise === undefined && !hasSessions) {
+    if (config.mode !== "append")
+      throw refusal(
+        `mode ${config.mode} needs an aggregation: these rows never change`,
+        "leave the mode out",
+      );
+    return statelessQuery(database, name, config.sql, { tree, leaves }, streams);
+  }
+  const merged = isMerging ? await planMerged(shaped) : undefined;
+  return merged ?? (config.mode === "append" ? planAppend(shaped) : planRerun(shaped));
+}
+
+function refuseChanging(leaves: readonly LeafPlace[], streams: ReadonlyMap<string, Stream>): void {
+  for (const { stream } of leaves) {
+    const mode = streams.get(stream)?.mode ?? "append";
+    if (mode !== "append")
+      throw refusal(`it reads "${stream}", whose rows change (mode: ${mode})`, "read an append-mode query");
+  }
+}
+
+async function refuseHiddenAggregate({ database, flat, catalog }: Shaped): Promise<void> {
+  const hidden = await hiddenAggregate(database, flat, catalog);
+  if (hidden !== undefined)
+    throw refusal(
+      `${hidden.text} in a subquery is an aggregate over the rows of the query around it`,
+      "write it outside of the subquery",
+    );
+}
+
+/** One aggregation over one stream; undefined where it does not merge, or its answer is not one row a group. */
+async function planMerged(shaped: Shaped): Promise<Query | undefined> {
+  const { database, name, config, select, streams, catalog, columns } = shaped;
+  const [leaf] = markLeaves(select, catalog).leaves;
+  const input = streams.get(leaf?.stream ?? "");
+  if (leaf === undefined || input === undefined) return undefined;
+  const known = [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS];
+  const plain = inPlainNames(select, known);
+  const keys = groupKeysOf(plain, known, catalog);
+  const window =
+    leaf.window !== undefined && keys.some((key) => isColumn(key, windowNames(leaf.window?.kind ?? "tumble")))
+      ? leaf.window
+      : undefined;
+  const cutsAnswer = hasModifier(plain, "LIMIT") || isDistinctOn(plain);
+  const isDistinct = hasModifier(plain, "DISTINCT");
+  if (config.mode !== "append" && cutsAnswer) return undefined;
+  // Of all windows together: they never end.
+  if (window !== undefined && (hasModifier(plain, "LIMIT") || isDistinct || isDistinctOn(plain)))
+    return undefined;
+  if (config.mode === "complete" && window !== undefined) refuseCompleteWindows();
+  const given = window === undefined ? undefined : await timingOf(database, plain, window, input);
+  const timing = given === undefined ? undefined : withLateness(given, config);
+  await database.run(inputView(name, input, timing?.timeColumn));
+  const parts = await aggregateSql(database, {
+    select: plain,
+    columns,
+    keys,
+    from: overInput(plain["from_table"] as TreeNode, relation.input(name)),
+    windowEnd: timing?.windowEnd(keys),
+    timeColumn: timing?.timeColumn,
+    offsetUs: timing?.offsetUs,
+    catalog,
+  });
+  if (parts === undefined) return undefined;
+  const held = new Map(
+    selectListOf(plain).flatMap((item, index) => {
+      const isWindow = isColumn(item, WINDOW_COLUMNS);
+      const column = columns[index]?.name.toLowerCase();
+      return isWindow && column !== undefined
+        ? [[column, nameOf(item)?.toLowerCase() as "window_start" | "window_end"] as const]
+        : [];
+    }),
+  );
+  const times = timing?.times(held, columns) ?? new Map<string, TimeBound>();
+  const key = config.mode === "append" ? (config.key ?? []) : groupKeyNames(plain, keys, columns, config);
+  return aggregateQuery({ name, input, columns, times, mode: config.mode, key, parts, bound: timing?.bound });
+}
+
+/** The output columns that hold the group's keys: update mode names rows by them. */
+function groupKeyNames(
+  select: TreeNode,
+  keys: readonly TreeNode[],
+  columns: readonly Column[],
+  config: QueryConfig,
+): readonly string[] {
+  const found = keys.map((key) => {
+    const column = columns[indexOfExpression(selectListOf(select), key)]?.name;
+    if (column === undefined)
+      throw refusal(
+        `mode ${config.mode} names rows by their keys, and "${nameOf(key) ?? "a key"}" is not selected`,
+        "select every GROUP BY key",
+      );
+    return column;
+  });
+  if (config.key !== undefined && config.key.toSorted().join("\0") !== found.toSorted().join("\0"))
+    throw refusal(
+      `the key is ${config.key.join(", ")}, but its groups are named by ${found.join(", ")}`,
+      "leave key out",
+    );
+  return config.key ?? found;
+}

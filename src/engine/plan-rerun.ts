@@ -1,0 +1,163 @@
+/** Plans update and complete mode for queries that do not merge. */
+
+import type { Column } from "../duckdb/database.ts";
+import { selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { NEVER, named } from "./closing-query.ts";
+import { firstOfKey } from "./first-of-key.ts";
+import { withRelations } from "./leaves.ts";
+import { localityOf, type SplitKey } from "./locality.ts";
+import { type Keeping, openPlace, type Places, placesOf } from "./places.ts";
+import type { Explanation, Query } from "./query.ts";
+import { refusal } from "./refusals.ts";
+import { placeView, type RerunPlace, rerunQuery } from "./rerun-query.ts";
+import { refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
+import type { Store } from "./store.ts";
+import {
+  groupKeysOf,
+  hasModifier,
+  includesName,
+  indexOfExpression,
+  isDistinctOn,
+  isGrouped,
+  modifiersOf,
+  outputNameOf,
+  selectListOf,
+} from "./syntax-facts.ts";
+import { leastBound, localWindow } from "./window-local.ts";
+import { WINDOW_COLUMNS } from "./windows.ts";
+
+export async function planRerun(shaped: Shaped): Promise<Query> {
+  const { database, name, config, columns, catalog } = shaped;
+  const drafts = await placesOf({ ...shaped, query: name, select: shaped.flat });
+  const { tree } = drafts;
+  const places = drafts.places.map((place) =>
+    place.timing === undefined ? place : { ...place, timing: withLateness(place.timing, config) },
+  );
+  const locality = localityOf(tree, (leaf) => places[leaf]?.splitColumns ?? new Map(), catalog);
+  const window = localWindow({ tree, places }, locality);
+  if (window !== undefined && config.mode === "complete") refuseCompleteWindows();
+  if (config.lateness !== undefined && window === undefined)
+    throw refusal("lateness is for windows, and its rows are not grouped by one", "leave lateness out");
+  const late = leastBound(places);
+  const keeping: Keeping = {
+    sources: shaped.sources,
+    late,
+    bound: window === undefined ? undefined : late,
+    end: NEVER,
+  };
+  const stores = new Map<string, Store>();
+  for (const place of places)
+    if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(database, place, keeping));
+  const splits = locality.keys.filter((key) => isTouchable(key, { tree, places }));
+  const rerunPlaces = places.map((place, index): RerunPlace => {
+    const store = stores.get(place.storeName);
+    if (store === undefined) throw new RangeError(`No store ${place.storeName}`);
+    return {
+      store,
+      view: placeView(name, index),
+      splitColumns: splits.map((key) => key.get(index) ?? ""),
+    };
+  });
+  const text = await selectText(
+    database,
+    withRelations(tree, (leaf) => placeView(name, leaf)),
+  );
+  return rerunQuery({
+    name,
+    mode: config.mode,
+    columns,
+    key: keyOf(shaped),
+    sources: shaped.sources,
+    times: new Map(),
+    stores: [...stores.values()],
+    places: rerunPlaces,
+    answer: named(text, columns),
+    explanation: explain(shaped, { tree, places }, splits, window !== undefined),
+  });
+}
+
+/**
+ * Whether the rows that a batch brings tell all values of a key that they change. A session's window does not
+ * stay the same when it grows.
+ */
+function isTouchable(key: SplitKey, { places }: Places): boolean {
+  return places.every(({ window }, index) => {
+    const column = key.get(index);
+    if (column === undefined) return false;
+    return window?.kind !== "session" || !includesName(WINDOW_COLUMNS, column);
+  });
+}
+
+/** What names a row: as the query says, or what can be read from its groups, DISTINCT or QUALIFY. */
+function keyOf({ config, flat, catalog, columns }: Shaped): readonly string[] {
+  if (config.key !== undefined) {
+    const unknown = config.key.find(
+      (name) =>
+        !includesName(
+          columns.map((column) => column.name),
+          name,
+        ),
+    );
+    if (unknown !== undefined)
+      throw refusal(
+        `its key names "${unknown}", which it does not select`,
+        `name some of ${columns.map((column) => column.name).join(", ")}`,
+      );
+    return config.key;
+  }
+  const found = flat["type"] === "SELECT_NODE" ? derivedKey(flat, columns, catalog) : undefined;
+  if (found !== undefined) return found;
+  throw refusal(`mode ${config.mode} must know what names a row`, "say it with key: [column, …]");
+}
+
+function derivedKey(
+  select: TreeNode,
+  columns: readonly Column[],
+  catalog: Shaped["catalog"],
+): readonly string[] | undefined {
+  const names = columns.map((column) => column.name);
+  const items = selectListOf(select);
+  const hasStar = items.some((item) => item["class"] === "STAR");
+  const held = (expressions: readonly TreeNode[]): readonly string[] | undefined => {
+    const outputs = expressions.map((expression) => {
+      const item = hasStar ? -1 : indexOfExpression(items, expression);
+      const name = outputNameOf(expression)?.toLowerCase();
+      return names[item] ?? names.find((output) => output.toLowerCase() === name);
+    });
+    return outputs.every((output) => output !== undefined) ? outputs : undefined;
+  };
+  for (const modifier of modifiersOf(select))
+    if (isDistinctOn(select) && modifier["type"] === "DISTINCT_MODIFIER")
+      return held(modifier["distinct_on_targets"] as readonly TreeNode[]);
+  if (hasModifier(select, "DISTINCT")) return names;
+  if (isGrouped(select, catalog)) return held(groupKeysOf(select, [], catalog));
+  const rank = firstOfKey(select);
+  return rank === undefined ? undefined : held(rank["partitions"] as readonly TreeNode[]);
+}
+
+function explain(
+  { notRowWise }: Shaped,
+  { places }: Places,
+  splits: readonly SplitKey[],
+  isWindowed: boolean,
+): Explanation {
+  const split = [...new Set(splits.map((key) => key.get(0) ?? ""))].join(", ");
+  const kept = [
+    ...new Set(
+      places.map(({ kind, window, input }) =>
+        kind === "groups"
+          ? `the groups of its aggregation over ${input.name}`
+          : `the rows of ${window === undefined ? "" : "open windows of "}${input.name}`,
+      ),
+    ),
+  ];
+  return {
+    execution:
+      splits.length === 0
+        ? "this SQL runs again over all that is kept, and what differs is emitted"
+        : `this SQL runs again over each ${split} that a batch touches, and what differs is emitted`,
+    state: kept.join(", "),
+    until: isWindowed ? "the watermark passes window_end" : "for ever",
+    why: notRowWise,
+  };
+}

@@ -1,0 +1,139 @@
+/**
+ * Any SQL whose rows may change: its inputs are kept in stores, and the user's own SQL runs over the keys
+ * that a batch touched, before the batch and with it. What differs is emitted: new and changed rows as
+ * upserts, rows that ceased to exist as deletions.
+ */
+
+import { StreamkitError } from "../base/error.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { emptyTable } from "./input.ts";
+import type { OutputMode } from "./outcome.ts";
+import type { Explanation, Query } from "./query.ts";
+import type { Store } from "./store.ts";
+import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
+
+/** A place where the query reads, and which of its columns splits the answer for each split key. */
+export interface RerunPlace {
+  readonly store: Store;
+  readonly view: string;
+  readonly splitColumns: readonly string[];
+}
+
+export interface RerunOptions {
+  readonly name: string;
+  readonly mode: OutputMode;
+  readonly columns: readonly Column[];
+  /** What names a row. */
+  readonly key: readonly string[];
+  readonly sources: readonly string[];
+  readonly times: ReadonlyMap<string, TimeBound>;
+  readonly stores: readonly Store[];
+  readonly places: readonly RerunPlace[];
+  /** The user's SQL over the places' views. */
+  readonly answer: Sql;
+  readonly explanation: Explanation;
+}
+
+export function rerunQuery(options: RerunOptions): Query {
+  const { name, mode, columns, key, stores, places } = options;
+  const splits = mode === "complete" ? 0 : (places[0]?.splitColumns.length ?? 0);
+  const touched = id(`_touched_${name}`);
+  const [old, current] = [id(`_old_${name}`), id(`_new_${name}`)];
+  const empty = emptyTable(name, [...columns, { name: OP_COLUMN, type: "VARCHAR" }]);
+  const splitName = (index: number): Sql => id(`s${index}`);
+
+  const touchedKeys = (): Sql => {
+    const parts = places
+      .filter(({ store }) => store.addedRows() > 0)
+      .map(({ store, splitColumns }) => {
+        const items = splitColumns
+          .slice(0, splits)
+          .map((column, index) => sql`${store.columnOf(column)} AS ${splitName(index)}`);
+        return sql`SELECT ${join(items)} FROM ${store.added}`;
+      });
+    return sql`CREATE OR REPLACE TEMP TABLE ${touched} AS SELECT DISTINCT * FROM (${join(parts, " UNION ALL ")})`;
+  };
+  const onlyTouched = ({ store, splitColumns }: RerunPlace, rows: Sql): Sql => {
+    if (splits === 0) return rows;
+    const same = splitColumns
+      .slice(0, splits)
+      .map(
+        (column, index) => sql`parts.${store.columnOf(column)} IS NOT DISTINCT FROM t.${splitName(index)}`,
+      );
+    return sql`(FROM ${rows} AS parts SEMI JOIN ${touched} AS t ON ${join(same, " AND ")})`;
+  };
+  const answerOf = (table: Sql, rowsOf: (store: Store) => Sql): Sql => {
+    const views = places.map(
+      (place) =>
+        sql`CREATE OR REPLACE TEMP VIEW ${id(place.view)} AS
+          ${place.store.answer(onlyTouched(place, rowsOf(place.store)))}`,
+    );
+    return sql`${join(views, ";\n")};
+      CREATE OR REPLACE TEMP TABLE ${table} AS ${options.answer}`;
+  };
+  const names = columns.map((column) => id(column.name));
+  const keys = key.map((column) => id(column));
+  const changes = (): Sql => {
+    const sameKey = keys.map((column) => sql`a.${column} IS NOT DISTINCT FROM b.${column}`);
+    const on = sameKey.length === 0 ? raw("true") : join(sameKey, " AND ");
+    const upserts =
+      mode === "complete" ? sql`SELECT ${join(names)} FROM ${current}` : changedRows(names, current, old);
+    // In the answer's own order, where it has one.
+    return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS
+      SELECT *, 'delete' AS ${raw(OP_COLUMN)} FROM ${old} AS a ANTI JOIN ${current} AS b ON ${on}
+      UNION ALL SELECT *, 'upsert' AS ${raw(OP_COLUMN)} FROM (${upserts})`;
+  };
+
+  const refuseDoubleKeys = async (database: Database): Promise<void> => {
+    const [double] = await database.rows(
+      sql`SELECT (${rowText(keys)}) AS key, count(*) AS rows FROM ${current} GROUP BY ALL HAVING count(*) > 1 LIMIT 1`,
+    );
+    if (double === undefined) return;
+    throw new StreamkitError(
+      "input",
+      `Query ${name}: its key (${key.join(", ")}) names ${Number(double["rows"])} rows: ${String(double["key"])}. ` +
+        "Give the query a key: that names one row each",
+    );
+  };
+  return {
+    output: { name, columns, mode, sources: options.sources, times: options.times },
+    key,
+    states: stores.map(({ state }) => state),
+    explanation: options.explanation,
+    setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
+    async execute(database, batch) {
+      for (const store of stores) await store.add(database, batch);
+      if (stores.every((store) => store.addedRows() === 0)) {
+        await database.run(empty);
+        return 0;
+      }
+      if (splits > 0) await database.run(touchedKeys());
+      await database.run(answerOf(old, (store) => store.before));
+      await database.run(answerOf(current, (store) => store.now));
+      await refuseDoubleKeys(database);
+      return database.runCounting(changes());
+    },
+    commit: (batch) => stores.flatMap((store) => store.commit(batch)),
+  };
+}
+
+/** Rows of `now` that `before` does not have, in their order. */
+function changedRows(names: readonly Sql[], now: Sql, before: Sql): Sql {
+  const same = names.map((column) => sql`a.${column} IS NOT DISTINCT FROM b.${column}`);
+  return sql`SELECT ${join(names)} FROM ${now} AS a ANTI JOIN ${before} AS b ON ${join(same, " AND ")}`;
+}
+
+function rowText(keys: readonly Sql[]): Sql {
+  return keys.length === 0
+    ? raw("'the whole answer'")
+    : sql`${join(
+        keys.map((key) => sql`${key}::VARCHAR`),
+        " || ', ' || ",
+      )}`;
+}
+
+/** The view of a query's place. */
+export function placeView(query: string, place: number): string {
+  return `${relation.closing(query)}$place${place}`;
+}

@@ -1,0 +1,69 @@
+/** Stores of rows as they came, with or without their windows. */
+
+import type { Column } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { StoreShape } from "./store.ts";
+import { BATCH_COLUMN, ORDER_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
+
+/** A state of rows smaller than this is not worth a rewrite. */
+export const MIN_ROWS_TO_REWRITE = 100_000;
+
+export interface RowsRequest {
+  readonly name: string;
+  readonly columns: readonly Column[];
+  /** FROM text of the input with its windows, if any: its rows have `_o`. */
+  readonly from: Sql;
+  /** From a row to the time after which it may be forgotten. */
+  readonly end: Sql;
+}
+
+const order = raw(ORDER_COLUMN);
+const batch = raw(BATCH_COLUMN);
+const end = raw(WINDOW_END_COLUMN);
+
+export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): StoreShape {
+  const names = columns.map((column) => id(column.name));
+  return {
+    name,
+    words: "rows",
+    partial: (batchId) =>
+      sql`SELECT ${join(names)}, ${order}, ${batchId}::BIGINT AS ${batch}, ${endOfRow} AS ${end} ${from}`,
+    answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
+    columnOf: (column) => id(nameIn(columns, column)),
+    merged: (parts) => sql`FROM ${parts} AS parts`,
+  };
+}
+
+export interface SessionRequest extends Omit<RowsRequest, "end"> {
+  readonly timeColumn: string;
+  readonly gap: Sql;
+  /** FROM text of the window call over a relation called `_rows`. */
+  readonly sessions: Sql;
+}
+
+/**
+ * Rows of sessions. Which session a row is in, later rows may still change: the windows are computed when
+ * they are asked for. A row's `_end` is the earliest time at which its session may end.
+ */
+export function sessionShape(
+  request: SessionRequest,
+): StoreShape & { readonly resolved: (parts: Sql) => Sql } {
+  const { columns, timeColumn, gap, sessions } = request;
+  const own = columns.filter(({ name }) => name !== "window_start" && name !== "window_end");
+  const rows = rowShape({ ...request, columns: own, end: sql`${id(timeColumn)} + ${gap}` });
+  const names = own.map((column) => id(column.name));
+  const all = columns.map((column) => id(column.name));
+  const windowed = (parts: Sql, items: readonly Sql[]): Sql =>
+    sql`WITH _rows AS (FROM ${parts} AS parts) SELECT ${join(items)} ${sessions}`;
+  return {
+    ...rows,
+    columnOf: rows.columnOf,
+    words: "rows of open sessions",
+    answer: (parts) => sql`${windowed(parts, all)} ORDER BY ${batch}, ${order}`,
+    resolved: (parts) => windowed(parts, [...names, order, batch, sql`window_end AS ${end}`]),
+  };
+}
+
+function nameIn(columns: readonly Column[], name: string): string {
+  return columns.find((column) => column.name.toLowerCase() === name)?.name ?? name;
+}

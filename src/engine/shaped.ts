@@ -1,0 +1,54 @@
+/** A query whose shape is known, to be given an execution; and what every execution is asked. */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { raw, sql } from "../duckdb/sql.ts";
+import type { TreeNode } from "../duckdb/syntax.ts";
+import type { QueryConfig } from "../job/schema.ts";
+import { refusal } from "./refusals.ts";
+import type { Stream, TimeBound } from "./stream.ts";
+import type { Catalog } from "./syntax-facts.ts";
+import type { Timing } from "./timing.ts";
+
+export interface QueryRequest {
+  readonly database: Database;
+  readonly name: string;
+  readonly config: QueryConfig;
+  readonly select: TreeNode;
+  readonly streams: ReadonlyMap<string, Stream>;
+  readonly catalog: Catalog;
+}
+
+export interface Shaped extends QueryRequest {
+  /** Without CTEs. */
+  readonly flat: TreeNode;
+  readonly columns: readonly Column[];
+  /** The sources that all its inputs come from. */
+  readonly sources: readonly string[];
+  /** Why its rows do not each come from one row. */
+  readonly notRowWise: string;
+}
+
+export function refuseCompleteWindows(): never {
+  throw refusal("complete mode would keep every window for ever", "use mode: update");
+}
+
+/** With `lateness`, windows stay open for so long after the watermark has passed them. */
+export function withLateness(timing: Timing, config: QueryConfig): Timing {
+  const latenessMs = config.lateness ?? 0;
+  if (latenessMs === 0) return timing;
+  if (config.mode === "append") refuseLateness(config);
+  return timing.withBound(laterBound(timing.bound, latenessMs));
+}
+
+function laterBound(bound: TimeBound, latenessMs: number): TimeBound {
+  const lateness = raw(`INTERVAL ${Math.round(latenessMs * 1000)} MICROSECOND`);
+  return (watermark) => sql`(${bound(watermark)} - ${lateness})`;
+}
+
+export function refuseLateness(config: QueryConfig): void {
+  if ((config.lateness ?? 0) === 0) return;
+  throw refusal(
+    "lateness lets windows change after they closed, and append mode gives a row once",
+    "use mode: update, or a larger watermark of the source",
+  );
+}

@@ -1,0 +1,126 @@
+/**
+ * Stores: what a query keeps of one of its inputs between batches. A query that its own SQL answers again and
+ * again reads its stores where it would read its streams.
+ *
+ * A store is appended to and rewritten, never updated in place: DuckDB does not give back what is deleted.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { Batch, QueryState } from "./query.ts";
+import { CHECKPOINT, lateVariable, relation, type TimeBound, WINDOW_END_COLUMN } from "./stream.ts";
+import { windowLedger } from "./window-ledger.ts";
+
+/** What tells one kind of store from another. */
+export interface StoreShape {
+  /** Names its relations. */
+  readonly name: string;
+  /** What a batch adds, with the columns `_b` and `_end`. */
+  partial(batchId: number): Sql;
+  /** The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. */
+  answer(parts: Sql): Sql;
+  /** The column of a state row that holds a column of the answer. */
+  columnOf(column: string): Sql;
+  /** Rows of the state, as few as say the same. */
+  merged(from: Sql): Sql;
+  /** In a person's words. */
+  readonly words: string;
+}
+
+export interface StoreOptions extends StoreShape {
+  /** The columns of the answer. */
+  readonly columns: readonly Column[];
+  readonly sources: readonly string[];
+  /** What is late for its rows; undefined where none is. */
+  readonly late: TimeBound | undefined;
+  /** When a row may be forgotten: when this has passed its `_end`; undefined if never. */
+  readonly bound: TimeBound | undefined;
+  readonly minRowsToRewrite: number;
+  /** For sessions: their rows with their true `_end`, from rows of the state. */
+  readonly resolved?: (parts: Sql) => Sql;
+}
+
+export interface Store extends StoreOptions {
+  readonly setup: Sql;
+  readonly state: QueryState;
+  /** Takes the batch's rows. */
+  add(database: Database, batch: Batch): Promise<void>;
+  /** How many rows the batch has added. */
+  addedRows(): number;
+  /** What was added, as state rows. */
+  readonly added: Sql;
+  /** The state of the last commit; with what the batch added. */
+  readonly before: Sql;
+  readonly now: Sql;
+  /** The answer from the rows that close in this batch; undefined if there are surely none. */
+  closing(database: Database, batch: Batch): Promise<Sql | undefined>;
+  commit(batch: Batch): readonly Sql[];
+}
+
+const end = raw(WINDOW_END_COLUMN);
+
+export function openStore(options: StoreOptions): Store {
+  const { name, sources, bound, resolved } = options;
+  const partial = id(relation.partial(name));
+  const state = id(CHECKPOINT, relation.state(name));
+  const sessions = id(relation.closing(name));
+  const now = sql`(SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})`;
+  const definition = options.partial(0);
+  const ledger = windowLedger({ state, sources, bound, minRowsToRewrite: options.minRowsToRewrite });
+  let addedRows = 0;
+  let hasResolved = false;
+
+  const isOpenAt = (batch: Batch): Sql => ledger.open(batch);
+  return {
+    ...options,
+    setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${definition} LIMIT 0;
+      CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}`,
+    state: { table: relation.state(name), definition: definition.text },
+    added: partial,
+    before: state,
+    now,
+    addedRows: () => addedRows,
+    async add(database, batch) {
+      await ledger.refresh(database, batch);
+      hasResolved = false;
+      const late = options.late?.(timestampUs(batch.watermarkBeforeUs(sources)));
+      const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
+      const row = await database.row(sql`${setLate}
+        CREATE OR REPLACE TEMP TABLE ${partial} AS ${options.partial(batch.id)};
+        SELECT count(*) AS rows, epoch_us(min(${end})) AS earliest FROM ${partial}`);
+      addedRows = Number(row["rows"]);
+      ledger.add(addedRows, row["earliest"] as bigint | null);
+    },
+    async closing(database, batch) {
+      if (bound === undefined) {
+        const isEnd =
+          batch.watermarkAfterUs(sources) === INFINITY_US && batch.watermarkBeforeUs(sources) !== INFINITY_US;
+        return isEnd ? options.answer(now) : undefined;
+      }
+      const closing = ledger.closing(batch);
+      if (closing === undefined) return undefined;
+      if (resolved === undefined) return options.answer(sql`(FROM ${now} WHERE ${closing})`);
+      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${sessions} AS ${resolved(now)}`);
+      hasResolved = true;
+      const isClosed =
+        batch.watermarkAfterUs(sources) === INFINITY_US ? raw("true") : sql`NOT ${isOpenAt(batch)}`;
+      return options.answer(sql`(FROM ${sessions} WHERE ${isClosed})`);
+    },
+    commit(batch) {
+      const statements: Sql[] = [];
+      const isOpen = isOpenAt(batch);
+      if (hasResolved) {
+        ledger.isRewriteDue();
+        return [sql`CREATE OR REPLACE TABLE ${state} AS FROM ${sessions} WHERE ${isOpen}`];
+      }
+      // What closes in the batch that brought it never enters the state; a session's rows tell no true end.
+      const kept = resolved === undefined ? isOpen : raw("true");
+      if (addedRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${kept}`);
+      if (ledger.isRewriteDue())
+        statements.push(
+          sql`CREATE OR REPLACE TABLE ${state} AS ${options.merged(sql`(FROM ${state} WHERE ${kept})`)}`,
+        );
+      return statements;
+    },
+  };
+}

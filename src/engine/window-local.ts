@@ -1,0 +1,57 @@
+/** Whether a query's answer splits by windows, so that a window can be answered when it closes. */
+
+import { raw, type Sql, sql } from "../duckdb/sql.ts";
+import { writeTree } from "../duckdb/syntax.ts";
+import type { Locality, SplitKey } from "./locality.ts";
+import type { Place, Places } from "./places.ts";
+import type { TimeBound } from "./stream.ts";
+import type { WindowColumns } from "./timing.ts";
+import { nameOf } from "./windows.ts";
+
+/**
+ * The output columns that hold the window; undefined where the answer does not split by windows, or its
+ * places have windows of different kinds or sizes.
+ */
+export function localWindow({ places }: Places, { keys, carriers }: Locality): WindowColumns | undefined {
+  const [first] = places;
+  if (first?.window === undefined) return undefined;
+  const windowText = ({ window }: Place): string =>
+    window === undefined ? "" : `${window.kind} ${writeTree(window.parameters)}`;
+  if (places.some((place) => windowText(place) !== windowText(first))) return undefined;
+  const columnOf = (key: SplitKey): string | undefined => {
+    const names = new Set(places.map((_, index) => windowColumn(places[index], key.get(index))));
+    const [only] = names;
+    return names.size === 1 ? only : undefined;
+  };
+  const splits = new Set(keys.map(columnOf));
+  // Sessions of different keys may begin together and end apart.
+  const isLocal =
+    splits.has("window_end") ||
+    (splits.has("window_start") && (first.window.kind !== "session" || splits.has("session key")));
+  if (!isLocal) return undefined;
+  const held = new Map<string, "window_start" | "window_end">();
+  for (const [name, holding] of carriers) {
+    const column = holding.map(columnOf).find((one) => one === "window_start" || one === "window_end");
+    if (column === "window_start" || column === "window_end") held.set(name, column);
+  }
+  return held;
+}
+
+/** What a place's column is to its window. A subquery's own names of window columns are its aggregation's. */
+function windowColumn(place: Place | undefined, column: string | undefined): string | undefined {
+  if (place === undefined || column === undefined) return undefined;
+  if (place.window?.kind === "session" && column === nameOf(place.window.parameters[1])?.toLowerCase())
+    return "session key";
+  return place.windowColumns.get(column);
+}
+
+/** What the watermark means for the windows of all places together: the least of what it means for each. */
+export function leastBound(places: readonly Place[]): TimeBound | undefined {
+  return leastOf(places.flatMap(({ timing }) => timing?.bound ?? []));
+}
+
+export function leastOf(bounds: readonly TimeBound[]): TimeBound | undefined {
+  const [first, ...others] = [...new Map(bounds.map((bound) => [bound(raw("w")).text, bound])).values()];
+  if (first === undefined || others.length === 0) return first;
+  return (watermark: Sql) => sql`least(${[first, ...others].map((bound) => bound(watermark))})`;
+}
