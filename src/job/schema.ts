@@ -99,10 +99,24 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .optional()
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
-    time: z.string().optional().describe("the event-time column: `ts` if there is one"),
+    time: z
+      .string()
+      .optional()
+      .describe("the event-time column: `ts` if there is one, else that of `received`"),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
+    max_ahead: z
+      .union([durationField, z.literal("off")])
+      .optional()
+      .describe(
+        "event times further ahead of the clock are dead letters and move no watermark: `1h`, `off`; " +
+          "if left out, `off` for files and the simulator, and `1d` for what comes live, " +
+          "unless all its times are ahead",
+      ),
+    received: nameField
+      .optional()
+      .describe("adds a TIMESTAMP column of this name: when the batch that takes the row was planned"),
     idle: durationField
       .default(30_000)
       .describe("a source silent for so long stops holding the watermark; `30s` if left out"),

@@ -48,14 +48,22 @@ export function verificationText({ inputs, queries, cuts, differingCut }: Verifi
 function inputLines({ source, rows, deadLetters, ...facts }: InputFacts): readonly string[] {
   const dead = deadLetters === 0 ? "" : `, ${counted(deadLetters, "dead letter")}`;
   const line = `source ${source}: ${counted(rows, "row")}${dead}`;
-  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line];
+  const ahead =
+    facts.farAhead === 0 ? [] : [`  ${counted(facts.farAhead, "row")} beyond max_ahead, left out of both`];
+  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line, ...ahead];
   return [
     line,
-    `  up to ${durationText(facts.watermarkMs)} out of order: watermark raised from ` +
+    ...ahead,
+    `  up to ${exactText(facts.watermarkMs)} out of order: watermark raised from ` +
       `${durationText(facts.ownWatermarkMs)} to that, so that no row is late`,
     `  with ${durationText(facts.ownWatermarkMs)}, up to ${counted(facts.lateRows, "row")} would have come ` +
       "late in these cuts",
   ];
+}
+
+/** Such as `watermark:` takes: `6392.4s`. */
+function exactText(valueMs: number): string {
+  return valueMs > 1000 && valueMs % 1000 !== 0 ? `${valueMs / 1000}s` : durationText(valueMs);
 }
 
 function queryLines({ query, rows, difference, fault }: QueryVerdict): readonly string[] {
