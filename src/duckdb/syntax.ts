@@ -85,8 +85,12 @@ export async function fromClause(
   return raw(text.text.replace(/^SELECT _ /, ""));
 }
 
-/** A query's tree reduced to its select list and FROM: no WHERE, groups, modifiers or CTEs. */
-export function bareSelect(select: TreeNode, selectList: readonly TreeNode[], from: TreeNode): TreeNode {
+/**
+ * A query's tree reduced to its select list and FROM: no WHERE, groups, modifiers or CTEs. Of a set operation,
+ * its first SELECT lends the shape.
+ */
+export function bareSelect(query: TreeNode, selectList: readonly TreeNode[], from: TreeNode): TreeNode {
+  const select = [...nodesOf(query)].find((node) => node["type"] === "SELECT_NODE");
   return {
     ...select,
     modifiers: [],

@@ -5,11 +5,11 @@
  */
 
 import type { Column } from "../duckdb/database.ts";
-import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { AggregateSql } from "./aggregate-sql.ts";
 import { emptyTable } from "./input.ts";
 import type { OutputMode } from "./outcome.ts";
-import type { Batch, Explanation, Query } from "./query.ts";
+import { type Batch, type Explanation, endsInput, type Query } from "./query.ts";
 import {
   CHECKPOINT,
   lateVariable,
@@ -31,10 +31,8 @@ export interface AggregateOptions {
   /** What the watermark means for the window's time column; undefined without a window. */
   readonly bound: TimeBound | undefined;
   readonly times: ReadonlyMap<string, TimeBound>;
+  readonly minRowsToRewrite: number;
 }
-
-/** A state smaller than this is not worth a rewrite. */
-const MIN_ROWS_TO_REWRITE = 1000;
 
 export function aggregateQuery(options: AggregateOptions): Query {
   const { name, mode, input, parts, bound } = options;
@@ -45,21 +43,23 @@ export function aggregateQuery(options: AggregateOptions): Query {
     state,
     sources: input.sources,
     bound,
-    minRowsToRewrite: MIN_ROWS_TO_REWRITE,
+    minRowsToRewrite: options.minRowsToRewrite,
   });
   let partialRows = 0;
   let outputRows = -1;
 
   const emission = (batch: Batch): Sql | undefined => {
     if (mode !== "append") {
-      if (partialRows === 0) return undefined;
-      return parts.changes(everything, state, mode === "update" ? partial : undefined);
+      // Of no rows at all there is an answer too, where nothing is grouped.
+      const isAnswerOfNothing = parts.keyCount === 0 && ledger.isEmpty() && endsInput(batch, input.sources);
+      if (partialRows === 0 && !isAnswerOfNothing) return undefined;
+      return parts.changes(everything, state, mode === "update" && partialRows > 0 ? partial : undefined);
     }
     if (bound !== undefined) {
       const closing = ledger.closing(batch);
       return closing === undefined ? undefined : parts.answer(sql`(FROM ${everything} WHERE ${closing})`);
     }
-    return isEndOfInput(batch, input.sources) ? parts.answer(everything) : undefined;
+    return endsInput(batch, input.sources) ? parts.answer(everything) : undefined;
   };
 
   const outputColumns =
@@ -103,11 +103,6 @@ export function aggregateQuery(options: AggregateOptions): Query {
       return statements;
     },
   };
-}
-
-/** Unwindowed answers in append mode come once: when the input ends. */
-function isEndOfInput(batch: Batch, sources: readonly string[]): boolean {
-  return batch.watermarkAfterUs(sources) === INFINITY_US && batch.watermarkBeforeUs(sources) !== INFINITY_US;
 }
 
 function explain({ mode, parts, bound, input }: AggregateOptions): Explanation {

@@ -214,11 +214,17 @@ async function aggregatesOf(
   for (const node of nodes) {
     const [column] = await database.describe(sql`SELECT ${await expression(node)} ${source}`);
     const type = column?.type ?? "VARCHAR";
+    const [first] = node["children"] as readonly TreeNode[];
+    const isDistinct = node["distinct"] === true && first !== undefined;
+    const [value] = isDistinct
+      ? await database.describe(sql`SELECT ${await expression(first)} ${source}`)
+      : [];
     const merging = mergingOf(node, {
       name: textIn(node, "function_name").toLowerCase(),
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
       type,
+      valueType: value?.type,
       offsetUs: isColumn((node["children"] as readonly TreeNode[])[1] ?? {}, [timeColumn ?? ""])
         ? offsetUs
         : undefined,

@@ -14,8 +14,9 @@ export interface AggregateCall {
   readonly name: string;
   readonly arguments: readonly Sql[];
   readonly filter: Sql | undefined;
-  /** The type of the aggregate's value. */
+  /** The type of the aggregate's value, and that of its first argument. */
   readonly type: string;
+  readonly valueType: string | undefined;
   /**
    * Where the second argument is the time of the row's window: microseconds since the window's start, few
    * enough to share a BIGINT with the row's order. That is a third cheaper than ordering by two columns.
@@ -64,6 +65,21 @@ const repeated: Rule = (call) =>
         combine: ([partial]) => [sql`${raw(call.name)}(${part(partial)})`],
         finish: finishFirst,
       };
+
+/** Values that are told apart by what they are alone, without an order or parts of their own. */
+const PLAIN_TYPE =
+  /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|BOOLEAN|VARCHAR|DATE|TIMESTAMP|UUID|DOUBLE|FLOAT|DECIMAL.*)$/;
+
+/** The values themselves are the partial: fewer than the rows, as often as they repeat. */
+const distinctCount: Rule = ({ arguments: [value, more], filter, valueType }) => {
+  if (value === undefined || more !== undefined || !PLAIN_TYPE.test(valueType ?? "")) return undefined;
+  const and = filter === undefined ? raw("") : sql` AND (${filter})`;
+  return {
+    partials: [sql`list(DISTINCT ${value}) FILTER (${value} IS NOT NULL${and})`],
+    combine: ([values]) => [sql`list_distinct(flatten(list(${part(values)})))`],
+    finish: ([values]) => sql`coalesce(len(${part(values)}), 0)`,
+  };
+};
 
 const average: Rule = ({ arguments: [value], filter }) =>
   value === undefined
@@ -157,9 +173,10 @@ const RULES: Readonly<Record<string, Rule>> = {
 
 /** How a call merges; undefined where it does not. `node` is the call's syntax tree. */
 export function mergingOf(node: TreeNode, call: AggregateCall): Merging | undefined {
-  if (node["distinct"] === true || node["export_state"] === true) return undefined;
+  if (node["export_state"] === true) return undefined;
   if (((node["order_bys"] as TreeNode | null)?.["orders"] as readonly unknown[] | undefined)?.length)
     return undefined;
+  if (node["distinct"] === true) return call.name === "count" ? distinctCount(call) : undefined;
   // The average of times and intervals is no quotient of numbers.
   if (RULES[call.name] === average && call.type !== "DOUBLE") return undefined;
   return RULES[call.name]?.(call);

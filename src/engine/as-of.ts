@@ -63,7 +63,7 @@ function relationBefore(node: TreeNode | undefined): string | undefined {
   return parts.length > 1 ? parts[0]?.toLowerCase() : undefined;
 }
 
-/** Of the right side's rows behind the watermark, the latest of each key: what rows to come may look back to. */
+/** Of the right side's rows behind the watermark, the latest of each key: rows to come may look back to it. */
 export function asOfPruning({ rightTime, rightKeys }: AsOf, storeName: string): (rows: Sql) => Sql {
   const time = id(rightTime);
   const isBehind = sql`${time} < getvariable(${lateVariable(storeName)})`;

@@ -83,7 +83,8 @@ function givenOut(query: string, keys: readonly string[], answer: Sql) {
       const own = columns.filter(({ name }) => keys.includes(name));
       return sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, table)} (${definitionsOf(own)})`;
     },
-    notYet: sql`FROM (${answer}) AS answer ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
+    notYet: sql`FROM (${answer}) AS answer
+      ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
     remember: sql`INSERT INTO ${id(CHECKPOINT, table)} SELECT DISTINCT ${names} FROM ${id(query)}`,
   };
 }

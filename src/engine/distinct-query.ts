@@ -16,8 +16,6 @@ import { BATCH_COLUMN, CHECKPOINT, lateVariable, relation, WINDOW_END_COLUMN } f
 import { hasModifier, isDistinctOn, modifiersOf } from "./syntax-facts.ts";
 import { timesThrough } from "./times.ts";
 
-const MIN_ROWS_TO_REWRITE = 10_000;
-
 /** Undefined where the query is of another shape. */
 export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
   const { database, name, flat, columns, catalog, streams, sources } = shaped;
@@ -54,7 +52,7 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     sources,
     late: time?.[1],
     bound: time?.[1],
-    minRowsToRewrite: MIN_ROWS_TO_REWRITE,
+    minRowsToRewrite: shaped.minRowsToRewrite,
     // A first setup makes the state's table after this text: it can't name it yet.
     partial: (batchId) =>
       batchId === 0

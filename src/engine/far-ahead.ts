@@ -89,7 +89,7 @@ export async function takeFarAhead(
 export const FAR_AHEAD = "is further ahead than max_ahead allows";
 
 /** Infinite times are let be: they move no watermark. */
-export function beyond(timeColumn: string, limitUs: bigint): Sql {
+function beyond(timeColumn: string, limitUs: bigint): Sql {
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
   return sql`(isfinite(${time}) AND ${time} > ${timestampUs(limitUs)})`;
 }

@@ -209,7 +209,8 @@ async function intervalUs(database: Database, select: TreeNode, node: TreeNode):
   const [column] = await database.describe(sql`SELECT ${text}`);
   if (column?.type !== "INTERVAL") return undefined;
   const row = await database.row(
-    sql`SELECT datepart('month', ${text}) + 12 * datepart('year', ${text}) AS months, epoch_us(${text}) AS us`,
+    sql`SELECT datepart('month', ${text}) + 12 * datepart('year', ${text}) AS months,
+      epoch_us(${text}) AS us`,
   );
   return Number(row["months"]) === 0 && row["us"] !== null ? Number(row["us"]) : undefined;
 }

@@ -66,7 +66,8 @@ export function joinQuery(options: JoinOptions): Query {
       };
       return Object.entries(rows).map(
         ([kind, from]) =>
-          sql`CREATE OR REPLACE TEMP VIEW ${id(passRelation(name, place, kind as Rows))} AS ${store.answer(from)}`,
+          sql`CREATE OR REPLACE TEMP VIEW ${id(passRelation(name, place, kind as Rows))} AS
+            ${store.answer(from)}`,
       );
     });
     return join(texts, ";\n");

@@ -19,8 +19,9 @@ import { inputView } from "./input.ts";
 import { type LeafPlace, markedItem, markLeaves } from "./leaves.ts";
 import { inPlainNames } from "./plain-names.ts";
 import { refuseHiddenWindow } from "./refusals.ts";
-import { MIN_ROWS_TO_REWRITE, rowShape, sessionShape } from "./row-store.ts";
+import { rowShape, sessionShape } from "./row-store.ts";
 import { isSimpleAggregate, relationOf } from "./shape.ts";
+import type { QueryRequest } from "./shaped.ts";
 import { openStore, type Store, type StoreShape } from "./store.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
@@ -80,12 +81,9 @@ export interface Keeping {
   readonly merged?: (rows: Sql) => Sql;
 }
 
-/** A group's state is rewritten early: a few rows a key. */
-const MIN_GROUPS_TO_REWRITE = 1000;
-
 /** Opens a place's store. */
 export async function openPlace(
-  database: Database,
+  { database, minRowsToRewrite }: Pick<QueryRequest, "database" | "minRowsToRewrite">,
   place: Place,
   { sources, late, bound, end, merged }: Keeping,
   timeColumn: string | undefined = place.timing?.timeColumn,
@@ -98,7 +96,7 @@ export async function openPlace(
     sources,
     late,
     bound,
-    minRowsToRewrite: place.kind === "rows" ? MIN_ROWS_TO_REWRITE : MIN_GROUPS_TO_REWRITE,
+    minRowsToRewrite,
   });
 }
 
@@ -126,7 +124,8 @@ export async function placesOf(request: PlacesRequest): Promise<Places> {
   const { tree, leaves } = markLeaves(marked, catalog, places.length);
   for (const leaf of leaves) {
     const place = await rowsPlace(request, leaf, marked, nextName());
-    const text = `rows ${leaf.stream} ${leaf.window === undefined ? "" : writeTree({ ...leaf.from, alias: "" })}`;
+    const windowText = leaf.window === undefined ? "" : writeTree({ ...leaf.from, alias: "" });
+    const text = `rows ${leaf.stream} ${windowText}`;
     places.push(byText.get(text) ?? place);
     if (!byText.has(text)) byText.set(text, place);
   }

@@ -77,13 +77,13 @@ async function planAtEnd(shaped: Shaped, places: Places): Promise<Query> {
 }
 
 async function openStores(
-  { database }: Shaped,
+  shaped: Shaped,
   { places }: Places,
   keeping: Keeping,
 ): Promise<ReadonlyMap<string, Store>> {
   const stores = new Map<string, Store>();
   for (const place of places)
-    if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(database, place, keeping));
+    if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(shaped, place, keeping));
   return stores;
 }
 

@@ -6,7 +6,6 @@
 import { id, sql } from "../duckdb/sql.ts";
 import { selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { closingQuery, named, viewOf } from "./closing-query.ts";
-import { firstOfKey } from "./first-of-key.ts";
 import { withRelations } from "./leaves.ts";
 import { openPlace, placesOf } from "./places.ts";
 import type { Query } from "./query.ts";
@@ -14,6 +13,7 @@ import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
 import { outputNameOf, selectListOf } from "./syntax-facts.ts";
 import { timesThrough } from "./times.ts";
+import { firstOfKey } from "./top-of-key.ts";
 import { nameOf } from "./windows.ts";
 
 /** Undefined where the query is of another shape. */
@@ -35,7 +35,7 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
   const keys = (rank["partitions"] as readonly TreeNode[]).map((key) => keyColumn(key, shaped));
   if (keys.length === 0 || !keys.every((key) => key !== undefined)) return undefined;
   const end = sql`${id(bound[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;
-  const store = await openPlace(database, place, { sources, late: bound[1], bound: bound[1], end }, bound[0]);
+  const store = await openPlace(shaped, place, { sources, late: bound[1], bound: bound[1], end }, bound[0]);
   const view = viewOf(store);
   return closingQuery({
     name,

@@ -91,11 +91,12 @@ async function waitingOf(
 }
 
 async function openStores(
-  { database, sources }: Shaped,
+  shaped: Shaped,
   places: readonly Place[],
   waiting: Waiting | undefined,
   isOuter: boolean,
 ): Promise<ReadonlyMap<string, Store>> {
+  const { sources } = shaped;
   const stores = new Map<string, Store>();
   for (const { storeName } of places) {
     const sharing = places.flatMap((place, leaf) => (place.storeName === storeName ? [{ place, leaf }] : []));
@@ -103,7 +104,7 @@ async function openStores(
     if (stores.has(storeName) || first === undefined) continue;
     if (waiting === undefined) {
       const keeping = { sources, late: undefined, bound: undefined, end: NEVER };
-      stores.set(storeName, await openPlace(database, first.place, keeping));
+      stores.set(storeName, await openPlace(shaped, first.place, keeping));
       continue;
     }
     const [time] = new Set(sharing.map(({ leaf }) => waiting.timeColumns[leaf]));
@@ -116,7 +117,7 @@ async function openStores(
       end: later(waiting, first.leaf, keepUs),
       ...(waiting.asOf !== undefined && isPruned ? { merged: asOfPruning(waiting.asOf, storeName) } : {}),
     };
-    stores.set(storeName, await openPlace(database, first.place, keeping, time));
+    stores.set(storeName, await openPlace(shaped, first.place, keeping, time));
   }
   return stores;
 }

@@ -90,7 +90,7 @@ async function refuseHiddenAggregate({ database, flat, catalog }: Shaped): Promi
     );
 }
 
-/** One aggregation over one stream; undefined where it does not merge, or its answer is not one row a group. */
+/** One aggregation over one stream; undefined where it does not merge, or does not give a row a group. */
 async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   const { database, name, config, select, streams, catalog, columns } = shaped;
   const [leaf] = markLeaves(select, catalog).leaves;
@@ -135,7 +135,19 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   );
   const times = timing?.times(held, columns) ?? new Map<string, TimeBound>();
   const key = config.mode === "append" ? (config.key ?? []) : groupKeyNames(plain, keys, columns, config);
-  return aggregateQuery({ name, input, columns, times, mode: config.mode, key, parts, bound: timing?.bound });
+  const { minRowsToRewrite } = shaped;
+  const bound = timing?.bound;
+  return aggregateQuery({
+    name,
+    input,
+    columns,
+    times,
+    mode: config.mode,
+    key,
+    parts,
+    bound,
+    minRowsToRewrite,
+  });
 }
 
 /** The output columns that hold the group's keys: update mode names rows by them. */

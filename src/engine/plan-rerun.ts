@@ -3,7 +3,6 @@
 import type { Column } from "../duckdb/database.ts";
 import { selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
-import { firstOfKey } from "./first-of-key.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
 import { type Keeping, openPlace, type Places, placesOf } from "./places.ts";
@@ -23,6 +22,7 @@ import {
   outputNameOf,
   selectListOf,
 } from "./syntax-facts.ts";
+import { firstOfKey, keepTop, type TopOfKeys, topOfKeys } from "./top-of-key.ts";
 import { leastBound, localWindow } from "./window-local.ts";
 import { WINDOW_COLUMNS } from "./windows.ts";
 
@@ -39,15 +39,17 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   if (config.lateness !== undefined && window === undefined)
     throw refusal("lateness is for windows, and its rows are not grouped by one", "leave lateness out");
   const late = leastBound(places);
+  const top = window === undefined && places.length === 1 ? topOfKeys(shaped.flat) : undefined;
   const keeping: Keeping = {
     sources: shaped.sources,
     late,
     bound: window === undefined ? undefined : late,
     end: NEVER,
+    ...(top === undefined ? {} : { merged: await keepTop(shaped, top) }),
   };
   const stores = new Map<string, Store>();
   for (const place of places)
-    if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(database, place, keeping));
+    if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(shaped, place, keeping));
   const splits = locality.keys.filter((key) => isTouchable(key, { tree, places }));
   const rerunPlaces = places.map((place, index): RerunPlace => {
     const store = stores.get(place.storeName);
@@ -72,7 +74,7 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     stores: [...stores.values()],
     places: rerunPlaces,
     answer: named(text, columns),
-    explanation: explain(shaped, { tree, places }, splits, window !== undefined),
+    explanation: explain(shaped, { tree, places }, splits, window !== undefined, top),
   });
 }
 
@@ -140,6 +142,7 @@ function explain(
   { places }: Places,
   splits: readonly SplitKey[],
   isWindowed: boolean,
+  top: TopOfKeys | undefined,
 ): Explanation {
   const split = [...new Set(splits.map((key) => key.get(0) ?? ""))].join(", ");
   const kept = [
@@ -156,7 +159,7 @@ function explain(
       splits.length === 0
         ? "this SQL runs again over all that is kept, and what differs is emitted"
         : `this SQL runs again over each ${split} that a batch touches, and what differs is emitted`,
-    state: kept.join(", "),
+    state: top === undefined ? kept.join(", ") : `the ${top.count} first rows of each key`,
     until: isWindowed ? "the watermark passes window_end" : "for ever",
     why: notRowWise,
   };

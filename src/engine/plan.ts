@@ -13,7 +13,12 @@ import { type Catalog, leavesOf } from "./syntax-facts.ts";
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
   readonly sources: readonly Stream[];
+  /** A state of fewer rows is not worth a rewrite. */
+  readonly minRowsToRewrite?: number;
 }
+
+/** A rewrite costs some milliseconds; a few thousand rows more cost a query less. */
+const MIN_ROWS_TO_REWRITE = 2000;
 
 interface Parsed extends ParsedText {
   readonly reads: readonly string[];
@@ -22,6 +27,7 @@ interface Parsed extends ParsedText {
 /** The queries in an order in which each comes after what it reads. Throws code `job`. */
 export async function planQueries(database: Database, request: PlanRequest): Promise<PlannedQuery[]> {
   const names = Object.keys(request.queries);
+  const minRowsToRewrite = request.minRowsToRewrite ?? MIN_ROWS_TO_REWRITE;
   const { aggregates, volatile } = await functionNames(database);
   const streamNames = new Map(
     [...request.sources.map(({ name }) => name), ...names].map((name) => [name.toLowerCase(), name]),
@@ -38,7 +44,9 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
   const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
   const planned: PlannedQuery[] = [];
   for (const query of inOrder(parsed, request)) {
-    const plan = await at(request, query.name, () => planQuery({ ...query, database, streams, catalog }));
+    const plan = await at(request, query.name, () =>
+      planQuery({ ...query, database, streams, catalog, minRowsToRewrite }),
+    );
     await database.run(emptyTable(query.name, plan.output.columns));
     streams.set(query.name, plan.output);
     planned.push({ ...plan, reads: query.reads });

@@ -48,6 +48,8 @@ export interface Given {
   /** Resolves when a source may have something, or after a while. */
   readonly waitForNews: () => Promise<void>;
   readonly isStopped: () => boolean;
+  /** A state of fewer rows is not worth a rewrite. */
+  readonly minRowsToRewrite?: number;
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -80,7 +82,7 @@ export async function prepareJob(
   const sources = Object.entries(job.config.sources);
   const needsNoInput = sources.every(([, source]) => knownColumns(source, undefined) !== undefined);
   const ahead = needsNoInput
-    ? await planJob(job, database, given.clock, new Map())
+    ? await planJob(job, database, given, new Map())
     : await checkAhead(job, database);
   const checkpoint = await openCheckpoint(database, checkpointFolder);
   const opened = new Map<string, Source>();
@@ -101,7 +103,7 @@ export async function prepareJob(
       await close();
       return undefined;
     }
-    const planned = ahead ?? (await planJob(job, database, given.clock, columns));
+    const planned = ahead ?? (await planJob(job, database, given, columns));
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
       const source = opened.get(shape.name);
@@ -122,7 +124,7 @@ export async function prepareJob(
 export async function planJob(
   job: LoadedJob,
   database: Database,
-  clock: Clock,
+  { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
   columns: ReadonlyMap<string, readonly Column[]>,
 ): Promise<PlannedJob> {
   const { config, errorAt } = job;
@@ -145,7 +147,12 @@ export async function planJob(
     }
   }
   const streams = shapes.map(({ stream }) => stream);
-  const queries = await planQueries(database, { queries: config.queries, sources: streams, errorAt });
+  const queries = await planQueries(database, {
+    queries: config.queries,
+    sources: streams,
+    errorAt,
+    ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
+  });
   const outputs = outputsOf(streams, queries);
   checkTests(job, outputs);
   checkSinks({ sinks: config.sinks, outputs, errorAt });
@@ -184,7 +191,7 @@ export async function planForCheck(
       await database.run(raw("DETACH ckpt"));
     }
   }
-  return planJob(job, database, clock, columns);
+  return planJob(job, database, { clock }, columns);
 }
 
 /** The endpoint is one of ours, and every type is DuckDB's. */

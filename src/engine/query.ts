@@ -1,7 +1,7 @@
 /** What every execution of a query offers the batch loop. */
 
 import type { Database } from "../duckdb/database.ts";
-import type { Sql } from "../duckdb/sql.ts";
+import { INFINITY_US, type Sql } from "../duckdb/sql.ts";
 import type { Stream } from "./stream.ts";
 
 /**
@@ -13,6 +13,11 @@ export interface Batch {
   /** The watermark of a stream that comes from these sources: the least of theirs. */
   watermarkBeforeUs(sources: readonly string[]): bigint | null;
   watermarkAfterUs(sources: readonly string[]): bigint | null;
+}
+
+/** True in the one batch that ends the input of a query from these sources. */
+export function endsInput(batch: Batch, sources: readonly string[]): boolean {
+  return batch.watermarkAfterUs(sources) === INFINITY_US && batch.watermarkBeforeUs(sources) !== INFINITY_US;
 }
 
 /** The plan in a person's words, for `check`. */

@@ -9,7 +9,7 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { emptyTable } from "./input.ts";
 import type { OutputMode } from "./outcome.ts";
-import type { Explanation, Query } from "./query.ts";
+import { type Explanation, endsInput, type Query } from "./query.ts";
 import type { Store } from "./store.ts";
 import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
 
@@ -52,7 +52,8 @@ export function rerunQuery(options: RerunOptions): Query {
           .map((column, index) => sql`${store.columnOf(column)} AS ${splitName(index)}`);
         return sql`SELECT ${join(items)} FROM ${store.added}`;
       });
-    return sql`CREATE OR REPLACE TEMP TABLE ${touched} AS SELECT DISTINCT * FROM (${join(parts, " UNION ALL ")})`;
+    return sql`CREATE OR REPLACE TEMP TABLE ${touched} AS
+      SELECT DISTINCT * FROM (${join(parts, " UNION ALL ")})`;
   };
   const onlyTouched = ({ store, splitColumns }: RerunPlace, rows: Sql): Sql => {
     if (splits === 0) return rows;
@@ -63,14 +64,14 @@ export function rerunQuery(options: RerunOptions): Query {
       );
     return sql`(FROM ${rows} AS parts SEMI JOIN ${touched} AS t ON ${join(same, " AND ")})`;
   };
-  const answerOf = (table: Sql, rowsOf: (store: Store) => Sql): Sql => {
+  const answerOf = (table: Sql, answer: Sql, rowsOf: (store: Store) => Sql): Sql => {
     const views = places.map(
       (place) =>
         sql`CREATE OR REPLACE TEMP VIEW ${id(place.view)} AS
           ${place.store.answer(onlyTouched(place, rowsOf(place.store)))}`,
     );
     return sql`${join(views, ";\n")};
-      CREATE OR REPLACE TEMP TABLE ${table} AS ${options.answer}`;
+      CREATE OR REPLACE TEMP TABLE ${table} AS ${answer}`;
   };
   const names = columns.map((column) => id(column.name));
   const keys = key.map((column) => id(column));
@@ -86,14 +87,16 @@ export function rerunQuery(options: RerunOptions): Query {
   };
 
   const refuseDoubleKeys = async (database: Database): Promise<void> => {
+    const groups = keys.length === 0 ? raw("") : sql`GROUP BY ${join(keys)}`;
     const [double] = await database.rows(
-      sql`SELECT (${rowText(keys)}) AS key, count(*) AS rows FROM ${current} GROUP BY ALL HAVING count(*) > 1 LIMIT 1`,
+      sql`SELECT ${rowText(keys)} AS key, count(*) AS rows FROM ${current} ${groups}
+        HAVING count(*) > 1 LIMIT 1`,
     );
     if (double === undefined) return;
     throw new StreamkitError(
       "input",
-      `Query ${name}: its key (${key.join(", ")}) names ${Number(double["rows"])} rows: ${String(double["key"])}. ` +
-        "Give the query a key: that names one row each",
+      `Query ${name}: ${String(double["rows"])} rows have the same key (${key.join(", ")}): ` +
+        `${String(double["key"])}. Name columns under key: that tell rows apart`,
     );
   };
   return {
@@ -104,13 +107,18 @@ export function rerunQuery(options: RerunOptions): Query {
     setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
     async execute(database, batch) {
       for (const store of stores) await store.add(database, batch);
-      if (stores.every((store) => store.addedRows() === 0)) {
+      // Of no rows at all there is an answer too, where nothing is grouped.
+      const isAnswerOfNothing =
+        splits === 0 && stores.every((store) => store.isEmpty()) && endsInput(batch, options.sources);
+      if (stores.every((store) => store.addedRows() === 0) && !isAnswerOfNothing) {
         await database.run(empty);
         return 0;
       }
       if (splits > 0) await database.run(touchedKeys());
-      await database.run(answerOf(old, (store) => store.before));
-      await database.run(answerOf(current, (store) => store.now));
+      const hadRows = stores.map((store) => sql`EXISTS (FROM ${store.before})`);
+      const before = sql`FROM (${options.answer}) WHERE ${join(hadRows, " OR ")}`;
+      await database.run(answerOf(old, before, (store) => store.before));
+      await database.run(answerOf(current, options.answer, (store) => store.now));
       await refuseDoubleKeys(database);
       return database.runCounting(changes());
     },
@@ -125,12 +133,11 @@ function changedRows(names: readonly Sql[], now: Sql, before: Sql): Sql {
 }
 
 function rowText(keys: readonly Sql[]): Sql {
-  return keys.length === 0
-    ? raw("'the whole answer'")
-    : sql`${join(
-        keys.map((key) => sql`${key}::VARCHAR`),
-        " || ', ' || ",
-      )}`;
+  if (keys.length === 0) return raw("'the whole answer'");
+  return join(
+    keys.map((key) => sql`coalesce(${key}::VARCHAR, 'NULL')`),
+    " || ', ' || ",
+  );
 }
 
 /** The view of a query's place. */

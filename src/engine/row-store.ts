@@ -5,9 +5,6 @@ import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { StoreShape } from "./store.ts";
 import { BATCH_COLUMN, ORDER_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
 
-/** A state of rows smaller than this is not worth a rewrite. */
-export const MIN_ROWS_TO_REWRITE = 100_000;
-
 export interface RowsRequest {
   readonly name: string;
   readonly columns: readonly Column[];

@@ -16,6 +16,8 @@ export interface QueryRequest {
   readonly select: TreeNode;
   readonly streams: ReadonlyMap<string, Stream>;
   readonly catalog: Catalog;
+  /** A state of fewer rows is not worth a rewrite. */
+  readonly minRowsToRewrite: number;
 }
 
 export interface Shaped extends QueryRequest {

@@ -7,7 +7,7 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
-import type { Batch, QueryState } from "./query.ts";
+import { type Batch, endsInput, type QueryState } from "./query.ts";
 import { CHECKPOINT, lateVariable, relation, type TimeBound, WINDOW_END_COLUMN } from "./stream.ts";
 import { windowLedger } from "./window-ledger.ts";
 
@@ -45,6 +45,8 @@ export interface Store extends StoreOptions {
   readonly state: QueryState;
   /** Takes the batch's rows. */
   add(database: Database, batch: Batch): Promise<void>;
+  /** True where neither the state nor the batch has a row. */
+  isEmpty(): boolean;
   /** How many rows the batch has added. */
   addedRows(): number;
   /** What was added, as state rows. */
@@ -80,6 +82,7 @@ export function openStore(options: StoreOptions): Store {
     before: state,
     now,
     addedRows: () => addedRows,
+    isEmpty: () => ledger.isEmpty(),
     async add(database, batch) {
       await ledger.refresh(database, batch);
       hasResolved = false;
@@ -93,9 +96,7 @@ export function openStore(options: StoreOptions): Store {
     },
     async closing(database, batch) {
       if (bound === undefined) {
-        const isEnd =
-          batch.watermarkAfterUs(sources) === INFINITY_US && batch.watermarkBeforeUs(sources) !== INFINITY_US;
-        return isEnd ? options.answer(now) : undefined;
+        return endsInput(batch, sources) ? options.answer(now) : undefined;
       }
       const closing = ledger.closing(batch);
       if (closing === undefined) return undefined;

@@ -26,6 +26,8 @@ export interface WindowLedger {
   closing(batch: Batch): Sql | undefined;
   /** The condition of the rows that are still needed after this batch. */
   open(batch: Batch): Sql;
+  /** True where there surely was no row yet, this batch's counted. */
+  isEmpty(): boolean;
   /**
    * Whether the state has grown to twice its size after the last rewrite. Forgets what closed in this batch.
    */
@@ -77,6 +79,7 @@ export function windowLedger({ state, sources, bound, minRowsToRewrite }: Ledger
       hasClosed = true;
       return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(toUs)}) OR ${isEnd})`;
     },
+    isEmpty: () => rows === 0,
     open: (batch) => open(batch.watermarkAfterUs(sources)),
     isRewriteDue() {
       if (hasClosed) isEarliestKnown = false;

@@ -35,7 +35,7 @@ export interface BatchSide {
 }
 
 /** What the stream knows of the input, and the batch can't. */
-export interface View {
+interface View {
   /** By source: rows, from 0, that the queries must not see. */
   readonly withoutRows?: Readonly<Record<string, readonly number[]>>;
   /** By source: what each of the stream's batches read of it. Needed where `dependsOnClock`. */

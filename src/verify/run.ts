@@ -59,6 +59,9 @@ export interface OpenRun {
   close(isCrash: boolean): Promise<void>;
 }
 
+/** Rewrites of the state are rare in long runs: in one that looks for faults they happen all the time. */
+const MIN_ROWS_TO_REWRITE = 5;
+
 /** One file of NDJSON for each of these names, below the run's folder. */
 export function rowFiles(names: readonly string[]): readonly SinkConfig[] {
   return names.map((name) => ({ from: name, to: `file:${rowFile(name)}` }));
@@ -119,6 +122,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       database,
       clock,
       freshSeed: () => 1,
+      minRowsToRewrite: MIN_ROWS_TO_REWRITE,
       takesWhatIsThere: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),

@@ -5,6 +5,7 @@ import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { byTurns, median, timed, timedInShell } from "./measure.ts";
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
+import { nexmarkTable } from "./nexmark.ts";
 
 const ROWS = Number(process.env["STREAMKIT_BENCH_ROWS"] ?? 5_000_000);
 const TURNS = 3;
@@ -141,6 +142,7 @@ try {
   print("| what | ours | reference | ratio | target |\n|---|---|---|---|---|");
   for (const line of lines)
     print(`| ${line.what} | ${line.ours} | ${line.reference} | ${line.ratio} | ${line.target} |`);
+  print(`\n${await nexmarkTable({ streamkit, bun, reference, turns: TURNS })}`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

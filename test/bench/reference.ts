@@ -3,7 +3,7 @@
  * own.
  */
 
-import { writeSync } from "node:fs";
+import { readFileSync, writeSync } from "node:fs";
 import { DuckDBInstance } from "@duckdb/node-api";
 
 const [kind, first = "", second = ""] = process.argv.slice(2);
@@ -20,6 +20,9 @@ switch (kind) {
   case "parquet":
     await duckdb(`COPY (SELECT *, hour(ts) AS hour FROM ${READ(first)}) TO '${second}'
       (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (hour))`);
+    break;
+  case "statements":
+    await duckdb(readFileSync(first, "utf8"));
     break;
   case "stringify":
     stringify(Number(first));

@@ -9,7 +9,7 @@ import { rowJson } from "../../src/formats/json-rows.ts";
 import { openBatchSide } from "../../src/verify/batch-answer.ts";
 import { differenceText } from "../../src/verify/report.ts";
 import { type Answer, compareRows } from "../../src/verify/rows.ts";
-import { type JobSpec, loadedJob, type Streaming } from "./streaming.ts";
+import { type JobSpec, jobText, loadedJob, type Streaming } from "./streaming.ts";
 
 /** `withoutLines`: lines of the input, from 0, that the queries must not see (late ones). */
 export async function batchAnswer(
@@ -18,7 +18,7 @@ export async function batchAnswer(
   withoutLines: readonly number[] = [],
 ): Promise<ReadonlyMap<string, Answer>> {
   const order = Object.keys(spec.queries);
-  const job = loadedJob(spec, folder);
+  const job = loadedJob(jobText(spec), folder);
   const side = await openBatchSide({ job, shapes, order, clock: systemClock, lastPlanMs: 0, folder });
   try {
     return await side.answers({ withoutRows: { ticks: withoutLines } });

@@ -10,6 +10,9 @@ const filter = constantFrom("price > 2", "n >= 0", "f", "k <> 'b'", "price IS NO
 const aggregateCall = constantFrom(
   "count(*)",
   "count(price)",
+  "count(DISTINCT price)",
+  "count(DISTINCT n % 3)",
+  "count(DISTINCT k)",
   "sum(n)",
   "sum(price)",
   "sum(d)",
@@ -49,7 +52,7 @@ const aggregate = record({
 
 /**
  * Values that depend on the order of rows where they tie: the source's order, as DuckDB has it in one thread.
- * Not over `hop`, whose cross join gives rows in an order of its own.
+ * Not over `hop` and `cumulate`, whose cross join gives rows in an order of its own.
  */
 const IN_ORDER: readonly string[] = [
   "first(price)",
@@ -95,6 +98,11 @@ const windowCall = oneof(
   ),
 );
 
+/** Of these, only `window_end` tells the windows apart. */
+const cumulateCall = constantFrom(["20 SECOND", "1 MINUTE"], ["1 MINUTE", "3 MINUTE"]).map(
+  ([step, size]) => `cumulate(ticks, ts, INTERVAL ${step}, INTERVAL ${size})`,
+);
+
 interface Parts {
   readonly keys: readonly string[];
   readonly windowKeys: readonly string[];
@@ -123,7 +131,7 @@ const parts = {
 
 function aggregation(given: Parts): string {
   const keys = [...given.windowKeys, ...given.keys];
-  const calls = given.from.startsWith("hop(")
+  const calls = /^(?:hop|cumulate)\(/.test(given.from)
     ? ["count(*)", ...given.aggregates.filter((call) => !IN_ORDER.includes(call))]
     : given.aggregates;
   const items = [
@@ -149,11 +157,24 @@ function aggregation(given: Parts): string {
 }
 
 /** Merged aggregates of windows. */
-export const windowedAggregation: fc.Arbitrary<string> = record({
-  ...parts,
-  from: windowCall,
-  windowKeys: constantFrom(["window_start"], ["window_end"], ["window_start", "window_end"]),
-}).map(aggregation);
+export const windowedAggregation: fc.Arbitrary<string> = oneof(
+  {
+    weight: 4,
+    arbitrary: record({
+      ...parts,
+      from: windowCall,
+      windowKeys: constantFrom(["window_start"], ["window_end"], ["window_start", "window_end"]),
+    }),
+  },
+  {
+    weight: 1,
+    arbitrary: record({
+      ...parts,
+      from: cumulateCall,
+      windowKeys: constantFrom(["window_end"], ["window_start", "window_end"]),
+    }),
+  },
+).map(aggregation);
 
 /** Merged aggregates of the whole stream, which come when it ends. */
 export const wholeAggregation: fc.Arbitrary<string> = record({

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { batchAnswer, difference, parquetRows } from "./answers.ts";
 import { differenceToBatch, jobOf, runs, TIMEOUT_MS } from "./equation.ts";
 import { chain, windowedAggregation, windowRows } from "./queries.ts";
+import { changing, intervalJoins, seenOnce, sessions, windowJoins } from "./stateful-queries.ts";
 import { type CrashPoint, type JobSpec, openStreaming, type Streaming } from "./streaming.ts";
 import { batchEnds, type RandomStream, streamArbitrary, textOf } from "./streams.ts";
 
@@ -13,15 +14,31 @@ type Event = "run" | "restart" | CrashPoint;
 const EVENTS: readonly Event[] = ["run", "restart", "before sinks", "between sinks", "before commit"];
 const event = fc.constantFrom(...EVENTS);
 
+/** All queries of one run name their rows by the same columns. */
+function renamed(sql: string): string {
+  return `SELECT * RENAME (key AS k, more AS window_start) FROM (${sql})`;
+}
+
 /** Parquet has no negative intervals. */
 const queries = fc
   .record({
     chain,
     merged: windowedAggregation,
+    session: sessions,
+    join: windowJoins,
+    apart: intervalJoins,
+    seen: seenOnce,
+    live: changing.map((spec) => ({ ...spec, sql: renamed(spec.sql), key: ["k", "window_start"] })),
     kept: windowRows.filter((sql) => !sql.includes("INTERVAL 1 SECOND *")),
   })
-  .map(({ chain, merged, kept }) => ({
+  .map(({ chain, merged, kept, session, join, apart, seen, live }) => ({
     ...chain,
+    j_session: { sql: session },
+    k_seen: { sql: seen },
+    l_live: live,
+    ...join,
+    m_joined: join["c_joined"] ?? { sql: kept },
+    ...apart,
     g_merged: { sql: merged },
     h_kept: { sql: kept },
     i_live: {

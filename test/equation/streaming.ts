@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
-import { systemClock } from "../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import type { SourceShape } from "../../src/engine/source-reader.ts";
 import { type LoadedJob, loadJobText } from "../../src/job/load.ts";
@@ -13,6 +13,9 @@ import { openRun, rowFiles, type Share, type WrittenTo } from "../../src/verify/
 export interface QuerySpec {
   readonly sql: string;
   readonly mode?: "append" | "update" | "complete";
+  readonly key?: readonly string[];
+  readonly lateness?: string;
+  readonly state?: "unbounded" | { readonly keep: string };
 }
 
 export interface JobSpec {
@@ -24,6 +27,21 @@ export interface JobSpec {
   readonly queries: Readonly<Record<string, QuerySpec>>;
   /** Queries whose rows also go into a Parquet table of their name. */
   readonly parquet?: readonly string[];
+}
+
+/** A job's text with the files of its folder, by name; `rowFiles` are its sinks where `written` is asked. */
+export interface JobFiles {
+  readonly text: string;
+  /** The job's only source, which reads files. */
+  readonly source: string;
+  readonly files: Readonly<Record<string, string>>;
+}
+
+interface StreamingOptions {
+  readonly isDurable: boolean;
+  readonly threads?: number;
+  /** The system's if left out. */
+  readonly clock?: Clock;
 }
 
 /**
@@ -55,21 +73,24 @@ export interface Streaming {
 
 class Crash extends Error {}
 
-export async function openStreaming(
-  spec: JobSpec,
-  input: string,
-  options: { readonly isDurable: boolean; readonly threads?: number },
+export function openStreaming(spec: JobSpec, input: string, options: StreamingOptions): Promise<Streaming> {
+  const tables = Object.entries(spec.tables).map(([name, text]) => [`${name}.csv`, text] as const);
+  const files = { "ticks.ndjson": input, ...Object.fromEntries(tables) };
+  return openStreamingJob({ text: jobText(spec), source: "ticks", files }, options);
+}
+
+export async function openStreamingJob(
+  { text, source, files }: JobFiles,
+  options: StreamingOptions,
 ): Promise<Streaming> {
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-equation-"));
-  writeFileSync(path.join(folder, "ticks.ndjson"), input);
-  for (const [name, text] of Object.entries(spec.tables))
-    writeFileSync(path.join(folder, `${name}.csv`), text);
+  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(folder, name), content);
   let crashAt: CrashPoint | undefined;
   const through = (parts: WrittenTo): WrittenTo => breakable(parts, () => crashAt);
-  const run = await openRun(loadedJob(spec, folder), {
+  const run = await openRun(loadedJob(text, folder), {
+    clock: systemClock,
     ...options,
     folder,
-    clock: systemClock,
     through,
   }).catch((error: unknown) => {
     rmSync(folder, { recursive: true });
@@ -80,16 +101,16 @@ export async function openStreaming(
 
   /** The share of the input up to a byte; the same object if that is being read ahead. */
   const shareOf = (endByte: number | undefined): Share => {
-    const ticks = Math.max(0, (endByte ?? 0) - takenByte);
-    takenByte += ticks;
-    return ahead?.["ticks"] === ticks ? ahead : { ticks };
+    const bytes = Math.max(0, (endByte ?? 0) - takenByte);
+    takenByte += bytes;
+    return ahead?.[source] === bytes ? ahead : { [source]: bytes };
   };
   return {
     folder,
     shapes: run.open().prepared.shapes,
     async batch(endByte, endsInput, nextEndByte) {
       const share = shareOf(endByte);
-      ahead = { ticks: Math.max(0, (nextEndByte ?? 0) - takenByte) };
+      ahead = { [source]: Math.max(0, (nextEndByte ?? 0) - takenByte) };
       await run.batch(share, endsInput, ahead);
     },
     async restart() {
@@ -122,9 +143,12 @@ export async function openStreaming(
 }
 
 /** The job as it is loaded from a file in the folder. */
-export function loadedJob(spec: JobSpec, folder: string): LoadedJob {
-  const { schema, watermark, tables, queries, parquet = [] } = spec;
-  const text = stringify({
+export function loadedJob(text: string, folder: string): LoadedJob {
+  return loadJobText(text, path.join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] });
+}
+
+export function jobText({ schema, watermark, tables, queries, parquet = [] }: JobSpec): string {
+  return stringify({
     name: "equation",
     sources: { ticks: { from: "file:ticks.ndjson", schema, watermark } },
     tables: Object.fromEntries(Object.keys(tables).map((name) => [name, { from: `file:${name}.csv` }])),
@@ -134,7 +158,6 @@ export function loadedJob(spec: JobSpec, folder: string): LoadedJob {
       ...parquet.map((name) => ({ from: name, parquet: { warehouse: "warehouse", table: name } })),
     ],
   });
-  return loadJobText(text, path.join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] });
 }
 
 function breakable({ checkpoint, sinks }: WrittenTo, crashAt: () => CrashPoint | undefined): WrittenTo {
