@@ -7,6 +7,7 @@ export type ErrorCode =
   | "io" // a file, folder or socket failed
   | "failed" // what was to be tested is not so
   | "engine" // DuckDB or the batch loop failed
+  | "stopped" // work under way was given up after a signal: exit 130 or 143
   | "closed_pipe" // the reader of our stdout went away: exit 0
   | "bug"; // only a fault of ours can cause it
 

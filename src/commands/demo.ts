@@ -41,7 +41,7 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
   const { loadJobText } = await import("../job/load.ts");
   const { writeFile, mkdir } = await import("node:fs/promises");
   const { wholeJobSchema } = await import("./load-job.ts");
-  const { executeJob } = await import("./execute-job.ts");
+  const { DEFAULT_STOP_TIMEOUT_MS, executeJob } = await import("./execute-job.ts");
   const { portFlag } = await import("./serve.ts");
   const port = portFlag("--port", flags.port);
   const rate = countFlag("--rate", flags.rate, 1);
@@ -60,6 +60,8 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
   await executeJob(job, context, {
     batchMs: undefined,
     checkpoint: undefined,
+    resets: [],
+    stopTimeoutMs: DEFAULT_STOP_TIMEOUT_MS,
     until: "stopped",
     serve: { host: flags.host, port, takesNextFreePort: true },
     bareRows: false,

@@ -3,7 +3,7 @@
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
-import { counted } from "../base/units.ts";
+import { counted, durationText } from "../base/units.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { runJob } from "../engine/run-job.ts";
@@ -16,12 +16,18 @@ import type { Context } from "./context.ts";
 export interface Execution {
   readonly batchMs: number | undefined;
   readonly checkpoint: string | undefined;
+  /** Queries whose state in the checkpoint is dropped. */
+  readonly resets: readonly string[];
+  /** How long a batch may go on after a signal. */
+  readonly stopTimeoutMs: number;
   readonly until: "stopped" | "once" | "available";
   /** Where the dashboard listens; undefined for none. */
   readonly serve: DashboardAddress | undefined;
   readonly bareRows: boolean;
   readonly quiet: boolean;
 }
+
+export const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 
 export interface DashboardAddress {
   readonly host: string;
@@ -30,8 +36,31 @@ export interface DashboardAddress {
   readonly takesNextFreePort: boolean;
 }
 
-/** Runs the job to its end. With a dashboard, that stays up after the input's end until a person stops it. */
+/**
+ * Runs the job to its end. With a dashboard, that stays up after the input's end until a person stops it.
+ * Throws code `stopped` where the batch under way does not end in time after a signal.
+ */
 export async function executeJob(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
+  const ended = new AbortController();
+  const work = execute(job, context, execution).finally(() => ended.abort());
+  await Promise.race([work, stopDeadline(context, execution.stopTimeoutMs, ended.signal)]);
+  await work;
+}
+
+/** Rejects when a stop has gone on for too long; resolves when the work has ended before. */
+async function stopDeadline({ clock, stop }: Context, timeoutMs: number, ended: AbortSignal): Promise<void> {
+  const either = AbortSignal.any([stop, ended]);
+  while (!either.aborted) await clock.sleep(LONG_MS, either);
+  if (!ended.aborted) await clock.sleep(timeoutMs, ended);
+  if (ended.aborted) return;
+  throw new StreamkitError(
+    "stopped",
+    `The batch under way did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} and was ` +
+      "given up: with a checkpoint, the next start repeats it",
+  );
+}
+
+async function execute(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
   const checkpointFolder = checkpointOf(job, execution);
   const hub = execution.serve === undefined ? undefined : openHub();
   const server =
@@ -45,6 +74,7 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
       stdout: context.stdout,
       freshSeed: context.freshSeed,
       checkpointFolder,
+      resets: execution.resets,
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
       bareRows: execution.bareRows,
@@ -92,10 +122,12 @@ function sayStart(
   if (committed !== undefined) say(`streamkit: going on after batch ${committed} of the checkpoint`);
 }
 
+const LONG_MS = 3_600_000;
+
 async function stayUp(server: DashboardServer, { clock, stop, say }: Context): Promise<void> {
   if (stop.aborted) return;
   say(`streamkit: the input ended; the dashboard stays at ${server.url} until Ctrl-C`);
-  while (!stop.aborted) await clock.sleep(3_600_000, stop);
+  while (!stop.aborted) await clock.sleep(LONG_MS, stop);
 }
 
 /** `8080`, `0.0.0.0:8080`, `[::1]:8080`. Throws code `usage`. */

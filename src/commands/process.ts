@@ -4,13 +4,15 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
-import { addJobFlags, type JobFlags } from "./job-flags.ts";
+import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
 
 interface ProcessFlags extends JobFlags {
   readonly batch?: string;
   readonly checkpoint?: string;
   readonly once?: boolean;
   readonly availableNow?: boolean;
+  readonly stopTimeout?: string;
+  readonly reset?: readonly string[];
   readonly serve?: string;
   readonly quiet?: boolean;
 }
@@ -40,8 +42,14 @@ export function processCommand(context: Context): Command {
   )
     .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
     .option("--checkpoint <folder>", "keep state and progress here, and go on from it")
+    .option(
+      "--reset <query>",
+      "drop what the checkpoint keeps of this query: it begins anew; repeatable",
+      collect,
+    )
     .option("--once", "what is there now is the whole input: take it, close every window, stop")
     .option("--available-now", "take what is there now, commit, stop; open windows wait in the checkpoint")
+    .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--serve <[host:]port>", "show everything live in a browser")
     .option("--quiet", "say nothing but errors")
     .addHelpText("after", HELP)
@@ -52,11 +60,16 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
   if (flags.once === true && flags.availableNow === true)
     throw new StreamkitError("usage", "--once and --available-now exclude each other");
   const { jobOf } = await import("./load-job.ts");
-  const { addressFlag, executeJob } = await import("./execute-job.ts");
+  const { addressFlag, DEFAULT_STOP_TIMEOUT_MS, executeJob } = await import("./execute-job.ts");
   const job = await jobOf(file, flags, context);
   await executeJob(job, context, {
     batchMs: flags.batch === undefined ? undefined : durationFlagMs("--batch", flags.batch),
     checkpoint: flags.checkpoint,
+    resets: flags.reset ?? [],
+    stopTimeoutMs:
+      flags.stopTimeout === undefined
+        ? DEFAULT_STOP_TIMEOUT_MS
+        : durationFlagMs("--stop-timeout", flags.stopTimeout),
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
     serve: flags.serve === undefined ? undefined : addressFlag(flags.serve),
     bareRows: flags.sql !== undefined && file === undefined,

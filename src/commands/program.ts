@@ -46,6 +46,7 @@ function exitCodeOf(error: unknown, context: Context): number {
   if (error instanceof StreamkitError) {
     if (error.code === "closed_pipe") return EXIT_OK;
     context.say(`streamkit: ${error.message}`);
+    if (error.code === "stopped") return exitCodeOfStop(context.stop);
     if (error.code === "bug") context.say(error.stack ?? "");
     return error.code === "usage" || error.code === "job" ? EXIT_USAGE : EXIT_FAILED;
   }

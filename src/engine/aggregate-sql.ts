@@ -18,7 +18,7 @@ import {
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
-import { type Merging, mergingOf } from "./aggregates.ts";
+import { isOrdered, type Merging, mergingOf } from "./aggregates.ts";
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
 import {
   type Catalog,
@@ -58,6 +58,16 @@ export interface AggregateRequest {
   /** From a row's window_start to its time; undefined where a window is too long for that to be of use. */
   readonly offsetUs: Sql | undefined;
   readonly catalog: Catalog;
+  /** Where the windows are sessions: those of several batches may turn out to be one. */
+  readonly session?: SessionKeys;
+}
+
+/** The numbers of the keys that hold a session's key, start and end; a row later than `gap` begins another. */
+export interface SessionKeys {
+  readonly key: number;
+  readonly start: number;
+  readonly end: number;
+  readonly gap: Sql;
 }
 
 interface Aggregate {
@@ -105,9 +115,10 @@ export async function aggregateSql(
   const asStored = (value: Sql, name: Sql): Sql =>
     sql`CAST(${value} AS ${raw(stateTypes.get(name.text.slice(1, -1)) ?? "VARCHAR")}) AS ${name}`;
   const groupBy = keys.length === 0 ? raw("") : sql` GROUP BY ${join(keyNames)}`;
+  const { session } = request;
   const combined = (from: Sql): Sql => {
     const items = [
-      ...keyNames,
+      ...(session === undefined ? keyNames : sessionItems(keyNames, session)),
       ...aggregates.flatMap(({ merging }, aggregate) => {
         const names = partialsOf(aggregate);
         return merging.combine(names).map((value, index) => asStored(value, names[index] ?? value));
@@ -115,6 +126,9 @@ export async function aggregateSql(
       sql`max(${batch}) AS ${batch}`,
       ...(isWindowed ? [sql`max(${end}) AS ${end}`] : []),
     ];
+    if (session !== undefined)
+      return sql`SELECT ${join(items)} FROM (${numberedSessions(from, keyNames, session)}) AS parts
+        GROUP BY ${keyNames[session.key] ?? raw("ALL")}, _session`;
     return sql`SELECT ${join(items)} FROM ${from} AS parts${groupBy}`;
   };
   const finished = (from: Sql): Sql => {
@@ -193,6 +207,26 @@ function columnRef(name: string, alias = ""): TreeNode {
   };
 }
 
+/** The start and end of what turned out to be one session; they take the place of their keys. */
+function sessionItems(keyNames: readonly Sql[], { key, start, end }: SessionKeys): Sql[] {
+  return keyNames.map((name, index) => {
+    if (index === key) return name;
+    return sql`${raw(index === start ? "min" : index === end ? "max" : "any_value")}(${name}) AS ${name}`;
+  });
+}
+
+/** Sessions of single batches, with the same number `_session` where less than the gap is between them. */
+function numberedSessions(from: Sql, keyNames: readonly Sql[], { key, start, end, gap }: SessionKeys): Sql {
+  const name = (index: number): Sql => keyNames[index] ?? raw("NULL");
+  const inOrder = sql`PARTITION BY ${name(key)} ORDER BY ${name(start)}`;
+  const before = sql`max(${name(end)} - ${gap}) OVER (${inOrder}
+    ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)`;
+  return sql`SELECT *, CASE WHEN ${name(start)} IS NULL THEN -1
+      ELSE sum(_is_first) OVER (${inOrder} ROWS UNBOUNDED PRECEDING) END AS _session
+    FROM (SELECT *, CASE WHEN ${name(start)} - ${before} < ${gap} THEN 0 ELSE 1 END AS _is_first
+      FROM ${from} AS parts) AS parts`;
+}
+
 function semiJoin(keyNames: readonly Sql[], touched: Sql): Sql {
   const same = keyNames.map((name) => sql`parts.${name} IS NOT DISTINCT FROM touched.${name}`);
   return sql`SEMI JOIN ${touched} AS touched ON ${same.length === 0 ? raw("true") : join(same, " AND ")}`;
@@ -200,10 +234,11 @@ function semiJoin(keyNames: readonly Sql[], touched: Sql): Sql {
 
 async function aggregatesOf(
   database: Database,
-  { select, catalog, timeColumn, offsetUs }: AggregateRequest,
+  { select, catalog, timeColumn, offsetUs, session }: AggregateRequest,
   source: Sql,
   expression: (node: TreeNode) => Promise<Sql>,
 ): Promise<Aggregate[] | undefined> {
+  const isSession = session !== undefined;
   const nodes: TreeNode[] = [];
   replaceNodes([select["select_list"], select["having"], select["modifiers"]] as Tree, (node) => {
     if (!isAggregateCall(node, catalog)) return undefined;
@@ -214,6 +249,8 @@ async function aggregatesOf(
   for (const node of nodes) {
     const [column] = await database.describe(sql`SELECT ${await expression(node)} ${source}`);
     const type = column?.type ?? "VARCHAR";
+    // Of sessions of one batch that turn out to be one, nobody knows which had the first row.
+    if (isSession && isOrdered(textIn(node, "function_name").toLowerCase())) return undefined;
     const [first] = node["children"] as readonly TreeNode[];
     const isDistinct = node["distinct"] === true && first !== undefined;
     const [value] = isDistinct

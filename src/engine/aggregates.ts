@@ -171,6 +171,11 @@ const RULES: Readonly<Record<string, Rule>> = {
   any_value: anyValue,
 };
 
+/** Whether an aggregate's value depends on the order of rows. */
+export function isOrdered(name: string): boolean {
+  return /^(?:arg_?(?:min|max)|(?:min|max)_by|first|last|arbitrary|any_value)$/.test(name);
+}
+
 /** How a call merges; undefined where it does not. `node` is the call's syntax tree. */
 export function mergingOf(node: TreeNode, call: AggregateCall): Merging | undefined {
   if (node["export_state"] === true) return undefined;

@@ -1,6 +1,7 @@
 /** One micro-batch from its plan to its commit: read → execute → write → commit. */
 
 import type { Clock } from "../base/clock.ts";
+import { failpoint } from "../base/failpoint.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
 import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
@@ -59,6 +60,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   await database.run(join(emptyRelations(readers), ";\n"));
   await database.run(emptyTableIn(CHECKPOINT));
 
+  // A sink that the job leaves out for a while goes on where it was when it comes back.
+  const otherSinks = Object.fromEntries(
+    Object.entries(saved?.sinks ?? {}).filter(([name]) => sinks.every(({ formerId }) => formerId !== name)),
+  );
   const positions = new Map(readers.map(({ name }) => [name, saved?.sources[name]?.position]));
   const progressOf = (plan: BatchPlan, name: string, columns: SourceProgress["columns"]): SourceProgress => ({
     position: plan.ranges[name]?.to ?? positions.get(name),
@@ -83,10 +88,12 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         maxEventTimeUs: times.get(reader.name)?.maxEventTimeUs ?? null,
       };
       intakes.set(reader.name, await reader.take(database, load, moment));
+      failpoint("source-read");
     }
     const isClean = totals(intakes).deadLetters === 0;
     if (!isClean || !wasClean) await database.run(deadLetterTable(intakes, plan.batch));
     wasClean = isClean;
+    failpoint("batch-read");
     return intakes;
   };
 
@@ -106,13 +113,18 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       sources: Object.fromEntries(
         readers.map(({ name, recordColumns }) => [name, progressOf(plan, name, recordColumns)]),
       ),
-      sinks: Object.fromEntries(sinks.map(({ id: sinkId, sink }) => [sinkId, sink.position()])),
+      sinks: {
+        ...otherSinks,
+        ...Object.fromEntries(sinks.map(({ id: sinkId, sink }) => [sinkId, sink.position()])),
+      },
     });
+    failpoint("committed");
     for (const { name, source } of readers) {
       const range = plan.ranges[name];
       if (range === undefined) continue;
       positions.set(name, range.to);
       await source.commit(range);
+      failpoint("source-committed");
     }
     lastBatch = plan.batch;
     lastPlannedAtMs = plan.plannedAtMs;
@@ -147,10 +159,16 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
       };
       const counts = countsOf(intakes);
-      for (const query of queries) counts.set(query.output.name, await query.execute(database, batch));
+      for (const query of queries) {
+        counts.set(query.output.name, await query.execute(database, batch));
+        failpoint("query-executed");
+      }
       const rowsOf = (output: Output): number => counts.get(output.relation) ?? 0;
-      for (const { output, sink } of sinks)
+      for (const { output, sink } of sinks) {
         await sink.write(database, { id: plan.batch, relation: output.relation, rows: rowsOf(output) });
+        failpoint("sink-written");
+      }
+      failpoint("batch-written");
       const outputs = [];
       for (const output of observed)
         outputs.push(await observedRows(database, output, { id: plan.batch, rows: rowsOf(output) }));

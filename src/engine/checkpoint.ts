@@ -4,18 +4,27 @@
  * segments of sources that can't be read again. Without a folder the same database lives in memory.
  */
 
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { replaceText } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Position, Range } from "../sources/source.ts";
+import type { SavedPlan } from "./evolution.ts";
 import { CHECKPOINT } from "./stream.ts";
 
 /** The layout of what is in a checkpoint. A new one must still read the old. */
 const FORMAT_VERSION = 1;
+
+/**
+ * The write-ahead log goes into the database file when it has this size: a restart reads it in a moment, and
+ * a small state has small files.
+ */
+const MAX_LOG = "4MiB";
 
 /**
  * Everything that a restart needs beside the state tables. Times are microseconds as text: JSON has no
@@ -55,9 +64,13 @@ export interface Checkpoint {
   /** Where segments and other working files are. */
   readonly folder: string;
   readonly progress: Progress | undefined;
+  /** What the state belongs to; undefined in a new checkpoint, and in one that does not say it. */
+  readonly savedPlan: SavedPlan | undefined;
   /** The plan of a batch that was not committed. */
   readonly pendingPlan: BatchPlan | undefined;
   writePlan(plan: BatchPlan): void;
+  /** All or nothing: drops tables of state, and notes what the rest belongs to. Before the first batch. */
+  adopt(plan: SavedPlan, droppedTables: readonly string[]): Promise<void>;
   /** All or nothing: the statements and the progress. */
   commit(statements: readonly Sql[], progress: Omit<Progress, "formatVersion">): Promise<void>;
   close(): Promise<void>;
@@ -72,9 +85,10 @@ export async function openCheckpoint(database: Database, folder: string | undefi
     await database.run(sql`ATTACH ':memory:' AS ${id(CHECKPOINT)}`);
     const working = await mkdtemp(path.join(tmpdir(), "streamkit-"));
     return {
-      ...fromFolder(database, working, undefined, undefined),
+      ...fromFolder(database, working, undefined, undefined, undefined),
       isDurable: false,
       writePlan: () => {},
+      adopt: async () => {},
       // Nobody will read it again after a crash: a transaction would only cost time.
       commit: async (statements) =>
         statements.length > 0 ? database.run(join(statements, ";\n")) : undefined,
@@ -90,31 +104,43 @@ export async function openCheckpoint(database: Database, folder: string | undefi
     const reason = isLocked ? "another process is using it" : messageOf(error);
     throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
   }
+  await database.run(sql`SET checkpoint_threshold = ${MAX_LOG}`);
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, "progress")} (json VARCHAR)`);
   const progress = await readProgress(database, folder);
-  return fromFolder(database, folder, progress, readPlan(folder, progress));
+  const saved = await readSavedPlan(database);
+  return fromFolder(database, folder, progress, saved, readPlan(folder, progress));
 }
 
 function fromFolder(
   database: Database,
   folder: string,
   progress: Progress | undefined,
+  savedPlan: SavedPlan | undefined,
   pendingPlan: BatchPlan | undefined,
 ): Checkpoint {
   return {
     isDurable: true,
     folder,
     progress,
+    savedPlan,
     pendingPlan,
-    writePlan: (plan) => writeDurably(planFile(folder), JSON.stringify(plan)),
+    writePlan(plan) {
+      replaceText(planFile(folder), JSON.stringify(plan));
+      failpoint("plan-written");
+    },
+    async adopt(plan, droppedTables) {
+      const drops = droppedTables.map((table) => sql`DROP TABLE IF EXISTS ${id(CHECKPOINT, table)}`);
+      const text = JSON.stringify(plan);
+      if (drops.length > 0 || text !== JSON.stringify(savedPlan))
+        await commitAll(database, drops, { table: "plan", json: text });
+    },
     commit(statements, next) {
       const json = JSON.stringify({ formatVersion: FORMAT_VERSION, ...next } satisfies Progress);
-      const table = id(CHECKPOINT, "progress");
-      const keep = sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${literal(json)} AS json`;
-      return commitAll(database, [...statements, keep]);
+      return commitAll(database, statements, { table: "progress", json });
     },
     async close() {
       await database.run(sql`CHECKPOINT ${id(CHECKPOINT)}`);
+      failpoint("state-folded");
     },
   };
 }
@@ -132,6 +158,14 @@ async function readProgress(database: Database, folder: string): Promise<Progres
   return progress;
 }
 
+async function readSavedPlan(database: Database): Promise<SavedPlan | undefined> {
+  const tables = sql`SELECT table_name FROM duckdb_tables() WHERE database_name = ${CHECKPOINT}`;
+  const isThere = (await database.rows(tables)).some((row) => row["table_name"] === "plan");
+  if (!isThere) return undefined;
+  const row = await database.row(sql`SELECT json FROM ${id(CHECKPOINT, "plan")}`);
+  return JSON.parse(String(row["json"])) as SavedPlan;
+}
+
 function planFile(folder: string): string {
   return path.join(folder, "plan.json");
 }
@@ -142,28 +176,34 @@ function readPlan(folder: string, progress: Progress | undefined): BatchPlan | u
   return plan.batch === (progress?.batch ?? 0) + 1 ? plan : undefined;
 }
 
-/** Written beside, synced, renamed: a reader sees the old text or the new one, after whatever crash. */
-function writeDurably(file: string, text: string): void {
-  const temporary = `${file}.new`;
-  writeFileSync(temporary, text);
-  const descriptor = openSync(temporary, "r");
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
-  renameSync(temporary, file);
-}
-
 /**
- * DuckDB stops at the first statement that fails; the transaction is then rolled back, never committed in
- * part.
+ * One transaction, of which the last statement replaces what the one-row table holds; a statement that fails
+ * throws, and nothing is kept.
+ *
+ * After an error in a transaction DuckDB's COMMIT says that it succeeded: where a statement failed while it
+ * ran, nothing is kept; where it failed before it ran (a parser or binder error), all but that statement.
+ * Only what is read back is known to be kept, and where the last statement is kept, all before it ran.
  */
-async function commitAll(database: Database, statements: readonly Sql[]): Promise<void> {
+async function commitAll(
+  database: Database,
+  statements: readonly Sql[],
+  last: { readonly table: string; readonly json: string },
+): Promise<void> {
+  const table = id(CHECKPOINT, last.table);
+  const keep = sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${literal(last.json)} AS json`;
   try {
-    await database.run(sql`BEGIN; ${join(statements, ";\n")}; COMMIT`);
+    await database.run(sql`BEGIN; ${join([...statements, keep], ";\n")}`);
+    failpoint("commit-open");
+    await database.run(raw("COMMIT"));
   } catch (error) {
     await database.run(raw("ROLLBACK")).catch(() => undefined);
     throw error;
   }
+  const [kept] = await database.rows(sql`SELECT json FROM ${table}`);
+  if (kept?.["json"] === last.json) return;
+  throw new StreamkitError(
+    "engine",
+    "A commit kept nothing, though DuckDB said that it succeeded: start again, the batch will be repeated",
+    { component: "checkpoint" },
+  );
 }

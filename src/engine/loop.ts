@@ -1,6 +1,7 @@
 /** The batch loop: when a batch starts, what it may read, and when all is done. */
 
 import type { Clock } from "../base/clock.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
 import type { BatchRunner } from "./batch-runner.ts";
@@ -43,6 +44,7 @@ export async function runLoop(
     const delayMs = hasInput ? Math.max(0, clock.monotonicMs() - dueMs) : 0;
     await prepared.tables.refresh();
     options.observe(await runner.run(plan, delayMs, upcoming));
+    failpoint("batch-ended");
   };
 
   if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);

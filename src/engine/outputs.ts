@@ -6,7 +6,7 @@ import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
-import type { Sink, SinkContext, SinkInput } from "../sinks/sink.ts";
+import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
 
 /** A relation that sinks may read. */
@@ -20,8 +20,10 @@ export interface Output {
 }
 
 export interface OpenSink {
-  /** Names the sink's position in the checkpoint: stable while the job's list of sinks only grows. */
+  /** Names the sink's position in the checkpoint: what it is and where it writes. */
   readonly id: string;
+  /** The name that the first checkpoints gave it: by its place in the job's list. */
+  readonly formerId: string;
   readonly output: Output;
   readonly sink: Sink;
 }
@@ -30,7 +32,9 @@ export interface SinkRequest {
   readonly sinks: readonly SinkConfig[];
   readonly outputs: ReadonlyMap<string, Output>;
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
-  readonly contextOf: (input: SinkInput, sinkId: string) => SinkContext;
+  /** Positions of sinks in the checkpoint. */
+  readonly saved: Readonly<Record<string, unknown>>;
+  readonly contextOf: (input: SinkInput) => Omit<SinkContext, "committed">;
 }
 
 /** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
@@ -52,7 +56,8 @@ export function checkEndpoint(
 }
 
 /** What a sink's entry says, checked against the outputs, before anything is opened. Throws code `job`. */
-export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf">): void {
+export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf" | "saved">): void {
+  const taken = new Map<string, number>();
   sinks.forEach((config, index) => {
     const output = outputs.get(config.from);
     if (output === undefined)
@@ -60,7 +65,12 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
         ["sinks", index, "from"],
         `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
       );
-    const { kind } = checkEndpoint(config, ["sinks", index], errorAt);
+    const { kind, options } = checkEndpoint(config, ["sinks", index], errorAt);
+    const place = placeOf(kind, options);
+    const other = place === undefined ? undefined : taken.get(place);
+    if (other !== undefined)
+      throw errorAt(["sinks", index], `sinks.${other} writes to the same place: give each its own`);
+    if (place !== undefined) taken.set(place, index);
     if (kind.modes.includes(output.mode)) return;
     throw errorAt(
       ["sinks", index],
@@ -99,10 +109,12 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     const output = request.outputs.get(config.from);
     if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
     const { kind, options } = resolveSink(config);
-    const sinkId = `${config.from}/${kind.name}/${index}`;
-    const input = sinkInputOf(output);
+    const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
+    const sinkId = placeOf(kind, options) ?? formerId;
+    const committed = request.saved[sinkId] ?? request.saved[formerId];
     try {
-      opened.push({ id: sinkId, output, sink: await kind.open(options, request.contextOf(input, sinkId)) });
+      const sink = await kind.open(options, { ...request.contextOf(sinkInputOf(output)), committed });
+      opened.push({ id: sinkId, formerId, output, sink });
     } catch (error) {
       throw error instanceof StreamkitError && error.code === "job"
         ? request.errorAt(["sinks", index], error.message, error)
@@ -110,6 +122,17 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     }
   }
   return opened;
+}
+
+/** Where a query had only one sink of a kind, its place in the list says nothing. */
+function formerIdOf(prefix: string, index: number, saved: SinkRequest["saved"]): string {
+  const candidates = Object.keys(saved).filter((name) => name.startsWith(prefix));
+  return candidates.length === 1 && candidates[0] !== undefined ? candidates[0] : `${prefix}${index}`;
+}
+
+function placeOf(kind: SinkKind, options: unknown): string | undefined {
+  const target = kind.target(options);
+  return target === undefined ? undefined : `${kind.name}:${target}`;
 }
 
 function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {

@@ -47,6 +47,8 @@ export interface Place {
   readonly columns: readonly Column[];
   /** Those by which its rows may be split, in lower case, with their types. */
   readonly splitColumns: ReadonlyMap<string, string>;
+  /** The column that holds the key of its sessions, in lower case. */
+  readonly sessionKey: string | undefined;
   /** Those of its columns that are its window's, by their names in lower case. */
   readonly windowColumns: ReadonlyMap<string, "window_start" | "window_end">;
   /** How its store keeps what it keeps; `end` is when a row may be forgotten, for rows without windows. */
@@ -142,11 +144,14 @@ async function groupsPlace(
   const from = select["from_table"] as TreeNode;
   const window = windowCallOf(from);
   const input = streams.get(catalog.streamOf(window?.stream ?? textIn(from, "table_name")) ?? "");
-  if (input === undefined || input.mode !== "append" || window?.kind === "session") return undefined;
+  if (input === undefined || input.mode !== "append") return undefined;
   refuseHiddenWindow(window, input);
   const known = [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS];
   const plain = inPlainNames(select, known);
-  const keys = groupKeysOf(plain, known, catalog);
+  const given = groupKeysOf(plain, known, catalog);
+  const session = window?.kind === "session" ? sessionKeysOf(given, window) : undefined;
+  if (window?.kind === "session" && session === undefined) return undefined;
+  const keys = session?.keys ?? given;
   const isWindowed = window !== undefined && keys.some((key) => isColumn(key, windowNames(window.kind)));
   if (window !== undefined && !isWindowed) return undefined;
   const timing = window === undefined ? undefined : await timingOf(database, plain, window, input);
@@ -159,6 +164,9 @@ async function groupsPlace(
     keys,
     from: overInput(plain["from_table"] as TreeNode, relation.input(storeName)),
     windowEnd: timing?.windowEnd(keys) ?? (() => raw("NULL::TIMESTAMP")),
+    ...(session === undefined
+      ? {}
+      : { session: { ...session, gap: timing?.sizes[0] ?? raw("INTERVAL 0 SECOND") } }),
     timeColumn: timing?.timeColumn,
     offsetUs: timing?.offsetUs,
     catalog,
@@ -170,9 +178,15 @@ async function groupsPlace(
     const name = columns[indexOfExpression(selectListOf(plain), key)]?.name.toLowerCase();
     if (name === undefined) continue;
     keyNames.set(name, id(`_k${index}`));
-    if (window !== undefined && isColumn(key, windowNames(window.kind)))
+    if (
+      window !== undefined &&
+      isColumn(key, session === undefined ? windowNames(window.kind) : WINDOW_COLUMNS)
+    )
       windowColumns.set(name, nameOf(key)?.toLowerCase() as "window_start" | "window_end");
   }
+  const sessionKey = [...keyNames].find(([, name]) => name.text === id(`_k${session?.key}`).text)?.[0];
+  // What does not tell its sessions apart is answered from their rows.
+  if (session !== undefined && (sessionKey === undefined || windowColumns.size === 0)) return undefined;
   return {
     kind: "groups",
     storeName,
@@ -182,8 +196,10 @@ async function groupsPlace(
     columns,
     splitColumns: typesOf(columns, (name) => keyNames.has(name)),
     windowColumns,
+    sessionKey,
     shape: () => ({
       name: storeName,
+      ...(session === undefined ? {} : { resolved: (rows: Sql) => parts.combined(rows) }),
       words: window === undefined ? "one row a key" : "one row a key and window",
       partial: (batchId) => parts.partial(batchId),
       answer: (rows) => parts.answer(rows),
@@ -191,6 +207,23 @@ async function groupsPlace(
       merged: (rows) => parts.combined(rows),
     }),
   };
+}
+
+/**
+ * The keys of an aggregation over sessions, if it has no others than the session's: with both ends of the
+ * window, which the merging needs even where they are not selected.
+ */
+function sessionKeysOf(given: readonly TreeNode[], { parameters }: WindowCall) {
+  const [, sessionKey] = parameters;
+  const name = nameOf(sessionKey);
+  if (sessionKey?.["class"] !== "COLUMN_REF" || name === undefined) return undefined;
+  if (!given.every((key) => isColumn(key, [name, ...WINDOW_COLUMNS]))) return undefined;
+  if (!given.some((key) => isColumn(key, [name])) || !given.some((key) => isColumn(key, WINDOW_COLUMNS)))
+    return undefined;
+  const ends = WINDOW_COLUMNS.filter((end) => !given.some((key) => isColumn(key, [end])));
+  const keys = [...given, ...ends.map((end) => ({ ...sessionKey, alias: "", column_names: [end] }))];
+  const indexOf = (wanted: string): number => keys.findIndex((key) => isColumn(key, [wanted]));
+  return { keys, key: indexOf(name), start: indexOf("window_start"), end: indexOf("window_end") };
 }
 
 /** Undefined for a LATERAL subquery, which names columns of the query around it. */
@@ -235,6 +268,7 @@ async function rowsPlace(
         ? !includesName(WINDOW_COLUMNS, name) || names.includes(name)
         : name === sessionKey || includesName(WINDOW_COLUMNS, name),
     ),
+    sessionKey,
     windowColumns: new Map(
       window === undefined ? [] : WINDOW_COLUMNS.map((name) => [name, name as "window_start" | "window_end"]),
     ),

@@ -4,9 +4,9 @@
  * refusal with the reason and a way out.
  */
 
-import type { Column } from "../duckdb/database.ts";
+import type { Column, Database } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
-import type { TreeNode } from "../duckdb/syntax.ts";
+import { parseSelect, type TreeNode } from "../duckdb/syntax.ts";
 import type { QueryConfig } from "../job/schema.ts";
 import { aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
@@ -30,6 +30,7 @@ import {
   indexOfExpression,
   isColumn,
   isDistinctOn,
+  modifiersOf,
   selectListOf,
 } from "./syntax-facts.ts";
 import { timingOf } from "./timing.ts";
@@ -69,8 +70,22 @@ export async function planQuery(request: QueryRequest): Promise<Query> {
       );
     return statelessQuery(database, name, config.sql, { tree, leaves }, streams);
   }
+  if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
+    return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
   const merged = isMerging ? await planMerged(shaped) : undefined;
-  return merged ?? (config.mode === "append" ? planAppend(shaped) : planRerun(shaped));
+  return merged ?? planStateful(shaped);
+}
+
+function planStateful(shaped: Shaped): Promise<Query> {
+  return shaped.config.mode === "append" ? planAppend(shaped) : planRerun(shaped);
+}
+
+/** `SELECT * FROM (query)`: so that an aggregation is one of the places where the query reads. */
+async function asSubquery(database: Database, select: TreeNode): Promise<TreeNode> {
+  const outer = await parseSelect(database, "SELECT * FROM (SELECT 1) AS groups");
+  const from = outer["from_table"] as TreeNode;
+  const subquery = { ...(from["subquery"] as TreeNode), node: select };
+  return { ...outer, from_table: { ...from, subquery } };
 }
 
 function refuseChanging(leaves: readonly LeafPlace[], streams: ReadonlyMap<string, Stream>): void {

@@ -4,6 +4,7 @@ import type { Column } from "../duckdb/database.ts";
 import { selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { withRelations } from "./leaves.ts";
+import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
 import { type Keeping, openPlace, type Places, placesOf } from "./places.ts";
 import type { Explanation, Query } from "./query.ts";
@@ -24,7 +25,6 @@ import {
 } from "./syntax-facts.ts";
 import { firstOfKey, keepTop, type TopOfKeys, topOfKeys } from "./top-of-key.ts";
 import { leastBound, localWindow } from "./window-local.ts";
-import { WINDOW_COLUMNS } from "./windows.ts";
 
 export async function planRerun(shaped: Shaped): Promise<Query> {
   const { database, name, config, columns, catalog } = shaped;
@@ -83,15 +83,15 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
  * stay the same when it grows.
  */
 function isTouchable(key: SplitKey, { places }: Places): boolean {
-  return places.every(({ window }, index) => {
+  return places.every(({ window, windowColumns }, index) => {
     const column = key.get(index);
     if (column === undefined) return false;
-    return window?.kind !== "session" || !includesName(WINDOW_COLUMNS, column);
+    return window?.kind !== "session" || !windowColumns.has(column);
   });
 }
 
 /** What names a row: as the query says, or what can be read from its groups, DISTINCT or QUALIFY. */
-function keyOf({ config, flat, catalog, columns }: Shaped): readonly string[] {
+function keyOf({ config, select, catalog, columns }: Shaped): readonly string[] {
   if (config.key !== undefined) {
     const unknown = config.key.find(
       (name) =>
@@ -107,6 +107,7 @@ function keyOf({ config, flat, catalog, columns }: Shaped): readonly string[] {
       );
     return config.key;
   }
+  const flat = withoutCtes(select);
   const found = flat["type"] === "SELECT_NODE" ? derivedKey(flat, columns, catalog) : undefined;
   if (found !== undefined) return found;
   throw refusal(`mode ${config.mode} must know what names a row`, "say it with key: [column, …]");

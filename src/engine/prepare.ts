@@ -12,6 +12,7 @@ import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Source, SourceContext } from "../sources/source.ts";
+import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
 import { checkEndpoint, checkSinks, checkTests, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
@@ -50,6 +51,8 @@ export interface Given {
   readonly isStopped: () => boolean;
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** Queries whose state is dropped: they begin anew. */
+  readonly resets?: readonly string[];
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -93,17 +96,31 @@ export async function prepareJob(
   try {
     const columns = new Map<string, readonly Column[]>();
     for (const [name, config] of sources) {
+      const known = knownColumns(config, checkpoint.progress?.sources[name]?.columns);
+      if (known !== undefined) columns.set(name, known);
+    }
+    let planned = ahead;
+    const adopt = (plan: PlannedJob): Promise<void> =>
+      adoptPlan(database, checkpoint, plan, given.resets ?? []);
+    // A source takes up the checkpoint's segments when it is opened: what does not fit is refused before.
+    if (columns.size === sources.length) {
+      planned ??= await planJob(job, database, given, columns);
+      await adopt(planned);
+    }
+    for (const [name, config] of sources) {
       const source = await openSource(name, job, given, await keptOf(name, checkpoint));
       opened.set(name, source);
-      const saved = checkpoint.progress?.sources[name]?.columns;
-      const found = knownColumns(config, saved) ?? (await columnsFromInput(source, config, given));
+      const found = columns.get(name) ?? (await columnsFromInput(source, config, given));
       if (found !== undefined) columns.set(name, found);
     }
     if (columns.size < sources.length) {
       await close();
       return undefined;
     }
-    const planned = ahead ?? (await planJob(job, database, given, columns));
+    if (planned === undefined) {
+      planned = await planJob(job, database, given, columns);
+      await adopt(planned);
+    }
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
       const source = opened.get(shape.name);

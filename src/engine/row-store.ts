@@ -42,9 +42,7 @@ export interface SessionRequest extends Omit<RowsRequest, "end"> {
  * Rows of sessions. Which session a row is in, later rows may still change: the windows are computed when
  * they are asked for. A row's `_end` is the earliest time at which its session may end.
  */
-export function sessionShape(
-  request: SessionRequest,
-): StoreShape & { readonly resolved: (parts: Sql) => Sql } {
+export function sessionShape(request: SessionRequest): StoreShape {
   const { columns, timeColumn, gap, sessions } = request;
   const own = columns.filter(({ name }) => name !== "window_start" && name !== "window_end");
   const rows = rowShape({ ...request, columns: own, end: sql`${id(timeColumn)} + ${gap}` });

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly stdout: ByteOutput;
   readonly freshSeed: () => number;
   readonly checkpointFolder: string | undefined;
+  /** Queries that begin anew: their state in the checkpoint is dropped. */
+  readonly resets?: readonly string[];
   readonly batchMs: number;
   /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
   readonly until: "stopped" | "once" | "available";
@@ -47,6 +49,7 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       notify: news.ring,
       waitForNews: () => news.wait(100),
       isStopped: () => stop.aborted,
+      resets: options.resets ?? [],
     });
     if (prepared === undefined) {
       if (!stop.aborted) logger("engine").info("The input ended without a line");
@@ -78,11 +81,11 @@ async function runPrepared(
     sinks: configs,
     outputs: prepared.outputs,
     errorAt: job.errorAt,
-    contextOf: (input, sinkId) => ({
+    saved: checkpoint.progress?.sinks ?? {},
+    contextOf: (input) => ({
       input,
       writer: `${job.config.name}${runName}`,
       baseFolder: job.folder,
-      committed: checkpoint.progress?.sinks[sinkId],
       bareRows: options.bareRows,
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,

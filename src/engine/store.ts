@@ -23,6 +23,8 @@ export interface StoreShape {
   columnOf(column: string): Sql;
   /** Rows of the state, as few as say the same. */
   merged(from: Sql): Sql;
+  /** For sessions: their rows with their true `_end`, from rows of the state. */
+  readonly resolved?: (parts: Sql) => Sql;
   /** In a person's words. */
   readonly words: string;
 }
@@ -36,8 +38,6 @@ export interface StoreOptions extends StoreShape {
   /** When a row may be forgotten: when this has passed its `_end`; undefined if never. */
   readonly bound: TimeBound | undefined;
   readonly minRowsToRewrite: number;
-  /** For sessions: their rows with their true `_end`, from rows of the state. */
-  readonly resolved?: (parts: Sql) => Sql;
 }
 
 export interface Store extends StoreOptions {

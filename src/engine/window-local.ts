@@ -6,7 +6,6 @@ import type { Locality, SplitKey } from "./locality.ts";
 import type { Place, Places } from "./places.ts";
 import type { TimeBound } from "./stream.ts";
 import type { WindowColumns } from "./timing.ts";
-import { nameOf } from "./windows.ts";
 
 /**
  * The output columns that hold the window; undefined where the answer does not split by windows, or its
@@ -40,8 +39,7 @@ export function localWindow({ places }: Places, { keys, carriers }: Locality): W
 /** What a place's column is to its window. A subquery's own names of window columns are its aggregation's. */
 function windowColumn(place: Place | undefined, column: string | undefined): string | undefined {
   if (place === undefined || column === undefined) return undefined;
-  if (place.window?.kind === "session" && column === nameOf(place.window.parameters[1])?.toLowerCase())
-    return "session key";
+  if (column === place.sessionKey) return "session key";
   return place.windowColumns.get(column);
 }
 

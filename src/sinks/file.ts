@@ -7,7 +7,9 @@ import { existsSync } from "node:fs";
 import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { jsonLines } from "./json-lines.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
@@ -19,6 +21,7 @@ export const fileSink: SinkKind<z.infer<typeof options>> = {
   options,
   modes: ["append", "update", "complete"],
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
+  target: ({ path: name }) => path.normalize(name),
   open: ({ path: name }, context) => openFile(path.resolve(context.baseFolder, name), context),
 };
 
@@ -42,6 +45,7 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
     );
   }
   await file.truncate(sizeBytes);
+  if (context.isDurable) await sync(path.dirname(target));
   return {
     async write(database, batch) {
       if (batch.rows === 0) return;
@@ -51,6 +55,7 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
           written += (await file.write(bytes, written, bytes.length - written, sizeBytes + written))
             .bytesWritten;
         sizeBytes += bytes.length;
+        failpoint("file-written");
       }
       if (context.isDurable) await file.datasync();
     },

@@ -6,6 +6,7 @@
 import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
+import { failpoint } from "../base/failpoint.ts";
 import type { Column } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import {
@@ -34,6 +35,7 @@ export const parquetSink: SinkKind<z.infer<typeof options>> = {
   options,
   modes: ["append"],
   fromUrl: () => undefined,
+  target: ({ warehouse, table }) => path.join(warehouse, table),
   open: openParquet,
 };
 
@@ -57,7 +59,8 @@ async function openParquet(
         await rm(staging, { recursive: true, force: true });
         await mkdir(staging, { recursive: true });
         await database.run(copyStatement(context.input.columns, batch.relation, partitions, staging));
-        await publish(staging, folder, writer, batch.id);
+        failpoint("parquet-staged");
+        await publish(staging, folder, writer, batch.id, context.isDurable);
       }
       committedBatch = batch.id;
     },

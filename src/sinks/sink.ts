@@ -62,5 +62,10 @@ export interface SinkKind<Options = unknown> {
   readonly options: z.ZodType<Options>;
   readonly modes: readonly RowsMode[];
   fromUrl(url: string): unknown;
+  /**
+   * The place that is written to, as the job names it: one sink may write there, and its position is kept
+   * under this name. Undefined where any number may write and there is no position.
+   */
+  target(options: Options): string | undefined;
   open(options: Options, context: SinkContext): Promise<Sink>;
 }

@@ -11,6 +11,7 @@ export const stdoutSink: SinkKind = {
   options: z.strictObject({}),
   modes: ["append", "update", "complete"],
   fromUrl: (url) => (url === "-" ? {} : undefined),
+  target: () => undefined,
   open: async (_options, context) => (context.stdout.isTerminal ? openLiveTable(context) : openPipe(context)),
 };
 

@@ -9,6 +9,7 @@ import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import type { Piece, Segment } from "../formats/read-segment.ts";
 import { type Header, readHeader } from "./header.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
@@ -134,6 +135,7 @@ async function readPieces(range: Range, context: SourceContext): Promise<Segment
       segmentOffset: sizeBytes,
     });
     sizeBytes += await appendPiece(file, start, to, target);
+    failpoint("files-piece-copied");
   }
   return { path: target, sizeBytes, pieces, header: header?.names };
 }

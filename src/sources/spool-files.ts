@@ -6,6 +6,7 @@
 
 import { closeSync, openSync, readSync, renameSync, truncateSync, writeSync } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
+import { failpoint } from "../base/failpoint.ts";
 import { segmentPath } from "./spool-control.ts";
 
 const LINE_FEED = 10;
@@ -20,7 +21,9 @@ export function cutSegment(folder: string, segment: number, wholeBytes: number, 
   withFile(path, "r", (file) => readFully(file, tail, wholeBytes));
   const waiting = `${segmentPath(folder, segment + 1)}.after-${wholeBytes}`;
   withFile(waiting, "w", (file) => writeFully(file, tail));
+  failpoint("spool-tail-written");
   finishCut(folder, segment, wholeBytes, waiting);
+  failpoint("spool-cut");
 }
 
 /** A line longer than a segment has no end yet: it is given one, so that it is one broken line. */
@@ -57,6 +60,7 @@ export async function leftoverSegments(folder: string, firstSegment: number): Pr
 /** May be repeated: a segment that is short already stays as it is. */
 function finishCut(folder: string, segment: number, wholeBytes: number, waiting: string): void {
   truncateSync(segmentPath(folder, segment), wholeBytes);
+  failpoint("spool-shortened");
   renameSync(waiting, segmentPath(folder, segment + 1));
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { closeSync, openSync, readSync, writeSync } from "node:fs";
+import { failpoint } from "../base/failpoint.ts";
 import { type SpoolControl, segmentPath, spoolControl } from "./spool-control.ts";
 
 export interface SpoolOrder {
@@ -70,6 +71,7 @@ function openSegment(
 
 function append(descriptor: number, control: SpoolControl, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+  failpoint("spool-appended");
   const lastLineFeed = bytes.lastIndexOf(LINE_FEED);
   const wholeBytes = lastLineFeed < 0 ? control.wholeBytes() : control.size() + lastLineFeed + 1;
   control.append(control.size() + bytes.length, wholeBytes);
@@ -79,6 +81,7 @@ function append(descriptor: number, control: SpoolControl, bytes: Uint8Array): v
 function finish(descriptor: number, control: SpoolControl): void {
   if (control.size() > control.wholeBytes()) append(descriptor, control, Buffer.of(LINE_FEED));
   closeSync(descriptor);
+  failpoint("spool-ended");
   control.end();
 }
 

@@ -133,11 +133,11 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       sinks: job.config.sinks,
       outputs: prepared.outputs,
       errorAt: job.errorAt,
-      contextOf: (input, sinkId) => ({
+      saved: prepared.checkpoint.progress?.sinks ?? {},
+      contextOf: (input) => ({
         input,
         writer: job.config.name,
         baseFolder: folder,
-        committed: prepared.checkpoint.progress?.sinks[sinkId],
         bareRows: false,
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },

@@ -5,7 +5,9 @@
 import { existsSync } from "node:fs";
 import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
+import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 
 /** One level of partition folders. */
 export interface PartitionColumn {
@@ -46,21 +48,30 @@ export const STAGED_EXTENSION = "staged";
 
 /**
  * Moves staged files to the names of a batch. A file of the same name is replaced: it is the same batch's.
+ * With `isDurable` they are there after a power cut too when this returns.
  */
 export async function publish(
   staging: string,
   folder: string,
   writer: string,
   batchId: number,
+  isDurable: boolean,
 ): Promise<void> {
   let count = 0;
+  const changed = new Set<string>();
   for (const staged of await filesBelow(staging)) {
     const target = path.join(folder, path.dirname(path.relative(staging, staged)));
     await mkdir(target, { recursive: true });
+    if (isDurable) await sync(staged);
     await rename(staged, path.join(target, `part-${writer}-${batchId}-${count}.parquet`));
+    failpoint("parquet-renamed");
     count += 1;
+    // A partition's folder may be new, and so may those above it.
+    for (let above = target; above.startsWith(folder); above = path.dirname(above)) changed.add(above);
   }
+  if (isDurable) for (const name of [...changed, path.dirname(folder)]) await sync(name);
   await rm(staging, { recursive: true, force: true });
+  failpoint("parquet-published");
 }
 
 /** Removes what a crash left: staged files, and files of batches after the last commit. Returns how many. */

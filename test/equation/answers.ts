@@ -3,8 +3,8 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
-import { openDatabase } from "../../src/duckdb/database.ts";
-import { literal, raw, sql } from "../../src/duckdb/sql.ts";
+import { type Database, openDatabase } from "../../src/duckdb/database.ts";
+import { id, literal, raw, sql } from "../../src/duckdb/sql.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
 import { openBatchSide } from "../../src/verify/batch-answer.ts";
 import { differenceText } from "../../src/verify/report.ts";
@@ -25,6 +25,24 @@ export async function batchAnswer(
   } finally {
     side.close();
   }
+}
+
+/** What each query says, over tables that are there and the queries before it. */
+export async function answersOf(
+  database: Database,
+  queries: JobSpec["queries"],
+): Promise<ReadonlyMap<string, Answer>> {
+  const answers = new Map<string, Answer>();
+  for (const [name, query] of Object.entries(queries)) {
+    await database.run(sql`CREATE TABLE ${id(name)} AS ${raw(query.sql)}`);
+    const described = await database.describe(sql`FROM ${id(name)}`);
+    const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM ${id(name)}`);
+    answers.set(name, {
+      rows: rows.map((row) => String(row["json"])),
+      inexact: described.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
+    });
+  }
+  return answers;
 }
 
 /** In words; undefined where the rows are the answer. */

@@ -6,6 +6,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
+import type { BatchOutcome } from "../../src/engine/outcome.ts";
 import type { SourceShape } from "../../src/engine/source-reader.ts";
 import { type LoadedJob, loadJobText } from "../../src/job/load.ts";
 import { openRun, rowFiles, type Share, type WrittenTo } from "../../src/verify/run.ts";
@@ -58,7 +59,7 @@ export interface Streaming {
    * Runs the next batch over the lines up to `endByte` (`undefined`: no new line), in the open job; meanwhile
    * the lines up to `nextEndByte` are read ahead.
    */
-  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<void>;
+  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<BatchOutcome>;
   /** Closes everything and opens it again from the checkpoint. */
   restart(): Promise<void>;
   /**
@@ -111,7 +112,7 @@ export async function openStreamingJob(
     async batch(endByte, endsInput, nextEndByte) {
       const share = shareOf(endByte);
       ahead = { [source]: Math.max(0, (nextEndByte ?? 0) - takenByte) };
-      await run.batch(share, endsInput, ahead);
+      return run.batch(share, endsInput, ahead);
     },
     async restart() {
       ahead = undefined;

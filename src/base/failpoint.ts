@@ -1,0 +1,46 @@
+/**
+ * Places at which the program can be told to die, so that tests see what a crash leaves at each of them:
+ * `STREAMKIT_FAILPOINT=committed` kills the process when it passes the place for the first time,
+ * `committed:3` for the third. Nothing is written, closed or said: it is a SIGKILL. Without the variable a
+ * failpoint is one comparison.
+ *
+ * The variable is read here and not passed in: a failpoint may stand in any room and in a worker.
+ */
+
+/** In the order of a batch. Each is killed at by test/crash: a new one is tested from then on. */
+export const FAILPOINTS = [
+  "spool-appended", // in the spool's worker: bytes are in the segment, nobody knows of them
+  "spool-ended",
+  "spool-tail-written", // in the middle of a cut: the tail stands in two files
+  "spool-shortened", // the tail stands only in the file that waits for its name
+  "spool-cut",
+  "plan-staged",
+  "plan-written",
+  "files-piece-copied",
+  "source-read",
+  "batch-read",
+  "query-executed",
+  "file-written", // not synced yet
+  "parquet-staged",
+  "parquet-renamed", // one file has its name, others may not
+  "parquet-published",
+  "sink-written",
+  "batch-written",
+  "commit-open", // all statements of the transaction ran, COMMIT did not
+  "committed",
+  "source-committed", // one source has forgotten what it gave, others have not
+  "batch-ended",
+  "state-folded", // the write-ahead log went into the database file
+] as const;
+
+type Failpoint = (typeof FAILPOINTS)[number];
+
+const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
+let passesLeft = Number(times);
+
+/** Kills the process if it was told to die here. */
+export function failpoint(name: Failpoint): void {
+  if (armed !== name) return;
+  passesLeft -= 1;
+  if (passesLeft === 0) process.kill(process.pid, "SIGKILL");
+}

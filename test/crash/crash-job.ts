@@ -1,0 +1,119 @@
+/**
+ * The job that is killed: a source that can be read again and one that can't, and a query of each execution.
+ * What its sinks must hold in the end is what plain DuckDB says of the whole input.
+ */
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { openDatabase } from "../../src/duckdb/database.ts";
+import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
+import { WINDOW_MACROS } from "../../src/engine/windows.ts";
+import { appliedRows, linesOf } from "../../src/verify/rows.ts";
+import { parquetRows } from "../e2e/warehouse.ts";
+import { answersOf, difference } from "../equation/answers.ts";
+import type { QuerySpec } from "../equation/streaming.ts";
+
+const SCHEMA = { id: "BIGINT", ts: "TIMESTAMP", k: "VARCHAR", v: "BIGINT" };
+
+const QUERIES: Readonly<Record<string, QuerySpec>> = {
+  piped_rows: { sql: "SELECT * FROM piped" },
+  all_rows: { sql: "SELECT id, ts, k, v FROM piped_rows UNION ALL SELECT id, ts, k, v FROM filed" },
+  sums: {
+    sql: `SELECT k, window_start, count(*) AS n, sum(v)::BIGINT AS v, arg_max(v, ts) AS latest
+      FROM tumble(piped_rows, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  },
+  medians: {
+    sql: `SELECT k, window_start, median(v) AS middle, count(DISTINCT v) AS different
+      FROM tumble(filed, ts, INTERVAL 10 SECOND) GROUP BY ALL`,
+  },
+  live: { sql: "SELECT k, count(*) AS n, max(v) AS high FROM all_rows GROUP BY ALL", mode: "update" },
+};
+
+const STORED = ["piped_rows", "sums", "medians"];
+
+/** With a rate, the pipe's segments are cut in the middle. */
+export const CRASH_JOB = stringify({
+  name: "crash",
+  checkpoint: "state",
+  batch: 0,
+  sources: {
+    piped: { from: "-", schema: SCHEMA, watermark: "2s", rate: 1000 },
+    filed: { from: "file:in/*.ndjson", schema: SCHEMA, watermark: "2s" },
+  },
+  queries: QUERIES,
+  sinks: [
+    ...Object.keys(QUERIES).map((name) => ({ from: name, to: `file:out/${name}.ndjson` })),
+    ...STORED.map((name) => ({
+      from: name,
+      parquet: { warehouse: "wh", table: name, partition_by: ["part=k"] },
+    })),
+  ],
+});
+
+const START_MS = Date.UTC(2026, 0, 5, 14, 30);
+
+/** Lines whose ids count up; times go back by less than the watermark allows. */
+export function linesFrom(firstId: number, count: number, random: (below: number) => number): string[] {
+  return Array.from({ length: count }, (_, index) => {
+    const number = firstId + index;
+    const ts = new Date(START_MS + number * 100 - random(1900)).toISOString();
+    return JSON.stringify({ id: number, ts, k: "abcd"[random(4)], v: random(1000) });
+  });
+}
+
+/**
+ * The highest id that the job has taken from its pipe, 0 if there is none: in the sink, in the spool, or in
+ * both. A line that was cut off when the process died was not taken.
+ */
+export function takenId(folder: string): number {
+  const spool = join(folder, "state/segments/piped");
+  const files = existsSync(spool) ? readdirSync(spool).map((name) => join(spool, name)) : [];
+  const lines = [...files, join(folder, "out/piped_rows.ndjson")].flatMap((file) =>
+    existsSync(file) ? linesOf(readFileSync(file, "utf8")) : [],
+  );
+  return lines.reduce((highest, line) => Math.max(highest, idOf(line)), 0);
+}
+
+function idOf(line: string): number {
+  try {
+    return (JSON.parse(line) as { id: number }).id;
+  } catch {
+    return 0;
+  }
+}
+
+/** What is wrong with the sinks after the whole input: `piped` went through the pipe, the rest lies in `in`. */
+export async function wrongInSinks(folder: string, piped: readonly string[]): Promise<string[]> {
+  const at = (name: string): string => join(folder, name);
+  await Bun.write(at("piped.ndjson"), piped.map((line) => `${line}\n`).join(""));
+  const database = await openDatabase({ threads: 1 });
+  const wrong: string[] = [];
+  try {
+    await database.run(WINDOW_MACROS);
+    const columns = stringStruct(Object.entries(SCHEMA));
+    for (const [name, files] of Object.entries({ piped: at("piped.ndjson"), filed: at("in/*.ndjson") }))
+      await database.run(sql`CREATE TABLE ${id(name)} AS
+        FROM read_json(${files}, format = 'newline_delimited', columns = ${columns})`);
+    for (const [name, answer] of await answersOf(database, QUERIES)) {
+      const written = linesOf(readFileSync(at(`out/${name}.ndjson`), "utf8"));
+      const inFile = difference(
+        QUERIES[name]?.mode === "update" ? appliedRows(written, ["k"]) : written,
+        answer,
+      );
+      if (inFile !== undefined) wrong.push(`file sink of ${name}: ${inFile}`);
+      if (!STORED.includes(name)) continue;
+      const stored = (await parquetRows(at(`wh/${name}`))).map(({ part: _part, ...row }) =>
+        JSON.stringify(row),
+      );
+      const inParquet = difference(stored, answer);
+      if (inParquet !== undefined) wrong.push(`Parquet sink of ${name}: ${inParquet}`);
+    }
+  } finally {
+    database.close();
+  }
+  const working = [at("wh"), at("state/segments")].flatMap((root) =>
+    readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => /stag|segment\b/.test(name)),
+  );
+  return working.length === 0 ? wrong : [...wrong, `left behind: ${working.join(", ")}`];
+}
