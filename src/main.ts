@@ -7,6 +7,7 @@ import { runProgram } from "./commands/program.ts";
 import { queryCommand } from "./commands/query.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { simulateCommand } from "./commands/simulate.ts";
+import { testCommand } from "./commands/test.ts";
 import { verifyCommand } from "./commands/verify.ts";
 
 await runProgram((program, context) => {
@@ -15,6 +16,7 @@ await runProgram((program, context) => {
   program.addCommand(serveCommand(context));
   program.addCommand(queryCommand(context));
   program.addCommand(checkCommand(context));
+  program.addCommand(testCommand(context));
   program.addCommand(verifyCommand(context));
   program.addCommand(demoCommand(context));
 });

@@ -35,6 +35,7 @@ export function jobReference(): string {
     section("A query: `queries: { NAME: SQL }` or `queries: { NAME: … }`", entry("queries")),
     section("A sink: `sinks: [ … ]`", sink),
     ...sinkKinds.map(([name, value]) => section(`\`${name}: …\` of a sink`, objectOf(value))),
+    section("An example: `tests: [ … ]`", entry("tests")),
   ].join("\n");
 }
 

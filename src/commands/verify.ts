@@ -2,13 +2,14 @@
 
 import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
-import { countFlag } from "../base/units.ts";
+import { countFlag, timeFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
 
 interface VerifyFlags extends JobFlags {
   readonly input?: readonly string[];
   readonly seed?: string;
+  readonly now?: string;
   readonly cuts: string;
 }
 
@@ -19,7 +20,10 @@ batches and is restarted in the middle; plain DuckDB takes them at once, in one 
 the job's sinks and its checkpoint.
 
 No row is late here: where the input is more out of order than watermark: allows, the watermark is raised to
-it, and you are told how many rows would have come late. DOUBLEs may differ in their last digits.
+it, and you are told how many rows would have come late. DOUBLEs may differ in their last digits. What
+depends on the order of rows (first, last, list without ORDER BY) is the input's order but over hop(…).
+
+Where rows depend on the clock (received:, max_ahead:), the batch is given the times of the stream's batches.
 
 Examples:
   A job that reads standard input, over a file of yesterday:
@@ -42,6 +46,7 @@ export function verifyCommand(context: Context): Command {
       collect,
     )
     .option("--cuts <n>", "how many ways of cutting the input are tried", "4")
+    .option("--now <time>", "the clock at the start, for received: and max_ahead: (default: the time now)")
     .option("--seed <n>", "of the first cut; the next ones count up from it (default: a new one)");
   return addJobFlags(command, "a job file: YAML, JSON or TypeScript")
     .addHelpText("after", HELP)
@@ -54,16 +59,18 @@ const SEEDS = 1_000_000;
 async function runVerify(file: string | undefined, flags: VerifyFlags, context: Context): Promise<void> {
   const cuts = countFlag("--cuts", flags.cuts, 1);
   const seed = flags.seed === undefined ? context.freshSeed() % SEEDS : countFlag("--seed", flags.seed, 0);
+  const startMs = flags.now === undefined ? context.clock.nowMs() : timeFlagMs("--now", flags.now);
   const { jobOf } = await import("./load-job.ts");
   const { withInputs } = await import("../verify/inputs.ts");
   const { verifyJob } = await import("../verify/verify.ts");
   const { verificationText } = await import("../verify/report.ts");
   const job = withInputs(await jobOf(file, flags, context), flags.input ?? [], process.cwd());
-  const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts });
+  const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts, startMs });
   if (found === undefined) return;
   context.stdout.write(job.withoutSecrets(verificationText(found)));
   if (found.differingCut === undefined) return;
-  context.stdout.write(`Repeat it: ${repeatCommand(file, flags, found.differingCut.seed)}\n`);
+  const repeated = found.dependsOnClock ? { ...flags, now: new Date(startMs).toISOString() } : flags;
+  context.stdout.write(`Repeat it: ${repeatCommand(file, repeated, found.differingCut.seed)}\n`);
   const different = found.queries.filter(
     ({ difference, fault }) => (difference ?? fault) !== undefined,
   ).length;

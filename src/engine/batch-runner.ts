@@ -18,6 +18,10 @@ import { advance, openWatermarks, type SourceTime, type Watermarks } from "./wat
 export interface BatchRunner {
   /** The id of the last committed batch. */
   lastBatch(): number;
+  /** When the last committed batch was planned; 0 before the first. */
+  lastPlannedAtMs(): number;
+  /** The plan of the next batch, made now. */
+  plan(of: Pick<BatchPlan, "ranges" | "idle" | "endsInput">): BatchPlan;
   watermarks(): Watermarks;
   times(): ReadonlyMap<string, SourceTime>;
   /** Groups of sources whose least watermark matters. */
@@ -52,6 +56,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     ]),
   );
   let lastBatch = saved?.batch ?? 0;
+  let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
   await database.run(join(emptyRelations(readers), ";\n"));
   await database.run(emptyTableIn(CHECKPOINT));
 
@@ -77,7 +82,12 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       const load =
         loadedAhead.find((candidate) => candidate.range === range) ??
         (range === undefined ? undefined : await reader.load(database, range, reader.name));
-      intakes.set(reader.name, await reader.take(database, load, watermarks.of([reader.name])));
+      const moment = {
+        watermarkUs: watermarks.of([reader.name]),
+        plannedAtUs: BigInt(plan.plannedAtMs) * US_PER_MS,
+        maxEventTimeUs: times.get(reader.name)?.maxEventTimeUs ?? null,
+      };
+      intakes.set(reader.name, await reader.take(database, load, moment));
       failpoint("source-read");
     }
     const isClean = totals(intakes).deadLetters === 0;
@@ -98,6 +108,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     watermarks.advance(times, plan.idle);
     await checkpoint.commit(statements, {
       batch: plan.batch,
+      plannedAtMs: plan.plannedAtMs,
       watermarksUs: watermarks.toJson(),
       sources: Object.fromEntries(
         readers.map(({ name, recordColumns }) => [name, progressOf(plan, name, recordColumns)]),
@@ -116,10 +127,17 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       failpoint("source-committed");
     }
     lastBatch = plan.batch;
+    lastPlannedAtMs = plan.plannedAtMs;
   };
   return {
     groups,
     lastBatch: () => lastBatch,
+    lastPlannedAtMs: () => lastPlannedAtMs,
+    plan: (of) => ({
+      ...of,
+      batch: lastBatch + 1,
+      plannedAtMs: Math.max(Math.floor(clock.nowMs()), lastPlannedAtMs),
+    }),
     watermarks: () => watermarks,
     times: () => times,
     close: () => ahead.close(),

@@ -38,6 +38,8 @@ const BLOCK_BYTES = 65_536;
 interface Progress {
   readonly formatVersion: number;
   readonly batch: number;
+  /** Of the last batch; left out by older versions. */
+  readonly plannedAtMs?: number;
   readonly sources: Readonly<Record<string, SourceProgress>>;
   /** By source names joined with `+`: what the least watermark has reached. */
   readonly watermarksUs: Readonly<Record<string, string>>;
@@ -58,6 +60,8 @@ export interface BatchPlan {
   /** Sources that did not hold the watermark when the batch began. */
   readonly idle: readonly string[];
   readonly endsInput: boolean;
+  /** The wall clock when it was planned, but never less than that of the batch before. */
+  readonly plannedAtMs: number;
 }
 
 export interface Checkpoint {

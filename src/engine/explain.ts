@@ -19,7 +19,7 @@ export async function explainJob(
   const database = await openDatabase();
   try {
     const { shapes, queries } = await planForCheck(job, database, given);
-    const sources = shapes.map(({ name, stream: { columns, times } }) => {
+    const sources = shapes.map(({ name, received, guard, stream: { columns, times } }) => {
       const config = job.config.sources[name];
       const time = [...times.keys()][0];
       return section(`source ${name}`, [
@@ -29,8 +29,12 @@ export async function explainJob(
           "event time",
           time === undefined
             ? "none: windows over it are not possible"
-            : `${time}, watermark ${durationText(config?.watermark ?? 0)} behind the highest`,
+            : `${time}${time === received ? ", the clock when a batch is planned" : ""}, ` +
+              `watermark ${durationText(config?.watermark ?? 0)} behind the highest`,
         ],
+        ...(guard === undefined || time === received
+          ? []
+          : [["at most", `${durationText(guard.maxAheadMs)} ahead of the clock`] as const]),
       ]);
     });
     const sinks = job.config.sinks.map(

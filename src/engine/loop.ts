@@ -9,6 +9,7 @@ import type { BatchPlan } from "./checkpoint.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
 import { LANES, type Ranges } from "./read-ahead.ts";
+import { isTimedByClock } from "./source-reader.ts";
 
 export interface LoopOptions {
   readonly clock: Clock;
@@ -23,6 +24,8 @@ export interface LoopOptions {
 
 /** How often sources that can't call us are looked at. */
 const POLL_MS = 25;
+/** How often a batch without input moves the watermark of sources whose time is the clock's, at most. */
+const TICK_MS = 1000;
 
 /** Runs until the sources end or `stop` aborts; the batch under way is always finished and committed. */
 export async function runLoop(
@@ -52,9 +55,10 @@ export async function runLoop(
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
     const startedMs = clock.monotonicMs();
-    if (hasInput || (endsInput && !isClosed(runner)) || movesWatermark(runner, idle)) {
+    const isDue = movesWatermark(runner, idle) || (!isOver && isTickDue(prepared, runner, options));
+    if (hasInput || (endsInput && !isClosed(runner)) || isDue) {
       await intake.planAhead(ranges, upcoming);
-      await execute({ batch: runner.lastBatch() + 1, ranges, idle, endsInput });
+      await execute(runner.plan({ ranges, idle, endsInput }));
       dueMs = startedMs + batchMs;
     }
     if (isOver) return;
@@ -130,6 +134,12 @@ async function waitForTurn(prepared: PreparedJob, options: LoopOptions, untilMs:
 function isClosed(runner: BatchRunner): boolean {
   const times = [...runner.times().values()];
   return times.length > 0 && times.every(({ watermarkUs }) => watermarkUs === INFINITY_US);
+}
+
+/** Time by the clock goes on without input: windows over it must close. */
+function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { clock, batchMs }: LoopOptions): boolean {
+  if (runner.lastBatch() === 0 || !shapes.some(isTimedByClock)) return false;
+  return clock.nowMs() - runner.lastPlannedAtMs() >= Math.max(batchMs, TICK_MS);
 }
 
 /** Whether a source fell silent, so that others' watermark may go on without it. */

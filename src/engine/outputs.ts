@@ -2,6 +2,7 @@
 
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
+import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
@@ -76,6 +77,28 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
       `${kind.name} takes rows that never change, but "${output.name}" is in mode ${output.mode}: ` +
         "use append mode",
     );
+  });
+}
+
+/** The names in a job's examples. Throws code `job`. */
+export function checkTests(
+  { config, errorAt }: Pick<LoadedJob, "config" | "errorAt">,
+  outputs: ReadonlyMap<string, Output>,
+): void {
+  const sources = Object.keys(config.sources);
+  config.tests.forEach(({ input, expect }, index) => {
+    for (const name of Object.keys(input))
+      if (!sources.includes(name))
+        throw errorAt(
+          ["tests", index, "input", name],
+          `there is no source "${name}": found ${sources.join(", ")}`,
+        );
+    for (const name of Object.keys(expect))
+      if (!outputs.has(name))
+        throw errorAt(
+          ["tests", index, "expect", name],
+          `nothing is called "${name}": found ${[...outputs.keys()].join(", ")}`,
+        );
   });
 }
 

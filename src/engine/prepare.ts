@@ -15,7 +15,7 @@ import type { Source, SourceContext } from "../sources/source.ts";
 import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
-import { checkEndpoint, checkSinks, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
+import { checkEndpoint, checkSinks, checkTests, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
@@ -171,6 +171,7 @@ export async function planJob(
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   });
   const outputs = outputsOf(streams, queries);
+  checkTests(job, outputs);
   checkSinks({ sinks: config.sinks, outputs, errorAt });
   return { job, tables, shapes, queries, outputs };
 }

@@ -22,6 +22,18 @@ import { hasConstantSize, windowCallOf } from "./windows.ts";
 /** Table functions that read what is named in a string. */
 const READ_BY_NAME: ReadonlySet<string> = new Set(["query", "query_table"]);
 
+/** Functions that tell the time of the wall clock. */
+const CLOCKS: ReadonlySet<string> = new Set([
+  "now",
+  "get_current_timestamp",
+  "transaction_timestamp",
+  "today",
+  "current_date",
+  "get_current_time",
+]);
+const CLOCK_REMEDY =
+  "use the event time, or give the source a column with the time of its batch (received: NAME)";
+
 /** Throws code `job` at what no execution can take, wherever in the query it stands. */
 export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], catalog: Catalog): void {
   if (leaves.length === 0)
@@ -39,7 +51,7 @@ export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], cata
     if (node["class"] === "FUNCTION" && catalog.isVolatile(name))
       throw refusal(
         `${name}() gives another value each time, so a batch that is run again would not give the same rows`,
-        "compute it from the record's own columns",
+        CLOCKS.has(name) ? CLOCK_REMEDY : "compute it from the record's own columns",
       );
     const [column, ...more] =
       node["class"] === "COLUMN_REF" ? (node["column_names"] as readonly string[]) : [];
@@ -49,7 +61,7 @@ export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], cata
     )
       throw refusal(
         `${column} is another one each time, so a batch that is run again would not give the same rows`,
-        "use the event time",
+        CLOCK_REMEDY,
       );
     if (node["class"] === "POSITIONAL_REFERENCE")
       throw refusal("#1, #2, … count columns that the engine may arrange otherwise", "name the column");

@@ -5,9 +5,11 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { formats } from "../formats/list.ts";
-import { type DeadLetter, type Reading, readSegment } from "../formats/read-segment.ts";
+import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
+import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
+import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
 import { relation, type Stream } from "./stream.ts";
 
@@ -36,6 +38,14 @@ export interface SourceShape {
   /** The columns of a record, before `select`: kept in the checkpoint, so that a restart reads as before. */
   readonly recordColumns: readonly Column[];
   readonly reading: Reading;
+  /** The column that holds the time when a row's batch was planned. */
+  readonly received: string | undefined;
+  readonly guard: AheadGuard | undefined;
+}
+
+/** Whether a source's event time is the clock's: it goes on without input. */
+export function isTimedByClock({ timeColumn, received }: SourceShape): boolean {
+  return received !== undefined && timeColumn === received;
 }
 
 /** A range as a table of rows, in a table of its own or already in the source's. */
@@ -43,7 +53,7 @@ export interface Load {
   readonly range: Range;
   readonly table: string;
   readonly figures: Row;
-  readonly bytes: number;
+  readonly segment: Segment;
   readonly deadLetters: readonly DeadLetter[];
 }
 
@@ -51,8 +61,8 @@ export interface SourceReader extends SourceShape {
   readonly source: Source;
   /** Makes `table` of the range's rows; the source's name for the batch at hand, another one for the next. */
   load(database: Database, range: Range, table: string): Promise<Load>;
-  /** Makes the source's table hold the loaded rows, or none, and tells which of them are late. */
-  take(database: Database, load: Load | undefined, watermarkUs: bigint | null): Promise<Intake>;
+  /** Makes the source's table hold the loaded rows, or none, and tells what the batch must know of them. */
+  take(database: Database, load: Load | undefined, moment: Moment): Promise<Intake>;
 }
 
 /** The record columns that need no look at the input; undefined where it must be looked at. */
@@ -88,7 +98,8 @@ export async function describeSource(
   const nulls = format
     .columns(shape)
     .map(({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`);
-  const columns = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
+  const selected = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
+  const columns = withReceived(selected, config.received);
   const timeColumn = timeColumnOf(config, columns);
   await database.run(emptySourceTable(name, columns));
   const times = new Map(timeColumn === undefined ? [] : [[timeColumn, (watermark: Sql) => watermark]]);
@@ -97,12 +108,16 @@ export async function describeSource(
     timeColumn,
     recordColumns,
     reading: { format, shape, select },
+    received: config.received,
+    guard: aheadGuard(config, resolveSource(config.from).kind),
     stream: { name, columns, mode: "append", sources: [name], times },
   };
 }
 
 export function openReader(shape: SourceShape, source: Source, keepsLateRows: boolean): SourceReader {
-  const { name, timeColumn, reading, stream } = shape;
+  const { name, timeColumn, reading, stream, received, guard } = shape;
+  /** The time column of the rows as they are read. */
+  const readTime = isTimedByClock(shape) ? undefined : timeColumn;
   const empty = emptySourceTable(name, stream.columns);
   const late = id(relation.late(name));
 
@@ -124,36 +139,71 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     return Number(row["late"]);
   }
 
+  /** Without the rows that are too far ahead, which become dead letters. */
+  async function guarded(
+    database: Database,
+    load: Load,
+    figures: Figures,
+    moment: Moment,
+  ): Promise<{ readonly figures: Figures; readonly letters: readonly DeadLetter[] }> {
+    const limitUs = aheadLimitUs(guard, moment, figures.earliestUs);
+    const isWithin = limitUs === null || figures.highestUs === null || figures.highestUs <= limitUs;
+    if (isWithin || guard === undefined || readTime === undefined) return { figures, letters: [] };
+    const rows = { ...load, table: name, timeColumn: readTime, format: reading.format };
+    const letters = await takeFarAhead(database, rows, limitUs, guard, moment.plannedAtUs);
+    return { figures: figuresOf(await database.row(figuresQuery(name, readTime))), letters };
+  }
+
   return {
     ...shape,
     source,
     async load(database, range, table) {
       const segment = await source.read(range);
       // Reading ahead is the longer of two ways that run side by side: the times are looked at on the other.
-      const query = figuresQuery(table, table === name ? timeColumn : undefined);
+      const query = figuresQuery(table, table === name ? readTime : undefined);
       const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);
-      return { range, table, figures, deadLetters, bytes: segment.sizeBytes };
+      return { range, table, figures, deadLetters, segment };
     },
-    async take(database, load, watermarkUs) {
+    async take(database, load, moment) {
+      const { plannedAtUs, watermarkUs } = moment;
       if (load === undefined) {
         await database.run(keepsLateRows ? sql`${empty}; TRUNCATE ${late}` : empty);
-        return NO_INTAKE;
+        return isTimedByClock(shape) ? { ...NO_INTAKE, maxEventTimeUs: plannedAtUs } : NO_INTAKE;
       }
-      const figures =
+      const figures = figuresOf(
         load.table === name
           ? load.figures
           : await database.row(sql`DROP TABLE IF EXISTS ${id(name)};
-              ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}; ${figuresQuery(name, timeColumn)}`);
-      const { earliest, highest, rows } = figures;
-      const minEventTimeUs = typeof earliest === "bigint" ? earliest : null;
+              ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}; ${figuresQuery(name, readTime)}`),
+      );
+      const { figures: left, letters } = await guarded(database, load, figures, moment);
+      if (received !== undefined)
+        await database.run(sql`ALTER TABLE ${id(name)}
+          ADD COLUMN ${id(received)} TIMESTAMP DEFAULT ${timestampUs(plannedAtUs)}`);
+      const byClock = isTimedByClock(shape);
       return {
-        rows: Number(rows),
-        maxEventTimeUs: typeof highest === "bigint" ? highest : null,
-        lateRows: await takeLate(database, minEventTimeUs, watermarkUs),
-        bytes: load.bytes,
-        deadLetters: load.deadLetters,
+        rows: left.rows,
+        maxEventTimeUs: byClock ? plannedAtUs : left.highestUs,
+        lateRows: await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs),
+        bytes: load.segment.sizeBytes,
+        deadLetters: [...load.deadLetters, ...letters],
       };
     },
+  };
+}
+
+/** What the figures query tells. */
+interface Figures {
+  readonly rows: number;
+  readonly earliestUs: bigint | null;
+  readonly highestUs: bigint | null;
+}
+
+function figuresOf({ rows, earliest, highest }: Row): Figures {
+  return {
+    rows: Number(rows),
+    earliestUs: typeof earliest === "bigint" ? earliest : null,
+    highestUs: typeof highest === "bigint" ? highest : null,
   };
 }
 
@@ -169,9 +219,22 @@ function figuresQuery(table: string, timeColumn: string | undefined): Sql {
     epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)}`;
 }
 
+/** A record's columns and that of the time when it was received. Throws code `job` where that is taken. */
+function withReceived(columns: readonly Column[], received: string | undefined): readonly Column[] {
+  if (received === undefined) return columns;
+  if (columns.some(({ name }) => name.toLowerCase() === received.toLowerCase()))
+    throw new StreamkitError(
+      "job",
+      `received: names a column that the records have already: "${received}"; give it another name`,
+    );
+  return [...columns, { name: received, type: "TIMESTAMP" }];
+}
+
 function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {
   const wanted = config.time ?? "ts";
-  const column = columns.find(({ name }) => name.toLowerCase() === wanted.toLowerCase());
+  const named = (name: string): Column | undefined =>
+    columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
+  const column = named(wanted) ?? (config.time === undefined ? named(config.received ?? "") : undefined);
   if (column === undefined) {
     if (config.time === undefined) return undefined;
     throw new StreamkitError(

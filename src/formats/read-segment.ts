@@ -233,14 +233,47 @@ function reasonOf(error: DuckdbError): string {
   );
 }
 
-function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
-  const piece = segment.pieces.findLast(({ segmentOffset }) => segmentOffset <= line.segmentOffset);
+/**
+ * Dead letters of rows that were read from a segment, by their numbers in its table, from 0. `deadLetters`
+ * are those of its lines that became no row. Throws code `job` where rows are no lines.
+ */
+export async function lettersOfRows(
+  segment: Segment,
+  format: Format,
+  deadLetters: readonly DeadLetter[],
+  { rows, reasons }: { readonly rows: number; readonly reasons: ReadonlyMap<number, string> },
+): Promise<DeadLetter[]> {
+  const lines = splitSegment(await readFile(segment.path), format);
+  if (lines.count - deadLetters.length !== rows)
+    throw new StreamkitError(
+      "job",
+      `select: makes ${rows} rows of ${lines.count - deadLetters.length} records: ` +
+        "it must make one of each, so that a row's line is known",
+    );
+  const unfit = new Set(deadLetters.map(({ origin, offset }) => `${offset} ${origin}`));
+  const letters: DeadLetter[] = [];
+  for (let index = 0, row = 0; index < lines.count; index += 1) {
+    const line = lines.at(index);
+    const { origin, offset } = placeOf(segment, line);
+    if (unfit.has(`${offset} ${origin}`)) continue;
+    const reason = reasons.get(row);
+    if (reason !== undefined) letters.push(deadLetter(segment, line, reason));
+    row += 1;
+  }
+  return letters;
+}
+
+function placeOf(segment: Segment, { segmentOffset }: Line): Pick<DeadLetter, "origin" | "offset"> {
+  const piece = segment.pieces.findLast((candidate) => candidate.segmentOffset <= segmentOffset);
   if (piece === undefined)
-    throw new StreamkitError("bug", `No piece of ${segment.path} holds ${line.segmentOffset}`);
+    throw new StreamkitError("bug", `No piece of ${segment.path} holds ${segmentOffset}`);
+  return { origin: piece.origin, offset: piece.originOffset + segmentOffset - piece.segmentOffset };
+}
+
+function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
   const isText = isUtf8(line.bytes);
   return {
-    origin: piece.origin,
-    offset: piece.originOffset + line.segmentOffset - piece.segmentOffset,
+    ...placeOf(segment, line),
     line: Buffer.from(line.bytes)
       .toString(isText ? "utf8" : "latin1")
       .replaceAll("\0", "\\0"),

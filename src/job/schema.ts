@@ -53,6 +53,35 @@ const tableSchema = z.strictObject({
     .describe("how often to look whether the file has changed; `1m` if left out"),
 });
 
+const exampleRow = z.record(
+  z.string(),
+  z.unknown().refine((value) => !holdsRounded(value), "integers beyond 2^53 are expected in quotes"),
+);
+
+const testSchema = z.strictObject({
+  name: z.string().regex(/\S/, "a name is expected").describe("what the example shows"),
+  input: z
+    .record(nameField, z.union([z.string(), z.array(z.union([z.string(), exampleRow]))]))
+    .default({})
+    .describe("by source: rows as mappings (formats json and csv), or its lines as text"),
+  expect: z
+    .record(z.string(), z.array(exampleRow))
+    .describe(
+      "by query (or source, `late`, `dead_letters`): its rows, in any order; " +
+        "columns that none of them names are not compared",
+    ),
+  batches: z
+    .union([
+      z.enum(["one", "each"]),
+      z.array(z.int("a whole number is expected").min(0, "at least 0 is expected")).min(1),
+    ])
+    .optional()
+    .describe(
+      "one: all rows in one batch; each: a row a batch; a list: how many rows each takes; " +
+        "one and each, if left out",
+    ),
+});
+
 /** The schema of a whole job, with the given sources and sinks. */
 export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly ConnectorOptions[]) {
   const sourceSchema = z.strictObject({
@@ -70,10 +99,24 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .optional()
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
-    time: z.string().optional().describe("the event-time column: `ts` if there is one"),
+    time: z
+      .string()
+      .optional()
+      .describe("the event-time column: `ts` if there is one, else that of `received`"),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
+    max_ahead: z
+      .union([durationField, z.literal("off")])
+      .optional()
+      .describe(
+        "event times further ahead of the clock are dead letters and move no watermark: `1h`, `off`; " +
+          "if left out, `off` for files and the simulator, and `1d` for what comes live, " +
+          "unless all its times are ahead",
+      ),
+    received: nameField
+      .optional()
+      .describe("adds a TIMESTAMP column of this name: when the batch that takes the row was planned"),
     idle: durationField
       .default(30_000)
       .describe("a source silent for so long stops holding the watermark; `30s` if left out"),
@@ -106,6 +149,10 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .default({})
       .describe("SQL by name; text alone is a query in append mode"),
     sinks: z.array(sinkSchema).default([]).describe("where rows go; standard output if there is none"),
+    tests: z
+      .array(testSchema)
+      .default([])
+      .describe("examples for `streamkit test`: input rows, expected rows"),
   });
 }
 
@@ -114,6 +161,7 @@ export type JobConfig = z.output<JobSchema>;
 export type SourceConfig = JobConfig["sources"][string];
 export type SinkConfig = JobConfig["sinks"][number];
 export type QueryConfig = z.output<typeof querySchema>;
+export type TestConfig = z.output<typeof testSchema>;
 export type TableConfig = z.output<typeof tableSchema>;
 
 export function queryConfig(query: JobConfig["queries"][string]): QueryConfig {
@@ -130,4 +178,10 @@ function oneOf(connectors: readonly ConnectorOptions[]) {
   return z.strictObject(connectorFields(connectors)).refine((value) => Object.keys(value).length === 1, {
     message: `exactly one of ${connectors.map(({ name }) => name).join(", ")} is expected`,
   });
+}
+
+/** Whether a number in the value has lost its last digits, or may have. */
+function holdsRounded(value: unknown): boolean {
+  if (typeof value === "number") return Number.isInteger(value) && !Number.isSafeInteger(value);
+  return typeof value === "object" && value !== null && Object.values(value).some(holdsRounded);
 }

@@ -23,6 +23,7 @@ export const filesKind: SourceKind<z.infer<typeof options>> = {
   name: "files",
   summary: "files at rest, in the order of their names; URL `file:GLOB`",
   options,
+  isLive: false,
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
   open: async ({ path: pattern }, context) => openFiles(pattern, context),
 };

@@ -16,6 +16,7 @@ export const simulateKind: SourceKind<z.infer<typeof simulateOptions>> = {
   name: "simulate",
   summary: "the built-in simulator, in the same process",
   options: simulateOptions,
+  isLive: false,
   fromUrl: () => undefined,
   open: openSimulator,
 };

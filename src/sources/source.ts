@@ -74,6 +74,8 @@ export interface SourceKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
   readonly options: z.ZodType<Options>;
+  /** Whether records are read as they happen, so that a time far ahead of the clock is a wrong one. */
+  readonly isLive: boolean;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
   open(options: Options, context: SourceContext): Promise<Source>;

@@ -23,6 +23,7 @@ export const stdinKind: SourceKind = {
   name: "stdin",
   summary: "the standard input; URL `-`",
   options: z.strictObject({}),
+  isLive: true,
   fromUrl: (url) => (url === "-" ? {} : undefined),
   open: async (_options, context) => openSpool(STDIN, context),
 };

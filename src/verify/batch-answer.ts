@@ -8,7 +8,7 @@ import { openDatabase } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { emptySourceTable } from "../engine/input.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
-import { openReader, type SourceShape } from "../engine/source-reader.ts";
+import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
 import { openTables } from "../engine/tables.ts";
 import { WINDOW_MACROS } from "../engine/windows.ts";
 import { rowJson } from "../formats/json-rows.ts";
@@ -30,9 +30,26 @@ export interface WholeInput {
 export interface BatchSide {
   /** By the names of sources. */
   readonly inputs: ReadonlyMap<string, WholeInput>;
-  /** `withoutRows`: rows of a source, from 0, that the queries must not see. */
-  answers(withoutRows?: Readonly<Record<string, readonly number[]>>): Promise<ReadonlyMap<string, Answer>>;
+  answers(view?: View): Promise<ReadonlyMap<string, Answer>>;
   close(): void;
+}
+
+/** What the stream knows of the input, and the batch can't. */
+interface View {
+  /** By source: rows, from 0, that the queries must not see. */
+  readonly withoutRows?: Readonly<Record<string, readonly number[]>>;
+  /** By source: what each of the stream's batches read of it. Needed where `dependsOnClock`. */
+  readonly batches?: ReadonlyMap<string, readonly TakenRows[]>;
+}
+
+export interface TakenRows {
+  readonly rows: number;
+  readonly plannedAtMs: number;
+}
+
+/** Whether a source's rows depend on when they are read: by a stamp, or by being too far ahead. */
+export function dependsOnClock({ received, guard }: SourceShape): boolean {
+  return received !== undefined || guard !== undefined;
 }
 
 export interface BatchSideOptions {
@@ -41,6 +58,8 @@ export interface BatchSideOptions {
   /** The queries' names; each comes after what it reads. */
   readonly order: readonly string[];
   readonly clock: Clock;
+  /** No batch of the stream is planned after this. */
+  readonly lastPlanMs: number;
   /** For segments. */
   readonly folder: string;
 }
@@ -52,7 +71,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
 
   /** All rows of a source, in the table `allOf(name)`. */
   async function readWhole(shape: SourceShape): Promise<WholeInput> {
-    const { name, stream, timeColumn } = shape;
+    const { name, stream } = shape;
     const given = {
       database,
       clock,
@@ -66,7 +85,8 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     });
     try {
       const reader = openReader(shape, source, false);
-      await database.run(emptySourceTable(allOf(name), stream.columns));
+      const columns = stream.columns.filter((column) => column.name !== shape.received);
+      await database.run(emptySourceTable(allOf(name), columns));
       const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
       const deadLetters: DeadLetter[] = [];
       let bytes = 0;
@@ -77,10 +97,10 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
         await database.run(sql`INSERT INTO ${id(allOf(name))} FROM "_part"`);
         await source.commit(range);
         deadLetters.push(...load.deadLetters);
-        bytes += load.bytes;
+        bytes += load.segment.sizeBytes;
         last = range;
       }
-      const { rows, disorder } = await database.row(disorderQuery(name, timeColumn));
+      const { rows, disorder } = await database.row(disorderQuery(shape, options.lastPlanMs));
       const disorderUs = typeof disorder === "bigint" ? disorder : 0n;
       return { rows: Number(rows), bytes, deadLetters, disorderUs };
     } finally {
@@ -95,10 +115,13 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     for (const shape of shapes) inputs.set(shape.name, await readWhole(shape));
     return {
       inputs,
-      async answers(withoutRows = {}) {
-        for (const { name } of shapes) {
+      async answers({ withoutRows = {}, batches } = {}) {
+        for (const shape of shapes) {
+          const { name } = shape;
+          const isTaken = dependsOnClock(shape);
+          if (isTaken) await database.run(takenTable(shape, batches?.get(name) ?? []));
+          const rows = sql`SELECT * FROM ${id(isTaken ? takenOf(name) : allOf(name))}`;
           const left = (withoutRows[name] ?? []).map((row) => raw(String(row)));
-          const rows = sql`SELECT * FROM ${id(allOf(name))}`;
           await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS
             ${left.length === 0 ? rows : sql`${rows} WHERE rowid NOT IN (${left})`}`);
         }
@@ -129,18 +152,44 @@ function allOf(source: string): string {
   return `_all_${source}`;
 }
 
-function disorderQuery(source: string, timeColumn: string | undefined): Sql {
-  const all = id(allOf(source));
-  if (timeColumn === undefined) return sql`SELECT count(*) AS rows, NULL AS disorder FROM ${all}`;
+function takenOf(source: string): string {
+  return `_taken_${source}`;
+}
+
+/** The rows as the stream's batches took them: stamped, and without those that were too far ahead then. */
+function takenTable({ name, received, guard, timeColumn }: SourceShape, batches: readonly TakenRows[]): Sql {
+  let first = 0;
+  const firsts = batches.flatMap(({ rows, plannedAtMs }) => {
+    const batch = sql`(${first}, ${plannedAtMs * 1000})`;
+    first += rows;
+    return rows === 0 ? [] : [batch];
+  });
+  const stamp = received === undefined ? raw("") : sql`, make_timestamp(_planned_us) AS ${id(received)}`;
+  const limit = sql`make_timestamp(_planned_us + ${Math.round(guard?.maxAheadMs ?? 0) * 1000})`;
+  const isTaken =
+    guard === undefined || timeColumn === undefined
+      ? raw("true")
+      : sql`(${id(timeColumn)}::TIMESTAMP > ${limit} AND isfinite(${id(timeColumn)}::TIMESTAMP)) IS NOT TRUE`;
+  return sql`CREATE OR REPLACE TABLE ${id(takenOf(name))} AS
+    SELECT * EXCLUDE (_row, _first, _planned_us)${stamp}
+    FROM (SELECT *, rowid AS _row FROM ${id(allOf(name))})
+      ASOF JOIN (VALUES ${firsts.length === 0 ? raw("(0, 0)") : join(firsts)}) AS batches(_first, _planned_us)
+      ON _row >= _first
+    WHERE ${isTaken} ORDER BY _row`;
+}
+
+/** What no batch takes sets no watermark. */
+function disorderQuery(shape: SourceShape, lastPlanMs: number): Sql {
+  const { name, timeColumn, guard } = shape;
+  const all = id(allOf(name));
+  if (timeColumn === undefined || isTimedByClock(shape))
+    return sql`SELECT count(*) AS rows, NULL AS disorder FROM ${all}`;
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
-  const highest = join(
-    [
-      sql`SELECT epoch_us(${time}) AS us,`,
-      sql`max(epoch_us(${time})) OVER (ORDER BY rowid ROWS UNBOUNDED PRECEDING) AS highest_us`,
-      sql`FROM ${all} WHERE isfinite(${time})`,
-    ],
-    " ",
-  );
+  const isTaken =
+    guard === undefined ? raw("true") : sql`epoch_ms(${time}) <= ${Math.ceil(lastPlanMs + guard.maxAheadMs)}`;
+  const highest = sql`SELECT epoch_us(${time}) AS us,
+      max(epoch_us(${time})) OVER (ORDER BY rowid ROWS UNBOUNDED PRECEDING) AS highest_us
+    FROM ${all} WHERE isfinite(${time}) AND ${isTaken}`;
   return sql`SELECT (SELECT count(*) FROM ${all}) AS rows,
     (SELECT max(highest_us - us) FROM (${highest})) AS disorder`;
 }

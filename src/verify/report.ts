@@ -1,6 +1,7 @@
 /** What was found, in words for a person. */
 
 import { counted, durationText } from "../base/units.ts";
+import type { ExampleFailure, ExampleResult } from "./examples.ts";
 import type { Difference } from "./rows.ts";
 import type { CutFacts, InputFacts, QueryVerdict, Verification } from "./verify.ts";
 
@@ -10,6 +11,7 @@ export interface Sides {
   readonly expected: string;
 }
 
+const FOUND_AND_EXPECTED: Sides = { found: "found", expected: "expected" };
 const STREAM_AND_BATCH: Sides = { found: "in the stream", expected: "in the batch" };
 
 const MAX_SHOWN_ROWS = 5;
@@ -46,14 +48,22 @@ export function verificationText({ inputs, queries, cuts, differingCut }: Verifi
 function inputLines({ source, rows, deadLetters, ...facts }: InputFacts): readonly string[] {
   const dead = deadLetters === 0 ? "" : `, ${counted(deadLetters, "dead letter")}`;
   const line = `source ${source}: ${counted(rows, "row")}${dead}`;
-  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line];
+  const ahead =
+    facts.farAhead === 0 ? [] : [`  ${counted(facts.farAhead, "row")} beyond max_ahead, left out of both`];
+  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line, ...ahead];
   return [
     line,
-    `  up to ${durationText(facts.watermarkMs)} out of order: watermark raised from ` +
+    ...ahead,
+    `  up to ${exactText(facts.watermarkMs)} out of order: watermark raised from ` +
       `${durationText(facts.ownWatermarkMs)} to that, so that no row is late`,
     `  with ${durationText(facts.ownWatermarkMs)}, up to ${counted(facts.lateRows, "row")} would have come ` +
       "late in these cuts",
   ];
+}
+
+/** Such as `watermark:` takes: `6392.4s`. */
+function exactText(valueMs: number): string {
+  return valueMs > 1000 && valueMs % 1000 !== 0 ? `${valueMs / 1000}s` : durationText(valueMs);
 }
 
 function queryLines({ query, rows, difference, fault }: QueryVerdict): readonly string[] {
@@ -65,4 +75,19 @@ function queryLines({ query, rows, difference, fault }: QueryVerdict): readonly 
 
 function cutText({ seed, batches, restartAfter }: CutFacts): string {
   return `seed ${seed}: ${counted(batches, "batch", "batches")}, restarted after batch ${restartAfter}`;
+}
+
+/** A line an example, with what differs below it. */
+export function exampleText({ name, failures }: ExampleResult): string {
+  const lines = [`${failures.length === 0 ? "ok  " : "FAIL"}  ${name}`, ...failures.flatMap(failureLines)];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+function failureLines({ ways, output, difference, lateRows }: ExampleFailure): readonly string[] {
+  const late =
+    lateRows === 0
+      ? []
+      : [`${counted(lateRows, "row")} came late, behind the watermark: batches: says how the input is cut`];
+  const lines = [...differenceText(difference, FOUND_AND_EXPECTED), ...late];
+  return [`      ${output}, with ${ways.join(" and ")}:`, ...lines.map((line) => `        ${line}`)];
 }

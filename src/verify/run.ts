@@ -93,8 +93,11 @@ export async function openRun(job: LoadedJob, options: RunOptions): Promise<Run>
       const ranges = planned?.share === share ? planned.ranges : await plan(share, {});
       planned = ahead === undefined ? undefined : { share: ahead, ranges: await plan(ahead, ranges) };
       const { runner } = open;
-      const next = { batch: runner.lastBatch() + 1, ranges, idle: [], endsInput };
-      return runner.run(next, 0, planned === undefined ? [] : [planned.ranges]);
+      return runner.run(
+        runner.plan({ ranges, idle: [], endsInput }),
+        0,
+        planned === undefined ? [] : [planned.ranges],
+      );
     },
     async restart(isCrash = false) {
       planned = undefined;

@@ -1,22 +1,29 @@
 /** What the streaming engine says, run over a cut of the input: every batch, a restart, the end. */
 
-import type { Clock } from "../base/clock.ts";
 import { id, sql, timestampUs } from "../duckdb/sql.ts";
+import { FAR_AHEAD } from "../engine/far-ahead.ts";
 import { MAX_SEGMENT_BYTES } from "../engine/prepare.ts";
+import { relation } from "../engine/stream.ts";
 import type { LoadedJob } from "../job/load.ts";
+import type { TakenRows } from "./batch-answer.ts";
 import type { Cut } from "./cut.ts";
 import { type OpenRun, openRun, type Run, type Share } from "./run.ts";
+import type { RunClock } from "./run-clock.ts";
 
 export interface StreamAnswer {
   readonly batches: number;
   /** By source: rows behind the watermark that the job itself asks for. */
   readonly lateRows: ReadonlyMap<string, number>;
+  /** By source: what each batch read. */
+  readonly taken: ReadonlyMap<string, readonly TakenRows[]>;
+  /** By source: rows that became dead letters for being too far ahead. */
+  readonly farAhead: ReadonlyMap<string, number>;
   /** The lines that a query wrote. */
   written(query: string): string;
 }
 
 export interface StreamOptions {
-  readonly clock: Clock;
+  readonly clock: RunClock;
   readonly stop: AbortSignal;
   /** For the checkpoint and the rows. */
   readonly folder: string;
@@ -33,9 +40,18 @@ export async function streamAnswer(
   const { clock, stop, folder } = options;
   const run = await openRun(job, { folder, clock, isDurable: true });
   const lateRows = new Map<string, number>();
+  const farAhead = new Map<string, number>();
+  const taken = new Map<string, TakenRows[]>();
   const take = async (share: Share, endsInput: boolean, ahead?: Share): Promise<void> => {
     const reached = run.open().runner.times();
+    clock.step();
     await run.batch(share, endsInput, ahead);
+    const plannedAtMs = run.open().runner.lastPlannedAtMs();
+    for (const { name } of run.open().prepared.readers) {
+      const { kept, beyond } = await countTaken(run.open(), name);
+      farAhead.set(name, (farAhead.get(name) ?? 0) + beyond);
+      taken.set(name, [...(taken.get(name) ?? []), { rows: kept + beyond, plannedAtMs }]);
+    }
     for (const [name, ownMs] of options.ownWatermarksMs) {
       const seenUs = reached.get(name)?.maxEventTimeUs ?? null;
       if (seenUs === null) continue;
@@ -55,7 +71,7 @@ export async function streamAnswer(
     if (stop.aborted) return undefined;
     await take({}, true);
     const batches = run.open().runner.lastBatch();
-    return { batches, lateRows, written: (query) => run.written(query) };
+    return { batches, lateRows, taken, farAhead, written: (query) => run.written(query) };
   } finally {
     await run.close();
   }
@@ -66,6 +82,17 @@ async function takeRest(run: Run, stop: AbortSignal, take: (share: Share) => Pro
   const { readers } = run.open().prepared;
   const share = Object.fromEntries(readers.map(({ name }) => [name, MAX_SEGMENT_BYTES]));
   while (!stop.aborted && readers.some(({ source }) => !source.isEnded())) await take(share);
+}
+
+/** Of the batch just run: rows in the source's table, and rows that are no more in it. */
+async function countTaken(
+  { database }: OpenRun,
+  source: string,
+): Promise<{ readonly kept: number; readonly beyond: number }> {
+  const row = await database.row(sql`SELECT (SELECT count(*) FROM ${id(source)}) AS kept,
+    (SELECT count(*) FROM ${id(relation.deadLetters)}
+     WHERE source = ${source} AND contains(reason, ${FAR_AHEAD})) AS beyond`);
+  return { kept: Number(row["kept"]), beyond: Number(row["beyond"]) };
 }
 
 /** Rows of the batch just run whose time is before the watermark. */

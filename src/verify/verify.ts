@@ -15,11 +15,14 @@ import { StreamkitError } from "../base/error.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import { type PlannedJob, planForCheck } from "../engine/prepare.ts";
 import type { PlannedQuery } from "../engine/query.ts";
+import type { SourceShape } from "../engine/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
-import { openBatchSide, type WholeInput } from "./batch-answer.ts";
+import { createRandom } from "../simulate/random.ts";
+import { type BatchSide, dependsOnClock, openBatchSide, type WholeInput } from "./batch-answer.ts";
 import { type Cut, randomCut } from "./cut.ts";
 import { type Answer, appliedRows, compareRows, type Difference, linesOf } from "./rows.ts";
 import { rowFiles } from "./run.ts";
+import { MAX_RUN_MS, openRunClock } from "./run-clock.ts";
 import { streamAnswer } from "./stream-answer.ts";
 
 export interface VerifyOptions {
@@ -29,11 +32,15 @@ export interface VerifyOptions {
   /** Of the first cut; the next ones count up from it. */
   readonly seed: number;
   readonly cuts: number;
+  /** The wall clock when a run begins. */
+  readonly startMs: number;
 }
 
 export interface Verification {
   readonly inputs: readonly InputFacts[];
   readonly queries: readonly QueryVerdict[];
+  /** Whether a source's rows depend on when they are read. */
+  readonly dependsOnClock: boolean;
   /** How many were tried. */
   readonly cuts: number;
   /** The first cut in which a query differs; undefined where all are equal in all of them. */
@@ -49,6 +56,8 @@ export interface InputFacts {
   readonly watermarkMs: number;
   /** Rows behind the job's own watermark, in the cut that has most of them. */
   readonly lateRows: number;
+  /** Dead letters for being further ahead than the source's max_ahead allows, likewise. */
+  readonly farAhead: number;
 }
 
 export interface QueryVerdict {
@@ -76,14 +85,15 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
   if (order.length === 0) throw job.errorAt([], "it has no query: there is nothing to compare");
   const folder = await mkdtemp(path.join(tmpdir(), "streamkit-verify-"));
   try {
-    const side = await openBatchSide({ job, shapes, order, clock: options.clock, folder });
+    const lastPlanMs = options.startMs + MAX_RUN_MS;
+    const side = await openBatchSide({ job, shapes, order, clock: options.clock, lastPlanMs, folder });
     try {
       for (const [source, input] of side.inputs) refuseEmpty(source, input);
-      const answers = await side.answers();
-      const compared = await compareCuts(job, { queries, inputs: side.inputs, answers, folder }, options);
+      const compared = await compareCuts(job, { shapes, queries, side, folder }, options);
       if (compared === undefined) return undefined;
       return {
         differingCut: compared.differingCut,
+        dependsOnClock: shapes.some(dependsOnClock),
         cuts: options.cuts,
         inputs: [...side.inputs].map(([source, input]) => ({
           source,
@@ -92,10 +102,11 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
           ownWatermarkMs: job.config.sources[source]?.watermark ?? 0,
           watermarkMs: neededMs(job, source, input),
           lateRows: compared.lateRows.get(source) ?? 0,
+          farAhead: compared.farAhead.get(source) ?? 0,
         })),
         queries: order.map((query) => ({
           query,
-          rows: answers.get(query)?.rows.length ?? 0,
+          rows: compared.answers.get(query)?.rows.length ?? 0,
           difference: compared.findings.get(query)?.difference,
           fault: compared.findings.get(query)?.fault,
         })),
@@ -109,9 +120,9 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
 }
 
 interface Known {
+  readonly shapes: readonly SourceShape[];
   readonly queries: readonly PlannedQuery[];
-  readonly inputs: ReadonlyMap<string, WholeInput>;
-  readonly answers: ReadonlyMap<string, Answer>;
+  readonly side: BatchSide;
   readonly folder: string;
 }
 
@@ -121,28 +132,42 @@ interface Compared {
   readonly differingCut: CutFacts | undefined;
   /** By query, where there is anything to say. */
   readonly findings: ReadonlyMap<string, Finding>;
+  /** Of the last cut. */
+  readonly answers: ReadonlyMap<string, Answer>;
   readonly lateRows: ReadonlyMap<string, number>;
+  readonly farAhead: ReadonlyMap<string, number>;
 }
 
 /** One cut after the other, until one differs. */
 async function compareCuts(
   job: LoadedJob,
-  { queries, inputs, answers, folder }: Known,
-  { clock, stop, seed, cuts }: VerifyOptions,
+  { shapes, queries, side, folder }: Known,
+  { clock, stop, seed, cuts, startMs }: VerifyOptions,
 ): Promise<Compared | undefined> {
-  const running = unhurried(job, inputs);
-  const bytes = new Map([...inputs].map(([name, input]) => [name, input.bytes]));
+  const running = unhurried(job, side.inputs);
+  const bytes = new Map([...side.inputs].map(([name, input]) => [name, input.bytes]));
+  const isByClock = shapes.some(dependsOnClock);
+  let answers: ReadonlyMap<string, Answer> = isByClock ? new Map() : await side.answers();
   const lateRows = new Map<string, number>();
+  const farAhead = new Map<string, number>();
   const ownWatermarksMs = new Map(
-    [...inputs.keys()].map((name) => [name, job.config.sources[name]?.watermark ?? 0]),
+    shapes.map(({ name }) => [name, job.config.sources[name]?.watermark ?? 0] as const),
   );
   for (let index = 0; index < cuts; index += 1) {
     const cut = randomCut(seed + index, bytes);
     const runFolder = path.join(folder, String(index));
     await mkdir(runFolder);
-    const answer = await streamAnswer(running, cut, { clock, stop, folder: runFolder, ownWatermarksMs });
+    const runClock = openRunClock(clock, startMs, createRandom(cut.seed, 1));
+    const answer = await streamAnswer(running, cut, {
+      clock: runClock,
+      stop,
+      folder: runFolder,
+      ownWatermarksMs,
+    });
     if (answer === undefined) return undefined;
-    for (const [name, late] of answer.lateRows) lateRows.set(name, Math.max(lateRows.get(name) ?? 0, late));
+    if (isByClock) answers = await side.answers({ batches: answer.taken });
+    raise(lateRows, answer.lateRows);
+    raise(farAhead, answer.farAhead);
     const findings = new Map(
       queries.flatMap((query): [string, Finding][] => {
         const { name } = query.output;
@@ -151,9 +176,15 @@ async function compareCuts(
       }),
     );
     await rm(runFolder, { recursive: true, force: true });
-    if (findings.size > 0) return { differingCut: factsOf(cut, answer.batches), findings, lateRows };
+    const differingCut = findings.size > 0 ? factsOf(cut, answer.batches) : undefined;
+    if (differingCut !== undefined || index === cuts - 1)
+      return { differingCut, findings, answers, lateRows, farAhead };
   }
-  return { differingCut: undefined, findings: new Map(), lateRows };
+  throw new StreamkitError("bug", "No cut was tried");
+}
+
+function raise(most: Map<string, number>, counts: ReadonlyMap<string, number>): void {
+  for (const [name, count] of counts) most.set(name, Math.max(most.get(name) ?? 0, count));
 }
 
 function factsOf({ seed, restartAfter }: Cut, batches: number): CutFacts {

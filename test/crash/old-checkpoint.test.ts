@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { linesOf } from "../equation/rows.ts";
+import { linesOf } from "../../src/verify/rows.ts";
 import { linesFrom, takenId, wrongInSinks } from "./crash-job.ts";
 import { randomBelow, spawned, text } from "./episode.ts";
 import { CHECKPOINTS, unpack } from "./old-checkpoint.ts";

@@ -37,7 +37,8 @@ interface Fault {
 }
 
 const KNOWN_SOURCE_KEYS =
-  "(known: from, format, schema, select, time, watermark, idle, rate, pattern, delimiter)";
+  "(known: from, format, schema, select, time, watermark, max_ahead, received, idle, rate, pattern, " +
+  "delimiter)";
 const DURATION = "a duration like 250ms, 5s, 1m or 2h is expected, found";
 
 const faults: readonly Fault[] = [

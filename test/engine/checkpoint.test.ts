@@ -31,6 +31,7 @@ const PLAN: BatchPlan = {
   ranges: { ticks: { from: undefined, to: { files: { "a.ndjson": 12 } } } },
   idle: ["other"],
   endsInput: false,
+  plannedAtMs: 1_767_623_400_000,
 };
 
 const progressOf = (batch: number) => ({

@@ -167,7 +167,7 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
   // What is not the same twice.
   ["SELECT k, random() AS r FROM ticks", /random\(\) gives another value/, /record's own/],
   ["SELECT k, uuid() AS r FROM ticks", /uuid\(\)/, /record's own/],
-  ["SELECT k, now() AS r FROM ticks", /now\(\)/, /record's own/],
+  ["SELECT k, now() AS r FROM ticks", /now\(\)/, /received: NAME/],
   ["SELECT k, current_timestamp AS r FROM ticks", /current_timestamp/, /event time/],
   ["SELECT k, rowid AS r FROM ticks", /rowid/, /column of the record/],
   ["SELECT #1 AS first FROM ticks", /#1/, /name the column/],

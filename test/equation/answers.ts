@@ -19,9 +19,9 @@ export async function batchAnswer(
 ): Promise<ReadonlyMap<string, Answer>> {
   const order = Object.keys(spec.queries);
   const job = loadedJob(jobText(spec), folder);
-  const side = await openBatchSide({ job, shapes, order, clock: systemClock, folder });
+  const side = await openBatchSide({ job, shapes, order, clock: systemClock, lastPlanMs: 0, folder });
   try {
-    return await side.answers({ ticks: withoutLines });
+    return await side.answers({ withoutRows: { ticks: withoutLines } });
   } finally {
     side.close();
   }

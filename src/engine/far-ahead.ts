@@ -1,0 +1,101 @@
+/**
+ * The guard against a wrong clock: one event time years ahead would close everybody's windows. What is too
+ * far ahead is judged by the time when the batch was planned, which the plan keeps: a batch that is run again
+ * judges the same.
+ */
+
+import { durationText } from "../base/units.ts";
+import type { Database } from "../duckdb/database.ts";
+import { id, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { Format } from "../formats/format.ts";
+import { type DeadLetter, lettersOfRows, type Segment } from "../formats/read-segment.ts";
+import type { SourceConfig } from "../job/schema.ts";
+import type { SourceKind } from "../sources/source.ts";
+
+export interface AheadGuard {
+  readonly maxAheadMs: number;
+  /** False where a source whose times are all ahead is let be: that is a replay, and no clock is wrong. */
+  readonly isStrict: boolean;
+}
+
+/** Where a batch stands when it takes a source's rows. */
+export interface Moment {
+  readonly watermarkUs: bigint | null;
+  readonly plannedAtUs: bigint;
+  /** The highest event time of the batches before. */
+  readonly maxEventTimeUs: bigint | null;
+}
+
+const DEFAULT_MAX_AHEAD_MS = 86_400_000;
+const US_PER_MS = 1000n;
+
+/** Undefined where a source has none: data at rest may hold any times. */
+export function aheadGuard({ max_ahead: maxAhead }: SourceConfig, kind: SourceKind): AheadGuard | undefined {
+  if (maxAhead === "off") return undefined;
+  if (maxAhead !== undefined) return { maxAheadMs: maxAhead, isStrict: true };
+  return kind.isLive ? { maxAheadMs: DEFAULT_MAX_AHEAD_MS, isStrict: false } : undefined;
+}
+
+/** The last event time that the guard lets pass; null where it lets all. `earliestUs` is the batch's. */
+export function aheadLimitUs(
+  guard: AheadGuard | undefined,
+  { plannedAtUs, maxEventTimeUs }: Pick<Moment, "plannedAtUs" | "maxEventTimeUs">,
+  earliestUs: bigint | null,
+): bigint | null {
+  if (guard === undefined) return null;
+  const limitUs = plannedAtUs + BigInt(Math.round(guard.maxAheadMs)) * US_PER_MS;
+  const known = maxEventTimeUs ?? earliestUs;
+  return !guard.isStrict && known !== null && known > limitUs ? null : limitUs;
+}
+
+export interface LoadedRows {
+  readonly table: string;
+  readonly timeColumn: string;
+  readonly segment: Segment;
+  readonly format: Format;
+  /** Of lines that became no row. */
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/** Takes the rows beyond the limit out of their table and gives them as dead letters. */
+export async function takeFarAhead(
+  database: Database,
+  loaded: LoadedRows,
+  limitUs: bigint,
+  guard: AheadGuard,
+  plannedAtUs: bigint,
+): Promise<readonly DeadLetter[]> {
+  const { table, segment, format, deadLetters } = loaded;
+  const isBeyond = beyond(loaded.timeColumn, limitUs);
+  const { rows } = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
+  const found = await database.rows(sql`SELECT number, epoch_us(time) AS us FROM
+    (SELECT row_number() OVER (ORDER BY rowid) - 1 AS number, ${isBeyond} AS is_beyond,
+            ${id(loaded.timeColumn)}::TIMESTAMP AS time FROM ${id(table)})
+    WHERE is_beyond ORDER BY number`);
+  const clock = isoTime(plannedAtUs);
+  const reasons = new Map(
+    found.map(({ number, us }): [number, string] => [
+      Number(number),
+      `The event time ${isoTime(BigInt(us ?? 0))} ${FAR_AHEAD}: ` +
+        `more than ${durationText(guard.maxAheadMs)} after ${clock}, when it was read`,
+    ]),
+  );
+  const letters = await lettersOfRows(segment, format, deadLetters, { rows: Number(rows), reasons });
+  await database.run(sql`DELETE FROM ${id(table)} WHERE ${isBeyond}`);
+  return letters;
+}
+
+/** Stands in the reason of such dead letters, and of no others. */
+export const FAR_AHEAD = "is further ahead than max_ahead allows";
+
+/** Infinite times are let be: they move no watermark. */
+function beyond(timeColumn: string, limitUs: bigint): Sql {
+  const time = sql`${id(timeColumn)}::TIMESTAMP`;
+  return sql`(isfinite(${time}) AND ${time} > ${timestampUs(limitUs)})`;
+}
+
+/** Microseconds as ISO 8601, to the millisecond. Years beyond what JavaScript knows are told as a number. */
+function isoTime(us: bigint): string {
+  const date = new Date(Number(us / US_PER_MS));
+  return Number.isNaN(date.getTime()) ? `${us} µs` : date.toISOString();
+}
