@@ -61,7 +61,6 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(column),
-    merged: (parts) => sql`FROM ${parts} AS parts`,
   });
   const setLate = sql`SET VARIABLE ${id(lateVariable(name))} = ${timestampUs(null)}`;
   return {

@@ -28,7 +28,6 @@ export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): S
     answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
     unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(nameIn(columns, column)),
-    merged: (parts) => sql`FROM ${parts} AS parts`,
   };
 }
 
