@@ -115,7 +115,11 @@ export function rerunQuery(options: RerunOptions): Query {
     explanation: options.explanation,
     setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
     async execute(database, batch) {
-      for (const store of stores) await store.add(database, batch);
+      for (const store of stores) {
+        await store.add(database, batch);
+        // What closes is not asked for here, but may be forgotten.
+        if (store.resolved !== undefined && store.bound !== undefined) await store.closing(database, batch);
+      }
       // Of no rows at all there is an answer too, where nothing is grouped.
       const isAnswerOfNothing =
         splits === 0 && stores.every((store) => store.isEmpty()) && endsInput(batch, options.sources);
