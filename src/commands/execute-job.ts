@@ -48,7 +48,8 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
 }
 
 /** Rejects when a stop has gone on for too long; resolves when the work has ended before. */
-async function stopDeadline({ clock, stop }: Context, timeoutMs: number, ended: AbortSignal): Promise<void> {
+async function stopDeadline(context: Context, timeoutMs: number, ended: AbortSignal): Promise<void> {
+  const { clock, stop } = context;
   const either = AbortSignal.any([stop, ended]);
   while (!either.aborted) await clock.sleep(LONG_MS, either);
   if (!ended.aborted) await clock.sleep(timeoutMs, ended);
