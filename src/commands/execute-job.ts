@@ -48,15 +48,16 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
 }
 
 /** Rejects when a stop has gone on for too long; resolves when the work has ended before. */
-async function stopDeadline({ clock, stop }: Context, timeoutMs: number, ended: AbortSignal): Promise<void> {
+async function stopDeadline(context: Context, timeoutMs: number, ended: AbortSignal): Promise<void> {
+  const { clock, stop } = context;
   const either = AbortSignal.any([stop, ended]);
   while (!either.aborted) await clock.sleep(LONG_MS, either);
   if (!ended.aborted) await clock.sleep(timeoutMs, ended);
   if (ended.aborted) return;
   throw new StreamkitError(
     "stopped",
-    `The batch under way did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} ` +
-      "and was given up: with a checkpoint, the next start repeats it",
+    `The batch under way did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} and ` +
+      "was given up: with a checkpoint, the next start repeats it",
   );
 }
 

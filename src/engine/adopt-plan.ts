@@ -30,6 +30,8 @@ export async function adoptPlan(
   }
   const plan = await savedPlan(database, planned);
   const { progress, savedPlan: was } = checkpoint;
+  if (progress !== undefined && was === undefined)
+    logger("engine").info("The checkpoint does not say what its state belongs to: it is taken as it is");
   // Without a commit there is no state yet, whatever was planned.
   const resumed = Object.entries(progress?.sources ?? {}).flatMap(([name, { position }]) =>
     position === undefined ? [] : [name],

@@ -11,7 +11,7 @@ import path from "node:path";
 import { replaceText } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Position, Range } from "../sources/source.ts";
 import type { SavedPlan } from "./evolution.ts";
@@ -26,8 +26,8 @@ const FORMAT_VERSION = 1;
  */
 const MAX_LOG = "1MiB";
 /**
- * Each table takes two of these at least. A quarter of DuckDB's own: the files of eight small tables went from
- * 4.8 to 1.3 MB, and a large state was neither larger nor slower; below this it was.
+ * Each table takes two of these at least. A quarter of DuckDB's own: the file of eight small tables went
+ * from 4.8 to 1.3 MB, and a large state was neither larger nor slower; with smaller ones it was.
  */
 const BLOCK_BYTES = 65_536;
 
@@ -197,15 +197,15 @@ async function commitAll(
 ): Promise<void> {
   const table = id(CHECKPOINT, last.table);
   const keep = sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${literal(last.json)} AS json`;
+  let kept: Row | undefined;
   try {
     await database.run(sql`BEGIN; ${join([...statements, keep], ";\n")}`);
     failpoint("commit-open");
-    await database.run(raw("COMMIT"));
+    [kept] = await database.rows(sql`COMMIT; SELECT json FROM ${table}`);
   } catch (error) {
     await database.run(raw("ROLLBACK")).catch(() => undefined);
     throw error;
   }
-  const [kept] = await database.rows(sql`SELECT json FROM ${table}`);
   if (kept?.["json"] === last.json) return;
   throw new StreamkitError(
     "engine",

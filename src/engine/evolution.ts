@@ -10,7 +10,7 @@ import { literal, sql } from "../duckdb/sql.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
-import type { PlannedQuery } from "./query.ts";
+import type { PlannedQuery, QueryState } from "./query.ts";
 import type { SourceShape } from "./source-reader.ts";
 
 /** Texts are shown to a person, without secrets; digests are of the texts as they are, and compared. */
@@ -71,7 +71,7 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
       mode: output.mode,
       key,
       reads: [...new Set(reads)].toSorted(),
-      states: states.map(({ table, definition }) => ({ table, definition: saved(definition) })),
+      states: states.map(({ table, definition }: QueryState) => ({ table, definition: saved(definition) })),
     };
   }
   return { sources: Object.fromEntries(sources), queries: savedQueries };

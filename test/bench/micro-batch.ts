@@ -16,8 +16,8 @@ const ROWS = 10;
 /** The first batches warm caches up. */
 const WARM_UP = 30;
 
-/** Milliseconds of each batch. */
-export async function ourBatches(): Promise<number[]> {
+/** Milliseconds of each batch; with `isDurable` its state is committed to a checkpoint on disk. */
+export async function ourBatches({ isDurable }: { readonly isDurable: boolean }): Promise<number[]> {
   const folder = mkdtempSync(join(tmpdir(), "streamkit-bench-"));
   const text = `
 batch: 10ms
@@ -39,7 +39,7 @@ sinks: [{ from: ohlc, to: "file:out.ndjson" }]
     stop: new AbortController().signal,
     stdout: { isTerminal: false, write: () => {} },
     freshSeed: () => 1,
-    checkpointFolder: undefined,
+    checkpointFolder: isDurable ? join(folder, "state") : undefined,
     batchMs: 20,
     until: "stopped",
     bareRows: false,

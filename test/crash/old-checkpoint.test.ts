@@ -1,4 +1,4 @@
-/** What a release has written, this one reads: every checkpoint that is kept resumes with the right answer. */
+/** What a release has written is read for ever: each checkpoint that is kept gives the right answer. */
 
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";

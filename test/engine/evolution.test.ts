@@ -1,4 +1,4 @@
-/** A job goes on with its checkpoint after a change, as long as what the checkpoint keeps still means the same. */
+/** A job goes on with its checkpoint after a change, as long as what that keeps still means the same. */
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
@@ -207,7 +207,8 @@ describe("is refused, with nothing changed", () => {
     [
       "another query upstream",
       withQuery("clean", "SELECT * FROM ticks WHERE price > 1"),
-      "minutes: its state is of another plan\n    query clean\n      was: SELECT * FROM ticks WHERE (price > 0)",
+      "minutes: its state is of another plan\n    query clean\n",
+      "      was: SELECT * FROM ticks WHERE (price > 0)\n",
     ],
     [
       "another column of a source",
