@@ -5,6 +5,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
 import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
+import { isClock } from "./clocks.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
@@ -49,14 +50,17 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const saved = checkpoint.progress;
   const groups = groupsOf(prepared);
   const watermarks = openWatermarks(groups, saved?.watermarksUs ?? {});
-  let times: ReadonlyMap<string, SourceTime> = new Map(
-    readers.map(({ name }) => [
+  let lastBatch = saved?.batch ?? 0;
+  let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
+  let times: ReadonlyMap<string, SourceTime> = new Map([
+    ...readers.map(({ name }): [string, SourceTime] => [
       name,
       savedTime(prepared.job.config.sources[name]?.watermark ?? 0, saved?.sources[name]),
     ]),
-  );
-  let lastBatch = saved?.batch ?? 0;
-  let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
+    ...groups
+      .flatMap((names) => names.filter(isClock))
+      .map((clock): [string, SourceTime] => [clock, clockTime(watermarks.of([clock]))]),
+  ]);
   await database.run(join(emptyRelations(readers), ";\n"));
   await database.run(emptyTableIn(CHECKPOINT));
 
@@ -84,7 +88,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         (range === undefined ? undefined : await reader.load(database, range, reader.name));
       const moment = {
         watermarkUs: watermarks.of([reader.name]),
-        plannedAtUs: BigInt(plan.plannedAtMs) * US_PER_MS,
+        plannedAtUs: plannedAtUs(plan),
         maxEventTimeUs: times.get(reader.name)?.maxEventTimeUs ?? null,
       };
       intakes.set(reader.name, await reader.take(database, load, moment));
@@ -147,10 +151,11 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       checkpoint.writePlan(plan);
       const intakes = await readAll(plan);
       ahead.start(upcoming);
+      const seenUs = (name: string): bigint | null => intakes.get(name)?.maxEventTimeUs ?? null;
       const after = new Map(
         [...times].map(([name, time]) => [
           name,
-          advance(time, intakes.get(name)?.maxEventTimeUs ?? null, plan.endsInput),
+          advance(time, isClock(name) ? plannedAtUs(plan) : seenUs(name), plan.endsInput),
         ]),
       );
       const batch: Batch = {
@@ -216,6 +221,15 @@ function savedTime(delayMs: number, saved: SourceProgress | undefined): SourceTi
   };
 }
 
+/** A clock is never out of order, and it is behind what its watermark has reached. */
+function clockTime(reachedUs: bigint | null): SourceTime {
+  return { delayUs: 0n, maxEventTimeUs: reachedUs, watermarkUs: reachedUs };
+}
+
+function plannedAtUs({ plannedAtMs }: BatchPlan): bigint {
+  return BigInt(plannedAtMs) * US_PER_MS;
+}
+
 function textOf(value: bigint | null | undefined): string | undefined {
   return value === null || value === undefined ? undefined : String(value);
 }
@@ -258,7 +272,7 @@ function timesOf(
   const reached = groups
     .map((sources) => watermarks.of(sources))
     .filter((value) => value !== null && value !== INFINITY_US);
-  const seen = [...times.values()].flatMap(({ maxEventTimeUs }) => maxEventTimeUs ?? []);
+  const seen = [...times].flatMap(([name, time]) => (isClock(name) ? [] : (time.maxEventTimeUs ?? [])));
   return {
     watermarkMs:
       reached.length === 0

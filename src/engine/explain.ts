@@ -32,6 +32,9 @@ export async function explainJob(
             : `${time}${time === received ? ", the clock when a batch is planned" : ""}, ` +
               `watermark ${durationText(config?.watermark ?? 0)} behind the highest`,
         ],
+        ...(received === undefined || time === received
+          ? []
+          : [["clock", `${received}, when the batch that takes a row is planned`] as const]),
         ...(guard === undefined || time === received
           ? []
           : [["at most", `${durationText(guard.maxAheadMs)} ahead of the clock`] as const]),

@@ -6,6 +6,7 @@ import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
 import type { BatchRunner } from "./batch-runner.ts";
 import type { BatchPlan } from "./checkpoint.ts";
+import { isClock } from "./clocks.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
 import { LANES, type Ranges } from "./read-ahead.ts";
@@ -138,7 +139,8 @@ function isClosed(runner: BatchRunner): boolean {
 
 /** Time by the clock goes on without input: windows over it must close. */
 function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { clock, batchMs }: LoopOptions): boolean {
-  if (runner.lastBatch() === 0 || !shapes.some(isTimedByClock)) return false;
+  const goesByClock = shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isClock));
+  if (runner.lastBatch() === 0 || !goesByClock) return false;
   return clock.nowMs() - runner.lastPlannedAtMs() >= Math.max(batchMs, TICK_MS);
 }
 

@@ -10,6 +10,7 @@ import { parseSelect, type TreeNode } from "../duckdb/syntax.ts";
 import type { QueryConfig } from "../job/schema.ts";
 import { aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
+import { onOneTime } from "./clocks.ts";
 import { hiddenAggregate } from "./hidden-aggregates.ts";
 import { inputView } from "./input.ts";
 import { type LeafPlace, markLeaves } from "./leaves.ts";
@@ -37,14 +38,19 @@ import { timingOf } from "./timing.ts";
 import { nameOf, WINDOW_COLUMNS, windowNames } from "./windows.ts";
 
 /** Throws code `job` with the reason and a way out. */
-export async function planQuery(request: QueryRequest): Promise<Query> {
-  const { database, name, config, select, streams, catalog } = request;
+export async function planQuery(given: QueryRequest): Promise<Query> {
+  const { database, name, config, select, catalog } = given;
   const columns = await database.describe(raw(config.sql));
   refuseDoubleNames(columns);
   const flat = withoutCtes(select);
   const { tree, leaves } = markLeaves(flat, catalog);
-  refuseChanging(leaves, streams);
+  refuseChanging(leaves, given.streams);
   refuseUnfit(flat, leaves, catalog);
+  const notRowWise = whyNotRowWise(flat, catalog);
+  const hasSessions = leaves.some(({ window }) => window?.kind === "session");
+  const isRowWise = notRowWise === undefined && !hasSessions;
+  const request = { ...given, streams: timedStreams(given.streams, leaves, isRowWise) };
+  const { streams } = request;
   const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((read) => streams.get(read) ?? []);
   refuseRowid(select, inputs);
   for (const { stream, window } of leaves) {
@@ -54,8 +60,6 @@ export async function planQuery(request: QueryRequest): Promise<Query> {
   const isJoin = leaves.length > 1 && whyNotRowWise(flat, catalog, "streams") === undefined;
   if (typeof config.state === "object" && !(isJoin && config.mode === "append"))
     throw refusal("state: {keep: …} is for a join of streams", "leave it out, or say state: unbounded");
-  const notRowWise = whyNotRowWise(flat, catalog);
-  const hasSessions = leaves.some(({ window }) => window?.kind === "session");
   const shaped: Shaped = {
     ...request,
     flat,
@@ -65,7 +69,7 @@ export async function planQuery(request: QueryRequest): Promise<Query> {
   };
   const isMerging = isSimpleAggregate(select, catalog) && !hasSessions;
   if (!isMerging) await refuseHiddenAggregate(shaped);
-  if (notRowWise === undefined && !hasSessions) {
+  if (isRowWise) {
     if (config.mode !== "append")
       throw refusal(
         `mode ${config.mode} needs an aggregation: these rows never change`,
@@ -89,6 +93,20 @@ async function asSubquery(database: Database, select: TreeNode): Promise<TreeNod
   const from = outer["from_table"] as TreeNode;
   const subquery = { ...(from["subquery"] as TreeNode), node: select };
   return { ...outer, from_table: { ...from, subquery } };
+}
+
+/** The streams as the query sees them: with one time each, but where it only passes both on. */
+function timedStreams(
+  streams: ReadonlyMap<string, Stream>,
+  leaves: readonly LeafPlace[],
+  isRowWise: boolean,
+): ReadonlyMap<string, Stream> {
+  return new Map(
+    [...streams].map(([name, stream]) => {
+      const windows = leaves.flatMap((leaf) => (leaf.stream === name ? (leaf.window ?? []) : []));
+      return [name, isRowWise && windows.length === 0 ? stream : onOneTime(stream, windows)];
+    }),
+  );
 }
 
 function refuseChanging(leaves: readonly LeafPlace[], streams: ReadonlyMap<string, Stream>): void {

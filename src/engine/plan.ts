@@ -1,6 +1,7 @@
 /** From a checked job to queries that can run, in an order in which each comes after what it reads. */
 
 import type { Database } from "../duckdb/database.ts";
+import { onItsTime } from "./clocks.ts";
 import { functionNames } from "./function-names.ts";
 import { emptyTable } from "./input.ts";
 import { withoutCtes } from "./lineage.ts";
@@ -48,8 +49,9 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
       planQuery({ ...query, database, streams, catalog, minRowsToRewrite }),
     );
     await database.run(emptyTable(query.name, plan.output.columns));
-    streams.set(query.name, plan.output);
-    planned.push({ ...plan, reads: query.reads });
+    const output = onItsTime(plan.output);
+    streams.set(query.name, output);
+    planned.push({ ...plan, output, reads: query.reads });
   }
   return planned;
 }

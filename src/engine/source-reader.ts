@@ -9,9 +9,10 @@ import { type DeadLetter, type Reading, readSegment, type Segment } from "../for
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
+import { clockBound } from "./clocks.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
-import { relation, type Stream } from "./stream.ts";
+import { relation, type Stream, type TimeBound } from "./stream.ts";
 
 /** What a batch took from a source. */
 export interface Intake {
@@ -102,7 +103,10 @@ export async function describeSource(
   const columns = withReceived(selected, config.received);
   const timeColumn = timeColumnOf(config, columns);
   await database.run(emptySourceTable(name, columns));
-  const times = new Map(timeColumn === undefined ? [] : [[timeColumn, (watermark: Sql) => watermark]]);
+  const times = new Map<string, TimeBound>();
+  if (timeColumn !== undefined) times.set(timeColumn, (watermark: Sql) => watermark);
+  if (config.received !== undefined && config.received !== timeColumn)
+    times.set(config.received, clockBound(name));
   return {
     name,
     timeColumn,

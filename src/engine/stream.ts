@@ -17,7 +17,11 @@ export interface Stream {
   readonly times: ReadonlyMap<string, TimeBound>;
 }
 
-export type TimeBound = (watermark: Sql) => Sql;
+export interface TimeBound {
+  (watermark: Sql): Sql;
+  /** Where a column is of another time than the stream's: whose watermark tells of it (`clocks.ts`). */
+  readonly clock?: string;
+}
 
 /** Internal relations start with an underscore, which no name in a job may. */
 export const relation = {

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { openDatabase } from "../duckdb/database.ts";
+import { type Database, openDatabase } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { emptySourceTable } from "../engine/input.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
@@ -129,13 +129,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
         for (const name of order) {
           const query = job.config.queries[name];
           if (query === undefined) continue;
-          await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${raw(queryConfig(query).sql)}`);
-          const columns = await database.describe(sql`FROM ${id(name)}`);
-          const rows = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM ${id(name)}`);
-          answers.set(name, {
-            rows: rows.map((row) => String(row["json"])),
-            inexact: columns.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
-          });
+          answers.set(name, await queryAnswer(database, name, queryConfig(query).sql));
         }
         return answers;
       },
@@ -145,6 +139,17 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     database.close();
     throw error;
   }
+}
+
+/** What a query says, over tables that are there; it is one itself then. */
+export async function queryAnswer(database: Database, name: string, text: string): Promise<Answer> {
+  await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${raw(text)}`);
+  const columns = await database.describe(sql`FROM ${id(name)}`);
+  const rows = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM ${id(name)}`);
+  return {
+    rows: rows.map((row) => String(row["json"])),
+    inexact: columns.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
+  };
 }
 
 /** Internal relations start with an underscore, which no name in a job may. */

@@ -4,9 +4,9 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import { id, literal, raw, sql } from "../../src/duckdb/sql.ts";
+import { literal, raw, sql } from "../../src/duckdb/sql.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
-import { openBatchSide } from "../../src/verify/batch-answer.ts";
+import { openBatchSide, queryAnswer } from "../../src/verify/batch-answer.ts";
 import { differenceText } from "../../src/verify/report.ts";
 import { type Answer, compareRows } from "../../src/verify/rows.ts";
 import { type JobSpec, jobText, loadedJob, type Streaming } from "./streaming.ts";
@@ -33,15 +33,8 @@ export async function answersOf(
   queries: JobSpec["queries"],
 ): Promise<ReadonlyMap<string, Answer>> {
   const answers = new Map<string, Answer>();
-  for (const [name, query] of Object.entries(queries)) {
-    await database.run(sql`CREATE TABLE ${id(name)} AS ${raw(query.sql)}`);
-    const described = await database.describe(sql`FROM ${id(name)}`);
-    const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM ${id(name)}`);
-    answers.set(name, {
-      rows: rows.map((row) => String(row["json"])),
-      inexact: described.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map((column) => column.name),
-    });
-  }
+  for (const [name, { sql }] of Object.entries(queries))
+    answers.set(name, await queryAnswer(database, name, sql));
   return answers;
 }
 

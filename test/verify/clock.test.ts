@@ -119,6 +119,49 @@ describe("received", () => {
     }));
 });
 
+describe("a source with two times", () => {
+  const yaml = (queries: string): string => `
+sources:
+  s: { from: "file:in.ndjson", schema: { ts: TIMESTAMP, k: VARCHAR }, watermark: 1h, received: came }
+queries:
+${queries}`;
+  const LINES = ["10:00:00", "09:59:00", "10:00:01"].map((time, index) => record(time, `k${index}`));
+
+  test("closes windows over each by its own watermark, also after a restart", () =>
+    tell(
+      yaml(`
+  passed: SELECT came AS arrived, ts, k FROM s
+  by_clock: SELECT window_start, count(*) AS c FROM tumble(passed, arrived, INTERVAL 1 MINUTE) GROUP BY ALL
+  by_event: SELECT window_start, count(*) AS c FROM tumble(passed, ts, INTERVAL 1 MINUTE) GROUP BY ALL
+`),
+      LINES,
+      ["by_clock", "by_event"],
+      async ({ run, clock, take, end, rows }) => {
+        await take(2);
+        clock.set("2026-01-05T10:00:59Z");
+        await run.restart();
+        await take(1);
+        expect(rows("by_clock")).toEqual([]);
+        clock.set("2026-01-05T10:01:00Z");
+        await take(0);
+        expect(rows("by_clock")).toEqual([{ window_start: "2026-01-05T10:00:00.000Z", c: 3 }]);
+        expect(rows("by_event")).toEqual([]);
+        await end();
+        expect(rows("by_clock")).toHaveLength(1);
+        expect(rows("by_event")).toHaveLength(2);
+      },
+    ));
+
+  test("is refused where one query's windows go by both", async () => {
+    const queries = `
+  both: |
+    SELECT a.window_start FROM tumble(s, ts, INTERVAL 1 MINUTE) a
+    JOIN tumble(s, came, INTERVAL 1 MINUTE) b ON a.window_start = b.window_start`;
+    const told = tell(yaml(queries), LINES, [], async () => {});
+    await expect(told).rejects.toThrow("its windows over s go by two times: the event time, and the clock's");
+  });
+});
+
 const guarded = (maxAhead: string): string => `
 sources:
   s: { from: "file:in.ndjson", schema: { ts: TIMESTAMP, k: VARCHAR }, select: "k, ts", ${maxAhead} }

@@ -63,6 +63,14 @@ sources:
     max_ahead: 1h
   c: { from: "file:a/2.ndjson", schema: { id: BIGINT, k: VARCHAR }, received: came, watermark: 2s }
 queries:
+  symbols: SELECT k, came AS arrived, ts FROM s
+  by_arrival: |
+    SELECT window_start, count(*) AS n FROM tumble(symbols, arrived, INTERVAL 1 MINUTE) GROUP BY ALL
+  busiest: |
+    SELECT window_start AS ws, k, count(DISTINCT id) AS n FROM tumble(s, came, INTERVAL 30 SECOND) GROUP BY window_start, k
+    QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY count(*) DESC, k) = 1
+  twice: |
+    SELECT window_start, max(n) AS most FROM tumble(busiest, ws, INTERVAL 5 MINUTE) GROUP BY ALL
   stamped: SELECT id, ts, came FROM s
   by_event: |
     SELECT window_start, count(*) AS n, min(came) AS first
