@@ -55,8 +55,8 @@ async function stopDeadline({ clock, stop }: Context, timeoutMs: number, ended: 
   if (ended.aborted) return;
   throw new StreamkitError(
     "stopped",
-    `The batch under way did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} and was ` +
-      "given up: with a checkpoint, the next start repeats it",
+    `The batch under way did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} ` +
+      "and was given up: with a checkpoint, the next start repeats it",
   );
 }
 

@@ -86,8 +86,8 @@ export async function fromClause(
 }
 
 /**
- * A query's tree reduced to its select list and FROM: no WHERE, groups, modifiers or CTEs. Of a set operation,
- * its first SELECT lends the shape.
+ * A query's tree reduced to its select list and FROM: no WHERE, groups, modifiers or CTEs. Of a set
+ * operation, its first SELECT lends the shape.
  */
 export function bareSelect(query: TreeNode, selectList: readonly TreeNode[], from: TreeNode): TreeNode {
   const select = [...nodesOf(query)].find((node) => node["type"] === "SELECT_NODE");

@@ -62,7 +62,7 @@ export interface AggregateRequest {
   readonly session?: SessionKeys;
 }
 
-/** The numbers of the keys that hold a session's key, start and end; a row later than `gap` begins another. */
+/** Which keys hold a session's key, start and end; a row that comes later than `gap` begins another one. */
 export interface SessionKeys {
   readonly key: number;
   readonly start: number;

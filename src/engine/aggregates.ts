@@ -74,10 +74,18 @@ const PLAIN_TYPE =
 const distinctCount: Rule = ({ arguments: [value, more], filter, valueType }) => {
   if (value === undefined || more !== undefined || !PLAIN_TYPE.test(valueType ?? "")) return undefined;
   const and = filter === undefined ? raw("") : sql` AND (${filter})`;
+  // NaN is one value, but lists hold it as often as it was put there.
+  const isNan = /DOUBLE|FLOAT/.test(valueType ?? "") ? sql`isnan(${value})` : raw("false");
   return {
-    partials: [sql`list(DISTINCT ${value}) FILTER (${value} IS NOT NULL${and})`],
-    combine: ([values]) => [sql`list_distinct(flatten(list(${part(values)})))`],
-    finish: ([values]) => sql`coalesce(len(${part(values)}), 0)`,
+    partials: [
+      sql`list(DISTINCT ${value}) FILTER (${value} IS NOT NULL AND NOT ${isNan}${and})`,
+      sql`coalesce(bool_or(${isNan}) FILTER (${value} IS NOT NULL${and}), false)`,
+    ],
+    combine: ([values, nan]) => [
+      sql`list_distinct(flatten(list(${part(values)})))`,
+      sql`bool_or(${part(nan)})`,
+    ],
+    finish: ([values, nan]) => sql`coalesce(len(${part(values)}), 0) + ${part(nan)}::BIGINT`,
   };
 };
 

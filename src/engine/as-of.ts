@@ -27,6 +27,11 @@ export function asOfOf(join: TreeNode, timeColumns: TimeColumns): AsOf {
   const right = rightItem === undefined ? undefined : leafIndexOf(rightItem);
   if (left === undefined || right === undefined || leftItem === undefined || rightItem === undefined)
     throw refusal("the right side of its ASOF join is no stream by name", "put it into a query of its own");
+  if (!["INNER", "LEFT"].includes(textIn(join, "join_type")))
+    throw refusal(
+      `its ASOF join gives rows of the right side that nothing looks back to`,
+      "use ASOF JOIN or ASOF LEFT JOIN",
+    );
   const using = (join["using_columns"] ?? []) as readonly string[];
   const pairs = using.map((name) => [name, name] as const);
   const time = pairs.pop();
@@ -37,6 +42,7 @@ export function asOfOf(join: TreeNode, timeColumns: TimeColumns): AsOf {
     const [own, other] = isTurned ? [b, a] : [a, b];
     const names = [nameOf(own), nameOf(other)] as const;
     if (own?.["class"] !== "COLUMN_REF" || other?.["class"] !== "COLUMN_REF") continue;
+    if (relationBefore(own) === undefined || relationBefore(other) === undefined) continue;
     const type = textIn(conjunct, "type");
     if (type === "COMPARE_EQUAL") found.keys.push(names[1] ?? "");
     const looksBack = isTurned ? /LESSTHAN/ : /GREATERTHAN/;
@@ -63,11 +69,11 @@ function relationBefore(node: TreeNode | undefined): string | undefined {
   return parts.length > 1 ? parts[0]?.toLowerCase() : undefined;
 }
 
-/** Of the right side's rows behind the watermark, the latest of each key: rows to come may look back to it. */
+/** Of the right side's rows behind the watermark, the latest of each key: the only ones still looked at. */
 export function asOfPruning({ rightTime, rightKeys }: AsOf, storeName: string): (rows: Sql) => Sql {
   const time = id(rightTime);
   const isBehind = sql`${time} < getvariable(${lateVariable(storeName)})`;
   const partition = rightKeys.length === 0 ? raw("") : sql`PARTITION BY ${rightKeys.map((key) => id(key))}`;
   return (rows) => sql`FROM ${rows} AS parts
-    QUALIFY NOT ${isBehind} OR ${time} = max(CASE WHEN ${isBehind} THEN ${time} END) OVER (${partition})`;
+    QUALIFY ${time} IS NULL OR NOT ${isBehind} OR ${time} = max(CASE WHEN ${isBehind} THEN ${time} END) OVER (${partition})`;
 }

@@ -24,7 +24,12 @@ const FORMAT_VERSION = 1;
  * The write-ahead log goes into the database file when it has this size: a restart reads it in a moment, and
  * a small state has small files.
  */
-const MAX_LOG = "4MiB";
+const MAX_LOG = "1MiB";
+/**
+ * Each table takes two of these at least. A quarter of DuckDB's own: the files of eight small tables went from
+ * 4.8 to 1.3 MB, and a large state was neither larger nor slower; below this it was.
+ */
+const BLOCK_BYTES = 65_536;
 
 /**
  * Everything that a restart needs beside the state tables. Times are microseconds as text: JSON has no
@@ -98,7 +103,8 @@ export async function openCheckpoint(database: Database, folder: string | undefi
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, "checkpoint.duckdb");
   try {
-    await database.run(sql`ATTACH ${file} AS ${id(CHECKPOINT)}`);
+    const asNew = existsSync(file) ? raw("") : raw(`(BLOCK_SIZE ${BLOCK_BYTES})`);
+    await database.run(sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`);
   } catch (error) {
     const isLocked = /lock/i.test(messageOf(error));
     const reason = isLocked ? "another process is using it" : messageOf(error);

@@ -59,8 +59,8 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
         ? partial(0)
         : partial(batchId, sql`ANTI JOIN ${state} AS seen ON ${join(seen, " AND ")}`),
     answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
+    unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(column),
-    merged: (parts) => sql`FROM ${parts} AS parts`,
   });
   const setLate = sql`SET VARIABLE ${id(lateVariable(name))} = ${timestampUs(null)}`;
   return {

@@ -7,7 +7,7 @@
 import type { Database } from "../duckdb/database.ts";
 import { sql } from "../duckdb/sql.ts";
 import { expressionText, nodesOf, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
-import { leafIndexOf } from "./leaves.ts";
+import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
 import { type Carrier, meaningOf, passedOn } from "./lineage.ts";
 import { hasColumn } from "./syntax-facts.ts";
 import { windowCallOf } from "./windows.ts";
@@ -99,6 +99,7 @@ async function constraintsOf(
     return passedOn(node, scope);
   };
   const ofFrom = async (from: TreeNode): Promise<readonly Carrier<TimeAt>[]> => {
+    if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return [];
     const alias = textIn(from, "alias");
     const leaf = leafIndexOf(from);
     if (leaf !== undefined) {
@@ -129,7 +130,10 @@ async function constraintsOf(
 function joinConditionsOf(from: TreeNode): readonly Tree[] {
   if (from["type"] !== "JOIN") return [];
   const sides = [from["left"], from["right"]] as readonly TreeNode[];
-  return [from["condition"] ?? null, ...sides.flatMap(joinConditionsOf)];
+  const joinsStreams = sides.every((side) => leafIndexesOf(side).length > 0);
+  // An outer join's condition with a static table says nothing of the rows that it lets through.
+  const holds = textIn(from, "join_type") === "INNER" || joinsStreams;
+  return [...(holds ? [from["condition"] ?? null] : []), ...sides.flatMap(joinConditionsOf)];
 }
 
 export function conjunctsOf(condition: Tree): readonly TreeNode[] {

@@ -128,8 +128,19 @@ export async function keptApart(
     return side === undefined || column === undefined ? undefined : id(relationOf(side), column);
   });
   const [left, right] = times;
+  const isRenamed = sides.some(
+    (side) => ((side?.["column_name_alias"] ?? []) as readonly string[]).length > 0,
+  );
+  const isPlain = ["REGULAR", "CROSS"].includes(textIn(join, "ref_type")) && !isRenamed;
   const hasUsing = ((join?.["using_columns"] ?? []) as readonly string[]).length > 0;
-  if (join === undefined || another !== undefined || left === undefined || right === undefined || hasUsing)
+  if (
+    join === undefined ||
+    another !== undefined ||
+    left === undefined ||
+    right === undefined ||
+    hasUsing ||
+    !isPlain
+  )
     throw refusal(
       "state: {keep: …} is for one join of two streams with event times, joined ON",
       "write the bound into the query: b.ts BETWEEN a.ts - INTERVAL 1 HOUR AND a.ts + INTERVAL 1 HOUR",

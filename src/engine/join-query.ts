@@ -40,6 +40,8 @@ export interface JoinOptions {
   readonly places: readonly JoinPlace[];
   readonly stores: readonly Store[];
   readonly passes: readonly JoinPass[];
+  /** Whether the order of rows matters, as it does where several are equally near in time. */
+  readonly isOrdered: boolean;
   /** What the watermark means for the rows' times; undefined where nothing bounds the join. */
   readonly bound: TimeBound | undefined;
   readonly explanation: Explanation;
@@ -67,7 +69,7 @@ export function joinQuery(options: JoinOptions): Query {
       return Object.entries(rows).map(
         ([kind, from]) =>
           sql`CREATE OR REPLACE TEMP VIEW ${id(passRelation(name, place, kind as Rows))} AS
-            ${store.answer(from)}`,
+            ${options.isOrdered ? store.answer(from) : store.unordered(from)}`,
       );
     });
     return join(texts, ";\n");

@@ -106,7 +106,9 @@ export function passedOn<Meaning>(
   let isAfterStar = false;
   for (const item of selectListOf(select)) {
     if (item["class"] === "STAR") {
-      for (const carrier of carriers)
+      // Of columns of one name the first has it: after another star that may be any.
+      const isHidden = isAfterStar && !isDistinct;
+      for (const carrier of isHidden ? [] : carriers)
         if (!taken.has(carrier.column) && isKept(item, carrier, isDistinct))
           found.set(carrier.column, carrier.meaning);
       isAfterStar = true;

@@ -68,15 +68,21 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
       if (modifier["type"] !== "DISTINCT_MODIFIER") continue;
       const on = modifier["distinct_on_targets"] as readonly TreeNode[];
       const inOutput = (key: SplitKey): boolean => [...output.values()].some((held) => held.includes(key));
-      keys = keys.filter(on.length === 0 ? inOutput : keptBy(on));
+      keys = keys.filter(on.length === 0 ? inOutput : keptBy(on.map((target) => aliased(target, node))));
     }
     return { keys, carriers: output };
+  };
+
+  const isSameType = (...keys: readonly SplitKey[]): boolean => {
+    const types = keys.flatMap((key) => [...key].map(([leaf, column]) => splitColumns(leaf).get(column)));
+    return new Set(types).size === 1;
   };
 
   /** Rows of both sides meet where a column of the same place in both lists is the same. */
   const ofSetOperation = (node: TreeNode): Locality => {
     const [left, right] = [node["left"], node["right"]] as readonly TreeNode[];
     if (left === undefined || right === undefined || hasModifier(node, "LIMIT")) return NOWHERE;
+    if (!["UNION", "EXCEPT", "INTERSECT"].includes(textIn(node, "setop_type"))) return NOWHERE;
     if (modifiersOf(node).some((modifier) => modifier["type"] === "DISTINCT_MODIFIER")) return NOWHERE;
     const names = [left, right].map(outputNamesOf);
     const [leftNames, rightNames] = names;
@@ -88,7 +94,7 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
         a.keys.includes(one)
           ? (b.carriers.get(rightNames[index] ?? "") ?? [])
               .filter((other) => b.keys.includes(other))
-              .flatMap((other) => joined(one, other) ?? [])
+              .flatMap((other) => (isSameType(one, other) ? joined(one, other) : []))
           : [],
       );
       if (pairs.length > 0 && !carriers.has(name)) carriers.set(name, pairs);
@@ -162,15 +168,12 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
     }
     const keys: SplitKey[] = [];
     const columns: Carrier<Keys>[] = [];
-    const typeOf = (key: SplitKey): string =>
-      [...key].map(([leaf, column]) => splitColumns(leaf).get(column)).join("|");
     for (const { left, right } of pairs) {
       for (const one of left.meaning) {
         for (const other of right.meaning) {
-          const isSameType = new Set([...typeOf(one).split("|"), ...typeOf(other).split("|")]).size === 1;
-          const key =
-            a.keys.includes(one) && b.keys.includes(other) && isSameType ? joined(one, other) : undefined;
-          if (key === undefined) continue;
+          const isSplit = a.keys.includes(one) && b.keys.includes(other) && isSameType(one, other);
+          if (!isSplit) continue;
+          const key = joined(one, other);
           keys.push(key);
           // A column of the side that may be missing is NULL there: it does not hold the key's value.
           if (type !== "RIGHT" && type !== "FULL" && type !== "OUTER")
@@ -184,6 +187,16 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
     return { keys, columns: gathered(columns) };
   };
   return ofQuery(tree, true);
+}
+
+/** What DISTINCT ON names: of an alias and a column, DuckDB takes the alias. */
+function aliased(target: TreeNode, select: TreeNode): TreeNode {
+  const names = (target["column_names"] ?? []) as readonly string[];
+  const [name] = names;
+  if (target["class"] !== "COLUMN_REF" || names.length > 1 || name === undefined) return target;
+  return (
+    selectListOf(select).find((item) => textIn(item, "alias").toLowerCase() === name.toLowerCase()) ?? target
+  );
 }
 
 /** Two columns that are said to be equal. */
@@ -209,7 +222,7 @@ function carrierIn({ columns }: Scope, node: TreeNode, other: Scope): Carrier<Ke
   return parts.length > 2 || other.columns.some(matches) ? undefined : columns.find(matches);
 }
 
-function joined(a: SplitKey, b: SplitKey): SplitKey | undefined {
+function joined(a: SplitKey, b: SplitKey): SplitKey {
   return new Map([...a, ...b]);
 }
 

@@ -140,7 +140,7 @@ function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
 }
 
 /** More rows than this of one query and batch are not shown to observers: sinks are for those. */
-const MAX_OBSERVED_ROWS = 10_000;
+const MAX_OBSERVED_ROWS = 2000;
 
 /** A batch's rows as JSON values. */
 export async function observedRows(

@@ -146,7 +146,10 @@ async function groupsPlace(
   const input = streams.get(catalog.streamOf(window?.stream ?? textIn(from, "table_name")) ?? "");
   if (input === undefined || input.mode !== "append") return undefined;
   refuseHiddenWindow(window, input);
-  const known = [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS];
+  const known = [
+    ...input.columns.map((column) => column.name),
+    ...(window === undefined ? [] : WINDOW_COLUMNS),
+  ];
   const plain = inPlainNames(select, known);
   const given = groupKeysOf(plain, known, catalog);
   const session = window?.kind === "session" ? sessionKeysOf(given, window) : undefined;
@@ -203,6 +206,7 @@ async function groupsPlace(
       words: window === undefined ? "one row a key" : "one row a key and window",
       partial: (batchId) => parts.partial(batchId),
       answer: (rows) => parts.answer(rows),
+      unordered: (rows) => parts.answer(rows),
       columnOf: (column) => keyNames.get(column) ?? id(column),
       merged: (rows) => parts.combined(rows),
     }),
@@ -247,10 +251,12 @@ async function rowsPlace(
   refuseHiddenWindow(window, input);
   const timing = window === undefined ? undefined : await timingOf(database, select, window, input);
   await database.run(inputView(storeName, input, timing?.timeColumn));
-  const used = usedColumns(select, input, window, relationOf(from));
+  const used = usedColumns(select, input, streamAliases(select));
   const windowColumns = WINDOW_COLUMNS.map((name) => ({ name, type: "TIMESTAMP" }));
   const columns = window === undefined ? used : [...used, ...windowColumns];
-  const sessionKey = window?.kind === "session" ? nameOf(window.parameters[1])?.toLowerCase() : undefined;
+  const keyOfSession = window?.kind === "session" ? window.parameters[1] : undefined;
+  const sessionKey =
+    keyOfSession?.["class"] === "COLUMN_REF" ? nameOf(keyOfSession)?.toLowerCase() : undefined;
   const bare = { ...from, alias: "", column_name_alias: [] };
   const inputText = await fromClause(database, select, overInput(bare, relation.input(storeName)));
   const sessions =
@@ -301,26 +307,33 @@ function typesOf(
   );
 }
 
+/** The names that may stand for a whole row, in lower case. */
+function streamAliases(select: TreeNode): ReadonlySet<string> {
+  const items = [...nodesOf(select)].filter(
+    (node) =>
+      node["type"] === "BASE_TABLE" || node["type"] === "TABLE_FUNCTION" || node["type"] === "SUBQUERY",
+  );
+  return new Set(items.map((item) => relationOf(item).toLowerCase()));
+}
+
 /** The columns of a stream that the query may read: all, where a `*` or a whole row stands somewhere. */
 function usedColumns(
   select: TreeNode,
-  { columns, name }: Stream,
-  window: WindowCall | undefined,
-  alias: string,
+  { columns, times }: Stream,
+  aliases: ReadonlySet<string>,
 ): readonly Column[] {
-  const used = new Set<string>();
+  const used = new Set([...times.keys()].map((time) => time.toLowerCase()));
   for (const node of nodesOf(select)) {
     if (node["class"] === "STAR" || node["ref_type"] === "NATURAL") return columns;
     const names = [
       ...((node["column_names"] ?? []) as readonly string[]),
       ...((node["using_columns"] ?? []) as readonly string[]),
     ].map((part) => part.toLowerCase());
-    const isWholeRow = names.length === 1 && [name, alias].some((other) => other.toLowerCase() === names[0]);
+    const isWholeRow = names.length === 1 && aliases.has(names[0] ?? "");
     const isRenamed = ((node["column_name_alias"] ?? []) as readonly string[]).length > 0;
     if (isWholeRow || isRenamed) return columns;
     for (const part of names) used.add(part);
   }
-  if (window !== undefined) used.add(window.timeColumn.toLowerCase());
   const kept = columns.filter((column) => used.has(column.name.toLowerCase()));
   return kept.length === 0 ? columns.slice(0, 1) : kept;
 }

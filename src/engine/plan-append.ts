@@ -8,6 +8,7 @@ import { closingQuery, NEVER, named, viewOf } from "./closing-query.ts";
 import { planDistinct } from "./distinct-query.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf } from "./locality.ts";
+import { mustBind } from "./must-bind.ts";
 import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
 import { planFirst } from "./plan-first.ts";
 import { planJoin } from "./plan-join.ts";
@@ -96,13 +97,16 @@ async function overClosing(
 ): Promise<Query> {
   const storeOf = (leaf: number): string => viewOf({ name: places[leaf]?.storeName ?? "" });
   const text = await selectText(database, withRelations(tree, storeOf));
+  const overClosing = named(text, columns);
+  const expected = places.map((place, leaf) => ({ relation: storeOf(leaf), columns: place.columns }));
+  await mustBind(database, expected, [overClosing]);
   return closingQuery({
     name,
     columns,
     sources,
     times,
     stores: [...stores.values()],
-    overClosing: named(text, columns),
+    overClosing,
     explanation,
   });
 }

@@ -6,7 +6,7 @@
 import { id, sql } from "../duckdb/sql.ts";
 import { selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { closingQuery, named, viewOf } from "./closing-query.ts";
-import { withRelations } from "./leaves.ts";
+import { leafIndexOf, withRelations } from "./leaves.ts";
 import { openPlace, placesOf } from "./places.ts";
 import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
@@ -29,9 +29,15 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
   const bound = [...(place?.input.times ?? [])].find(
     ([column]) => column.toLowerCase() === timeColumn?.toLowerCase(),
   );
-  const isEarliest = ["ORDER_DEFAULT", "ASCENDING"].includes(String(by?.["type"]));
+  const isEarliest =
+    ["ORDER_DEFAULT", "ASCENDING"].includes(String(by?.["type"])) &&
+    ["ORDER_DEFAULT", "NULLS_LAST"].includes(String(by?.["null_order"]));
+  // Names are those of the stream itself: nothing renames or hides them.
+  const from = tree["from_table"] as TreeNode;
+  const isStream =
+    leafIndexOf(from) !== undefined && ((from["column_name_alias"] ?? []) as readonly string[]).length === 0;
   if (place === undefined || places.length > 1 || bound === undefined || !isEarliest) return undefined;
-  if (place.window !== undefined || flat["from_table"] === undefined) return undefined;
+  if (place.window !== undefined || !isStream) return undefined;
   const keys = (rank["partitions"] as readonly TreeNode[]).map((key) => keyColumn(key, shaped));
   if (keys.length === 0 || !keys.every((key) => key !== undefined)) return undefined;
   const end = sql`${id(bound[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;

@@ -7,8 +7,9 @@ import { type AsOf, asOfOf, asOfPruning } from "./as-of.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { type JoinBounds, joinBoundsOf, type TimeColumns } from "./join-bounds.ts";
 import { keptApart, outerJoinOf, passesOf } from "./join-passes.ts";
-import { type JoinPass, joinQuery, passRelation } from "./join-query.ts";
+import { type JoinPass, joinQuery, passRelation, type Rows } from "./join-query.ts";
 import { withRelations } from "./leaves.ts";
+import { mustBind } from "./must-bind.ts";
 import { openPlace, type Place, type Places } from "./places.ts";
 import type { Explanation, Query } from "./query.ts";
 import { refusal } from "./refusals.ts";
@@ -30,7 +31,8 @@ interface Waiting extends JoinBounds {
 export async function planJoin(shaped: Shaped, given: Places): Promise<Query | undefined> {
   const { database, flat, catalog, config, name, columns, sources } = shaped;
   const { places } = given;
-  const isOther = places.some(({ kind, window }) => kind === "groups" || window?.kind === "session");
+  // What a window keeps, it keeps until it closes, whatever a join wants.
+  const isOther = places.some(({ kind, window }) => kind === "groups" || window !== undefined);
   if (places.length < 2 || isOther || whyNotRowWise(flat, catalog, "streams") !== undefined) return undefined;
   const timeColumns: TimeColumns = (leaf) => [...(places[leaf]?.input.times.keys() ?? [])];
   const keepMs = typeof config.state === "object" ? config.state.keep : undefined;
@@ -50,6 +52,15 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
     const text = await selectText(database, withRelations(pass.tree, relationOf));
     passes.push({ needs: pass.needs, answer: named(text, columns) });
   }
+  const kinds: readonly Rows[] = ["all", "old", "new", "final", "none"];
+  const expected = places.flatMap(({ columns: own }, leaf) =>
+    kinds.map((kind) => ({ relation: passRelation(name, leaf, kind), columns: own })),
+  );
+  await mustBind(
+    database,
+    expected,
+    passes.map(({ answer }) => answer),
+  );
   return joinQuery({
     name,
     columns,
@@ -61,6 +72,7 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
     })),
     stores: [...stores.values()],
     passes,
+    isOrdered: waiting?.asOf !== undefined,
     bound: waiting?.bound,
     explanation: explain(places, sources, waiting),
   });
@@ -109,12 +121,12 @@ async function openStores(
     }
     const [time] = new Set(sharing.map(({ leaf }) => waiting.timeColumns[leaf]));
     const isPruned = sharing.some(({ leaf }) => leaf === waiting.asOf?.right);
-    const keepUs = Math.max(...sharing.map(({ leaf }) => keptUs(waiting, leaf, isOuter)));
+    const ends = sharing.map(({ leaf }) => later(waiting, leaf, keptUs(waiting, leaf, isOuter)));
     const keeping = {
       sources,
       late: waiting.bound,
       bound: isPruned ? undefined : waiting.bound,
-      end: later(waiting, first.leaf, keepUs),
+      end: sql`greatest(${ends})`,
       ...(waiting.asOf !== undefined && isPruned ? { merged: asOfPruning(waiting.asOf, storeName) } : {}),
     };
     stores.set(storeName, await openPlace(shaped, first.place, keeping, time));

@@ -57,6 +57,9 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
     const input = streams.get(stream);
     if (input !== undefined) refuseHiddenWindow(window, input);
   }
+  const isJoin = leaves.length > 1 && whyNotRowWise(flat, catalog, "streams") === undefined;
+  if (typeof config.state === "object" && !(isJoin && config.mode === "append"))
+    throw refusal("state: {keep: …} is for a join of streams", "leave it out, or say state: unbounded");
   const shaped: Shaped = {
     ...request,
     flat,
@@ -129,7 +132,8 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   const [leaf] = markLeaves(select, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
   if (leaf === undefined || input === undefined) return undefined;
-  const known = [...input.columns.map((column) => column.name), ...WINDOW_COLUMNS];
+  const own = input.columns.map((column) => column.name);
+  const known = leaf.window === undefined ? own : [...own, ...WINDOW_COLUMNS];
   const plain = inPlainNames(select, known);
   const keys = groupKeysOf(plain, known, catalog);
   const window =

@@ -1,11 +1,12 @@
 /** Plans update and complete mode for queries that do not merge. */
 
 import type { Column } from "../duckdb/database.ts";
-import { selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { sameExpression, selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { withRelations } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
+import { mustBind } from "./must-bind.ts";
 import { type Keeping, openPlace, type Places, placesOf } from "./places.ts";
 import type { Explanation, Query } from "./query.ts";
 import { refusal } from "./refusals.ts";
@@ -16,7 +17,6 @@ import {
   groupKeysOf,
   hasModifier,
   includesName,
-  indexOfExpression,
   isDistinctOn,
   isGrouped,
   modifiersOf,
@@ -39,7 +39,10 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   if (config.lateness !== undefined && window === undefined)
     throw refusal("lateness is for windows, and its rows are not grouped by one", "leave lateness out");
   const late = leastBound(places);
-  const top = window === undefined && places.length === 1 ? topOfKeys(shaped.flat) : undefined;
+  const top =
+    window === undefined && places.length === 1
+      ? topOfKeys(shaped, places[0]?.input.columns ?? [])
+      : undefined;
   const keeping: Keeping = {
     sources: shaped.sources,
     late,
@@ -50,7 +53,11 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   const stores = new Map<string, Store>();
   for (const place of places)
     if (!stores.has(place.storeName)) stores.set(place.storeName, await openPlace(shaped, place, keeping));
-  const splits = locality.keys.filter((key) => isTouchable(key, { tree, places }));
+  const key = keyOf(shaped);
+  // A key of the answer must not move from one split to another: only what holds the split's value names it.
+  const isNamed = (split: SplitKey): boolean =>
+    key.some((name) => locality.carriers.get(name.toLowerCase())?.includes(split));
+  const splits = locality.keys.filter((split) => isTouchable(split, { tree, places }) && isNamed(split));
   const rerunPlaces = places.map((place, index): RerunPlace => {
     const store = stores.get(place.storeName);
     if (store === undefined) throw new RangeError(`No store ${place.storeName}`);
@@ -64,16 +71,19 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     database,
     withRelations(tree, (leaf) => placeView(name, leaf)),
   );
+  const answer = named(text, columns);
+  const expected = places.map((place, leaf) => ({ relation: placeView(name, leaf), columns: place.columns }));
+  await mustBind(database, expected, [answer]);
   return rerunQuery({
     name,
     mode: config.mode,
     columns,
-    key: keyOf(shaped),
+    key,
     sources: shaped.sources,
     times: new Map(),
     stores: [...stores.values()],
     places: rerunPlaces,
-    answer: named(text, columns),
+    answer,
     explanation: explain(shaped, { tree, places }, splits, window !== undefined, top),
   });
 }
@@ -123,9 +133,12 @@ function derivedKey(
   const hasStar = items.some((item) => item["class"] === "STAR");
   const held = (expressions: readonly TreeNode[]): readonly string[] | undefined => {
     const outputs = expressions.map((expression) => {
-      const item = hasStar ? -1 : indexOfExpression(items, expression);
       const name = outputNameOf(expression)?.toLowerCase();
-      return names[item] ?? names.find((output) => output.toLowerCase() === name);
+      const isOther = items.some(
+        (item) => item["class"] !== "STAR" && outputNameOf(item)?.toLowerCase() === name,
+      );
+      if (hasStar) return isOther ? undefined : names.find((output) => output.toLowerCase() === name);
+      return names[items.findIndex((item) => isSameColumn(item, expression))];
     });
     return outputs.every((output) => output !== undefined) ? outputs : undefined;
   };
@@ -136,6 +149,15 @@ function derivedKey(
   if (isGrouped(select, catalog)) return held(groupKeysOf(select, [], catalog));
   const rank = firstOfKey(select);
   return rank === undefined ? undefined : held(rank["partitions"] as readonly TreeNode[]);
+}
+
+/** Equal, or the same column with and without its relation's name. */
+function isSameColumn(a: TreeNode, b: TreeNode): boolean {
+  if (sameExpression(a, b)) return true;
+  const [one, other] = [a, b].map((node) => (node["column_names"] ?? []) as readonly string[]);
+  if (one === undefined || other === undefined || a["class"] !== "COLUMN_REF") return false;
+  const isBare = Math.min(one.length, other.length) === 1;
+  return b["class"] === "COLUMN_REF" && isBare && one.at(-1)?.toLowerCase() === other.at(-1)?.toLowerCase();
 }
 
 function explain(

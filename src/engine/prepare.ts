@@ -208,7 +208,15 @@ export async function planForCheck(
       await database.run(raw("DETACH ckpt"));
     }
   }
-  return planJob(job, database, { clock }, columns);
+  const planned = await planJob(job, database, { clock }, columns);
+  const checkpoint = await openCheckpoint(database, undefined);
+  try {
+    for (const { setup } of planned.queries) await database.run(setup);
+  } finally {
+    await checkpoint.close();
+    await database.run(raw("DETACH ckpt"));
+  }
+  return planned;
 }
 
 /** The endpoint is one of ours, and every type is DuckDB's. */

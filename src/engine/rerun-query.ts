@@ -55,31 +55,40 @@ export function rerunQuery(options: RerunOptions): Query {
     return sql`CREATE OR REPLACE TEMP TABLE ${touched} AS
       SELECT DISTINCT * FROM (${join(parts, " UNION ALL ")})`;
   };
-  const onlyTouched = ({ store, splitColumns }: RerunPlace, rows: Sql): Sql => {
-    if (splits === 0) return rows;
+  /** The kept rows of the touched keys, read once for both answers. */
+  const keptRows = (place: RerunPlace): Sql => (splits === 0 ? place.store.before : id(`${place.view}$kept`));
+  const readKept = (): Sql => {
+    const tables = places.map(
+      (place) => sql`CREATE OR REPLACE TEMP TABLE ${keptRows(place)} AS FROM ${onlyTouched(place)}`,
+    );
+    return join(tables, ";\n");
+  };
+  const onlyTouched = ({ store, splitColumns }: RerunPlace): Sql => {
     const same = splitColumns
       .slice(0, splits)
       .map(
         (column, index) => sql`parts.${store.columnOf(column)} IS NOT DISTINCT FROM t.${splitName(index)}`,
       );
-    return sql`(FROM ${rows} AS parts SEMI JOIN ${touched} AS t ON ${join(same, " AND ")})`;
+    return sql`(FROM ${store.before} AS parts SEMI JOIN ${touched} AS t ON ${join(same, " AND ")})`;
   };
-  const answerOf = (table: Sql, answer: Sql, rowsOf: (store: Store) => Sql): Sql => {
+  const answerOf = (table: Sql, answer: Sql, rowsOf: (place: RerunPlace) => Sql): Sql => {
     const views = places.map(
       (place) =>
         sql`CREATE OR REPLACE TEMP VIEW ${id(place.view)} AS
-          ${place.store.answer(onlyTouched(place, rowsOf(place.store)))}`,
+          ${place.store.answer(rowsOf(place))}`,
     );
     return sql`${join(views, ";\n")};
       CREATE OR REPLACE TEMP TABLE ${table} AS ${answer}`;
   };
+  const withAdded = (place: RerunPlace): Sql =>
+    sql`(SELECT * FROM ${keptRows(place)} UNION ALL SELECT * FROM ${place.store.added})`;
   const names = columns.map((column) => id(column.name));
   const keys = key.map((column) => id(column));
   const changes = (): Sql => {
     const sameKey = keys.map((column) => sql`a.${column} IS NOT DISTINCT FROM b.${column}`);
     const on = sameKey.length === 0 ? raw("true") : join(sameKey, " AND ");
     const upserts =
-      mode === "complete" ? sql`SELECT ${join(names)} FROM ${current}` : changedRows(names, current, old);
+      mode === "complete" ? sql`SELECT ${join(names)} FROM ${current}` : changedRows(names, on, current, old);
     // In the answer's own order, where it has one.
     return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS
       SELECT *, 'delete' AS ${raw(OP_COLUMN)} FROM ${old} AS a ANTI JOIN ${current} AS b ON ${on}
@@ -106,7 +115,11 @@ export function rerunQuery(options: RerunOptions): Query {
     explanation: options.explanation,
     setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
     async execute(database, batch) {
-      for (const store of stores) await store.add(database, batch);
+      for (const store of stores) {
+        await store.add(database, batch);
+        // What closes is not asked for here, but may be forgotten.
+        if (store.resolved !== undefined && store.bound !== undefined) await store.closing(database, batch);
+      }
       // Of no rows at all there is an answer too, where nothing is grouped.
       const isAnswerOfNothing =
         splits === 0 && stores.every((store) => store.isEmpty()) && endsInput(batch, options.sources);
@@ -114,11 +127,11 @@ export function rerunQuery(options: RerunOptions): Query {
         await database.run(empty);
         return 0;
       }
-      if (splits > 0) await database.run(touchedKeys());
+      if (splits > 0) await database.run(sql`${touchedKeys()}; ${readKept()}`);
       const hadRows = stores.map((store) => sql`EXISTS (FROM ${store.before})`);
       const before = sql`FROM (${options.answer}) WHERE ${join(hadRows, " OR ")}`;
-      await database.run(answerOf(old, before, (store) => store.before));
-      await database.run(answerOf(current, options.answer, (store) => store.now));
+      await database.run(answerOf(old, before, keptRows));
+      await database.run(answerOf(current, options.answer, withAdded));
       await refuseDoubleKeys(database);
       return database.runCounting(changes());
     },
@@ -126,10 +139,12 @@ export function rerunQuery(options: RerunOptions): Query {
   };
 }
 
-/** Rows of `now` that `before` does not have, in their order. */
-function changedRows(names: readonly Sql[], now: Sql, before: Sql): Sql {
-  const same = names.map((column) => sql`a.${column} IS NOT DISTINCT FROM b.${column}`);
-  return sql`SELECT ${join(names)} FROM ${now} AS a ANTI JOIN ${before} AS b ON ${join(same, " AND ")}`;
+/** Rows of `now` that `before` does not have, in their order. A key names one row of each. */
+function changedRows(names: readonly Sql[], sameKey: Sql, now: Sql, before: Sql): Sql {
+  const differ = names.map((column) => sql`a.${column} IS DISTINCT FROM b.${column}`);
+  return sql`SELECT ${names.map((column) => sql`a.${column}`)}
+    FROM ${now} AS a LEFT JOIN (SELECT *, true AS _is_there FROM ${before}) AS b ON ${sameKey}
+    WHERE b._is_there IS NULL OR ${join(differ, " OR ")}`;
 }
 
 function rowText(keys: readonly Sql[]): Sql {

@@ -26,8 +26,8 @@ export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): S
     partial: (batchId) =>
       sql`SELECT ${join(names)}, ${order}, ${batchId}::BIGINT AS ${batch}, ${endOfRow} AS ${end} ${from}`,
     answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
+    unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(nameIn(columns, column)),
-    merged: (parts) => sql`FROM ${parts} AS parts`,
   };
 }
 
@@ -55,6 +55,7 @@ export function sessionShape(request: SessionRequest): StoreShape {
     columnOf: rows.columnOf,
     words: "rows of open sessions",
     answer: (parts) => sql`${windowed(parts, all)} ORDER BY ${batch}, ${order}`,
+    unordered: (parts) => windowed(parts, all),
     resolved: (parts) => windowed(parts, [...names, order, batch, sql`window_end AS ${end}`]),
   };
 }

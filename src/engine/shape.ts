@@ -38,9 +38,17 @@ const CLOCK_REMEDY =
 export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], catalog: Catalog): void {
   if (leaves.length === 0)
     throw refusal("it reads no stream", "name a source or another query in its FROM, or put it under tables");
-  for (const { stream, window } of leaves) {
+  for (const { stream, window, from } of leaves) {
     if (catalog.streamOf(stream) === undefined)
       throw refusal(`"${stream}" is no stream`, "give the window function a stream's name");
+    const given = ((from["function"] as TreeNode | undefined)?.["children"] ?? []) as readonly TreeNode[];
+    if (given.some((parameter) => textIn(parameter, "alias") !== ""))
+      throw refusal("its window function has named parameters", "give them in their order, without names");
+    if (given.some((parameter) => ((parameter["column_names"] ?? []) as readonly string[]).length > 1))
+      throw refusal(
+        "its window function names a column with a dot",
+        "name a column of the stream alone; give a field a name of its own in a query before this one",
+      );
     if (window !== undefined && !hasConstantSize(window))
       throw refusal("its window's size differs from row to row", "give the window a constant INTERVAL");
   }
@@ -157,13 +165,13 @@ function whyNotRowWiseJoin(
   const right = join["right"] as TreeNode;
   const reads = (tree: Tree): boolean => leavesOf(tree, catalog).length > 0;
   if (reads(join["condition"] ?? null)) return "the condition of its join reads a stream";
+  if (textIn(join, "ref_type") === "POSITIONAL") return "a positional join counts rows";
   if (reads(left) && reads(right)) {
     if (joins === "static") return "it joins streams, and nothing bounds how long rows must be kept";
     return whyNotRowWiseFrom(left, catalog, joins) ?? whyNotRowWiseFrom(right, catalog, joins);
   }
   const streamSide = reads(left) ? left : right;
   const type = textIn(join, "join_type");
-  if (textIn(join, "ref_type") === "POSITIONAL") return "a positional join counts rows";
   if (textIn(join, "ref_type") === "ASOF" && streamSide === right)
     return "an ASOF join looks for the nearest of all rows of the stream";
   const isPreserved =

@@ -19,10 +19,12 @@ export interface StoreShape {
   partial(batchId: number): Sql;
   /** The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. */
   answer(parts: Sql): Sql;
+  /** The same in any order, which spares a sort. */
+  unordered(parts: Sql): Sql;
   /** The column of a state row that holds a column of the answer. */
   columnOf(column: string): Sql;
-  /** Rows of the state, as few as say the same. */
-  merged(from: Sql): Sql;
+  /** Rows of the state, as few as say the same; left out where none can be spared. */
+  readonly merged?: (from: Sql) => Sql;
   /** For sessions: their rows with their true `_end`, from rows of the state. */
   readonly resolved?: (parts: Sql) => Sql;
   /** In a person's words. */
@@ -117,10 +119,14 @@ export function openStore(options: StoreOptions): Store {
       // What closes in the batch that brought it never enters the state; a session's rows tell no true end.
       const kept = resolved === undefined ? isOpen : raw("true");
       if (addedRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${kept}`);
-      if (ledger.isRewriteDue())
+      const isDue = ledger.isRewriteDue();
+      // A rewrite that drops and merges nothing would only cost time.
+      if (isDue && (bound !== undefined || options.merged !== undefined)) {
+        const rows = sql`(FROM ${state} WHERE ${kept})`;
         statements.push(
-          sql`CREATE OR REPLACE TABLE ${state} AS ${options.merged(sql`(FROM ${state} WHERE ${kept})`)}`,
+          sql`CREATE OR REPLACE TABLE ${state} AS ${options.merged?.(rows) ?? sql`FROM ${rows}`}`,
         );
+      }
       return statements;
     },
   };

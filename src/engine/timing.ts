@@ -49,6 +49,14 @@ export async function timingOf(
   const sizes = await Promise.all(
     window.parameters.map((parameter) => expressionText(database, select, parameter)),
   );
+  for (const size of sizes.slice(0, window.kind === "session" ? 1 : sizes.length)) {
+    const row = await database.row(sql`SELECT ${size} > INTERVAL 0 SECOND AS is_positive`);
+    if (row["is_positive"] !== true)
+      throw refusal(
+        `its window's INTERVAL is not longer than nothing: ${size.text}`,
+        "give it a positive one",
+      );
+  }
   const { kind } = window;
   const offsetUs = kind === "session" ? undefined : await offsetOf(database, window, input, sizes);
   const withBound = (bound: TimeBound): Timing => ({

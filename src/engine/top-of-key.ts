@@ -1,13 +1,32 @@
 /** The ways of writing `the first rows of each key` that the planner knows: they bound what must be kept. */
 
+import type { Column } from "../duckdb/database.ts";
 import { id, type Sql, sql } from "../duckdb/sql.ts";
-import { expressionText, NO_LOCATION, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import {
+  expressionText,
+  NO_LOCATION,
+  nodesOf,
+  type Tree,
+  type TreeNode,
+  textIn,
+  writeTree,
+} from "../duckdb/syntax.ts";
 
 import { relationOf } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
 import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
-import { modifiersOf, outputNameOf, selectListOf } from "./syntax-facts.ts";
-import { nameOf, windowCallOf } from "./windows.ts";
+import {
+  type Catalog,
+  clausesOf,
+  hasSubquery,
+  includesName,
+  isGrouped,
+  modifiersOf,
+  outputNameOf,
+  selectListOf,
+  windowFunctionsOf,
+} from "./syntax-facts.ts";
+import { nameOf } from "./windows.ts";
 
 /** Of each key the first `count` rows by `rank`, a `row_number() OVER (…)`. */
 export interface TopOfKeys {
@@ -25,41 +44,62 @@ export function firstOfKey(select: TreeNode): TreeNode | undefined {
 
 /**
  * What a query over one stream needs of its rows; undefined where it may need all. The rank is in QUALIFY, or
- * in a subquery over the stream with a WHERE around it.
+ * in a subquery over the stream with a WHERE around it; the SELECT that ranks does nothing else with rows.
  */
-export function topOfKeys(select: TreeNode): TopOfKeys | undefined {
-  if (select["type"] !== "SELECT_NODE" || modifiersOf(select).length > 0) return undefined;
-  const items = selectListOf(select);
-  const byName = (list: readonly TreeNode[]) => (node: TreeNode) =>
-    node["class"] === "COLUMN_REF" ? list.find((item) => outputNameOf(item) === nameOf(node)) : node;
+export function topOfKeys(
+  { flat, catalog }: Pick<Shaped, "flat" | "catalog">,
+  columns: readonly Column[],
+): TopOfKeys | undefined {
+  if (flat["type"] !== "SELECT_NODE" || modifiersOf(flat).length > 0) return undefined;
+  const from = flat["from_table"] as TreeNode;
+  const isSubquery = from["type"] === "SUBQUERY";
+  const ranking = isSubquery ? ((from["subquery"] as TreeNode)["node"] as TreeNode) : flat;
+  const isRenamed = ((from["column_name_alias"] ?? []) as readonly string[]).length > 0;
+  if (isSubquery && (flat["qualify"] !== null || ranking["qualify"] !== null || isRenamed)) return undefined;
+  if (!isRankingOnly(ranking, catalog)) return undefined;
+  const names = columns.map(({ name }) => name);
+  const condition = isSubquery ? flat["where_clause"] : flat["qualify"];
+  const found = limitedRank(condition as TreeNode | null, (node) => {
+    if (node["class"] !== "COLUMN_REF") return node;
+    const name = nameOf(node) ?? "";
+    // A column of the stream goes before the rank of its name.
+    if (includesName(names, name)) return undefined;
+    return selectListOf(ranking).find((item) => outputNameOf(item)?.toLowerCase() === name.toLowerCase());
+  });
+  if (found === undefined) return undefined;
+  const relation = relationOf(ranking["from_table"] as TreeNode);
+  const { partitions, orders } = found.rank as { partitions: Tree; orders: Tree };
+  const isOwn = [...nodesOf([partitions, orders])].every(
+    (node) => node["class"] !== "COLUMN_REF" || isColumnOf(node, relation, names),
+  );
+  return isOwn ? { ...found, relation } : undefined;
+}
+
+/** One SELECT over the stream itself, with no more than its columns and one rank. */
+function isRankingOnly(select: TreeNode, catalog: Catalog): boolean {
+  if (select["type"] !== "SELECT_NODE" || select["where_clause"] !== null) return false;
   const from = select["from_table"] as TreeNode;
-  if (select["where_clause"] === null && isTable(from))
-    return withRelation(limitedRank(select["qualify"] as TreeNode | null, byName(items)), from);
-  if (from["type"] !== "SUBQUERY" || select["qualify"] !== null) return undefined;
-  const inner = (from["subquery"] as TreeNode)["node"] as TreeNode;
-  const isPlain =
-    inner["type"] === "SELECT_NODE" &&
-    inner["where_clause"] === null &&
-    inner["qualify"] === null &&
-    modifiersOf(inner).length === 0 &&
-    isTable(inner["from_table"] as TreeNode) &&
-    ((from["column_name_alias"] ?? []) as readonly string[]).length === 0;
-  const where = select["where_clause"] as TreeNode | null;
-  return isPlain
-    ? withRelation(limitedRank(where, byName(selectListOf(inner))), inner["from_table"] as TreeNode)
-    : undefined;
+  const isStream =
+    from["type"] === "BASE_TABLE" && catalog.streamOf(textIn(from, "table_name")) !== undefined;
+  const isRenamed = ((from["column_name_alias"] ?? []) as readonly string[]).length > 0;
+  const ranks = windowFunctionsOf(clausesOf(select)).map((node) => writeTree({ ...node, alias: "" }));
+  return (
+    isStream &&
+    !isRenamed &&
+    modifiersOf(select).length === 0 &&
+    !isGrouped({ ...select, qualify: null }, catalog) &&
+    new Set(ranks).size === 1 &&
+    !hasSubquery(clausesOf(select))
+  );
+}
+
+function isColumnOf(node: TreeNode, relation: string, names: readonly string[]): boolean {
+  const parts = node["column_names"] as readonly string[];
+  const isQualified = parts.length > 1 && parts[0]?.toLowerCase() === relation.toLowerCase();
+  return includesName(names, (isQualified ? parts[1] : parts[0]) ?? "");
 }
 
 type LimitedRank = Omit<TopOfKeys, "relation">;
-
-function withRelation(limited: LimitedRank | undefined, from: TreeNode): TopOfKeys | undefined {
-  return limited === undefined ? undefined : { ...limited, relation: relationOf(from) };
-}
-
-function isTable(from: TreeNode): boolean {
-  const isRenamed = ((from["column_name_alias"] ?? []) as readonly string[]).length > 0;
-  return from["type"] === "BASE_TABLE" && windowCallOf(from) === undefined && !isRenamed;
-}
 
 /** `rank = 1`, `rank <= N`, `rank < N`. */
 function limitedRank(

@@ -23,10 +23,10 @@ export function localWindow({ places }: Places, { keys, carriers }: Locality): W
     return names.size === 1 ? only : undefined;
   };
   const splits = new Set(keys.map(columnOf));
-  // Sessions of different keys may begin together and end apart.
-  const isLocal =
-    splits.has("window_end") ||
-    (splits.has("window_start") && (first.window.kind !== "session" || splits.has("session key")));
+  // Sessions of different keys or streams may begin together and end apart.
+  const isOneStore = new Set(places.map(({ storeName }) => storeName)).size === 1;
+  const isByStart = first.window.kind !== "session" || (isOneStore && splits.has("session key"));
+  const isLocal = splits.has("window_end") || (splits.has("window_start") && isByStart);
   if (!isLocal) return undefined;
   const held = new Map<string, "window_start" | "window_end">();
   for (const [name, holding] of carriers) {

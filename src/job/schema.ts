@@ -42,7 +42,7 @@ const querySchema = z.strictObject({
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
     .optional()
     .describe(
-      "`unbounded`: rows may be kept for ever; `{keep: 1h}`: a join brings rows together that are so far apart",
+      "`unbounded`: rows may be kept for ever; `{keep: 1h}`: a join takes rows that are so far apart at most",
     ),
 });
 

@@ -4,13 +4,13 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, open } from "node:fs/promises";
+import { mkdir, open, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import { jsonLines } from "./json-lines.ts";
+import { jsonLineBytes } from "./json-lines.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
 const options = z.strictObject({ path: z.string().describe("the file, relative to the job file") });
@@ -45,12 +45,13 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
     );
   }
   await file.truncate(sizeBytes);
+  const staged = `${target}.staged`;
+  await rm(staged, { force: true });
   if (context.isDurable) await sync(path.dirname(target));
   return {
     async write(database, batch) {
       if (batch.rows === 0) return;
-      for await (const text of jsonLines(database, context.input, batch, "changes")) {
-        const bytes = Buffer.from(text);
+      for await (const bytes of jsonLineBytes(database, context.input, batch, "changes", staged)) {
         for (let written = 0; written < bytes.length; )
           written += (await file.write(bytes, written, bytes.length - written, sizeBytes + written))
             .bytesWritten;

@@ -13,7 +13,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Piece, Segment } from "../formats/read-segment.ts";
 import { type Header, readHeader } from "./header.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
-import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
+import type { Limit, Position, Range, Source, SourceContext, SourceKind } from "./source.ts";
 
 const options = z.strictObject({
   path: z.string().describe("a file, a folder or a glob like `in/*.ndjson`, relative to the job file"),
@@ -28,9 +28,22 @@ export const filesKind: SourceKind<z.infer<typeof options>> = {
   open: async ({ path: pattern }, context) => openFiles(pattern, context),
 };
 
-/** Position: the bytes read of each file. */
+/**
+ * Position: the bytes read of each file. Files below the job's folder are named from there, so that both can
+ * be moved together; the first checkpoints named all of them from the root.
+ */
 interface FilesPosition {
   readonly files: Readonly<Record<string, number>>;
+}
+
+function nameIn(baseFolder: string, file: string): string {
+  const name = path.relative(baseFolder, path.resolve(baseFolder, file));
+  return name.startsWith("..") || path.isAbsolute(name) ? path.resolve(baseFolder, file) : name;
+}
+
+function filesOf(position: Position | undefined, baseFolder: string): FilesPosition["files"] {
+  const { files } = (position ?? { files: {} }) as unknown as FilesPosition;
+  return Object.fromEntries(Object.entries(files).map(([file, bytes]) => [nameIn(baseFolder, file), bytes]));
 }
 
 /** A file that has not grown for so long is at rest: its last line is whole, line feed or not. */
@@ -41,8 +54,9 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
   if (!isDynamicPattern(pattern) && !existsSync(target))
     throw new StreamkitError("input", `There is no file "${pattern}" (looked in ${context.baseFolder})`);
   await mkdir(context.segmentFolder, { recursive: true });
-  let committed = (context.committed as FilesPosition | undefined)?.files ?? {};
-  let everything = context.takesWhatIsThere ? await list(pattern, context.baseFolder) : undefined;
+  const { baseFolder } = context;
+  let committed = filesOf(context.committed, baseFolder);
+  let everything = context.takesWhatIsThere ? await list(pattern, baseFolder) : undefined;
   let hasMore = false;
 
   const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
@@ -62,22 +76,23 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
 
   return {
     async plan(limit, previous) {
-      const before = (previous?.to as FilesPosition | undefined)?.files ?? committed;
+      const before = previous === undefined ? committed : filesOf(previous.to, baseFolder);
       const after: Record<string, number> = { ...before };
       let bytesLeft = limit.maxBytes;
       let header: Header | undefined;
       hasMore = false;
-      for (const file of everything ?? (await list(pattern, context.baseFolder))) {
-        const from = before[file] ?? 0;
+      for (const file of everything ?? (await list(pattern, baseFolder))) {
+        const name = nameIn(baseFolder, file);
+        const from = before[name] ?? 0;
         if (context.hasHeader && from < (await stat(file)).size) {
           const own = await readHeader(file, context.delimiter);
           if (header !== undefined && own.names.join("\0") !== header.names.join("\0")) hasMore = true;
           header ??= own;
         }
-        if (!hasMore) after[file] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
-        bytesLeft -= (after[file] ?? from) - from;
+        if (!hasMore) after[name] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
+        bytesLeft -= (after[name] ?? from) - from;
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
-        hasMore ||= isRated || bytesLeft <= 0 || (await stat(file)).size > (after[file] ?? 0);
+        hasMore ||= isRated || bytesLeft <= 0 || (await stat(file)).size > (after[name] ?? 0);
         if (hasMore) break;
       }
       if (bytesLeft === limit.maxBytes) {
@@ -88,7 +103,7 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
     },
     read: (range) => readPieces(range, context),
     async commit(range) {
-      committed = (range.to as unknown as FilesPosition).files;
+      committed = filesOf(range.to, baseFolder);
       await rm(segmentFile(range, context), { force: true });
     },
     isEnded: () => everything !== undefined && everything.length === 0,
@@ -115,17 +130,18 @@ function segmentFile({ to }: Range, context: SourceContext): string {
 }
 
 async function readPieces(range: Range, context: SourceContext): Promise<Segment> {
-  const before = (range.from as FilesPosition | undefined)?.files ?? {};
-  const after = (range.to as unknown as FilesPosition).files;
+  const before = filesOf(range.from, context.baseFolder);
+  const after = filesOf(range.to, context.baseFolder);
   const target = segmentFile(range, context);
   const pieces: Piece[] = [];
   let sizeBytes = 0;
   let header: Header | undefined;
   await rm(target, { force: true });
-  for (const file of Object.keys(after).toSorted()) {
-    const from = before[file] ?? 0;
-    const to = after[file] ?? from;
+  for (const name of Object.keys(after).toSorted()) {
+    const from = before[name] ?? 0;
+    const to = after[name] ?? from;
     if (to === from) continue;
+    const file = path.resolve(context.baseFolder, name);
     const own = context.hasHeader ? await readHeader(file, context.delimiter) : undefined;
     header ??= own;
     const start = from === 0 ? (own?.sizeBytes ?? 0) : from;

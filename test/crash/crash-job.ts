@@ -5,7 +5,7 @@
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
+import { parse, stringify } from "yaml";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
 import { WINDOW_MACROS } from "../../src/engine/windows.ts";
@@ -83,26 +83,37 @@ function idOf(line: string): number {
   }
 }
 
-/** What is wrong with the sinks after the whole input: `piped` went through the pipe, the rest lies in `in`. */
+interface JobText {
+  readonly queries: Readonly<Record<string, QuerySpec>>;
+  readonly sources: Readonly<Record<string, { readonly schema: Readonly<Record<string, string>> }>>;
+  readonly sinks: readonly { readonly from: string; readonly parquet?: unknown }[];
+}
+
+/**
+ * What is wrong with the sinks of the job in a folder after the whole input: `piped` went through the pipe,
+ * the rest lies in `in`. The job file says what is right, as it was when the folder was made.
+ */
 export async function wrongInSinks(folder: string, piped: readonly string[]): Promise<string[]> {
   const at = (name: string): string => join(folder, name);
+  const { queries, sources, sinks } = parse(readFileSync(at("job.yaml"), "utf8")) as JobText;
   await Bun.write(at("piped.ndjson"), piped.map((line) => `${line}\n`).join(""));
   const database = await openDatabase({ threads: 1 });
   const wrong: string[] = [];
   try {
     await database.run(WINDOW_MACROS);
-    const columns = stringStruct(Object.entries(SCHEMA));
-    for (const [name, files] of Object.entries({ piped: at("piped.ndjson"), filed: at("in/*.ndjson") }))
+    for (const [name, files] of Object.entries({ piped: at("piped.ndjson"), filed: at("in/*.ndjson") })) {
+      const columns = stringStruct(Object.entries(sources[name]?.schema ?? {}));
       await database.run(sql`CREATE TABLE ${id(name)} AS
         FROM read_json(${files}, format = 'newline_delimited', columns = ${columns})`);
-    for (const [name, answer] of await answersOf(database, QUERIES)) {
+    }
+    for (const [name, answer] of await answersOf(database, queries)) {
       const written = linesOf(readFileSync(at(`out/${name}.ndjson`), "utf8"));
       const inFile = difference(
-        QUERIES[name]?.mode === "update" ? appliedRows(written, ["k"]) : written,
+        queries[name]?.mode === "update" ? appliedRows(written, ["k"]) : written,
         answer,
       );
       if (inFile !== undefined) wrong.push(`file sink of ${name}: ${inFile}`);
-      if (!STORED.includes(name)) continue;
+      if (!sinks.some(({ from, parquet }) => from === name && parquet !== undefined)) continue;
       const stored = (await parquetRows(at(`wh/${name}`))).map(({ part: _part, ...row }) =>
         JSON.stringify(row),
       );

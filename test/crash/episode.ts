@@ -46,7 +46,7 @@ export function* anyDeaths(lives: number, random: Random): Generator<Death> {
 }
 
 /** A repeatable sequence of whole numbers below `below` (Lehmer's generator). */
-function randomBelow(seed: number): Random {
+export function randomBelow(seed: number): Random {
   let state = seed % 2_147_483_647 || 1;
   return (below) => {
     state = (state * 48_271) % 2_147_483_647;
@@ -108,6 +108,7 @@ interface Life {
   readonly stderr: string;
 }
 
+/** Spawns the binary and waits until it is dead. */
 async function live(folder: string, piped: readonly string[], death: Death): Promise<Life> {
   if ("failpoint" in death) {
     const env = { STREAMKIT_FAILPOINT: death.failpoint };
@@ -128,7 +129,8 @@ async function live(folder: string, piped: readonly string[], death: Death): Pro
   return { code, wasKilled: child.signalCode === "SIGKILL", stderr: await stderr };
 }
 
-async function spawned<In extends "pipe" | Blob>(
+/** The binary with the folder's job. */
+export async function spawned<In extends "pipe" | Blob>(
   folder: string,
   flags: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -142,6 +144,6 @@ async function spawned<In extends "pipe" | Blob>(
   });
 }
 
-function text(lines: readonly string[]): string {
+export function text(lines: readonly string[]): string {
   return lines.map((line) => `${line}\n`).join("");
 }

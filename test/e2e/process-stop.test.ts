@@ -110,3 +110,34 @@ test("after | head -1, nothing of its working files is left", async () => {
   expect(code).toBe(0);
   expect(readdirSync(folder.path)).toEqual([]);
 });
+
+test("a batch that takes too long after a signal is given up, and repeated by the next start", async () => {
+  using folder = emptyFolder();
+  const at = (file: string) => join(folder.path, file);
+  const numbers = (count: number): string =>
+    `x\n${Array.from({ length: count }, (_, index) => index + 1).join("\n")}\n`;
+  await Bun.write(
+    at("job.yaml"),
+    `
+checkpoint: state
+batch: 0
+sources: { input: { from: "-", schema: { n: BIGINT } } }
+tables: { numbers: { from: "file:numbers.csv" } }
+queries: { cubes: "SELECT n FROM input, numbers a, numbers b, numbers c WHERE a.x * b.x * c.x = n" }
+sinks: [{ from: cubes, to: "file:out.ndjson" }]
+`,
+  );
+  await Bun.write(at("numbers.csv"), numbers(20_000));
+  await using first = await start(["process", at("job.yaml"), "--stop-timeout", "200ms"]);
+  await first.feed('{"n":1}\n');
+  await until("the first batch", () => existsSync(at("state/plan.json")));
+  first.kill("SIGTERM");
+  const stopped = await first.finished();
+  expect(stopped.code).toBe(143);
+  expect(stopped.stderr).toContain("did not end within 200ms after SIGTERM and was given up");
+  expect(readFileSync(at("out.ndjson"), "utf8")).toBe("");
+
+  await Bun.write(at("numbers.csv"), numbers(2));
+  expect(await streamkit(["process", at("job.yaml")], { input: '{"n":8}\n' })).toMatchObject({ code: 0 });
+  expect(readFileSync(at("out.ndjson"), "utf8")).toBe('{"n":1}\n{"n":8}\n');
+});

@@ -1,11 +1,11 @@
 /** What a restart finds: all of a commit or nothing of it, and the plan of a batch that was not committed. */
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import { sql } from "../../src/duckdb/sql.ts";
+import { type Sql, sql } from "../../src/duckdb/sql.ts";
 import { type BatchPlan, type Checkpoint, openCheckpoint } from "../../src/engine/checkpoint.ts";
 
 let folder: string;
@@ -87,6 +87,76 @@ describe("a checkpoint", () => {
       expect(progress?.batch).toBe(2);
       expect(await database.rows(sql`FROM ckpt.state ORDER BY x`)).toEqual([{ x: 1 }, { x: 3 }]);
     });
+  });
+
+  /** A database of which nobody learns that a statement failed, as a driver with a fault would be. */
+  const silent = (database: Database): Database => ({
+    ...database,
+    run: (statements) => database.run(statements).catch(() => undefined),
+  });
+
+  for (const [what, statement] of [
+    ["while it runs", sql`INSERT INTO ckpt.state SELECT error('boom')`],
+    ["before it runs", sql`INSERT INTO ckpt.nowhere VALUES (2)`],
+  ] as const)
+    test(`does not take a COMMIT for one that kept nothing: a statement fails ${what}`, async () => {
+      await inOneLife(async (checkpoint) => checkpoint.commit([CREATE], progressOf(1)));
+      await inOneLife(async (_checkpoint, database) => {
+        await database.run(sql`DETACH ckpt`);
+        const deaf = await openCheckpoint(silent(database), folder);
+        const insert = sql`INSERT INTO ckpt.state VALUES (2)`;
+        const error = await deaf
+          .commit([insert, statement], progressOf(2))
+          .catch((thrown: unknown) => thrown);
+        expect(String(error)).toContain("kept nothing, though DuckDB said that it succeeded");
+      });
+      await inOneLife(async ({ progress }) => expect(progress?.batch).toBe(1));
+    });
+
+  test("DuckDB's COMMIT after an error still says that it succeeded", async () => {
+    const database = await openDatabase({ threads: 1 });
+    const kept = async (wrong: Sql): Promise<unknown[]> => {
+      await database.run(sql`CREATE OR REPLACE TABLE t (x INTEGER); BEGIN; INSERT INTO t VALUES (1)`);
+      await database.run(wrong).catch(() => undefined);
+      await database.run(sql`INSERT INTO t VALUES (2)`).catch(() => undefined);
+      await database.run(sql`COMMIT`);
+      return (await database.rows(sql`FROM t ORDER BY x`)).map((row) => row["x"]);
+    };
+    try {
+      expect(await kept(sql`SELECT error('boom')`)).toEqual([]);
+      expect(await kept(sql`FROM nowhere`)).toEqual([1, 2]);
+    } finally {
+      database.close();
+    }
+  });
+
+  test("whose log was cut off anywhere in its last commit is that of the batch before", async () => {
+    const log = path.join(folder, "checkpoint.duckdb.wal");
+    const sizes: number[] = [];
+    await inOneLife(async (checkpoint) => {
+      await checkpoint.commit([CREATE], progressOf(1));
+      sizes.push(statSync(log).size);
+      await checkpoint.commit([sql`INSERT INTO ckpt.state VALUES (2)`], progressOf(2));
+      sizes.push(statSync(log).size);
+      // As a power cut leaves it: nothing is closed.
+      cpSync(folder, path.join(folder, "..", `${path.basename(folder)}-cut`), { recursive: true });
+    });
+    const [before = 0, after = 0] = sizes;
+    const cut = path.join(folder, "..", `${path.basename(folder)}-cut`);
+    const bytes = readFileSync(path.join(cut, "checkpoint.duckdb.wal"));
+    expect([bytes.length, after > before]).toEqual([after, true]);
+    rmSync(folder, { recursive: true });
+    for (let size = before; size < after; size += Math.ceil((after - before) / 25)) {
+      cpSync(cut, folder, { recursive: true });
+      writeFileSync(log, bytes.subarray(0, size));
+      await inOneLife(async ({ progress }, database) => {
+        expect(progress?.batch).toBe(1);
+        expect(await database.rows(sql`FROM ckpt.state`)).toEqual([{ x: 1 }]);
+      });
+      rmSync(folder, { recursive: true });
+    }
+    renameSync(cut, folder);
+    await inOneLife(async ({ progress }) => expect(progress?.batch).toBe(2));
   });
 
   test("of a newer streamkit is left alone", async () => {

@@ -27,7 +27,8 @@ export const sessions: fc.Arbitrary<string> = record({
     "SELECT k, window_start, count(*) AS c, sum(n) AS s, count(DISTINCT f) AS d FROM $ GROUP BY ALL",
     "SELECT k AS who, window_end AS till, avg(price) AS a, arg_max(price, id) AS p FROM $ GROUP BY ALL",
     "SELECT window_start, count(*) AS c FROM $ WHERE price > 1 GROUP BY k, window_start HAVING count(*) > 1",
-    "SELECT k, max(c) AS m FROM (SELECT k, window_start, window_end, count(*) AS c FROM $ GROUP BY ALL) GROUP BY k, window_end",
+    `SELECT k, max(c) AS m FROM (SELECT k, window_start, window_end, count(*) AS c FROM $ GROUP BY ALL)
+      GROUP BY k, window_end`,
     "SELECT k, window_end, max(price) AS m FROM $ GROUP BY k, window_end",
     "SELECT window_end, count(DISTINCT k) AS ks FROM $ GROUP BY ALL",
     `SELECT k, window_start, id FROM $ QUALIFY row_number() OVER (PARTITION BY k, window_start ORDER BY
