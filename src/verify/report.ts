@@ -66,10 +66,11 @@ function exactText(valueMs: number): string {
   return valueMs > 1000 && valueMs % 1000 !== 0 ? `${valueMs / 1000}s` : durationText(valueMs);
 }
 
-function queryLines({ query, rows, difference, fault }: QueryVerdict): readonly string[] {
+function queryLines({ query, rows, difference, fault, hint }: QueryVerdict): readonly string[] {
   const lines = fault === undefined ? [] : [fault];
   if (difference !== undefined) lines.push(...differenceText(difference));
   if (lines.length === 0) return [`query ${query}: ${counted(rows, "row")}, equal`];
+  if (hint !== undefined) lines.push(hint);
   return [`query ${query}: differs`, ...lines.map((line) => `  ${line}`)];
 }
 

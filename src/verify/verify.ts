@@ -12,11 +12,13 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
+import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import { type PlannedJob, planForCheck } from "../engine/prepare.ts";
 import type { PlannedQuery } from "../engine/query.ts";
 import type { SourceShape } from "../engine/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
+import { queryConfig } from "../job/schema.ts";
 import { createRandom } from "../simulate/random.ts";
 import { type BatchSide, dependsOnClock, openBatchSide, type WholeInput } from "./batch-answer.ts";
 import { type Cut, randomCut } from "./cut.ts";
@@ -65,6 +67,8 @@ export interface QueryVerdict {
   /** Of the batch's answer. */
   readonly rows: number;
   readonly difference: Difference | undefined;
+  /** Why it may differ and be right. */
+  readonly hint: string | undefined;
   /** What makes its rows no answer at all. */
   readonly fault: string | undefined;
 }
@@ -109,6 +113,7 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
           rows: compared.answers.get(query)?.rows.length ?? 0,
           difference: compared.findings.get(query)?.difference,
           fault: compared.findings.get(query)?.fault,
+          hint: hintOf(job, query),
         })),
       };
     } finally {
@@ -223,6 +228,14 @@ function unhurried(job: LoadedJob, inputs: ReadonlyMap<string, WholeInput>): Loa
 function neededMs(job: LoadedJob, source: string, { disorderUs }: WholeInput): number {
   const ownMs = job.config.sources[source]?.watermark ?? 0;
   return Math.max(ownMs, Math.ceil(Number(disorderUs) / 1000));
+}
+
+/** What a job asks to be left out, the batch does not leave out. */
+function hintOf({ config }: LoadedJob, query: string): string | undefined {
+  const found = config.queries[query];
+  const state = found === undefined ? undefined : queryConfig(found).state;
+  if (typeof state !== "object") return undefined;
+  return `its state: {keep: ${durationText(state.keep)}} leaves out rows that are further apart, as the batch does not`;
 }
 
 /** Nothing of nothing would be equal, and mean nothing. */

@@ -67,7 +67,8 @@ queries:
   by_arrival: |
     SELECT window_start, count(*) AS n FROM tumble(symbols, arrived, INTERVAL 1 MINUTE) GROUP BY ALL
   busiest: |
-    SELECT window_start AS ws, k, count(DISTINCT id) AS n FROM tumble(s, came, INTERVAL 30 SECOND) GROUP BY window_start, k
+    SELECT window_start AS ws, k, count(DISTINCT id) AS n
+    FROM tumble(s, came, INTERVAL 30 SECOND) GROUP BY window_start, k
     QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY count(*) DESC, k) = 1
   twice: |
     SELECT window_start, max(n) AS most FROM tumble(busiest, ws, INTERVAL 5 MINUTE) GROUP BY ALL
