@@ -63,7 +63,7 @@ export interface AggregateRequest {
 }
 
 /** Which keys hold a session's key, start and end; a row that comes later than `gap` begins another one. */
-export interface SessionKeys {
+interface SessionKeys {
   readonly key: number;
   readonly start: number;
   readonly end: number;

@@ -75,5 +75,6 @@ export function asOfPruning({ rightTime, rightKeys }: AsOf, storeName: string): 
   const isBehind = sql`${time} < getvariable(${lateVariable(storeName)})`;
   const partition = rightKeys.length === 0 ? raw("") : sql`PARTITION BY ${rightKeys.map((key) => id(key))}`;
   return (rows) => sql`FROM ${rows} AS parts
-    QUALIFY ${time} IS NULL OR NOT ${isBehind} OR ${time} = max(CASE WHEN ${isBehind} THEN ${time} END) OVER (${partition})`;
+    QUALIFY ${time} IS NULL OR NOT ${isBehind}
+      OR ${time} = max(CASE WHEN ${isBehind} THEN ${time} END) OVER (${partition})`;
 }

@@ -12,7 +12,14 @@ import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
 import { openStore } from "./store.ts";
-import { BATCH_COLUMN, CHECKPOINT, lateVariable, relation, WINDOW_END_COLUMN } from "./stream.ts";
+import {
+  BATCH_COLUMN,
+  CHECKPOINT,
+  lateVariable,
+  relation,
+  type TimeBound,
+  WINDOW_END_COLUMN,
+} from "./stream.ts";
 import { hasModifier, isDistinctOn, modifiersOf } from "./syntax-facts.ts";
 import { timesThrough } from "./times.ts";
 
@@ -27,9 +34,9 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
   const { tree, leaves } = markLeaves(plain, catalog);
   if (leaves.some(({ window }) => window !== undefined)) return undefined;
   const inputs = new Set(leaves.map(({ stream }) => stream));
-  const times =
+  const times: ReadonlyMap<string, TimeBound> =
     inputs.size > 1
-      ? new Map()
+      ? new Map<string, TimeBound>()
       : timesThrough(tree, (leaf) => streams.get(leaves[leaf]?.stream ?? "")?.times ?? new Map(), columns);
   const [time] = [...times];
   const names = columns.map((column) => id(column.name));

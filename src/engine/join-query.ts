@@ -26,7 +26,7 @@ export interface JoinPass {
   readonly answer: Sql;
 }
 
-export interface JoinPlace {
+interface JoinPlace {
   readonly store: Store;
   /** From a row to the time when it is final; undefined where only the end of the input makes it so. */
   readonly final: Sql | undefined;

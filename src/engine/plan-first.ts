@@ -4,7 +4,7 @@
  */
 
 import { id, sql } from "../duckdb/sql.ts";
-import { selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { closingQuery, named, viewOf } from "./closing-query.ts";
 import { leafIndexOf, withRelations } from "./leaves.ts";
 import { openPlace, placesOf } from "./places.ts";
@@ -30,8 +30,8 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
     ([column]) => column.toLowerCase() === timeColumn?.toLowerCase(),
   );
   const isEarliest =
-    ["ORDER_DEFAULT", "ASCENDING"].includes(String(by?.["type"])) &&
-    ["ORDER_DEFAULT", "NULLS_LAST"].includes(String(by?.["null_order"]));
+    ["ORDER_DEFAULT", "ASCENDING"].includes(textIn(by, "type")) &&
+    ["ORDER_DEFAULT", "NULLS_LAST"].includes(textIn(by, "null_order"));
   // Names are those of the stream itself: nothing renames or hides them.
   const from = tree["from_table"] as TreeNode;
   const isStream =

@@ -1,11 +1,12 @@
 /** The benchmark: one row a claim, ours beside a reference of the same run. Nothing here passes or fails. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
 import { byTurns, median, quantile, timed, timedInShell } from "./measure.ts";
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
 import { nexmarkTable } from "./nexmark.ts";
+import { batchesWithOpenKeys } from "./open-keys.ts";
 
 const ROWS = Number(process.env["STREAMKIT_BENCH_ROWS"] ?? 5_000_000);
 const TURNS = 3;
@@ -113,6 +114,61 @@ async function microBatches(): Promise<void> {
   });
 }
 
+/** Spark Structured Streaming on the same work and machine, at its best: thousand records a second. */
+const SPARK = 150;
+const CHECKPOINTED_BATCHES = 25;
+
+async function checkpointed(): Promise<void> {
+  const input = join(folder, "in");
+  mkdirSync(input);
+  await timedInShell(`split -n l/${CHECKPOINTED_BATCHES} -d --additional-suffix .ndjson ${ticks} ${input}/`);
+  const job = join(folder, "checkpointed.yaml");
+  writeFileSync(
+    job,
+    `sources:
+  input:
+    from: "file:in/*.ndjson"
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT }
+queries: { ohlc: "${OHLC.replaceAll("\n", " ")}" }
+sinks: [{ from: ohlc, parquet: { table: ohlc, partition_by: ["hour=hour(window_start)"] } }]
+`,
+  );
+  const { ours, reference: batch } = await byTurns(
+    TURNS,
+    async () => {
+      for (const name of ["warehouse", "state"]) rmSync(join(folder, name), { recursive: true, force: true });
+      return timed([streamkit, "process", job, "--once", "--checkpoint", join(folder, "state")]);
+    },
+    async () => (await timed([bun, reference, "ohlc", `${input}/*.ndjson`])).seconds,
+  );
+  const seconds = median(ours.map((run) => run.seconds));
+  const what = "files → OHLC by second → Parquet, checkpoint on disk; reference: one DuckDB batch";
+  add(what, seconds, median(batch), "ratio ≥ 0.7");
+  const timesSpark = ROWS / seconds / 1000 / SPARK;
+  const peakMb = Math.max(...ours.map((run) => run.peakBytes)) / 2 ** 20;
+  lines.push({
+    what: "the same; reference: Spark Structured Streaming at its best here",
+    ours: `${perSecond(seconds)}, ${peakMb.toFixed(0)} MiB`,
+    reference: `${SPARK / 1000} M/s`,
+    ratio: timesSpark.toFixed(1),
+    target: "≥ 8, ≤ 400 MB",
+  });
+}
+
+async function openKeys(): Promise<void> {
+  for (const mode of ["append", "update"] as const) {
+    const few = median(await batchesWithOpenKeys(1000, mode));
+    const many = median(await batchesWithOpenKeys(1_000_000, mode));
+    lines.push({
+      what: `batch of 10,000 rows, ${mode} mode, 1 M open keys; reference: 1,000 open keys`,
+      ours: `${many.toFixed(1)} ms`,
+      reference: `${few.toFixed(1)} ms`,
+      ratio: (many / few).toFixed(2),
+      target: "≤ 3",
+    });
+  }
+}
+
 async function firstResult(): Promise<void> {
   const pipe = `${streamkit} simulate quotes | ${streamkit} process --quiet | head -n 1`;
   const times: number[] = [];
@@ -142,7 +198,7 @@ function print(text: string): void {
 }
 
 try {
-  for (const row of [simulate, ohlc, parquet, microBatches, firstResult]) {
+  for (const row of [simulate, ohlc, parquet, checkpointed, openKeys, microBatches, firstResult]) {
     process.stderr.write(`${row.name} …\n`);
     await row();
   }

@@ -31,7 +31,9 @@ sources:
   ticks: { from: "file:in.ndjson", schema: { ts: TIMESTAMP, k: BIGINT, v: BIGINT } }
 queries:
   sums:
-    sql: SELECT k, window_start, count(*) AS c, sum(v) AS s FROM tumble(ticks, ts, INTERVAL 1 HOUR) GROUP BY ALL
+    sql: |
+      SELECT k, window_start, count(*) AS c, sum(v) AS s
+      FROM tumble(ticks, ts, INTERVAL 1 HOUR) GROUP BY ALL
     mode: ${mode}
 sinks: [{ from: sums, to: "file:out.ndjson" }]
 `;
