@@ -235,7 +235,8 @@ function hintOf({ config }: LoadedJob, query: string): string | undefined {
   const found = config.queries[query];
   const state = found === undefined ? undefined : queryConfig(found).state;
   if (typeof state !== "object") return undefined;
-  return `its state: {keep: ${durationText(state.keep)}} leaves out rows that are further apart, as the batch does not`;
+  const keep = durationText(state.keep);
+  return `its state: {keep: ${keep}} leaves out rows that are further apart, as the batch does not`;
 }
 
 /** Nothing of nothing would be equal, and mean nothing. */
