@@ -53,9 +53,7 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
     if (leafIndexesOf(clausesOf(node)).length > 0 || hasGroupingSets(node)) return NOWHERE;
     const scope = ofFrom(node["from_table"] as TreeNode, equalitiesOf(node["where_clause"] ?? null));
     const keptBy = (expressions: readonly TreeNode[]) => {
-      const named = new Set(
-        expressions.flatMap((expression) => meaningOf(expression, scope.columns) ?? []),
-      );
+      const named = new Set(expressions.flatMap((expression) => meaningOf(expression, scope.columns) ?? []));
       return (key: SplitKey): boolean => named.has(key);
     };
     let keys = scope.keys;
