@@ -72,7 +72,7 @@ const faults: readonly Fault[] = [
     name: "an unknown key of a query",
     edit: ["mode: update", "mod: update"],
     place: ":11:5: queries.minute.mod: ",
-    says: ['did you mean "mode"?', "(known: sql, mode, key)"],
+    says: ['did you mean "mode"?', "(known: sql, mode, key, lateness, state)"],
   },
   {
     name: "an unknown key of a Parquet sink",
