@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { messageOf } from "../../src/base/error.ts";
-import { type LoadedJob } from "../../src/job/load.ts";
+import type { LoadedJob } from "../../src/job/load.ts";
 import { linesOf } from "../../src/verify/rows.ts";
 import { openRun, type Run, rowFiles, type WrittenTo } from "../../src/verify/run.ts";
 import { emptyFolder } from "../e2e/binary.ts";
@@ -158,8 +158,8 @@ ${queries}`;
   both: |
     SELECT a.window_start FROM tumble(s, ts, INTERVAL 1 MINUTE) a
     JOIN tumble(s, came, INTERVAL 1 MINUTE) b ON a.window_start = b.window_start`;
-    const told = await tell(yaml(queries), LINES, [], async () => {}).catch(messageOf);
-    expect(told).toContain("its windows over s go by two times: the event time, and the clock's");
+    const refusal = await tell(yaml(queries), LINES, [], async () => {}).catch(messageOf);
+    expect(refusal).toContain("its windows over s go by two times: the event time, and the clock's");
   });
 });
 
