@@ -4,7 +4,7 @@
  * segments of sources that can't be read again. Without a folder the same database lives in memory.
  */
 
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -21,10 +21,12 @@ import { CHECKPOINT } from "./stream.ts";
 const FORMAT_VERSION = 1;
 
 /**
- * The write-ahead log goes into the database file when it has this size: a restart reads it in a moment, and
- * a small state has small files.
+ * The write-ahead log goes into the database file when it is as large as that, within these bounds: a small
+ * state has small files, a large one is not folded in with every batch, and a restart reads the log in a
+ * moment.
  */
-const MAX_LOG = "1MiB";
+const MIN_LOG_BYTES = 2 ** 20;
+const MAX_LOG_BYTES = 2 ** 26;
 /**
  * Each table takes two of these at least. A quarter of DuckDB's own: the file of eight small tables went
  * from 4.8 to 1.3 MB, and a large state was neither larger nor slower; with smaller ones it was.
@@ -101,7 +103,7 @@ export async function openCheckpoint(database: Database, folder: string | undefi
     };
   }
   await mkdir(folder, { recursive: true });
-  const file = path.join(folder, "checkpoint.duckdb");
+  const file = databaseFile(folder);
   try {
     const asNew = existsSync(file) ? raw("") : raw(`(BLOCK_SIZE ${BLOCK_BYTES})`);
     await database.run(sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`);
@@ -110,7 +112,6 @@ export async function openCheckpoint(database: Database, folder: string | undefi
     const reason = isLocked ? "another process is using it" : messageOf(error);
     throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
   }
-  await database.run(sql`SET checkpoint_threshold = ${MAX_LOG}`);
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, "progress")} (json VARCHAR)`);
   const progress = await readProgress(database, folder);
   const saved = await readSavedPlan(database);
@@ -124,6 +125,7 @@ function fromFolder(
   savedPlan: SavedPlan | undefined,
   pendingPlan: BatchPlan | undefined,
 ): Checkpoint {
+  const log = openLog(database, folder);
   return {
     isDurable: true,
     folder,
@@ -140,13 +142,32 @@ function fromFolder(
       if (drops.length > 0 || text !== JSON.stringify(savedPlan))
         await commitAll(database, drops, { table: "plan", json: text });
     },
-    commit(statements, next) {
+    async commit(statements, next) {
       const json = JSON.stringify({ formatVersion: FORMAT_VERSION, ...next } satisfies Progress);
+      await log.adapt();
       return commitAll(database, statements, { table: "progress", json });
     },
     async close() {
       await database.run(sql`CHECKPOINT ${id(CHECKPOINT)}`);
       failpoint("state-folded");
+    },
+  };
+}
+
+function databaseFile(folder: string): string {
+  return path.join(folder, "checkpoint.duckdb");
+}
+
+/** Keeps the log's bound at the size of the database, as that grows and shrinks. */
+function openLog(database: Database, folder: string): { adapt(): Promise<void> } {
+  let boundBytes = 0;
+  return {
+    async adapt() {
+      const sizeBytes = statSync(databaseFile(folder), { throwIfNoEntry: false })?.size ?? 0;
+      const wantedBytes = Math.min(Math.max(sizeBytes, MIN_LOG_BYTES), MAX_LOG_BYTES);
+      if (wantedBytes < 2 * boundBytes && wantedBytes > boundBytes / 2) return;
+      boundBytes = wantedBytes;
+      await database.run(sql`SET checkpoint_threshold = ${`${boundBytes}B`}`);
     },
   };
 }
