@@ -14,7 +14,7 @@ export const FAILPOINTS = [
   "spool-tail-written", // in the middle of a cut: the tail stands in two files
   "spool-shortened", // the tail stands only in the file that waits for its name
   "spool-cut",
-  "plan-staged",
+  "plan-torn", // half of it is in the file
   "plan-written",
   "files-piece-copied",
   "source-read",

@@ -4,17 +4,17 @@
  * segments of sources that can't be read again. Without a folder the same database lives in memory.
  */
 
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { replaceText } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Position, Range } from "../sources/source.ts";
 import type { SavedPlan } from "./evolution.ts";
+import { openPlanFile, readPlanFile } from "./plan-file.ts";
 import { CHECKPOINT } from "./stream.ts";
 
 /** The layout of what is in a checkpoint. A new one must still read the old. */
@@ -115,7 +115,7 @@ export async function openCheckpoint(database: Database, folder: string | undefi
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, "progress")} (json VARCHAR)`);
   const progress = await readProgress(database, folder);
   const saved = await readSavedPlan(database);
-  return fromFolder(database, folder, progress, saved, readPlan(folder, progress));
+  return fromFolder(database, folder, progress, saved, pendingPlanOf(folder, progress));
 }
 
 function fromFolder(
@@ -126,16 +126,14 @@ function fromFolder(
   pendingPlan: BatchPlan | undefined,
 ): Checkpoint {
   const log = openLog(database, folder);
+  const planFile = openPlanFile(folder);
   return {
     isDurable: true,
     folder,
     progress,
     savedPlan,
     pendingPlan,
-    writePlan(plan) {
-      replaceText(planFile(folder), JSON.stringify(plan));
-      failpoint("plan-written");
-    },
+    writePlan: (plan) => planFile.write(plan),
     async adopt(plan, droppedTables) {
       const drops = droppedTables.map((table) => sql`DROP TABLE IF EXISTS ${id(CHECKPOINT, table)}`);
       const text = JSON.stringify(plan);
@@ -148,6 +146,7 @@ function fromFolder(
       return commitAll(database, statements, { table: "progress", json });
     },
     async close() {
+      planFile.close();
       await database.run(sql`CHECKPOINT ${id(CHECKPOINT)}`);
       failpoint("state-folded");
     },
@@ -193,14 +192,9 @@ async function readSavedPlan(database: Database): Promise<SavedPlan | undefined>
   return JSON.parse(String(row["json"])) as SavedPlan;
 }
 
-function planFile(folder: string): string {
-  return path.join(folder, "plan.json");
-}
-
-function readPlan(folder: string, progress: Progress | undefined): BatchPlan | undefined {
-  if (!existsSync(planFile(folder))) return undefined;
-  const plan = JSON.parse(readFileSync(planFile(folder), "utf8")) as BatchPlan;
-  return plan.batch === (progress?.batch ?? 0) + 1 ? plan : undefined;
+function pendingPlanOf(folder: string, progress: Progress | undefined): BatchPlan | undefined {
+  const plan = readPlanFile(folder) as BatchPlan | undefined;
+  return plan?.batch === (progress?.batch ?? 0) + 1 ? plan : undefined;
 }
 
 /**

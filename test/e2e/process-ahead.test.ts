@@ -3,8 +3,9 @@
  */
 
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { readPlanFile } from "../../src/engine/plan-file.ts";
 import { until } from "../server/until.ts";
 import { emptyFolder } from "./binary.ts";
 import { output, shell, start, streamkit } from "./running.ts";
@@ -38,8 +39,7 @@ const closedRows = (folder: string): string[] =>
   readFileSync(join(folder, "closed.ndjson"), "utf8").trim().split("\n").toSorted();
 
 function batchUnderWay(folder: string): number {
-  const plan = join(folder, "state/plan.json");
-  return existsSync(plan) ? (JSON.parse(readFileSync(plan, "utf8")) as { batch: number }).batch : 0;
+  return (readPlanFile(join(folder, "state")) as { batch: number } | undefined)?.batch ?? 0;
 }
 
 test("a file of several segments, killed in each of its batches, gives what one run gives", async () => {

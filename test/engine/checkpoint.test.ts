@@ -170,10 +170,20 @@ describe("a checkpoint", () => {
     expect(String(error)).toContain("newer streamkit");
   });
 
-  test("does not take a plan that was cut off for one", async () => {
-    await inOneLife(async (checkpoint) => checkpoint.writePlan(PLAN));
+  test("does not take a plan that was cut off anywhere for one", async () => {
+    await inOneLife(async (checkpoint) => {
+      checkpoint.writePlan({ ...PLAN, idle: ["a source with a longer name"] });
+      checkpoint.writePlan(PLAN);
+    });
     const file = path.join(folder, "plan.json");
-    writeFileSync(`${file}.new`, readFileSync(file, "utf8").slice(0, 10));
+    const whole = readFileSync(file);
     await inOneLife(async ({ pendingPlan }) => expect(pendingPlan?.batch).toBe(1));
+    const before = Buffer.from(`${JSON.stringify({ ...PLAN, batch: 9 })}\n`);
+    for (const size of [0, 1, 20, 60, 90, 120]) {
+      writeFileSync(file, Buffer.concat([whole.subarray(0, size), before.subarray(size)]));
+      await inOneLife(async ({ pendingPlan }) => expect(pendingPlan).toBeUndefined());
+      writeFileSync(file, whole.subarray(0, size));
+      await inOneLife(async ({ pendingPlan }) => expect(pendingPlan).toBeUndefined());
+    }
   });
 });
