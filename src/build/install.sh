@@ -20,11 +20,14 @@ fi
 if ! is_installed; then
   echo "Installing packages into node_modules …" >&2
   # Not "npm ci": it refuses a lock file that lacks the optional packages of other platforms.
-  npm install --no-save --no-audit --no-fund --loglevel=error >&2
+  # No scripts: that of Kafka's package looks for a binary on the internet. The two that are needed follow.
+  npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error >&2
 fi
 if ! node_modules/.bin/bun --version >/dev/null 2>&1; then
-  echo "npm did not run the install script of the package bun: running it …" >&2
   node node_modules/bun/install.js >&2 || true
+fi
+if ! node_modules/.bin/deno --version >/dev/null 2>&1; then
+  node node_modules/deno/install.cjs >&2 || true
 fi
 if ! node_modules/.bin/bun --version >/dev/null 2>&1; then
   echo "Bun did not install. It needs Linux or macOS on x64 or arm64, and npm's optional packages:" >&2
