@@ -4,7 +4,7 @@ import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
-import type { BatchPlan, SourceProgress } from "./checkpoint.ts";
+import type { BatchPlan, Holding, SourceProgress } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
@@ -14,7 +14,7 @@ import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
 import type { Intake } from "./source-reader.ts";
 import { CHECKPOINT, relation } from "./stream.ts";
-import { advance, openWatermarks, type SourceTime, type Watermarks } from "./watermark.ts";
+import { advance, openWatermarks, type Seen, type SourceTime, type Watermarks } from "./watermark.ts";
 
 export interface BatchRunner {
   /** The id of the last committed batch. */
@@ -22,9 +22,10 @@ export interface BatchRunner {
   /** When the last committed batch was planned; 0 before the first. */
   lastPlannedAtMs(): number;
   /** The plan of the next batch, made now. */
-  plan(of: Pick<BatchPlan, "ranges" | "idle" | "endsInput">): BatchPlan;
-  watermarks(): Watermarks;
+  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "endsInput">): BatchPlan;
   times(): ReadonlyMap<string, SourceTime>;
+  /** Whether a batch without input would move a watermark, now that these sources are silent. */
+  movesWatermark(silent: Silence): boolean;
   /** Groups of sources whose least watermark matters. */
   readonly groups: readonly (readonly string[])[];
   /** `upcoming`: ranges of the batches after this one, to be read while it is executed. */
@@ -42,7 +43,14 @@ export interface RunnerOptions {
   readonly observed: readonly Output[];
 }
 
+/** Which sources don't hold the watermark, and of sources in partitions, which partitions do. */
+export interface Silence {
+  readonly idle: readonly string[];
+  readonly holding: Holding;
+}
+
 const US_PER_MS = 1000n;
+const NOTHING_SEEN: Seen = { maxEventTimeUs: null };
 
 export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const { database, clock, prepared, sinks, observed } = options;
@@ -74,7 +82,14 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     columns,
     maxEventTimeUs: textOf(times.get(name)?.maxEventTimeUs),
     watermarkUs: textOf(times.get(name)?.watermarkUs),
+    ...savedPartitions(times.get(name)),
   });
+  /** The times after a batch that has seen so much. */
+  const timesAfter = (
+    seen: (name: string) => Seen,
+    { holding, endsInput }: Pick<BatchPlan, "holding" | "endsInput">,
+  ): ReadonlyMap<string, SourceTime> =>
+    new Map([...times].map(([name, time]) => [name, advance(time, seen(name), endsInput, holding?.[name])]));
 
   let wasClean = true;
   const ahead = await openReadAhead(database, readers);
@@ -142,8 +157,11 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       batch: lastBatch + 1,
       plannedAtMs: Math.max(Math.floor(clock.nowMs()), lastPlannedAtMs),
     }),
-    watermarks: () => watermarks,
     times: () => times,
+    movesWatermark({ idle, holding }) {
+      const after = timesAfter(() => NOTHING_SEEN, { holding, endsInput: false });
+      return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
+    },
     close: () => ahead.close(),
     async run(plan, schedulingDelayMs, upcoming = []) {
       const startedAtMs = clock.nowMs();
@@ -151,12 +169,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       checkpoint.writePlan(plan);
       const intakes = await readAll(plan);
       ahead.start(upcoming);
-      const seenUs = (name: string): bigint | null => intakes.get(name)?.maxEventTimeUs ?? null;
-      const after = new Map(
-        [...times].map(([name, time]) => [
-          name,
-          advance(time, isClock(name) ? plannedAtUs(plan) : seenUs(name), plan.endsInput),
-        ]),
+      const after = timesAfter(
+        (name) =>
+          isClock(name) ? { maxEventTimeUs: plannedAtUs(plan) } : (intakes.get(name) ?? NOTHING_SEEN),
+        plan,
       );
       const batch: Batch = {
         id: plan.batch,
@@ -218,7 +234,21 @@ function savedTime(delayMs: number, saved: SourceProgress | undefined): SourceTi
     delayUs: BigInt(Math.round(delayMs)) * US_PER_MS,
     maxEventTimeUs: saved?.maxEventTimeUs === undefined ? null : BigInt(saved.maxEventTimeUs),
     watermarkUs: saved?.watermarkUs === undefined ? null : BigInt(saved.watermarkUs),
+    ...(saved?.partitions === undefined
+      ? {}
+      : { partitions: new Map(Object.entries(saved.partitions).map(([name, us]) => [name, bigintOf(us)])) }),
   };
+}
+
+function savedPartitions(time: SourceTime | undefined): Pick<SourceProgress, "partitions"> {
+  if (time?.partitions === undefined) return {};
+  return {
+    partitions: Object.fromEntries([...time.partitions].map(([name, us]) => [name, textOf(us) ?? null])),
+  };
+}
+
+function bigintOf(text: string | null): bigint | null {
+  return text === null ? null : BigInt(text);
 }
 
 /** A clock is never out of order, and it is behind what its watermark has reached. */

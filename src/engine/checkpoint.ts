@@ -53,7 +53,12 @@ export interface SourceProgress {
   readonly columns: readonly Column[];
   readonly maxEventTimeUs: string | undefined;
   readonly watermarkUs: string | undefined;
+  /** By partition, the highest event time; left out by a source that has none. */
+  readonly partitions?: Readonly<Record<string, string | null>>;
 }
+
+/** By source, names of partitions. */
+export type Holding = Readonly<Record<string, readonly string[]>>;
 
 /** What a batch will read: written before it reads, so that after a crash the same batch reads the same. */
 export interface BatchPlan {
@@ -61,6 +66,8 @@ export interface BatchPlan {
   readonly ranges: Readonly<Record<string, Range>>;
   /** Sources that did not hold the watermark when the batch began. */
   readonly idle: readonly string[];
+  /** By source, the partitions that the watermark waits for; left out by older versions. */
+  readonly holding?: Holding;
   readonly endsInput: boolean;
   /** The wall clock when it was planned, but never less than that of the batch before. */
   readonly plannedAtMs: number;

@@ -5,7 +5,7 @@ import { failpoint } from "../base/failpoint.ts";
 import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
 import type { BatchRunner } from "./batch-runner.ts";
-import type { BatchPlan } from "./checkpoint.ts";
+import type { BatchPlan, Holding } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
@@ -51,15 +51,15 @@ export async function runLoop(
   if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);
   while (!stop.aborted) {
     const ranges = await intake.plan(upcoming.shift() ?? {});
-    const idle = intake.idle();
+    const silence = { idle: intake.idle(), holding: intake.holding([ranges, ...upcoming]) };
     const hasInput = Object.keys(ranges).length > 0;
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
     const startedMs = clock.monotonicMs();
-    const isDue = movesWatermark(runner, idle) || (!isOver && isTickDue(prepared, runner, options));
+    const isDue = runner.movesWatermark(silence) || (!isOver && isTickDue(prepared, runner, options));
     if (hasInput || (endsInput && !isClosed(runner)) || isDue) {
       await intake.planAhead(ranges, upcoming);
-      await execute(runner.plan({ ranges, idle, endsInput }));
+      await execute(runner.plan({ ranges, ...silence, endsInput }));
       dueMs = startedMs + batchMs;
     }
     if (isOver) return;
@@ -78,6 +78,8 @@ interface Intake {
   planAhead(ranges: Ranges, upcoming: Ranges[]): Promise<void>;
   /** Sources that have given nothing for their idle time. */
   idle(): readonly string[];
+  /** Of sources in partitions: those that the watermark waits for. `planned`: what will be read. */
+  holding(planned: readonly Ranges[]): Holding;
 }
 
 function openIntake(prepared: PreparedJob, clock: Clock): Intake {
@@ -85,6 +87,13 @@ function openIntake(prepared: PreparedJob, clock: Clock): Intake {
   const allowances = new Map(readers.map(({ name }) => [name, allowanceOf(prepared, name, clock)]));
   const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
   const unlimited = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
+  /** Whether nothing has come for the source's idle time; `key` names the source, or a partition of it. */
+  const isSilent = (key: string, name: string): boolean => {
+    const nowMs = clock.monotonicMs();
+    const spoke = spokeAtMs.get(key) ?? nowMs;
+    spokeAtMs.set(key, spoke);
+    return nowMs - spoke > (job.config.sources[name]?.idle ?? 0);
+  };
   return {
     async plan(ahead) {
       const ranges: Record<string, Range> = {};
@@ -113,10 +122,20 @@ function openIntake(prepared: PreparedJob, clock: Clock): Intake {
       }
     },
     idle() {
-      const nowMs = clock.monotonicMs();
-      const isIdle = (name: string): boolean =>
-        nowMs - (spokeAtMs.get(name) ?? nowMs) > (job.config.sources[name]?.idle ?? 0);
-      return readers.map(({ name }) => name).filter(isIdle);
+      return readers.map(({ name }) => name).filter((name) => isSilent(name, name));
+    },
+    holding(planned) {
+      const held = readers.flatMap(({ name, source: { partitions } }) => {
+        if (partitions === undefined) return [];
+        const read = new Set(planned.flatMap((ranges) => (ranges[name] ? partitions.of(ranges[name]) : [])));
+        const holds = partitions.states().filter(({ name: partition, progress }) => {
+          const key = `${name}/${partition}`;
+          if (read.has(partition) || progress === "behind") spokeAtMs.set(key, clock.monotonicMs());
+          return read.has(partition) || (progress !== "silent" && !isSilent(key, name));
+        });
+        return [[name, holds.map(({ name: partition }) => partition)] as const];
+      });
+      return Object.fromEntries(held);
     },
   };
 }
@@ -142,14 +161,6 @@ function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { clock, batchM
   const goesByClock = shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isClock));
   if (runner.lastBatch() === 0 || !goesByClock) return false;
   return clock.nowMs() - runner.lastPlannedAtMs() >= Math.max(batchMs, TICK_MS);
-}
-
-/** Whether a source fell silent, so that others' watermark may go on without it. */
-function movesWatermark(runner: BatchRunner, idle: readonly string[]): boolean {
-  const watermarks = runner.watermarks();
-  return runner.groups.some(
-    (sources) => watermarks.next(sources, runner.times(), idle) !== watermarks.of(sources),
-  );
 }
 
 /**

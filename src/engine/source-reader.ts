@@ -12,7 +12,9 @@ import type { Range, Source } from "../sources/source.ts";
 import { clockBound } from "./clocks.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
+import { partitionTimes } from "./partition-times.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
+import type { PartitionTimes } from "./watermark.ts";
 
 /** What a batch took from a source. */
 export interface Intake {
@@ -20,6 +22,8 @@ export interface Intake {
   readonly bytes: number;
   readonly lateRows: number;
   readonly maxEventTimeUs: bigint | null;
+  /** Of a source in partitions: the highest event time of each one that was read. */
+  readonly partitions?: PartitionTimes | undefined;
   readonly deadLetters: readonly DeadLetter[];
 }
 
@@ -96,9 +100,11 @@ export async function describeSource(
     pattern: config.pattern,
   };
   const select = raw(config.select);
-  const nulls = format
-    .columns(shape)
-    .map(({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`);
+  const { kind, options } = resolveSource(config.from);
+  const attributes = kind.attributes?.(options) ?? [];
+  const nulls = withAttributes(format.columns(shape), attributes).map(
+    ({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`,
+  );
   const selected = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
   const columns = withReceived(selected, config.received);
   const timeColumn = timeColumnOf(config, columns);
@@ -113,7 +119,7 @@ export async function describeSource(
     recordColumns,
     reading: { format, shape, select },
     received: config.received,
-    guard: aheadGuard(config, resolveSource(config.from).kind),
+    guard: aheadGuard(config, kind),
     stream: { name, columns, mode: "append", sources: [name], times },
   };
 }
@@ -181,6 +187,11 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
               ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}; ${figuresQuery(name, readTime)}`),
       );
       const { figures: left, letters } = await guarded(database, load, figures, moment);
+      const partitioned = { ...load, table: name, rows: figures.rows };
+      const partitions =
+        readTime === undefined
+          ? undefined
+          : await partitionTimes(database, { ...partitioned, timeColumn: readTime });
       if (received !== undefined)
         await database.run(sql`ALTER TABLE ${id(name)}
           ADD COLUMN ${id(received)} TIMESTAMP DEFAULT ${timestampUs(plannedAtUs)}`);
@@ -188,6 +199,7 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
       return {
         rows: left.rows,
         maxEventTimeUs: byClock ? plannedAtUs : left.highestUs,
+        partitions,
         lateRows: await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs),
         bytes: load.segment.sizeBytes,
         deadLetters: [...load.deadLetters, ...letters],
@@ -221,6 +233,18 @@ function figuresQuery(table: string, timeColumn: string | undefined): Sql {
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
   return sql`SELECT count(*) AS rows, epoch_us(min(${time})) AS earliest,
     epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)}`;
+}
+
+/** A record's own columns, and those beside them. Throws code `job` where a name is in both. */
+function withAttributes(columns: readonly Column[], attributes: readonly Column[]): readonly Column[] {
+  const names = new Set(columns.map(({ name }) => name.toLowerCase()));
+  const taken = attributes.find(({ name }) => names.has(name.toLowerCase()));
+  if (taken !== undefined)
+    throw new StreamkitError(
+      "job",
+      `the records have a column "${taken.name}" already: give the attribute another name`,
+    );
+  return [...columns, ...attributes];
 }
 
 /** A record's columns and that of the time when it was received. Throws code `job` where that is taken. */

@@ -1,7 +1,8 @@
 /**
  * Watermarks. A source's is the highest event time seen less the allowed disorder; a stream's is the least of
- * its sources', without those that are idle. Neither ever goes back. At the end of the input all are
- * INFINITY_US.
+ * its sources', without those that are idle. Of a source in partitions, which are read each at its own pace,
+ * the highest event time of the one that is least far counts. None ever goes back. At the end of the input
+ * all are INFINITY_US.
  */
 
 import { INFINITY_US } from "../duckdb/sql.ts";
@@ -13,13 +14,47 @@ export interface SourceTime {
   readonly delayUs: bigint;
   readonly maxEventTimeUs: bigint | null;
   readonly watermarkUs: WatermarkUs;
+  /** The highest event time of each partition, by its name; left out by a source that has none. */
+  readonly partitions?: PartitionTimes;
 }
 
-/** A source's time after a batch whose highest event time is `seenUs`. */
-export function advance(time: SourceTime, seenUs: bigint | null, endsInput: boolean): SourceTime {
-  const maxEventTimeUs = later(time.maxEventTimeUs, seenUs);
-  const reached = maxEventTimeUs === null ? null : maxEventTimeUs - time.delayUs;
-  return { ...time, maxEventTimeUs, watermarkUs: endsInput ? INFINITY_US : later(time.watermarkUs, reached) };
+export type PartitionTimes = ReadonlyMap<string, bigint | null>;
+
+/** What a batch read of a source. */
+export interface Seen {
+  readonly maxEventTimeUs: bigint | null;
+  readonly partitions?: PartitionTimes | undefined;
+}
+
+/**
+ * A source's time after a batch. `holding`: the partitions that more may come of, which the watermark waits
+ * for; left out by a source that has none.
+ */
+export function advance(
+  time: SourceTime,
+  seen: Seen,
+  endsInput: boolean,
+  holding?: readonly string[],
+): SourceTime {
+  const maxEventTimeUs = later(time.maxEventTimeUs, seen.maxEventTimeUs);
+  const partitions = new Map(time.partitions);
+  for (const [name, us] of seen.partitions ?? [])
+    partitions.set(name, later(partitions.get(name) ?? null, us));
+  const leastMaxUs = holding === undefined ? maxEventTimeUs : leastOf(partitions, holding);
+  const reached = leastMaxUs === null ? null : leastMaxUs - time.delayUs;
+  return {
+    ...time,
+    maxEventTimeUs,
+    watermarkUs: endsInput ? INFINITY_US : later(time.watermarkUs, reached),
+    ...(holding === undefined ? {} : { partitions }),
+  };
+}
+
+/** Of the partitions that hold the watermark; where none does, of all that have given something. */
+function leastOf(partitions: PartitionTimes, holding: readonly string[]): bigint | null {
+  if (holding.length > 0) return leastUs(holding.map((name) => partitions.get(name) ?? null));
+  const given = [...partitions.values()].filter((us) => us !== null);
+  return given.length === 0 ? null : leastUs(given);
 }
 
 export interface Watermarks {

@@ -11,7 +11,7 @@ export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
   columns: (shape) => columnsInFileOrder(shape),
-  read: (path, shape) => readCsv(path, shape, raw("")),
+  read: (path, shape) => readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }),
   findUnfit,
   mayJoinLines: true,
   blank: "empty",
@@ -21,10 +21,15 @@ export const csvFormat: Format = {
   otherEncoding: "refuse",
 };
 
-function readCsv(path: string, shape: Shape, more: Sql): Sql {
-  const columns = stringStruct(columnsInFileOrder(shape).map(({ name, type }) => [name, type]));
-  return sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false, columns = ${columns},
-    delim = ${shape.delimiter}, quote = '"', escape = '"', strict_mode = true,
+/** SELECT over a file without a header that has these columns, in their order. */
+export function readCsv(
+  path: string,
+  { columns, delimiter }: Pick<Shape, "columns" | "delimiter">,
+  more = raw(""),
+): Sql {
+  const types = stringStruct(columns.map(({ name, type }) => [name, type]));
+  return sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false, columns = ${types},
+    delim = ${delimiter}, quote = '"', escape = '"', strict_mode = true,
     max_line_size = ${MAX_LINE_BYTES}${more})`;
 }
 
@@ -64,7 +69,8 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
   const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
   try {
     // Each column counted: one that nobody asks for would not be cast.
-    await database.run(sql`SELECT count(COLUMNS(*)) FROM (${readCsv(path, shape, rejects)})`);
+    const reader = readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }, rejects);
+    await database.run(sql`SELECT count(COLUMNS(*)) FROM (${reader})`);
     const rows = await database.rows(
       sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,
     );

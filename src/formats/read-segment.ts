@@ -10,10 +10,17 @@
 import { isUtf8 } from "node:buffer";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
+import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { readCsv } from "./csv.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
-import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
+import {
+  isRowForLine,
+  type Line,
+  mayHoldLongLine,
+  type SegmentLines,
+  splitSegment,
+} from "./segment-lines.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -23,6 +30,16 @@ export interface Piece {
   readonly origin: string;
   readonly originOffset: number;
   readonly segmentOffset: number;
+  /** Set by a source in partitions, for each of its pieces: none of their lines is blank. */
+  readonly partition?: PartitionPiece;
+}
+
+export interface PartitionPiece {
+  readonly name: string;
+  /** How many of the segment's lines are the piece's. */
+  readonly lines: number;
+  /** The offset of the record that a line of the piece is of; lines count from 0. */
+  offsetOf(line: number): number;
 }
 
 /** A file of whole lines that a source has read for one batch; it belongs to the batch until the commit. */
@@ -31,14 +48,27 @@ export interface Segment {
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
+  readonly attributes?: Attributes | undefined;
+}
+
+/**
+ * What is known of each line beside its text, like a message's key: columns of the record like its own. None
+ * of the segment's lines is blank.
+ */
+export interface Attributes {
+  /** A CSV file without a header: one line for each line of the segment. */
+  readonly path: string;
+  readonly columns: readonly Column[];
 }
 
 export interface DeadLetter {
   readonly origin: string;
-  /** Byte offset of the line's first byte in its origin. */
+  /** Byte offset of the line's first byte in its origin; of a partition, the record's offset. */
   readonly offset: number;
   readonly line: string;
   readonly reason: string;
+  /** Its place among all lines of the segment, from 0. */
+  readonly lineNumber: number;
 }
 
 export interface Reading {
@@ -67,7 +97,8 @@ export async function readSegment(
 ): Promise<ReadResult> {
   const { format } = reading;
   const shape = { ...reading.shape, header: segment.header };
-  const read = (path: string): Sql => selected(format.read(path, shape), { ...reading, shape });
+  const read = (path: string): Sql =>
+    selected(format.read(path, shape), { ...reading, shape }, segment.attributes);
   const plain = await plainPath(segment.path, format);
   const statement = sql`${createTable(table, read(plain ?? segment.path))}; ${figures}`;
   const taken = plain === undefined ? undefined : await rowUnlessUnfit(database, statement);
@@ -87,11 +118,15 @@ export async function readSegment(
 }
 
 /**
- * The projection of the records. A column that it leaves out is looked at all the same, or whether a line is
- * taken would depend on whether DuckDB found a reason to parse that column.
+ * The projection of the records with their attributes. A column that it leaves out is looked at all the same,
+ * or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
-function selected(records: Sql, { format, shape, select }: Reading): Sql {
-  const from = sql`FROM (${raw(records.text)})`;
+function selected(records: Sql, { format, shape, select }: Reading, attributes: Attributes | undefined): Sql {
+  const joined =
+    attributes === undefined
+      ? raw("")
+      : sql` POSITIONAL JOIN (${readCsv(attributes.path, { columns: attributes.columns, delimiter: "," })})`;
+  const from = sql`FROM (${raw(records.text)})${joined}`;
   if (select.text.trim() === "*") return sql`SELECT * ${from}`;
   const columns = format.columns(shape).map(({ name }) => id(name));
   return sql`SELECT ${select} ${from} WHERE hash(${columns}) IS NOT NULL`;
@@ -117,9 +152,17 @@ async function readApart(
   const lines = splitSegment(await readFile(segment.path), format);
   const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
-  const read = selected((format.readTolerantly ?? format.read)(path, shape), { format, shape, select });
+  const beside = await attributesApart(segment.attributes, lines, `${path}.attributes`);
+  const read = selected(
+    (format.readTolerantly ?? format.read)(path, shape),
+    { format, shape, select },
+    beside?.attributes,
+  );
   const fitting = (): number[] => [...Array(lines.count).keys()].filter((index) => !unfit.has(index));
-  const write = (indexes: readonly number[]): Promise<void> => writeFile(path, lines.textOf(indexes));
+  const write = async (indexes: readonly number[]): Promise<void> => {
+    await writeFile(path, lines.textOf(indexes));
+    await beside?.write(indexes);
+  };
   /** Undefined when the reader takes the lines that are written, each as one row, else its reason. */
   const refusal = async (count: number, reader: Sql = read): Promise<string | undefined> => {
     try {
@@ -134,9 +177,10 @@ async function readApart(
   const isTaken = async (indexes: readonly number[]): Promise<boolean> => {
     const text = lines.textOf(indexes);
     const plain = format.readTolerantly === undefined ? undefined : format.plain?.(text);
+    await beside?.write(indexes);
     if (plain !== undefined) {
       await writeFile(path, plain);
-      const fast = selected(format.read(path, shape), { format, shape, select });
+      const fast = selected(format.read(path, shape), { format, shape, select }, beside?.attributes);
       if ((await refusal(indexes.length, fast)) === undefined) return true;
     }
     await writeFile(path, text);
@@ -177,6 +221,7 @@ async function readApart(
     return deadLettersOf();
   } finally {
     await rm(path, { force: true });
+    await rm(`${path}.attributes`, { force: true });
   }
 
   function deadLettersOf(): DeadLetter[] {
@@ -184,6 +229,23 @@ async function readApart(
       .toSorted(([a], [b]) => a - b)
       .map(([index, reason]) => deadLetter(segment, lines.at(index), reason));
   }
+}
+
+/** The attributes of single lines: of those that are written, in a file of its own. */
+async function attributesApart(
+  attributes: Attributes | undefined,
+  lines: SegmentLines,
+  path: string,
+): Promise<
+  { readonly attributes: Attributes; write(indexes: readonly number[]): Promise<void> } | undefined
+> {
+  if (attributes === undefined) return undefined;
+  const texts = (await readFile(attributes.path, "utf8")).split("\n");
+  return {
+    attributes: { ...attributes, path },
+    write: (indexes) =>
+      writeFile(path, indexes.map((index) => `${texts[lines.at(index).number] ?? ""}\n`).join("")),
+  };
 }
 
 /** Where even the search fails, nothing is found: the reader will judge line by line. */
@@ -250,12 +312,11 @@ export async function lettersOfRows(
       `select: makes ${rows} rows of ${lines.count - deadLetters.length} records: ` +
         "it must make one of each, so that a row's line is known",
     );
-  const unfit = new Set(deadLetters.map(({ origin, offset }) => `${offset} ${origin}`));
+  const unfit = new Set(deadLetters.map(({ lineNumber }) => lineNumber));
   const letters: DeadLetter[] = [];
   for (let index = 0, row = 0; index < lines.count; index += 1) {
     const line = lines.at(index);
-    const { origin, offset } = placeOf(segment, line);
-    if (unfit.has(`${offset} ${origin}`)) continue;
+    if (unfit.has(line.number)) continue;
     const reason = reasons.get(row);
     if (reason !== undefined) letters.push(deadLetter(segment, line, reason));
     row += 1;
@@ -263,11 +324,15 @@ export async function lettersOfRows(
   return letters;
 }
 
-function placeOf(segment: Segment, { segmentOffset }: Line): Pick<DeadLetter, "origin" | "offset"> {
-  const piece = segment.pieces.findLast((candidate) => candidate.segmentOffset <= segmentOffset);
-  if (piece === undefined)
-    throw new StreamkitError("bug", `No piece of ${segment.path} holds ${segmentOffset}`);
-  return { origin: piece.origin, offset: piece.originOffset + segmentOffset - piece.segmentOffset };
+function placeOf({ path, pieces }: Segment, line: Line): Pick<DeadLetter, "origin" | "offset"> {
+  const index = pieces.findLastIndex((candidate) => candidate.segmentOffset <= line.segmentOffset);
+  const piece = pieces[index];
+  if (piece === undefined) throw new StreamkitError("bug", `No piece of ${path} holds ${line.segmentOffset}`);
+  const { origin, partition } = piece;
+  if (partition === undefined)
+    return { origin, offset: piece.originOffset + line.segmentOffset - piece.segmentOffset };
+  const linesBefore = pieces.slice(0, index).reduce((sum, before) => sum + (before.partition?.lines ?? 0), 0);
+  return { origin, offset: partition.offsetOf(line.number - linesBefore) };
 }
 
 function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
@@ -278,5 +343,6 @@ function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
       .toString(isText ? "utf8" : "latin1")
       .replaceAll("\0", "\\0"),
     reason,
+    lineNumber: line.number,
   };
 }

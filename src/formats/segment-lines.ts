@@ -12,6 +12,8 @@ import { BYTE_ORDER_MARK, hasLoneReturn } from "./lines.ts";
 export interface Line {
   readonly bytes: Buffer;
   readonly segmentOffset: number;
+  /** Its place among all lines of the segment, from 0; blank ones count. */
+  readonly number: number;
 }
 
 export interface SegmentLines {
@@ -32,15 +34,19 @@ const WHITE_SPACE: ReadonlySet<number> = new Set([32, 9, 11, 12]);
 export function splitSegment(bytes: Buffer, format: Format): SegmentLines {
   const starts: number[] = [];
   const stops: number[] = [];
+  const numbers: number[] = [];
+  let lines = 0;
   for (const [start, stop] of lineBounds(bytes)) {
+    lines += 1;
     if (isBlank(bytes, start, stop, format)) continue;
     starts.push(start);
     stops.push(stop);
+    numbers.push(lines - 1);
   }
   const at = (index: number): Line => {
     const start = starts[index];
     if (start === undefined) throw new StreamkitError("bug", "A line's index is out of range");
-    return { bytes: bytes.subarray(start, stops[index]), segmentOffset: start };
+    return { bytes: bytes.subarray(start, stops[index]), segmentOffset: start, number: numbers[index] ?? 0 };
   };
   // What holds for the segment holds for its lines: mostly nothing need be asked of each.
   const isText = isUtf8(bytes);

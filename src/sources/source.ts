@@ -8,6 +8,7 @@
 
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
+import type { Column } from "../duckdb/database.ts";
 import type { Segment } from "../formats/read-segment.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */
@@ -46,7 +47,25 @@ export interface Source {
    * near.
    */
   hasBacklog(): boolean;
+  /** Of a source that is read in partitions, each in its own order and at its own pace. */
+  readonly partitions?: Partitions;
   close(): Promise<void>;
+}
+
+export interface Partitions {
+  /** Those that are read, by their names. */
+  states(): readonly PartitionState[];
+  /** The partitions that a planned range reads something of. */
+  of(range: Range): readonly string[];
+}
+
+/**
+ * `behind`: there is more to read now. `at-end`: all that is there was planned; more may come. `silent`:
+ * nothing ever came, or nothing will come any more, so that nobody need wait for it.
+ */
+export interface PartitionState {
+  readonly name: string;
+  readonly progress: "behind" | "at-end" | "silent";
 }
 
 export interface SourceContext {
@@ -78,5 +97,7 @@ export interface SourceKind<Options = unknown> {
   readonly isLive: boolean;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
+  /** Columns beside those of the record's own, like a message's key: what the segments' attributes hold. */
+  attributes?(options: Options): readonly Column[];
   open(options: Options, context: SourceContext): Promise<Source>;
 }

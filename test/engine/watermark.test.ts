@@ -1,8 +1,12 @@
 import { describe, expect, test } from "bun:test";
 import { INFINITY_US } from "../../src/duckdb/sql.ts";
-import { advance, openWatermarks, type SourceTime } from "../../src/engine/watermark.ts";
+import { advance, openWatermarks, type Seen, type SourceTime } from "../../src/engine/watermark.ts";
 
 const START: SourceTime = { delayUs: 10n, maxEventTimeUs: null, watermarkUs: null };
+
+function seen(maxEventTimeUs: bigint | null): Seen {
+  return { maxEventTimeUs };
+}
 
 function timesOf(watermarks: Readonly<Record<string, bigint | null>>): ReadonlyMap<string, SourceTime> {
   return new Map(Object.entries(watermarks).map(([name, watermarkUs]) => [name, { ...START, watermarkUs }]));
@@ -10,20 +14,50 @@ function timesOf(watermarks: Readonly<Record<string, bigint | null>>): ReadonlyM
 
 describe("a source's watermark", () => {
   test("is the highest event time less the delay, and never goes back", () => {
-    const first = advance(START, 100n, false);
+    const first = advance(START, seen(100n), false);
     expect(first.watermarkUs).toBe(90n);
-    expect(advance(first, 50n, false)).toEqual(first);
-    expect(advance(first, null, false)).toEqual(first);
-    expect(advance(first, 101n, false).watermarkUs).toBe(91n);
+    expect(advance(first, seen(50n), false)).toEqual(first);
+    expect(advance(first, seen(null), false)).toEqual(first);
+    expect(advance(first, seen(101n), false).watermarkUs).toBe(91n);
   });
 
   test("is before everything until an event has a time", () => {
-    expect(advance(START, null, false).watermarkUs).toBeNull();
+    expect(advance(START, seen(null), false).watermarkUs).toBeNull();
   });
 
   test("is beyond everything when the input ends, with or without events", () => {
-    expect(advance(START, null, true).watermarkUs).toBe(INFINITY_US);
-    expect(advance(advance(START, 100n, false), 200n, true).maxEventTimeUs).toBe(200n);
+    expect(advance(START, seen(null), true).watermarkUs).toBe(INFINITY_US);
+    expect(advance(advance(START, seen(100n), false), seen(200n), true).maxEventTimeUs).toBe(200n);
+  });
+});
+
+describe("the watermark of a source in partitions", () => {
+  const both = ["q/0", "q/1"];
+  const of = (partitions: Readonly<Record<string, bigint | null>>): Seen => {
+    const times = new Map(Object.entries(partitions));
+    return {
+      ...seen([...times.values()].reduce((a, b) => ((b ?? 0n) > (a ?? 0n) ? b : a))),
+      partitions: times,
+    };
+  };
+
+  test("waits for the one that is least far, however the reading runs ahead in another", () => {
+    const first = advance(START, of({ "q/0": 1000n }), false, both);
+    expect(first.watermarkUs).toBeNull();
+    const second = advance(first, of({ "q/1": 100n }), false, both);
+    expect(second.watermarkUs).toBe(90n);
+    expect(second.maxEventTimeUs).toBe(1000n);
+    expect(advance(second, of({ "q/1": 5000n }), false, both).watermarkUs).toBe(990n);
+  });
+
+  test("goes on without a partition of which nothing is awaited, and never back", () => {
+    const first = advance(START, of({ "q/0": 1000n, "q/1": 100n }), false, both);
+    const alone = advance(first, seen(null), false, ["q/0"]);
+    expect(alone.watermarkUs).toBe(990n);
+    expect(advance(alone, of({ "q/1": 200n }), false, both).watermarkUs).toBe(990n);
+    expect(advance(first, seen(null), false, []).watermarkUs).toBe(90n);
+    expect(advance(START, seen(null), false, []).watermarkUs).toBeNull();
+    expect(advance(alone, seen(null), true, both).watermarkUs).toBe(INFINITY_US);
   });
 });
 

@@ -24,13 +24,13 @@ async function oneByOne(way: Way, lines: readonly Uint8Array[], verdicts: Map<st
   const rows: string[] = [];
   const deadLetters: Read["deadLetters"][number][] = [];
   let offset = ORIGIN_OFFSET;
-  for (const line of lines) {
+  for (const [lineNumber, line] of lines.entries()) {
     const key = Buffer.from(line).toString("latin1");
     const verdict = verdicts.get(key) ?? (await readBytes(database, way, segmentOf([line])));
     verdicts.set(key, verdict);
     expect(verdict.rows.length + verdict.deadLetters.length).toBeLessThanOrEqual(1);
     rows.push(...verdict.rows);
-    deadLetters.push(...verdict.deadLetters.map((letter) => ({ ...letter, offset })));
+    deadLetters.push(...verdict.deadLetters.map((letter) => ({ ...letter, offset, lineNumber })));
     offset += line.length + 1;
   }
   return { rows, deadLetters };
