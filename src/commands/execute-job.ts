@@ -6,7 +6,9 @@ import { logger } from "../base/log.ts";
 import { counted, durationText } from "../base/units.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
-import { runJob } from "../engine/run-job.ts";
+import { type RunOptions, runJob } from "../engine/run-job.ts";
+import { runShared } from "../engine/run-shared.ts";
+import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
@@ -69,7 +71,10 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
   let journal: Journal | undefined;
   const tally = openTally(context, execution.quiet);
   try {
-    await runJob(job, {
+    const shared = sharingOf(job);
+    const run =
+      shared === undefined ? runJob : (of: LoadedJob, how: RunOptions) => runShared(of, shared, how);
+    await run(job, {
       clock: context.clock,
       stop: context.stop,
       stdout: context.stdout,
@@ -86,7 +91,8 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         tally.add(outcome);
       },
       started(prepared) {
-        if (checkpointFolder !== undefined) {
+        // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
+        if (checkpointFolder !== undefined && shared === undefined) {
           // What a page was shown before a restart, it is shown again.
           if (hub !== undefined) replayJournal(checkpointFolder, (outcome) => hub.publish(outcome));
           journal = openJournal(checkpointFolder);

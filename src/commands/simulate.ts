@@ -1,9 +1,7 @@
 /** `streamkit simulate`: flags → the simulator → stdout and files. */
 
-import { closeSync, openSync } from "node:fs";
 import { Command } from "commander";
-import { messageOf, StreamkitError } from "../base/error.ts";
-import { type ByteOutput, fdOutput } from "../runtime/stdio.ts";
+import { StreamkitError } from "../base/error.ts";
 import type { Fault } from "../simulate/faults.ts";
 import { type Block, createGenerator } from "../simulate/generator.ts";
 import {
@@ -14,6 +12,8 @@ import {
 } from "../simulate/options.ts";
 import { paceEvents } from "../simulate/pace.ts";
 import type { Context } from "./context.ts";
+import { checkOutput, type LineOutput, openFile, openOutput } from "./line-outputs.ts";
+import { lineKeyOf } from "./simulate-keys.ts";
 
 /** As commander gives them. */
 type Flags = { readonly [key in OptionKey | "lateBy" | "truth"]?: string } & {
@@ -54,6 +54,8 @@ Examples:
   A messy stream whose faults are known: each line of truth.ndjson names a disturbed line, its offset, what
   was done to it ("late", "duplicate", "broken") and the event's own line:
     streamkit simulate quotes --late 0.02 --bad 0.001 --truth truth.ndjson | streamkit process
+  To a topic, keyed by symbol (an access log by client):
+    streamkit simulate trades --out kafka://127.0.0.1:9092/trades
   A day of a web shop's log, one request a second:
     streamkit simulate access-log --rate 0 --count 86400 --start 2026-01-05 --step 1s > access.log`;
 
@@ -73,7 +75,7 @@ export function simulateCommand(context: Context): Command {
     )
     .option(
       "--out <url>",
-      "where to write: - (stdout) or file:PATH (replaced); repeatable (default: -)",
+      "where to write: - (stdout), file:PATH (replaced) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
       collect,
     )
     .addHelpText("after", HELP)
@@ -94,39 +96,42 @@ function collect(url: string, before: string[] | undefined): string[] {
 async function simulate(kind: string, flags: Flags, context: Context): Promise<void> {
   const settings = settingsOfFlags(kind, flags);
   const urls = flags.out ?? ["-"];
-  for (const url of urls) pathOf(url);
-  const opened: number[] = [];
-  const openFile = (path: string): ByteOutput => {
-    const fd = openForWriting(path);
-    opened.push(fd);
-    return fdOutput(fd, false);
+  for (const url of urls) checkOutput(url);
+  const opened: LineOutput[] = [];
+  const keep = (output: LineOutput): LineOutput => {
+    opened.push(output);
+    return output;
   };
   try {
-    const outputs = urls.map(pathOf).map((path) => (path === undefined ? context.stdout : openFile(path)));
-    const truth = flags.truth === undefined ? undefined : openFile(flags.truth);
+    const outputs: LineOutput[] = [];
+    for (const url of urls) outputs.push(keep(await openOutput(url, context, lineKeyOf(settings))));
+    const truth = flags.truth === undefined ? undefined : keep(openFile(flags.truth));
     await run(settings, outputs, truth, context);
-  } finally {
-    for (const fd of opened) closeSync(fd);
+  } catch (error) {
+    // What went wrong is told, not what then can't be closed.
+    await Promise.allSettled(opened.splice(0).map((output) => output.close()));
+    throw error;
   }
+  for (const output of opened) await output.close();
 }
 
 async function run(
   settings: SimulateSettings,
-  outputs: readonly ByteOutput[],
-  truth: ByteOutput | undefined,
+  outputs: readonly LineOutput[],
+  truth: LineOutput | undefined,
   context: Context,
 ): Promise<void> {
   const generator = createGenerator(settings, { clock: context.clock, seed: context.freshSeed() });
-  const write = ({ bytes, faults }: Block): void => {
+  const write = async ({ bytes, faults }: Block): Promise<void> => {
     // The truth comes first: whoever has a line can look up what it is.
-    if (faults.length > 0) truth?.write(faults.map(truthLine).join(""));
-    if (bytes.length > 0) for (const output of outputs) output.write(bytes);
+    if (faults.length > 0) await truth?.write(faults.map(truthLine).join(""));
+    if (bytes.length > 0) for (const output of outputs) await output.write(bytes);
   };
   const header = generator.header();
-  if (header !== undefined) for (const output of outputs) output.write(header);
+  if (header !== undefined) for (const output of outputs) if (output.takesHeader) await output.write(header);
   for await (const block of paceEvents(generator, settings, { clock: context.clock, stop: context.stop }))
-    write(block);
-  write(generator.end());
+    await write(block);
+  await write(generator.end());
 }
 
 function truthLine(fault: Fault): string {
@@ -169,19 +174,4 @@ function valueOf(key: OptionKey, text: string): unknown {
   if (NUMBERS.has(key) && /^(?:\d[\d_]*)?\.?\d+(?:e-?\d+)?$/i.test(text))
     return Number(text.replaceAll("_", ""));
   return key === "symbols" ? text.split(",") : text;
-}
-
-/** Undefined for stdout. */
-function pathOf(url: string): string | undefined {
-  if (url === "-") return undefined;
-  if (url.startsWith("file:") && url.length > "file:".length) return url.slice("file:".length);
-  throw new StreamkitError("usage", `--out must be - (stdout) or file:PATH in this version: found "${url}"`);
-}
-
-function openForWriting(path: string): number {
-  try {
-    return openSync(path, "w");
-  } catch (error) {
-    throw new StreamkitError("io", `Cannot write "${path}": ${messageOf(error)}`, { cause: error });
-  }
 }

@@ -42,6 +42,8 @@ export interface Database {
   row(query: Sql): Promise<Row>;
   /** The texts of a query's only column, a block at a time, in the query's order. */
   textBlocks(query: Sql): AsyncGenerator<readonly string[]>;
+  /** A query's columns, a block of rows at a time, in the query's order: as DuckDB's own values. */
+  columnBlocks(query: Sql): AsyncGenerator<readonly (readonly unknown[])[]>;
   /** The columns that a query would have. */
   describe(query: Sql): Promise<Column[]>;
   /** A second connection to the same database: same tables, temporary ones and variables of its own. */
@@ -92,11 +94,14 @@ function fromConnection(
       return first;
     },
     async *textBlocks(query) {
+      for await (const [texts] of database.columnBlocks(query)) yield texts as readonly string[];
+    },
+    async *columnBlocks(query) {
       const result = await attempt(query, () => connection.stream(query.text));
       for (;;) {
         const chunk = await attempt(query, () => result.fetchChunk());
         if (chunk === null || chunk.rowCount === 0) return;
-        yield chunk.getColumnValues(0) as readonly string[];
+        yield Array.from({ length: chunk.columnCount }, (_, index) => chunk.getColumnValues(index));
       }
     },
     async describe(query) {

@@ -78,6 +78,8 @@ export interface Checkpoint {
   /** Where segments and other working files are. */
   readonly folder: string;
   readonly progress: Progress | undefined;
+  /** Tells this checkpoint from all others, also from one that was in the same folder. */
+  readonly id: string;
   /** What the state belongs to; undefined in a new checkpoint, and in one that does not say it. */
   readonly savedPlan: SavedPlan | undefined;
   /** The plan of a batch that was not committed. */
@@ -99,7 +101,12 @@ export async function openCheckpoint(database: Database, folder: string | undefi
     await database.run(sql`ATTACH ':memory:' AS ${id(CHECKPOINT)}`);
     const working = await mkdtemp(path.join(tmpdir(), "streamkit-"));
     return {
-      ...fromFolder(database, working, undefined, undefined, undefined),
+      ...fromFolder(database, working, {
+        id: "",
+        progress: undefined,
+        savedPlan: undefined,
+        pendingPlan: undefined,
+      }),
       isDurable: false,
       writePlan: () => {},
       adopt: async () => {},
@@ -117,29 +124,37 @@ export async function openCheckpoint(database: Database, folder: string | undefi
   } catch (error) {
     const isLocked = /lock/i.test(messageOf(error));
     const reason = isLocked ? "another process is using it" : messageOf(error);
-    throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
+    throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, {
+      component: "checkpoint",
+      retryable: isLocked,
+      cause: error,
+    });
   }
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, "progress")} (json VARCHAR)`);
+  const identity = id(CHECKPOINT, "identity");
+  const { id: own } =
+    await database.row(sql`CREATE TABLE IF NOT EXISTS ${identity} AS SELECT uuid()::VARCHAR AS id;
+    SELECT id FROM ${identity}`);
   const progress = await readProgress(database, folder);
-  const saved = await readSavedPlan(database);
-  return fromFolder(database, folder, progress, saved, pendingPlanOf(folder, progress));
+  const savedPlan = await readSavedPlan(database);
+  return fromFolder(database, folder, {
+    id: String(own),
+    progress,
+    savedPlan,
+    pendingPlan: pendingPlanOf(folder, progress),
+  });
 }
 
-function fromFolder(
-  database: Database,
-  folder: string,
-  progress: Progress | undefined,
-  savedPlan: SavedPlan | undefined,
-  pendingPlan: BatchPlan | undefined,
-): Checkpoint {
+type Found = Pick<Checkpoint, "id" | "progress" | "savedPlan" | "pendingPlan">;
+
+function fromFolder(database: Database, folder: string, found: Found): Checkpoint {
+  const { savedPlan } = found;
   const log = openLog(database, folder);
   const planFile = openPlanFile(folder);
   return {
     isDurable: true,
     folder,
-    progress,
-    savedPlan,
-    pendingPlan,
+    ...found,
     writePlan: (plan) => planFile.write(plan),
     async adopt(plan, droppedTables) {
       const drops = droppedTables.map((table) => sql`DROP TABLE IF EXISTS ${id(CHECKPOINT, table)}`);

@@ -80,6 +80,23 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
   });
 }
 
+/** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
+export async function probeSinks(
+  database: Database,
+  { sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf" | "saved">,
+): Promise<void> {
+  for (const [index, config] of sinks.entries()) {
+    const output = outputs.get(config.from);
+    const { kind, options } = resolveSink(config);
+    if (output === undefined || kind.probe === undefined) continue;
+    try {
+      await database.describe(kind.probe(options, sinkInputOf(output)));
+    } catch (error) {
+      throw errorAt(["sinks", index], messageOf(error), error);
+    }
+  }
+}
+
 /** The names in a job's examples. Throws code `job`. */
 export function checkTests(
   { config, errorAt }: Pick<LoadedJob, "config" | "errorAt">,

@@ -8,6 +8,7 @@ import { withoutCtes } from "./lineage.ts";
 import { planQuery } from "./plan-query.ts";
 import type { PlannedQuery } from "./query.ts";
 import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-texts.ts";
+import { type KeyParts, keyPartsOf } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, leavesOf } from "./syntax-facts.ts";
 
@@ -16,6 +17,8 @@ export interface PlanRequest extends QueryTexts {
   readonly sources: readonly Stream[];
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** The columns that decide a record's partition, where processes share the input by partitions. */
+  readonly sharedBy?: readonly string[] | undefined;
 }
 
 /** A rewrite costs some milliseconds; a few thousand rows more cost a query less. */
@@ -44,10 +47,21 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
   });
   const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
   const planned: PlannedQuery[] = [];
+  const key = request.sharedBy ?? [];
+  const parts = new Map<string, KeyParts>(
+    request.sources.map(({ name }) => [
+      name,
+      new Map(key.map((column, part) => [column.toLowerCase(), part])),
+    ]),
+  );
   for (const query of inOrder(parsed, request)) {
     const plan = await at(request, query.name, () =>
       planQuery({ ...query, database, streams, catalog, minRowsToRewrite }),
     );
+    if (key.length > 0)
+      await at(request, query.name, async () => {
+        parts.set(query.name, keyPartsOf({ ...query, streams, catalog, parts, key }));
+      });
     await database.run(emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);

@@ -15,12 +15,21 @@ import type { Source, SourceContext } from "../sources/source.ts";
 import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
-import { checkEndpoint, checkSinks, checkTests, DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
+import {
+  checkEndpoint,
+  checkSinks,
+  checkTests,
+  DEAD_LETTER_COLUMNS,
+  type Output,
+  probeSinks,
+} from "./outputs.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
+import { sharingOf } from "./shared-sources.ts";
 import {
   describeSource,
+  formatOf,
   knownColumns,
   openReader,
   type SourceReader,
@@ -53,6 +62,9 @@ export interface Given {
   readonly minRowsToRewrite?: number;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
+  /** Where processes share the input: the partitions to read, and who mirrors their offsets. */
+  readonly partitions?: SourceContext["partitions"];
+  readonly membership?: SourceContext["membership"];
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -110,7 +122,8 @@ export async function prepareJob(
     for (const [name, config] of sources) {
       const source = await openSource(name, job, given, await keptOf(name, checkpoint));
       opened.set(name, source);
-      const found = columns.get(name) ?? (await columnsFromInput(source, config, given));
+      const found =
+        columns.get(name) ?? (await source.columns?.()) ?? (await columnsFromInput(source, config, given));
       if (found !== undefined) columns.set(name, found);
     }
     if (columns.size < sources.length) {
@@ -164,15 +177,26 @@ export async function planJob(
     }
   }
   const streams = shapes.map(({ stream }) => stream);
+  const sharedBy = sharingOf(job)?.sharing.by;
+  for (const [column, { name, columns: own }] of (sharedBy ?? []).flatMap((by) =>
+    streams.map((s) => [by, s] as const),
+  ))
+    if (!own.some((candidate) => candidate.name.toLowerCase() === column.toLowerCase()))
+      throw errorAt(
+        ["sources", name],
+        `it is shared by "${column}", which is none of its columns: found ${own.map((c) => c.name).join(", ")}`,
+      );
   const queries = await planQueries(database, {
     queries: config.queries,
     sources: streams,
     errorAt,
+    sharedBy,
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   });
   const outputs = outputsOf(streams, queries);
   checkTests(job, outputs);
   checkSinks({ sinks: config.sinks, outputs, errorAt });
+  await probeSinks(database, { sinks: config.sinks, outputs, errorAt });
   return { job, tables, shapes, queries, outputs };
 }
 
@@ -223,7 +247,10 @@ export async function planForCheck(
 async function checkSource({ config, errorAt }: LoadedJob, database: Database, name: string): Promise<void> {
   const source = config.sources[name];
   try {
-    resolveSource(source?.from);
+    const { kind } = resolveSource(source?.from);
+    const format = source === undefined ? undefined : formatOf(source);
+    if (format?.isDecodedBySource === true && kind.decodes?.includes(format.name) !== true)
+      throw new StreamkitError("job", `format ${format.name} is for a kafka source, found ${kind.name}`);
   } catch (error) {
     throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
   }
@@ -306,10 +333,14 @@ export async function openSource(
     baseFolder: job.folder,
     maxSegmentBytes: MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,
+    job: job.config.name,
+    format: formatOf(config),
     hasHeader: config.format === "csv",
     delimiter: config.delimiter,
     freshSeed: given.freshSeed,
     notify: given.notify,
+    partitions: given.partitions,
+    membership: given.membership,
   });
 }
 

@@ -7,6 +7,7 @@ import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
+import type { Membership } from "../sources/source.ts";
 import { openRunner } from "./batch-runner.ts";
 import { runLoop } from "./loop.ts";
 import type { BatchOutcome } from "./outcome.ts";
@@ -29,6 +30,9 @@ export interface RunOptions {
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
   readonly observe: (outcome: BatchOutcome) => void;
   readonly observesRows: boolean;
+  /** Of an input that several processes share: the partition to read, and who knows the others. */
+  readonly shard?: number;
+  readonly membership?: Pick<Membership, "commit">;
   /** Called when everything is checked and the first batch is about to be planned. */
   readonly started?: (prepared: PreparedJob) => void;
 }
@@ -50,6 +54,8 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       waitForNews: () => news.wait(100),
       isStopped: () => stop.aborted,
       resets: options.resets ?? [],
+      partitions: options.shard === undefined ? undefined : [options.shard],
+      membership: options.membership,
     });
     if (prepared === undefined) {
       if (!stop.aborted) logger("engine").info("The input ended without a line");
@@ -76,7 +82,9 @@ async function runPrepared(
   const leaves = leafOutputs(prepared);
   const configs: readonly SinkConfig[] =
     job.config.sinks.length > 0 ? job.config.sinks : leaves.map(({ name }) => ({ from: name, to: "-" }));
+  const { shard } = options;
   const runName = checkpoint.isDurable ? "" : `_${options.freshSeed().toString(36)}`;
+  const shardName = shard === undefined ? "" : `.${shard}`;
   const sinks = await openSinks({
     sinks: configs,
     outputs: prepared.outputs,
@@ -84,9 +92,12 @@ async function runPrepared(
     saved: checkpoint.progress?.sinks ?? {},
     contextOf: (input) => ({
       input,
-      writer: `${job.config.name}${runName}`,
+      writer: `${job.config.name}${runName}${shardName}`,
+      shard,
       baseFolder: job.folder,
       bareRows: options.bareRows,
+      committedBatch: checkpoint.progress?.batch ?? 0,
+      checkpointId: checkpoint.id,
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,
       clock,

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { Format } from "../formats/format.ts";
 import { formats } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
@@ -77,8 +78,13 @@ export function knownColumns(
 ): readonly Column[] | undefined {
   if (config.schema !== undefined)
     return Object.entries(config.schema).map(([name, type]) => ({ name, type }));
-  if (config.format !== "json" && config.format !== "csv") return [];
-  return saved;
+  return formatOf(config).columnsInInput === true ? saved : [];
+}
+
+export function formatOf({ format: name }: SourceConfig): Format {
+  const format = formats.find((candidate) => candidate.name === name);
+  if (format === undefined) throw new StreamkitError("bug", `No format ${name}`);
+  return format;
 }
 
 /**
@@ -91,8 +97,7 @@ export async function describeSource(
   config: SourceConfig,
   recordColumns: readonly Column[],
 ): Promise<SourceShape> {
-  const format = formats.find((candidate) => candidate.name === config.format);
-  if (format === undefined) throw new StreamkitError("bug", `No format ${config.format}`);
+  const format = formatOf(config);
   const shape = {
     columns: recordColumns,
     header: undefined,

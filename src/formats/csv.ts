@@ -10,6 +10,7 @@ import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
+  columnsInInput: true,
   columns: (shape) => columnsInFileOrder(shape),
   read: (path, shape) => readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }),
   findUnfit,

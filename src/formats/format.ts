@@ -26,6 +26,8 @@ export interface UnfitLine {
 export interface Format {
   readonly name: string;
   readonly summary: string;
+  /** True where neither the format nor the job need name the columns: the input tells them. */
+  readonly columnsInInput?: true;
   /** The columns a reader finds in a record. */
   columns(shape: Shape): readonly Column[];
   /**
@@ -54,6 +56,8 @@ export interface Format {
    * might take a line otherwise than alone, or than `readTolerantly` does.
    */
   plain?(bytes: Buffer): Buffer | undefined;
+  /** True where the source must make lines of JSON from what it gets. */
+  readonly isDecodedBySource?: true;
   /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */
   readonly otherEncoding: "refuse" | "latin1";
 }

@@ -97,7 +97,11 @@ async function inferCsv(
   names: readonly string[] | undefined,
   delimiter: string,
 ): Promise<readonly Column[]> {
-  if (names === undefined) throw new StreamkitError("bug", "A CSV segment without its header");
+  if (names === undefined)
+    throw new StreamkitError(
+      "input",
+      "This CSV has no header line: name its columns with schema: or --schema",
+    );
   const columns = names.map((_name, index) => sql`${`c${index}`}: 'VARCHAR'`);
   const rows = sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false,
     columns = {${columns}}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,

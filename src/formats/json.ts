@@ -14,6 +14,7 @@ export const MAX_LINE_BYTES = 1_048_576;
 export const jsonFormat: Format = {
   name: "json",
   summary: "one JSON object a line",
+  columnsInInput: true,
   columns: (shape) => shape.columns,
   read: (path, shape) => {
     if (shape.columns.length === 0) throw new StreamkitError("bug", "format json needs its columns");

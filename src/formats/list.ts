@@ -4,6 +4,7 @@ import { combinedFormat, commonFormat } from "./access-log.ts";
 import { csvFormat } from "./csv.ts";
 import type { Format } from "./format.ts";
 import { jsonFormat } from "./json.ts";
+import { avroFormat, protobufFormat } from "./schema-bound.ts";
 import { linesFormat, regexFormat } from "./text.ts";
 
 export const formats: readonly Format[] = [
@@ -13,4 +14,6 @@ export const formats: readonly Format[] = [
   commonFormat,
   regexFormat,
   linesFormat,
+  avroFormat,
+  protobufFormat,
 ];

@@ -49,6 +49,8 @@ export interface Segment {
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
   readonly attributes?: Attributes | undefined;
+  /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
+  readonly reasons?: ReadonlyMap<number, string> | undefined;
 }
 
 /**
@@ -58,6 +60,7 @@ export interface Segment {
 export interface Attributes {
   /** A CSV file without a header: one line for each line of the segment. */
   readonly path: string;
+  /** Those whose names begin with an underscore are no columns of the record. */
   readonly columns: readonly Column[];
 }
 
@@ -122,14 +125,15 @@ export async function readSegment(
  * or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
 function selected(records: Sql, { format, shape, select }: Reading, attributes: Attributes | undefined): Sql {
-  const joined =
-    attributes === undefined
-      ? raw("")
-      : sql` POSITIONAL JOIN (${readCsv(attributes.path, { columns: attributes.columns, delimiter: "," })})`;
-  const from = sql`FROM (${raw(records.text)})${joined}`;
+  const from = sql`FROM (${raw(records.text)})${attributes === undefined ? raw("") : joinOf(attributes)}`;
   if (select.text.trim() === "*") return sql`SELECT * ${from}`;
   const columns = format.columns(shape).map(({ name }) => id(name));
   return sql`SELECT ${select} ${from} WHERE hash(${columns}) IS NOT NULL`;
+}
+
+function joinOf({ path, columns }: Attributes): Sql {
+  const visible = columns.filter(({ name }) => !name.startsWith("_")).map(({ name }) => id(name));
+  return sql` POSITIONAL JOIN (SELECT ${visible} FROM (${readCsv(path, { columns, delimiter: "," })}))`;
 }
 
 /** Where the bytes stand that the format's reader can take as a whole; undefined if it can't. */
@@ -342,7 +346,7 @@ function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
     line: Buffer.from(line.bytes)
       .toString(isText ? "utf8" : "latin1")
       .replaceAll("\0", "\\0"),
-    reason,
+    reason: segment.reasons?.get(line.number) ?? reason,
     lineNumber: line.number,
   };
 }

@@ -22,11 +22,19 @@ export const fileSink: SinkKind<z.infer<typeof options>> = {
   modes: ["append", "update", "complete"],
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
   target: ({ path: name }) => path.normalize(name),
-  open: ({ path: name }, context) => openFile(path.resolve(context.baseFolder, name), context),
+  open: ({ path: name }, context) =>
+    openFile(path.resolve(context.baseFolder, shardPath(name, context)), context),
 };
 
 interface FilePosition {
   readonly sizeBytes: number;
+}
+
+/** `out/ohlc.ndjson` of partition 3 is `out/ohlc.3.ndjson`. */
+function shardPath(name: string, { shard }: SinkContext): string {
+  if (shard === undefined) return name;
+  const { dir, name: base, ext } = path.parse(name);
+  return path.join(dir, `${base}.${shard}${ext}`);
 }
 
 async function openFile(target: string, context: SinkContext): Promise<Sink> {

@@ -59,7 +59,8 @@ export async function* jsonLineBytes(
   }
 }
 
-function lineOf(input: SinkInput, batchId: number, style: JsonLineStyle): Sql {
+/** A VARCHAR expression: a row of the batch as a line of this style. */
+export function lineOf(input: SinkInput, batchId: number, style: JsonLineStyle): Sql {
   const hasOp = input.mode !== "append";
   if (style === "changes" && hasOp) {
     const extra: Column[] = [

@@ -9,6 +9,7 @@
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
 import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 
 type RowsMode = "append" | "update" | "complete";
@@ -45,9 +46,14 @@ export interface SinkContext {
    * other.
    */
   readonly writer: string;
+  /** The partition whose rows these are, where each is run for itself; a place may have one writer. */
+  readonly shard?: number | undefined;
   readonly baseFolder: string;
   /** `position()` of the last commit; undefined on a first start. */
   readonly committed: unknown;
+  /** The last batch that the checkpoint has committed, and what tells this checkpoint from all others. */
+  readonly committedBatch: number;
+  readonly checkpointId: string;
   /** Bare rows, without query and batch, on standard output. */
   readonly bareRows: boolean;
   /** True where what is written must survive a power cut. */
@@ -67,5 +73,13 @@ export interface SinkKind<Options = unknown> {
    * under this name. Undefined where any number may write and there is no position.
    */
   target(options: Options): string | undefined;
+  /** A SELECT that DuckDB must understand: it holds the SQL that a job writes in the options. */
+  probe?(options: Options, input: SinkInput): Sql;
   open(options: Options, context: SinkContext): Promise<Sink>;
+}
+
+/** A relation of no rows with a batch's columns, for a probe. */
+export function rowsLike({ columns, mode }: SinkInput): Sql {
+  const own = columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`);
+  return sql`(SELECT ${mode === "append" ? own : [...own, raw("NULL::VARCHAR AS _op")]} WHERE false) AS rows`;
 }

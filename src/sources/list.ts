@@ -2,12 +2,13 @@
 
 import { StreamkitError } from "../base/error.ts";
 import { filesKind } from "./files.ts";
+import { kafkaKind } from "./kafka.ts";
 import { simulateKind } from "./simulate.ts";
 import type { SourceKind } from "./source.ts";
 import { stdinKind } from "./stdin.ts";
 
 /** Those with options: a key of their own below `from`. */
-export const keyedSourceKinds = [filesKind, simulateKind] as readonly SourceKind[];
+export const keyedSourceKinds = [filesKind, kafkaKind, simulateKind] as readonly SourceKind[];
 const sourceKinds: readonly SourceKind[] = [stdinKind, ...keyedSourceKinds];
 
 /** The kind and options that `from:` stands for, a URL or `{kind: {…}}`. Throws code `job`. */
@@ -18,10 +19,18 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   }
   for (const kind of sourceKinds) {
     const options = kind.fromUrl(String(from));
-    if (options !== undefined) return { kind, options: kind.options.parse(options) };
+    if (options !== undefined) return { kind, options: parsed(kind, options, String(from)) };
   }
   throw new StreamkitError(
     "job",
-    `this version reads from - (standard input), file:GLOB and {simulate: {…}}, found "${String(from)}"`,
+    "this version reads from - (standard input), file:GLOB, kafka://HOST:PORT/TOPIC and {simulate: {…}}, " +
+      `found "${String(from)}"`,
   );
+}
+
+function parsed(kind: SourceKind, options: unknown, url: string): unknown {
+  const found = kind.options.safeParse(options);
+  if (found.success) return found.data;
+  const problems = found.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
+  throw new StreamkitError("job", `"${url}" has parameters that are not right: ${problems.join("; ")}`);
 }

@@ -9,6 +9,7 @@
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
 import type { Column } from "../duckdb/database.ts";
+import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */
@@ -49,6 +50,8 @@ export interface Source {
   hasBacklog(): boolean;
   /** Of a source that is read in partitions, each in its own order and at its own pace. */
   readonly partitions?: Partitions;
+  /** The record's columns, where somebody else than the input tells them. */
+  columns?(): Promise<readonly Column[] | undefined>;
   close(): Promise<void>;
 }
 
@@ -60,8 +63,8 @@ export interface Partitions {
 }
 
 /**
- * `behind`: there is more to read now. `at-end`: all that is there was planned; more may come. `silent`:
- * nothing ever came, or nothing will come any more, so that nobody need wait for it.
+ * `behind`: there is more to read now, or may be. `at-end`: all that is there was planned; more may come.
+ * `silent`: nothing will come any more, so that nobody need wait for it.
  */
 export interface PartitionState {
   readonly name: string;
@@ -71,6 +74,13 @@ export interface PartitionState {
 export interface SourceContext {
   /** The name in the job. */
   readonly name: string;
+  /** The job's name. */
+  readonly job: string;
+  readonly format: Pick<Format, "name" | "blank">;
+  /** Of a source in partitions, the numbers of those to read; all if left out. */
+  readonly partitions?: readonly number[] | undefined;
+  /** Where the partitions are shared, who mirrors the offsets. */
+  readonly membership?: Pick<Membership, "commit"> | undefined;
   readonly clock: Clock;
   /** The position of the last commit; undefined on a first start. */
   readonly committed: Position | undefined;
@@ -89,6 +99,35 @@ export interface SourceContext {
   readonly notify: () => void;
 }
 
+/** Several processes with one job share the partitions of its sources. */
+export interface Sharing {
+  /** The columns whose values decide a record's partition. */
+  readonly by: readonly string[];
+  /** Opens the part of this process, of all the shared sources of a job. Their options come from `sharing`. */
+  open(request: SharingRequest): Promise<Membership>;
+}
+
+export interface SharingRequest {
+  readonly job: string;
+  readonly clock: Clock;
+  readonly baseFolder: string;
+  /** The options of all shared sources. */
+  readonly options: readonly unknown[];
+  /** Partitions by their numbers; of all topics those of the same number go together. */
+  readonly assigned: (partitions: readonly number[], count: number) => void;
+  /** Resolves when nothing is done with any partition any more: others may take them up then. */
+  readonly revoked: () => Promise<void>;
+}
+
+export interface Membership {
+  /** Rejects when it is no member any more, and can't become one. */
+  readonly failed: Promise<never>;
+  /** Mirrors offsets to the group: only a member may. */
+  commit(offsets: Readonly<Record<string, number>>): Promise<void>;
+  /** Others take over. */
+  close(): Promise<void>;
+}
+
 export interface SourceKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
@@ -97,6 +136,10 @@ export interface SourceKind<Options = unknown> {
   readonly isLive: boolean;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
+  /** How processes share the partitions; undefined where each reads all. */
+  sharing?(options: Options): Sharing | undefined;
+  /** Formats that this source alone can read. */
+  readonly decodes?: readonly string[];
   /** Columns beside those of the record's own, like a message's key: what the segments' attributes hold. */
   attributes?(options: Options): readonly Column[];
   open(options: Options, context: SourceContext): Promise<Source>;

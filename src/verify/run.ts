@@ -139,6 +139,8 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         writer: job.config.name,
         baseFolder: folder,
         bareRows: false,
+        committedBatch: 0,
+        checkpointId: "",
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },
         clock,

@@ -1,0 +1,70 @@
+/** Where a command's lines go: `--out -`, `--out file:PATH`, `--out kafka://HOST:PORT/TOPIC`. */
+
+import { closeSync, openSync } from "node:fs";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import type { LineKey } from "../kafka/line-output.ts";
+import { parseKafkaUrl } from "../kafka/options.ts";
+import { type ByteOutput, fdOutput } from "../runtime/stdio.ts";
+import type { Context } from "./context.ts";
+
+export interface LineOutput {
+  /** False where each line is a message of its own, so that a header would be one too. */
+  readonly takesHeader: boolean;
+  write(lines: Uint8Array | string): Promise<void> | void;
+  close(): Promise<void>;
+}
+
+/** Throws code `usage` where the URL is none of these. Opens nothing. */
+export function checkOutput(url: string): void {
+  if (url === "-" || (url.startsWith("file:") && url.length > "file:".length)) return;
+  if (kafkaUrl(url) !== undefined) return;
+  throw new StreamkitError(
+    "usage",
+    `--out must be - (stdout), file:PATH or kafka://HOST:PORT/TOPIC in this version: found "${url}"`,
+  );
+}
+
+/** Opens what `checkOutput` lets through. A file is replaced. Throws code `io`. */
+export async function openOutput(url: string, context: Context, key: LineKey): Promise<LineOutput> {
+  if (url === "-")
+    return { takesHeader: true, write: (lines) => context.stdout.write(lines), close: noClose };
+  const found = kafkaUrl(url);
+  if (found === undefined) return openFile(url.slice("file:".length));
+  const { openKafkaLines } = await import("../kafka/line-output.ts");
+  const reach = {
+    connection: { brokers: found.brokers, config: found.parameters },
+    baseFolder: ".",
+    clock: context.clock,
+  };
+  const lines = await openKafkaLines(reach, found.topic, key);
+  return {
+    takesHeader: false,
+    write: (block) => lines.write(typeof block === "string" ? Buffer.from(block) : block),
+    close: () => lines.close(),
+  };
+}
+
+/** A file that is replaced. Throws code `io`. */
+export function openFile(path: string): LineOutput {
+  const fd = openForWriting(path);
+  const output: ByteOutput = fdOutput(fd, false);
+  return { takesHeader: true, write: (lines) => output.write(lines), close: async () => closeSync(fd) };
+}
+
+async function noClose(): Promise<void> {}
+
+function openForWriting(path: string): number {
+  try {
+    return openSync(path, "w");
+  } catch (error) {
+    throw new StreamkitError("io", `Cannot write "${path}": ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function kafkaUrl(url: string): ReturnType<typeof parseKafkaUrl> {
+  try {
+    return parseKafkaUrl(url);
+  } catch (error) {
+    throw new StreamkitError("usage", `--out: ${messageOf(error)}`, { cause: error });
+  }
+}

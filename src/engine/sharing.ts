@@ -1,0 +1,60 @@
+/**
+ * Whether several processes may share a job's input, each with some partitions of it and a state of its own:
+ * only if each query's answer splits by the columns that decide a record's partition. Then the answers of the
+ * partitions, put together, are the answer over all.
+ */
+
+import type { TreeNode } from "../duckdb/syntax.ts";
+import { markLeaves } from "./leaves.ts";
+import { withoutCtes } from "./lineage.ts";
+import { localityOf, type SplitKey } from "./locality.ts";
+import { refusal } from "./refusals.ts";
+import { whyNotRowWise } from "./shape.ts";
+import type { Stream } from "./stream.ts";
+import type { Catalog } from "./syntax-facts.ts";
+
+/** By a stream's column in lower case: which of the columns that decide the partition it holds, by number. */
+export type KeyParts = ReadonlyMap<string, number>;
+
+export interface SharedQuery {
+  readonly select: TreeNode;
+  readonly streams: ReadonlyMap<string, Stream>;
+  readonly catalog: Catalog;
+  /** By stream. */
+  readonly parts: ReadonlyMap<string, KeyParts>;
+  /** The columns that decide the partition. */
+  readonly key: readonly string[];
+}
+
+/** What the query's answer holds of the key. Throws code `job` where it mixes partitions. */
+export function keyPartsOf({ select, streams, catalog, parts, key }: SharedQuery): KeyParts {
+  const { tree, leaves } = markLeaves(withoutCtes(select), catalog);
+  const partOf = (leaf: number, column: string | undefined): number | undefined =>
+    column === undefined ? undefined : parts.get(leaves[leaf]?.stream ?? "")?.get(column);
+  const splitColumns = (leaf: number): ReadonlyMap<string, string> => {
+    const { stream } = leaves[leaf] ?? { stream: "" };
+    const held = parts.get(stream) ?? new Map<string, number>();
+    const columns = streams.get(stream)?.columns ?? [];
+    return new Map(
+      columns.flatMap(({ name, type }) => (held.has(name.toLowerCase()) ? [[name.toLowerCase(), type]] : [])),
+    );
+  };
+  const locality = localityOf(tree, splitColumns, catalog);
+  const isOfPart = (split: SplitKey, part: number): boolean =>
+    leaves.every((_, leaf) => partOf(leaf, split.get(leaf)) === part);
+  const hasSessions = leaves.some(({ window }) => window?.kind === "session");
+  const isRowWise = whyNotRowWise(tree, catalog) === undefined && !hasSessions;
+  const missing = key.find((_, part) => !locality.keys.some((split) => isOfPart(split, part)));
+  if (missing !== undefined && !isRowWise)
+    throw refusal(
+      `its source is shared by ${key.join(", ")}, and its answer does not split by ${missing}: ` +
+        "each process sees some partitions only",
+      `add ${missing} to its GROUP BY, PARTITION BY or join, or take share out of the source`,
+    );
+  return new Map(
+    [...locality.carriers].flatMap(([column, splits]): (readonly [string, number])[] => {
+      const part = key.findIndex((_, number) => splits.some((split) => isOfPart(split, number)));
+      return part < 0 ? [] : [[column, part]];
+    }),
+  );
+}

@@ -1,0 +1,175 @@
+/**
+ * Clients of Kafka: connected, or refused with one clear line within ten seconds. What happens to a connected
+ * one later is said once when it goes away and once when it is back; librdkafka itself goes on trying.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { type KafkaLibrary, loadKafka } from "../runtime/kafka.ts";
+import {
+  FAULT,
+  faultOf,
+  isAddressFault,
+  isIdentityFault,
+  type KafkaFault,
+  kafkaError,
+  plainReason,
+} from "./errors.ts";
+import { type ConnectionOptions, connectionSettings } from "./options.ts";
+import { fetchToken } from "./token.ts";
+
+export type Consumer = InstanceType<KafkaLibrary["KafkaConsumer"]>;
+export type Producer = InstanceType<KafkaLibrary["Producer"]>;
+
+export interface Reach {
+  readonly connection: ConnectionOptions;
+  /** Files of certificates are named from here. */
+  readonly baseFolder: string;
+  readonly clock: Clock;
+}
+
+export interface Connected<Client> {
+  readonly library: KafkaLibrary;
+  readonly client: Client;
+  /** The address, as a person wrote it. */
+  readonly brokers: string;
+  /** The broker has answered: if it was said to be away, it is said to be back. */
+  alive(): void;
+  /** Resolves when it is disconnected, or after a while. */
+  close(): Promise<void>;
+}
+
+/** Upstream waits 30 s. */
+const CONNECT_TIMEOUT_MS = 8000;
+const CLOSE_TIMEOUT_MS = 8000;
+
+/** `settings`: also upstream's callbacks. */
+export function connectConsumer(reach: Reach, settings: Readonly<Record<string, unknown>>): Promise<Connected<Consumer>> {
+  return connect(reach, settings, (library, all) => new library.KafkaConsumer(all, {}));
+}
+
+export function connectProducer(reach: Reach, settings: Readonly<Record<string, unknown>>): Promise<Connected<Producer>> {
+  return connect(reach, settings, (library, all) => new library.Producer(all, {}));
+}
+
+/** What both kinds of clients have. */
+type Client = Consumer | Producer;
+
+async function connect<Kind extends Client>(
+  reach: Reach,
+  settings: Readonly<Record<string, unknown>>,
+  create: (library: KafkaLibrary, settings: Record<string, unknown>) => Kind,
+): Promise<Connected<Kind>> {
+  const { connection, baseFolder, clock } = reach;
+  const library = await loadKafka();
+  const all: Record<string, unknown> = { ...settings, ...connectionSettings(connection, baseFolder) };
+  const { sasl } = connection;
+  let tokenFailure: string | undefined;
+  if (sasl?.mechanism === "OAUTHBEARER")
+    all["oauthbearer_token_refresh_cb"] = async () => {
+      try {
+        return await fetchToken(sasl, clock.nowMs());
+      } catch (error) {
+        tokenFailure = messageOf(error);
+        throw error;
+      }
+    };
+  let client: Kind;
+  try {
+    client = create(library, all);
+  } catch (error) {
+    throw new StreamkitError("job", `Kafka's settings: ${faultOf(error).message}`, {
+      component: "kafka",
+      cause: error,
+    });
+  }
+  // A failing token is told with the connection; without a listener it would end the process.
+  client.on("error", () => {});
+  const { brokers } = connection;
+  const attempt = await ready(client);
+  if (attempt !== undefined) {
+    await closed(client, clock);
+    const fault = tokenFailure === undefined ? attempt : { ...attempt, message: tokenFailure };
+    throw refusal(brokers, fault, tokenFailure !== undefined);
+  }
+  const alive = watch(client, brokers);
+  return { library, client, brokers, alive, close: () => closed(client, clock) };
+}
+
+function refusal(brokers: string, fault: KafkaFault, isToken: boolean): StreamkitError {
+  if (isToken || isIdentityFault(fault)) return kafkaError(`Kafka at ${brokers} refuses us`, fault, false);
+  return kafkaError(`Kafka at ${brokers} can't be reached`, fault);
+}
+
+/** Undefined when it is connected; else the fault that says most. */
+function ready(client: Client): Promise<KafkaFault | undefined> {
+  return new Promise((resolve) => {
+    let best: KafkaFault | undefined;
+    const settle = (fault: KafkaFault | undefined): void => {
+      client.removeListener("event.error", note);
+      resolve(fault);
+    };
+    // "All brokers are down" and "timed out" say less than what made it so.
+    const isVague = ({ code }: KafkaFault): boolean =>
+      code === FAULT.allBrokersDown || code === FAULT.timedOut;
+    const note = (thrown: unknown): void => {
+      const fault = faultOf(thrown);
+      if (best === undefined || isIdentityFault(fault) || (isVague(best) && !isVague(fault))) best = fault;
+      // No retry will make it right.
+      if (isIdentityFault(fault)) settle(fault);
+    };
+    client.on("event.error", note);
+    client.connect({ timeout: CONNECT_TIMEOUT_MS }, (error: unknown) => {
+      const failed = error !== undefined && error !== null;
+      settle(failed ? (best ?? faultOf(error)) : undefined);
+    });
+  });
+}
+
+/** Says once that the broker is away, and, when the returned function is called, that it is back. */
+function watch(client: Client, brokers: string): () => void {
+  let isAway = false;
+  client.on("event.error", (thrown: unknown) => {
+    const fault = faultOf(thrown);
+    if (!isAddressFault(fault) && !isIdentityFault(fault)) return;
+    // One broker of several may go; librdkafka then uses the others.
+    if (!isAway && fault.code === FAULT.allBrokersDown) {
+      isAway = true;
+      logger("kafka").warn(`Kafka at ${brokers} is away: trying again until it is back`);
+    } else if (isIdentityFault(fault))
+      logger("kafka").warn(`Kafka at ${brokers} refuses us: ${plainReason(fault)}`);
+  });
+  return () => {
+    if (isAway) logger("kafka").info(`Kafka at ${brokers} is back`);
+    isAway = false;
+  };
+}
+
+async function closed(client: Client, clock: Clock): Promise<void> {
+  const disconnected = new Promise<void>((resolve) => {
+    try {
+      client.disconnect(() => resolve());
+    } catch {
+      resolve();
+    }
+  });
+  const limit = new AbortController();
+  await Promise.race([
+    disconnected.finally(() => limit.abort()),
+    clock.sleep(CLOSE_TIMEOUT_MS, limit.signal),
+  ]);
+}
+
+/** A call of upstream's that ends in a callback `(error, value)`. Rejects with what upstream gives. */
+export function called<T>(action: (done: (error: unknown, value?: T) => void) => void): Promise<T> {
+  return new Promise((resolve, reject) => {
+    try {
+      action((error, value) =>
+        error !== undefined && error !== null ? reject(error as Error) : resolve(value as T),
+      );
+    } catch (error) {
+      reject(error as Error);
+    }
+  });
+}

@@ -1,0 +1,95 @@
+/** What librdkafka says, as errors of ours: one line that a person can act on. */
+
+import { StreamkitError } from "../base/error.ts";
+
+/** As upstream makes them: a number of librdkafka's (negative) or of the protocol's. */
+export interface KafkaFault {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** The numbers that are told apart; all stand in rdkafka.h. */
+export const FAULT = {
+  transport: -195,
+  resolve: -193,
+  unknownPartition: -190,
+  unknownTopic: -188,
+  allBrokersDown: -187,
+  timedOut: -185,
+  ssl: -181,
+  assign: -175,
+  revoke: -174,
+  authentication: -169,
+  autoOffsetReset: -140,
+  noOffset: -168,
+  fatal: -150,
+  fenced: -144,
+  unknownTopicOrPartition: 3,
+  topicAuthorizationFailed: 29,
+  groupAuthorizationFailed: 30,
+  invalidProducerEpoch: 47,
+  saslAuthenticationFailed: 58,
+  producerFenced: 90,
+} as const;
+
+const IDENTITY_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.ssl,
+  FAULT.authentication,
+  FAULT.saslAuthenticationFailed,
+]);
+const ADDRESS_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.transport,
+  FAULT.resolve,
+  FAULT.allBrokersDown,
+  FAULT.timedOut,
+]);
+
+/** Nothing will heal it: another password or certificate is needed. */
+export function isIdentityFault({ code }: KafkaFault): boolean {
+  return IDENTITY_FAULTS.has(code);
+}
+
+/** The broker is away, and may come back. */
+export function isAddressFault({ code }: KafkaFault): boolean {
+  return ADDRESS_FAULTS.has(code);
+}
+
+/** Another process has taken the producer's name. */
+export function isFenced({ code }: KafkaFault): boolean {
+  return code === FAULT.fenced || code === FAULT.producerFenced || code === FAULT.invalidProducerEpoch;
+}
+
+/** Upstream throws and hands over errors of many makes. */
+export function faultOf(thrown: unknown): KafkaFault {
+  const { code, message, errno } = (thrown ?? {}) as { code?: unknown; message?: unknown; errno?: unknown };
+  const number = [code, errno].find((candidate) => typeof candidate === "number");
+  return {
+    code: typeof number === "number" ? number : 0,
+    message: typeof message === "string" ? message : String(thrown),
+  };
+}
+
+/** Code `io`. `doing`: what failed, like `Kafka at HOST:PORT can't be reached`. */
+export function kafkaError(
+  doing: string,
+  fault: KafkaFault,
+  retryable = isAddressFault(fault),
+): StreamkitError {
+  return new StreamkitError("io", `${doing}: ${plainReason(fault)}`, {
+    component: "kafka",
+    retryable,
+    cause: fault,
+  });
+}
+
+/** `sasl_ssl://127.0.0.1:9092/bootstrap: Connect to … failed: Connection refused (after 0ms in state CONNECT)`. */
+export function plainReason({ message }: KafkaFault): string {
+  return message
+    .replace(/^(?:\[thrd:[^\]]*\]: )?/, "")
+    .replace(/^\S*:\/\/\S+: /, "")
+    .replace(/^\S+:\d+\/(?:bootstrap|\d+): /, "")
+    .replace(/^Local: /, "")
+    .replace(/\s*\(after \d+ms in state [^)]*\)/g, "")
+    .replace(/\s*\(after \d+ms\)/g, "")
+    .replace(/\s+$/, "");
+}

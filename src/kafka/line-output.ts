@@ -1,0 +1,60 @@
+/** Lines of text to a topic, a message each, acknowledged: where commands write with `--out kafka://…`. */
+
+import { type Connected, connectProducer, type Producer, type Reach } from "./client.ts";
+import { type BytesColumn, openProducerLane, type Produced, type ProduceRequest } from "./lane.ts";
+import { writeFailure } from "./topic-writer.ts";
+
+/** What a message's key is. */
+export type LineKey =
+  | Pick<ProduceRequest, "keyBetween">
+  | { readonly keysOf: (lines: Uint8Array) => BytesColumn };
+
+export interface LineOutput {
+  /** Whole lines. Resolves when more may come; what was not acknowledged yet is told by a later call. */
+  write(lines: Uint8Array): Promise<void>;
+  /** Resolves when all is acknowledged. */
+  close(): Promise<void>;
+}
+
+/** How many blocks may be on their way at a time. */
+const MAX_UNDER_WAY = 4;
+
+export async function openKafkaLines(reach: Reach, topic: string, key: LineKey): Promise<LineOutput> {
+  const producer = await connectProducer(reach, {
+    "enable.idempotence": true,
+    "linger.ms": 5,
+    "queue.buffering.max.messages": 1_000_000,
+    "queue.buffering.max.kbytes": 131_072,
+    partitioner: "murmur2_random",
+  });
+  const lane = openProducerLane(producer.library, producer.client);
+  const underWay: Promise<Produced>[] = [];
+  const settle = async (): Promise<void> => {
+    const { failed, failedRecords, records } = (await underWay.shift()) ?? NOTHING_PRODUCED;
+    const [first] = failed;
+    if (first !== undefined) throw writeFailure(topic, { failedRecords, records }, first);
+    producer.alive();
+  };
+  return {
+    async write(lines) {
+      if (lines.length === 0) return;
+      const keys = "keysOf" in key ? { keys: key.keysOf(lines) } : key;
+      underWay.push(lane.produce({ topic, values: { bytes: lines }, ...keys }));
+      while (underWay.length > MAX_UNDER_WAY) await settle();
+    },
+    async close() {
+      try {
+        while (underWay.length > 0) await settle();
+      } finally {
+        await end(producer, () => lane.close());
+      }
+    },
+  };
+}
+
+const NOTHING_PRODUCED: Produced = { records: 0, failedRecords: 0, failed: [] };
+
+async function end(producer: Connected<Producer>, closeLane: () => Promise<void>): Promise<void> {
+  await closeLane();
+  await producer.close();
+}

@@ -1,0 +1,132 @@
+/**
+ * A member of a consumer group that reads nothing itself: Kafka tells it which partitions are its own, and
+ * others read those. Partitions of one number, of all topics, go to one member.
+ */
+
+import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { called, connectConsumer, type Reach } from "./client.ts";
+import { FAULT, faultOf, kafkaError } from "./errors.ts";
+import { openConsumerLane } from "./lane.ts";
+import { parsePartitionName, selectedPartitions } from "./topics.ts";
+
+export interface MembershipOptions {
+  readonly reach: Reach;
+  readonly group: string;
+  readonly topics: readonly string[];
+  /** `count`: how many partitions each topic has. */
+  readonly assigned: (partitions: readonly number[], count: number) => void;
+  readonly revoked: () => Promise<void>;
+}
+
+export interface GroupMember {
+  /** Rejects when the group can't be used any more. */
+  readonly failed: Promise<never>;
+  commit(next: Readonly<Record<string, number>>): Promise<void>;
+  close(): Promise<void>;
+}
+
+const POLL_MS = 100;
+/** How long a process that died keeps its partitions; a slow one has longer, as heartbeats go on. */
+const SESSION_MS = 10_000;
+
+interface Assignment {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Throws codes `io` and `input`. */
+export async function openMembership(options: MembershipOptions): Promise<GroupMember> {
+  const { reach, group, topics } = options;
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined);
+  let isClosed = false;
+  /** What was told last is done before the next is begun. */
+  let turn: Promise<void> = Promise.resolve();
+  const inTurn = (action: () => Promise<void>): void => {
+    turn = turn.then(action).catch((error: unknown) => failed.reject(error as Error));
+  };
+  const settings = {
+    "group.id": group,
+    "enable.auto.commit": false,
+    "auto.offset.reset": "error",
+    "partition.assignment.strategy": "range",
+    "session.timeout.ms": SESSION_MS,
+    "heartbeat.interval.ms": 2000,
+    rebalance_cb: (thrown: unknown, assignment: readonly Assignment[]) => {
+      const { code } = faultOf(thrown);
+      if (code === FAULT.assign) inTurn(() => take(assignment));
+      else inTurn(giveBack);
+    },
+  };
+  const connected = await connectConsumer(reach, settings);
+  const { client } = connected;
+  const countOf = async (): Promise<number> => {
+    const partitions = await selectedPartitions(connected, { topics });
+    const counts = new Set(topics.map((topic) => partitions.filter((found) => found.topic === topic).length));
+    const [count = 0] = counts;
+    if (counts.size === 1) return count;
+    throw new StreamkitError(
+      "input",
+      `Shared topics need the same number of partitions, so that a key is in the same one of each: found ${topics
+        .map((topic) => `${topic} ${partitions.filter((found) => found.topic === topic).length}`)
+        .join(", ")}`,
+      { component: "kafka" },
+    );
+  };
+  let count = await countOf().catch(async (error: unknown) => {
+    await connected.close();
+    throw error;
+  });
+
+  async function take(assignment: readonly Assignment[]): Promise<void> {
+    // Nothing is fetched here.
+    client.assign([]);
+    count = await countOf();
+    const own = [...new Set(assignment.map(({ partition }) => partition))].toSorted((a, b) => a - b);
+    const isWhole = own.every((number) => topics.every((topic) => isAmong(assignment, topic, number)));
+    if (!isWhole) throw new StreamkitError("bug", `The group ${group} was not shared by partition numbers`);
+    logger("kafka").info(`Partitions of this process: ${own.join(", ") || "none"} of ${count}`);
+    options.assigned(own, count);
+  }
+  async function giveBack(): Promise<void> {
+    await options.revoked();
+    if (client.isConnected()) client.unassign();
+  }
+
+  const lane = openConsumerLane(connected.library, client);
+  const poll = async (): Promise<void> => {
+    while (!isClosed) {
+      const { errors } = await lane.fill({ maxBufferedBytes: 1, timeoutMs: POLL_MS });
+      for (const { code, message } of errors)
+        if (
+          code === FAULT.groupAuthorizationFailed ||
+          code === FAULT.topicAuthorizationFailed ||
+          code === FAULT.fatal
+        )
+          throw kafkaError(`The group ${group} can't be joined`, { code, message }, false);
+    }
+  };
+  client.subscribe([...topics]);
+  const polling = poll().catch((error: unknown) => failed.reject(error as Error));
+  return {
+    failed: failed.promise,
+    async commit(next) {
+      const offsets = Object.entries(next).map(([name, offset]) => ({ ...parsePartitionName(name), offset }));
+      await called((done) => client.commitCb(offsets, done));
+    },
+    async close() {
+      // While it is polled, it can give back what it has; then it leaves, and others need not wait.
+      await turn;
+      await options.revoked();
+      isClosed = true;
+      await polling;
+      await lane.close();
+      await connected.close();
+    },
+  };
+}
+
+function isAmong(assignment: readonly Assignment[], topic: string, partition: number): boolean {
+  return assignment.some((found) => found.topic === topic && found.partition === partition);
+}

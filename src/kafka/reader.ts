@@ -1,0 +1,308 @@
+/**
+ * Reads partitions of topics side by side: a pump keeps the lane filled, up to a bound, and whoever takes
+ * records says how many of which partition. The offsets are the caller's: nothing here depends on a group.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import type { Connected, Consumer } from "./client.ts";
+import { FAULT, kafkaError } from "./errors.ts";
+import {
+  type FillResult,
+  openConsumerLane,
+  type Taken,
+  type TakeRequest,
+  type TopicPartition,
+} from "./lane.ts";
+import { gapError, gapOf, isOver, NOTHING_WAITS, type OnGap, type Partition } from "./partition.ts";
+import { comparePartitions, edgesOf, partitionName } from "./topics.ts";
+
+export interface Start extends TopicPartition {
+  readonly next: number;
+  readonly stopAt: number | undefined;
+}
+
+export interface ReaderOptions {
+  readonly connected: Connected<Consumer>;
+  readonly clock: Clock;
+  readonly maxBufferedBytes: number;
+  readonly onGap: OnGap;
+  /** Called when there may be something to take, and when reading has failed. */
+  readonly notify: () => void;
+  /** Called every few seconds: partitions that are not read yet. */
+  readonly discover: (() => Promise<readonly Start[]>) | undefined;
+}
+
+/** What to take beside which partitions. */
+export type TakeForm = Omit<TakeRequest, "partitions">;
+
+export interface PartitionReader {
+  /** In the order in which a batch holds them. */
+  partitions(): readonly Partition[];
+  bufferedBytes(): number;
+  /** Throws what has stopped the reading. */
+  check(): void;
+  /** Takes what is there, at most so many records of each partition; undefined if there is nothing. */
+  take(form: TakeForm, maxRecords: (partition: Partition) => number): Promise<Taken | undefined>;
+  /** Takes the records of exactly these ranges, and waits for them. `to`: offsets after the last, by name. */
+  replay(form: TakeForm, to: ReadonlyMap<string, number>): Promise<Taken | undefined>;
+  close(): Promise<void>;
+}
+
+const FILL_TIMEOUT_MS = 100;
+const DISCOVERY_MS = 5000;
+/** A fill that brought less is followed by a breath: more records come with the next one. */
+const SMALL_FILL_BYTES = 65_536;
+const BREATH_MS = 2;
+
+export async function openReader(starts: readonly Start[], options: ReaderOptions): Promise<PartitionReader> {
+  const { connected, clock, maxBufferedBytes } = options;
+  const { client } = connected;
+  const lane = openConsumerLane(connected.library, client);
+  const partitions = new Map<string, Partition>();
+  let failure: unknown;
+  let isClosed = false;
+  let wake = Promise.withResolvers<void>();
+  let turn: Promise<unknown> = Promise.resolve();
+  /** While a range is read again: the offsets where it ends, by partition. */
+  let replayed: ReadonlyMap<string, number> | undefined;
+  /** Partitions whose next records are not there, it seems. */
+  const suspects = new Set<string>();
+
+  /** One at a time: what changes the lane and the partitions together. */
+  const exclusively = <T>(action: () => Promise<T>): Promise<T> => {
+    const next = turn.then(action);
+    turn = next.catch(() => undefined);
+    return next;
+  };
+  const ordered = (): Partition[] => [...partitions.values()].toSorted(comparePartitions);
+  const bufferedBytes = (): number => ordered().reduce((sum, { buffered }) => sum + buffered.bytes, 0);
+  const add = ({ topic, partition, next, stopAt }: Start): void => {
+    const name = partitionName({ topic, partition });
+    const fresh = { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false };
+    partitions.set(name, { topic, partition, name, next, stopAt, ...fresh });
+  };
+  /** Begins to fetch where each partition stands; what was buffered is fetched again. */
+  const assign = (): void => {
+    lane.drop();
+    const wanted = ordered().filter((partition) => !isOver(partition));
+    for (const partition of ordered())
+      Object.assign(partition, { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false });
+    client.assign(wanted.map(({ topic, partition, next }) => ({ topic, partition, offset: next })));
+  };
+
+  /**
+   * One partition may not take all the room from the others; of a replay, one that has all it needs waits for
+   * the others.
+   */
+  const balance = (): void => {
+    const share = maxBufferedBytes / 2;
+    for (const partition of partitions.values()) {
+      const { buffered, isPaused, topic, partition: number } = partition;
+      const isHeavy =
+        replayed === undefined
+          ? partitions.size > 1 && buffered.bytes > share
+          : isReplayable(partition, replayed);
+      if (isHeavy === isPaused || (isPaused && buffered.bytes > share / 4)) continue;
+      partition.isPaused = isHeavy;
+      if (isHeavy) client.pause([{ topic, partition: number }]);
+      else client.resume([{ topic, partition: number }]);
+    }
+  };
+
+  const note = (filled: FillResult): void => {
+    const held = new Map(filled.partitions.map((found) => [partitionName(found), found]));
+    for (const { topic, partition, offset } of filled.ends) {
+      const found = partitions.get(partitionName({ topic, partition }));
+      if (found !== undefined) found.endOffset = offset;
+    }
+    for (const partition of partitions.values()) {
+      const found = held.get(partition.name);
+      // What was taken while the lane was filled is not there any more.
+      const isThere = found !== undefined && found.lastOffset >= partition.next;
+      partition.buffered = isThere ? found : NOTHING_WAITS;
+      if (isThere && partition.stopAt !== undefined && found.firstOffset >= partition.stopAt)
+        partition.next = Math.max(partition.next, partition.stopAt);
+      passMarks(partition);
+    }
+    if (filled.partitions.length > 0 || filled.ends.length > 0) connected.alive();
+  };
+
+  const mend = async (name: string): Promise<void> => {
+    const partition = partitions.get(name);
+    // What is buffered before the gap is good: it is taken first.
+    if (partition === undefined || (partition.buffered.records > 0 && replayed === undefined)) return;
+    suspects.delete(name);
+    const gap = gapOf(name, partition.next, await edgesOf(connected, partition));
+    if (gap === undefined) return assign();
+    if (options.onGap === "fail") throw gapError(gap);
+    logger("kafka").warn(`${gap.lost}: going on at offset ${gap.resumeAt}, as on_gap says`);
+    partition.next = gap.resumeAt;
+    assign();
+  };
+  const judge = async ({ errors }: FillResult): Promise<void> => {
+    for (const { code, message, topic, partition } of errors) {
+      const name = topic === undefined ? undefined : partitionName({ topic, partition: partition ?? 0 });
+      if (code === FAULT.autoOffsetReset && name !== undefined) suspects.add(name);
+      else if (GONE.has(code) && topic !== undefined) lose(topic);
+      else if (REFUSED.has(code))
+        throw kafkaError(
+          `Kafka at ${connected.brokers} does not let us read ${topic}`,
+          { code, message },
+          false,
+        );
+      else if (code === FAULT.fatal) throw kafkaError("Kafka's client has failed", { code, message }, false);
+    }
+    for (const name of suspects) await mend(name);
+  };
+  const lose = (topic: string): void => {
+    const lost = ordered().filter((partition) => partition.topic === topic && !isOver(partition));
+    if (lost.length === 0) return;
+    if (options.onGap === "fail")
+      throw new StreamkitError(
+        "input",
+        `The topic "${topic}" is gone from Kafka at ${connected.brokers}. Either make it again and start anew ` +
+          "with another checkpoint, or take it out of the source, or let on_gap: skip go on without it",
+        { component: "kafka" },
+      );
+    logger("kafka").warn(`The topic "${topic}" is gone: going on without it, as on_gap says`);
+    for (const { name } of lost) partitions.delete(name);
+    assign();
+  };
+
+  let discoverAtMs = clock.monotonicMs() + DISCOVERY_MS;
+  const discoverIfDue = async (): Promise<void> => {
+    if (options.discover === undefined || clock.monotonicMs() < discoverAtMs) return;
+    discoverAtMs = clock.monotonicMs() + DISCOVERY_MS;
+    const found = (await options.discover()).filter((start) => !partitions.has(partitionName(start)));
+    if (found.length === 0) return;
+    logger("kafka").info(`New partitions: ${found.map(partitionName).join(", ")}`);
+    await exclusively(async () => {
+      for (const start of found) add(start);
+      assign();
+    });
+  };
+
+  const pump = async (): Promise<void> => {
+    while (!isClosed) {
+      const limit = replayed === undefined ? maxBufferedBytes : Number.MAX_SAFE_INTEGER;
+      if (bufferedBytes() >= limit) {
+        await wake.promise;
+        wake = Promise.withResolvers();
+        continue;
+      }
+      const before = bufferedBytes();
+      const filled = await lane.fill({ maxBufferedBytes: limit, timeoutMs: FILL_TIMEOUT_MS });
+      if (isClosed) return;
+      await exclusively(async () => {
+        note(filled);
+        await judge(filled);
+        balance();
+      });
+      if (filled.partitions.length > 0 || filled.ends.length > 0) options.notify();
+      await discoverIfDue();
+      if (bufferedBytes() - before < SMALL_FILL_BYTES) await clock.sleep(BREATH_MS);
+    }
+  };
+
+  /** Adjusts the partitions to what was taken of them. */
+  const advance = (taken: Taken): void => {
+    for (const { topic, partition, lastOffset, records, bytes } of taken.partitions) {
+      const found = partitions.get(partitionName({ topic, partition }));
+      if (found === undefined) continue;
+      found.next = lastOffset + 1;
+      const { buffered } = found;
+      found.buffered =
+        buffered.lastOffset < found.next
+          ? NOTHING_WAITS
+          : { ...buffered, records: buffered.records - records, bytes: Math.max(0, buffered.bytes - bytes) };
+      passMarks(found);
+    }
+    wake.resolve();
+  };
+
+  for (const start of starts) add(start);
+  assign();
+  const pumping = pump().catch((error: unknown) => {
+    failure = error;
+    options.notify();
+  });
+
+  const check = (): void => {
+    if (failure !== undefined) throw failure;
+  };
+  return {
+    partitions: ordered,
+    bufferedBytes,
+    check,
+    take: (form, maxRecords) =>
+      exclusively(async () => {
+        check();
+        const wanted = ordered().flatMap((partition) => {
+          const { topic, partition: number, buffered, stopAt } = partition;
+          const records = Math.min(buffered.records, maxRecords(partition));
+          if (records < 1 || isOver(partition)) return [];
+          const until = stopAt === undefined ? {} : { untilOffset: stopAt };
+          return [{ topic, partition: number, maxRecords: records, ...until }];
+        });
+        if (wanted.length === 0) return undefined;
+        const taken = await lane.take({ ...form, partitions: wanted });
+        advance(taken);
+        return taken.partitions.length === 0 ? undefined : taken;
+      }),
+    async replay(form, to) {
+      const wanted = ordered().filter(({ name, next }) => (to.get(name) ?? next) > next);
+      replayed = to;
+      wake.resolve();
+      while (!wanted.every((partition) => isReplayable(partition, to))) {
+        check();
+        await clock.sleep(BREATH_MS);
+      }
+      return exclusively(async () => {
+        replayed = undefined;
+        const requests = wanted.flatMap(({ topic, partition, name, next }) => {
+          const untilOffset = to.get(name) ?? next;
+          return untilOffset > next ? [{ topic, partition, untilOffset }] : [];
+        });
+        if (requests.length === 0) return undefined;
+        const taken = await lane.take({ ...form, maxBytes: Number.MAX_SAFE_INTEGER, partitions: requests });
+        advance(taken);
+        for (const partition of wanted)
+          partition.next = Math.max(partition.next, to.get(partition.name) ?? 0);
+        return taken;
+      });
+    },
+    async close() {
+      isClosed = true;
+      wake.resolve();
+      await lane.close();
+      await pumping;
+    },
+  };
+}
+
+/** Whether all of the partition that a range took is there again. */
+function isReplayable(
+  { name, next, buffered, endOffset }: Partition,
+  to: ReadonlyMap<string, number>,
+): boolean {
+  const until = to.get(name) ?? next;
+  return next >= until || (endOffset ?? 0) >= until || buffered.lastOffset + 1 >= until;
+}
+
+/** Marks of transactions take offsets too: at the end of the partition they are behind us. */
+function passMarks(partition: Partition): void {
+  const { buffered, endOffset, next } = partition;
+  if (buffered.records === 0 && endOffset !== undefined && endOffset > next) partition.next = endOffset;
+}
+
+const GONE: ReadonlySet<number> = new Set([
+  FAULT.unknownTopicOrPartition,
+  FAULT.unknownTopic,
+  FAULT.unknownPartition,
+]);
+const REFUSED: ReadonlySet<number> = new Set([
+  FAULT.topicAuthorizationFailed,
+  FAULT.groupAuthorizationFailed,
+]);

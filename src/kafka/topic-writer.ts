@@ -1,0 +1,247 @@
+/**
+ * Writes records to one topic: at once, or in transactions that carry a mark. The mark is an offset with a
+ * text in a group: it is there exactly when the transaction's records are.
+ */
+
+import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
+import {
+  type Connected,
+  type Consumer,
+  called,
+  connectConsumer,
+  connectProducer,
+  type Producer,
+  type Reach,
+} from "./client.ts";
+import { FAULT, faultOf, isFenced, type KafkaFault, kafkaError, plainReason } from "./errors.ts";
+import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
+
+/** Without the topic. */
+export type Records = Omit<ProduceRequest, "topic">;
+
+export interface Mark {
+  readonly offset: number;
+  readonly text: string;
+}
+
+export interface TransactionNames {
+  /** Whoever opens it again shuts out the one before. */
+  readonly id: string;
+  /** Where the mark stands. */
+  readonly group: string;
+}
+
+export interface TopicWriter {
+  /** The mark of the last transaction; undefined if there is none, or no transactions are used. */
+  mark(): Promise<Mark | undefined>;
+  /**
+   * Writes all records and the mark, or nothing. Goes on trying as long as the broker may come back: `records`
+   * may be asked for again. Throws code `io` where it can't be healed.
+   */
+  write(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
+  close(): Promise<void>;
+}
+
+const CALL_TIMEOUT_MS = 30_000;
+const RETRY_MS = 500;
+const MAX_RETRY_MS = 5000;
+/** How many requests may be on their way at a time. */
+const MAX_UNDER_WAY = 4;
+
+export interface TopicWriterOptions {
+  readonly reach: Reach;
+  readonly topic: string;
+  /** Undefined: records are written at once, and a mark is not kept. */
+  readonly transaction: TransactionNames | undefined;
+}
+
+/** Throws codes `io` and `input`: no broker, no topic, not allowed. */
+export async function openTopicWriter(options: TopicWriterOptions): Promise<TopicWriter> {
+  const { transaction } = options;
+  const writer = await openSession(options);
+  if (transaction === undefined) return plainWriter(options, writer);
+  let session: Session | undefined = writer;
+  const { clock } = options.reach;
+  /** What can't go on is opened anew: that also ends what was open. */
+  const reopen = async (): Promise<void> => {
+    await session?.close();
+    session = undefined;
+    session = await openSession(options);
+  };
+  return {
+    mark: async () => session?.mark(),
+    async write(records, mark) {
+      for (let delayMs = RETRY_MS; ; delayMs = Math.min(2 * delayMs, MAX_RETRY_MS)) {
+        try {
+          session ??= await openSession(options);
+          // A commit that was not answered may have been done.
+          const before = delayMs === RETRY_MS ? undefined : await session.mark();
+          if (before?.offset === mark.offset && before.text === mark.text) return;
+          await session.transact(records, mark);
+          return;
+        } catch (error) {
+          if (isFenced(faultOf(error))) throw fencedError(options.topic, faultOf(error));
+          if (error instanceof StreamkitError && !error.retryable) throw error;
+          logger("kafka").warn(
+            `The topic "${options.topic}" could not be written, trying again: ${reasonOf(error)}`,
+          );
+          await clock.sleep(delayMs);
+          await reopen().catch(() => undefined);
+        }
+      }
+    },
+    close: async () => session?.close(),
+  };
+}
+
+function plainWriter({ topic }: TopicWriterOptions, session: Session): TopicWriter {
+  return {
+    mark: async () => undefined,
+    write: (records) => sendAll(session.lane, topic, records()),
+    close: () => session.close(),
+  };
+}
+
+interface Session {
+  readonly lane: ProducerLane;
+  mark(): Promise<Mark | undefined>;
+  transact(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
+  close(): Promise<void>;
+}
+
+async function openSession({ reach, topic, transaction }: TopicWriterOptions): Promise<Session> {
+  const producer = await connectProducer(reach, {
+    "enable.idempotence": true,
+    "linger.ms": 5,
+    "queue.buffering.max.messages": 1_000_000,
+    "queue.buffering.max.kbytes": 65_536,
+    partitioner: "murmur2_random",
+    // Topics are made on purpose.
+    "allow.auto.create.topics": false,
+    ...(transaction === undefined
+      ? {}
+      : {
+          "transactional.id": transaction.id,
+          "transaction.timeout.ms": 60_000,
+          "message.timeout.ms": 60_000,
+        }),
+  });
+  let marks: Connected<Consumer> | undefined;
+  try {
+    await requireTopic(producer, topic);
+    if (transaction !== undefined) {
+      await begun(producer.client, reach.connection.brokers);
+      marks = await connectConsumer(reach, { "group.id": transaction.group, "enable.auto.commit": false });
+    }
+  } catch (error) {
+    await producer.close();
+    throw error;
+  }
+  const lane = openProducerLane(producer.library, producer.client);
+  const place = { topic, partition: 0 };
+  return {
+    lane,
+    async mark() {
+      if (marks === undefined) return undefined;
+      const { client } = marks;
+      const [found] = await called<readonly { readonly offset?: number; readonly metadata?: string }[]>(
+        (done) => client.committed([place], CALL_TIMEOUT_MS, done as (e: unknown, v: unknown) => void),
+      );
+      if (found?.offset === undefined || found.offset < 0) return undefined;
+      return { offset: found.offset, text: found.metadata ?? "" };
+    },
+    async transact(records, { offset, text }) {
+      const { client } = producer;
+      const consumer = marks?.client;
+      if (consumer === undefined) throw new StreamkitError("bug", "A transaction without its group");
+      await called((done) => client.beginTransaction(done));
+      await sendAll(lane, topic, records());
+      const marked = [{ ...place, offset, metadata: text }];
+      await called((done) => client.sendOffsetsToTransaction(marked, consumer, CALL_TIMEOUT_MS, done));
+      await called((done) => client.commitTransaction(CALL_TIMEOUT_MS, done));
+      producer.alive();
+    },
+    async close() {
+      await lane.close();
+      await producer.close();
+      await marks?.close();
+    },
+  };
+}
+
+async function begun(client: Producer, brokers: string): Promise<void> {
+  try {
+    await called((done) => client.initTransactions(CALL_TIMEOUT_MS, done));
+  } catch (error) {
+    throw kafkaError(`Kafka at ${brokers} does not begin transactions`, faultOf(error));
+  }
+}
+
+async function requireTopic({ client, brokers }: Connected<Producer>, topic: string): Promise<void> {
+  interface Metadata {
+    readonly topics: readonly { readonly name: string; readonly partitions: readonly unknown[] }[];
+  }
+  const metadata = await called<Metadata>((done) =>
+    client.getMetadata({ allTopics: true, timeout: 8000 }, done as (e: unknown, v: unknown) => void),
+  );
+  if (metadata.topics.some(({ name, partitions }) => name === topic && partitions.length > 0)) return;
+  throw new StreamkitError(
+    "input",
+    `Kafka at ${brokers} has no topic "${topic}" to write to: make it first, with as many partitions as you want`,
+    { component: "kafka" },
+  );
+}
+
+/** Sends all, a few requests at a time, and waits until all are acknowledged. */
+async function sendAll(lane: ProducerLane, topic: string, records: AsyncIterable<Records>): Promise<void> {
+  const underWay: Promise<void>[] = [];
+  try {
+    for await (const request of records) {
+      underWay.push(sent(lane, { ...request, topic }));
+      if (underWay.length >= MAX_UNDER_WAY) await underWay.shift();
+    }
+    await Promise.all(underWay);
+  } catch (error) {
+    await Promise.allSettled(underWay);
+    throw error;
+  }
+}
+
+async function sent(lane: ProducerLane, request: ProduceRequest): Promise<void> {
+  const { failed, failedRecords, records } = await lane.produce(request);
+  const [first] = failed;
+  if (first !== undefined) throw writeFailure(request.topic, { failedRecords, records }, first);
+}
+
+/** Code `io`, retryable where the same records may be taken another time. */
+export function writeFailure(
+  topic: string,
+  { failedRecords, records }: { readonly failedRecords: number; readonly records: number },
+  first: KafkaFault,
+): StreamkitError {
+  const doing = `${failedRecords} of ${counted(records, "record")} were not taken by the topic "${topic}"`;
+  return kafkaError(doing, first, !PERMANENT.has(first.code));
+}
+
+/** Too large, no such partition, not allowed: the same record will fail again. */
+const PERMANENT: ReadonlySet<number> = new Set([
+  10,
+  FAULT.unknownPartition,
+  FAULT.topicAuthorizationFailed,
+  87,
+]);
+
+function reasonOf(error: unknown): string {
+  return error instanceof StreamkitError ? error.message : plainReason(faultOf(error));
+}
+
+/** Code `io`, for what a person should know of a writer that is shut out. */
+function fencedError(topic: string, fault: KafkaFault): StreamkitError {
+  return kafkaError(
+    `Another process with the same job writes to the topic "${topic}" and has shut this one out`,
+    fault,
+    false,
+  );
+}

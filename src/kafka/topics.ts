@@ -1,0 +1,153 @@
+/** What a broker says of topics: which there are, their partitions, their identities, where they begin and end. */
+
+import { StreamkitError } from "../base/error.ts";
+import { type Connected, type Consumer, called } from "./client.ts";
+import { faultOf, kafkaError } from "./errors.ts";
+import type { TopicPartition } from "./lane.ts";
+
+const TIMEOUT_MS = 8000;
+
+/** Topics by name, or all whose whole name a pattern matches. */
+export type Selection = { readonly topics: readonly string[] } | { readonly pattern: string };
+
+/** The first record that is there, and the offset after the last one that may be read. */
+export interface Edges {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** A topic's name can't hold a slash. */
+export function partitionName({ topic, partition }: TopicPartition): string {
+  return `${topic}/${partition}`;
+}
+
+export function parsePartitionName(name: string): TopicPartition {
+  const slash = name.lastIndexOf("/");
+  return { topic: name.slice(0, slash), partition: Number(name.slice(slash + 1)) };
+}
+
+/** Topic, then partition: the order in which a batch holds them. */
+export function comparePartitions(a: TopicPartition, b: TopicPartition): number {
+  return a.topic === b.topic ? a.partition - b.partition : a.topic < b.topic ? -1 : 1;
+}
+
+/**
+ * The partitions of the selected topics. Throws code `input` where a named topic is not there, and `io` where
+ * nobody answers.
+ */
+export async function selectedPartitions(
+  connected: Connected<Consumer>,
+  selection: Selection,
+): Promise<readonly TopicPartition[]> {
+  const found = await allTopics(connected);
+  if ("topics" in selection)
+    for (const topic of selection.topics) {
+      if (found.has(topic)) continue;
+      throw new StreamkitError("input", missingTopic(connected.brokers, topic, [...found.keys()]), {
+        component: "kafka",
+      });
+    }
+  const isSelected =
+    "topics" in selection
+      ? (topic: string): boolean => selection.topics.includes(topic)
+      : wholeMatch(selection.pattern);
+  return [...found]
+    .filter(([topic]) => isSelected(topic))
+    .flatMap(([topic, count]) => Array.from({ length: count }, (_, partition) => ({ topic, partition })))
+    .toSorted(comparePartitions);
+}
+
+function wholeMatch(pattern: string): (topic: string) => boolean {
+  const expression = new RegExp(`^(?:${pattern})$`);
+  return (topic) => expression.test(topic) && !topic.startsWith("__");
+}
+
+const MAX_NAMED_TOPICS = 10;
+
+function missingTopic(brokers: string, topic: string, found: readonly string[]): string {
+  const names = found.filter((name) => !name.startsWith("__")).toSorted();
+  const more = names.length > MAX_NAMED_TOPICS ? ` and ${names.length - MAX_NAMED_TOPICS} more` : "";
+  const there =
+    names.length === 0 ? "it has none" : `it has ${names.slice(0, MAX_NAMED_TOPICS).join(", ")}${more}`;
+  return `Kafka at ${brokers} has no topic "${topic}": ${there}`;
+}
+
+/** Numbers of partitions, by topic. */
+async function allTopics({ client, brokers }: Connected<Consumer>): Promise<ReadonlyMap<string, number>> {
+  interface Metadata {
+    readonly topics: readonly { readonly name: string; readonly partitions: readonly unknown[] }[];
+  }
+  try {
+    const metadata = await called<Metadata>((done) =>
+      client.getMetadata({ allTopics: true, timeout: TIMEOUT_MS }, done as (e: unknown, v: unknown) => void),
+    );
+    return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
+  } catch (error) {
+    throw kafkaError(`Kafka at ${brokers} does not tell its topics`, faultOf(error));
+  }
+}
+
+export async function edgesOf(
+  { client, brokers }: Connected<Consumer>,
+  { topic, partition }: TopicPartition,
+): Promise<Edges> {
+  try {
+    const found = await called<{ lowOffset: number; highOffset: number }>((done) =>
+      client.queryWatermarkOffsets(topic, partition, TIMEOUT_MS, done as (e: unknown, v: unknown) => void),
+    );
+    return { low: found.lowOffset, high: found.highOffset };
+  } catch (error) {
+    throw kafkaError(`Kafka at ${brokers} does not tell where ${topic}/${partition} ends`, faultOf(error));
+  }
+}
+
+/** The first offset at or after a time; undefined where there is none. */
+export async function offsetAt(
+  { client, brokers }: Connected<Consumer>,
+  { topic, partition }: TopicPartition,
+  timeMs: number,
+): Promise<number | undefined> {
+  try {
+    const [found] = await called<readonly { readonly offset?: number; readonly error?: unknown }[]>((done) =>
+      client.offsetsForTimes(
+        [{ topic, partition, offset: timeMs }],
+        TIMEOUT_MS,
+        done as (e: unknown, v: unknown) => void,
+      ),
+    );
+    const offset = found?.offset;
+    return offset === undefined || offset < 0 ? undefined : offset;
+  } catch (error) {
+    throw kafkaError(`Kafka at ${brokers} does not tell offsets for times`, faultOf(error));
+  }
+}
+
+/**
+ * The identities of topics: one that was deleted and made anew under its old name has another. None where the
+ * broker is too old to know them, or does not let us ask.
+ */
+export async function topicIds(
+  { client, library }: Connected<Consumer>,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  interface Described {
+    readonly name: string;
+    readonly topicId?: { readonly base64: string };
+    readonly error?: unknown;
+  }
+  const admin = library.AdminClient.createFrom(client);
+  try {
+    const described = await called<readonly Described[]>((done) =>
+      admin.describeTopics([...topics], { timeout: TIMEOUT_MS }, done as (e: unknown, v: unknown) => void),
+    );
+    return new Map(
+      described.flatMap(({ name, topicId, error }) =>
+        topicId === undefined || error !== undefined ? [] : [[name, topicId.base64] as const],
+      ),
+    );
+  } catch {
+    return new Map();
+  } finally {
+    admin.disconnect();
+  }
+}

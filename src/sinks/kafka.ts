@@ -1,0 +1,193 @@
+/**
+ * A topic of Kafka. With a checkpoint, a batch is one transaction, which also commits the batch's id as an
+ * offset of a group: after a crash, that tells whether the batch is there.
+ */
+
+import { z } from "zod";
+import { StreamkitError } from "../base/error.ts";
+import type { Database } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
+import { type Mark, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
+import { lineOf } from "./json-lines.ts";
+import {
+  rowsLike,
+  type Sink,
+  type SinkBatch,
+  type SinkContext,
+  type SinkInput,
+  type SinkKind,
+} from "./sink.ts";
+
+const options = z.strictObject({
+  ...connectionFields,
+  topic: z.string().describe("the topic, which must be there"),
+  key: z
+    .string()
+    .optional()
+    .describe("SQL of the message's key, like `symbol`; records of a key go to one partition, in order"),
+  partition: z.string().optional().describe("SQL of the partition's number; NULL lets the key decide"),
+  timestamp: z
+    .string()
+    .optional()
+    .describe("SQL of the message's timestamp, like `window_end`; now if left out"),
+  headers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe("headers by name, each SQL of its text; NULL leaves it out"),
+  value: z.string().optional().describe("SQL of the message's text; the row as JSON if left out"),
+  deletes: z
+    .enum(["object", "tombstone"])
+    .default("object")
+    .describe(
+      'modes update and complete: a deleted row as `"_op": "delete"`, or as a message without a value',
+    ),
+});
+
+type Options = z.infer<typeof options>;
+
+export const kafkaSink: SinkKind<Options> = {
+  name: "kafka",
+  summary: "a topic of Kafka, one transaction a batch; URL `kafka://HOST:PORT/TOPIC`",
+  options,
+  modes: ["append", "update", "complete"],
+  fromUrl(url) {
+    const found = parseKafkaUrl(url);
+    return found && { brokers: found.brokers, topic: found.topic, ...found.parameters };
+  },
+  probe: (given, input) => recordsQuery(given, input).select(rowsLike(input), 0),
+  target: ({ brokers, topic }) => `${brokers}/${topic}`,
+  open: openKafkaSink,
+};
+
+interface KafkaSinkPosition {
+  readonly batch: number;
+}
+
+async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink> {
+  const { input, isDurable, writer: name, baseFolder, clock } = context;
+  const reach = { connection: given, baseFolder, clock };
+  const query = recordsQuery(given, input);
+  const writer = await openTopicWriter({
+    reach,
+    topic: given.topic,
+    transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group: name } : undefined,
+  });
+  let committedBatch = (context.committed as KafkaSinkPosition | undefined)?.batch ?? 0;
+  let writtenBatch = 0;
+  try {
+    writtenBatch = batchOf(await writer.mark(), context);
+    if (writtenBatch > context.committedBatch + 1)
+      throw new StreamkitError(
+        "io",
+        `The topic "${given.topic}" has batch ${writtenBatch} of this checkpoint, which itself is at batch ` +
+          `${context.committedBatch}: it is an older copy. Put the newer one back, or begin with a new one`,
+        { component: "kafka" },
+      );
+  } catch (error) {
+    await writer.close();
+    throw error;
+  }
+  return {
+    async write(database, batch) {
+      committedBatch = batch.id;
+      if (batch.rows === 0 || batch.id <= writtenBatch) return;
+      const mark = { offset: batch.id, text: `${context.checkpointId} ${input.query}` };
+      await writer.write(() => records(database, batch, query), mark);
+      writtenBatch = batch.id;
+    },
+    position: (): KafkaSinkPosition => ({ batch: committedBatch }),
+    close: () => writer.close(),
+  };
+}
+
+/** 0 where the mark is another checkpoint's. */
+function batchOf(mark: Mark | undefined, { checkpointId, input }: SinkContext): number {
+  return mark?.text === `${checkpointId} ${input.query}` ? mark.offset : 0;
+}
+
+interface RecordsQuery {
+  /** SELECT value, key, partition, timestamp, headers over rows. */
+  select(rows: Sql, batchId: number): Sql;
+  readonly hasPartition: boolean;
+  readonly hasTimestamp: boolean;
+  readonly hasHeaders: boolean;
+}
+
+function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
+  const text = (expression: string | undefined, type: string): Sql =>
+    expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
+  const headers = Object.entries(given.headers).map(
+    ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NOT NULL
+      THEN json_array(${name}, CAST((${raw(expression)}) AS VARCHAR))::VARCHAR END`,
+  );
+  const isDelete =
+    given.deletes === "tombstone" && input.mode !== "append" ? raw("_op = 'delete'") : raw("false");
+  return {
+    hasPartition: given.partition !== undefined,
+    hasTimestamp: given.timestamp !== undefined,
+    hasHeaders: headers.length > 0,
+    select(rows, batchId) {
+      const line =
+        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, "VARCHAR");
+      const headerList =
+        headers.length === 0 ? raw("NULL::VARCHAR") : sql`concat('[', concat_ws(',', ${join(headers)}), ']')`;
+      return sql`SELECT CASE WHEN ${isDelete} THEN NULL ELSE ${line} END AS value,
+        ${text(given.key ?? defaultKey(input.key), "VARCHAR")} AS key,
+        coalesce(${text(given.partition, "INTEGER")}, -1) AS partition,
+        epoch_ms(${text(given.timestamp, "TIMESTAMP")})::DOUBLE AS timestamp,
+        ${headerList} AS headers
+        FROM ${rows}`;
+    },
+  };
+}
+
+/** In update and complete mode the row's own key, so that a compacted topic holds the table. */
+function defaultKey(key: readonly string[]): string | undefined {
+  const [only] = key;
+  if (only === undefined) return undefined;
+  if (key.length === 1) return id(only).text;
+  return `to_json(struct_pack(${key.map((name) => `${id(name).text} := ${id(name).text}`).join(", ")}))::VARCHAR`;
+}
+
+/** Rows a request: enough that what it costs by itself does not count. */
+const ROWS_A_REQUEST = 16_384;
+
+async function* records(database: Database, batch: SinkBatch, query: RecordsQuery): AsyncGenerator<Records> {
+  let gathered: readonly (readonly unknown[])[][] = [];
+  let rows = 0;
+  for await (const block of database.columnBlocks(query.select(id(batch.relation), batch.id))) {
+    gathered = [...gathered, [...block]];
+    rows += block[0]?.length ?? 0;
+    if (rows < ROWS_A_REQUEST) continue;
+    yield requestOf(gathered, query);
+    gathered = [];
+    rows = 0;
+  }
+  if (rows > 0) yield requestOf(gathered, query);
+}
+
+type Block = readonly (readonly unknown[])[];
+
+function requestOf(blocks: readonly Block[], query: RecordsQuery): Records {
+  const column = (index: number): readonly unknown[] => blocks.flatMap((block) => block[index] ?? []);
+  return {
+    values: textColumn(column(0)),
+    keys: textColumn(column(1)),
+    ...(query.hasPartition ? { partitions: Int32Array.from(column(2), Number) } : {}),
+    ...(query.hasTimestamp
+      ? {
+          timestampsMs: Float64Array.from(column(3), (value) =>
+            value === null ? Number.NaN : Number(value),
+          ),
+        }
+      : {}),
+    ...(query.hasHeaders ? { headers: textColumn(column(4)) } : {}),
+  };
+}
+
+/** Texts as bytes one after the other; -1 is the length of none. */
+function textColumn(texts: readonly unknown[]): Records["values"] {
+  const lengths = Int32Array.from(texts, (text) => (typeof text === "string" ? Buffer.byteLength(text) : -1));
+  return { bytes: Buffer.from(texts.join("")), lengths };
+}

@@ -1,0 +1,113 @@
+/** The options of a source that reads Kafka. */
+
+import { z } from "zod";
+import type { Column } from "../duckdb/database.ts";
+import { connectionFields } from "../kafka/options.ts";
+import type { Selection } from "../kafka/topics.ts";
+
+/** What is known of a message beside its value, and the type of its column. */
+const ATTRIBUTE_TYPES = {
+  key: "VARCHAR",
+  timestamp: "TIMESTAMP",
+  topic: "VARCHAR",
+  partition: "INTEGER",
+  offset: "BIGINT",
+  headers: "VARCHAR[][]",
+} as const;
+
+export type Attribute = keyof typeof ATTRIBUTE_TYPES;
+
+const attributeNames = Object.keys(ATTRIBUTE_TYPES) as Attribute[];
+
+const registryOptions = z.strictObject({
+  url: z.string().describe("the schema registry's address, like `http://127.0.0.1:8081`"),
+  username: z.string().optional().describe("for basic authentication"),
+  password: z.string().optional().describe("for basic authentication: take it from ${NAME}"),
+  token: z.string().optional().describe("a bearer token: take it from ${NAME}"),
+});
+
+export const kafkaSourceOptions = z
+  .strictObject({
+    ...connectionFields,
+    topics: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .optional()
+      .describe("a topic, or a list of topics"),
+    pattern: z
+      .string()
+      .optional()
+      .describe("in the place of `topics`: a regular expression of whole topic names; new topics are found"),
+    group: z
+      .string()
+      .optional()
+      .describe(
+        "the group that offsets are mirrored to, for tools that show lag; the job's name if left out",
+      ),
+    start: z
+      .union([
+        z.enum(["earliest", "latest"]),
+        z.strictObject({ timestamp: z.string() }),
+        z.strictObject({ offsets: z.record(z.string(), z.int().min(0)) }),
+      ])
+      .default("earliest")
+      .describe(
+        "where a new checkpoint begins: earliest, latest, `{timestamp: 2026-01-05T14:30:00Z}` or " +
+          "`{offsets: {TOPIC/PARTITION: N}}`, where partitions that it leaves out begin at their earliest",
+      ),
+    isolation: z
+      .enum(["read_committed", "read_uncommitted"])
+      .default("read_committed")
+      .describe("whether records of transactions that are open or were given up are read"),
+    attributes: z
+      .partialRecord(z.enum(attributeNames), z.string())
+      .default({})
+      .describe(
+        "columns beside those of the value: any of key, timestamp, topic, partition, offset and headers, " +
+          "each with its column's name, like `{timestamp: ts}`",
+      ),
+    tombstones: z
+      .enum(["skip", "keep"])
+      .default("skip")
+      .describe("messages without a value: left out, or rows whose columns of the value are NULL"),
+    on_gap: z
+      .enum(["fail", "skip"])
+      .default("fail")
+      .describe("when records that were not read yet are gone from the broker: stop, or go on without them"),
+    partition_rate: z
+      .number()
+      .positive("a number over 0 is expected")
+      .optional()
+      .describe("records a second of one partition at most; `rate` of the source is for all of them"),
+    share: z
+      .union([z.string(), z.array(z.string()).min(1)])
+      .optional()
+      .describe(
+        "several processes with this job and group share the partitions: the columns whose values decide a " +
+          "record's partition (what its key is made of)",
+      ),
+    registry: registryOptions
+      .optional()
+      .describe("formats avro and protobuf: the schema registry, `url`, `username`, `password`, `token`"),
+  })
+  .refine(({ topics, pattern }) => (topics === undefined) !== (pattern === undefined), {
+    message: "exactly one of topics and pattern is expected",
+  });
+
+export type KafkaSourceOptions = z.infer<typeof kafkaSourceOptions>;
+
+export function selectionOf({ topics, pattern }: KafkaSourceOptions): Selection {
+  if (pattern !== undefined) return { pattern };
+  return { topics: typeof topics === "string" ? [topics] : (topics ?? []) };
+}
+
+/** In the order in which the lane gives them. */
+export function attributesOf({ attributes }: KafkaSourceOptions): readonly Attribute[] {
+  return attributeNames.filter((name) => attributes[name] !== undefined);
+}
+
+export function attributeColumns(options: KafkaSourceOptions): readonly Column[] {
+  return attributesOf(options).map((name) => ({
+    name: options.attributes[name] ?? name,
+    type: ATTRIBUTE_TYPES[name],
+  }));
+}

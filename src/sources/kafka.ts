@@ -1,0 +1,244 @@
+/**
+ * Topics of Kafka. How far each partition was read is in the checkpoint, and only mirrored to a group for the
+ * tools that show lag. A batch holds the records of a partition side by side, in the order of their offsets,
+ * and after a crash the same range is fetched again.
+ */
+
+import { rm } from "node:fs/promises";
+import type { z } from "zod";
+import { logger } from "../base/log.ts";
+import type { Segment } from "../formats/read-segment.ts";
+import { type Connected, type Consumer, called, connectConsumer } from "../kafka/client.ts";
+import { faultOf, plainReason } from "../kafka/errors.ts";
+import { parseKafkaUrl } from "../kafka/options.ts";
+import { isAtEnd, isOver, type Partition } from "../kafka/partition.ts";
+import { openReader, type PartitionReader, type TakeForm } from "../kafka/reader.ts";
+import { parsePartitionName } from "../kafka/topics.ts";
+import { type Content, contentReader } from "./kafka-content.ts";
+import { attributeColumns, kafkaSourceOptions } from "./kafka-options.ts";
+import { type KafkaPosition, type Opening, openingOf, positionOf, startsOf } from "./kafka-position.ts";
+import { kafkaSharing } from "./kafka-sharing.ts";
+import type { Limit, PartitionState, Range, Source, SourceContext, SourceKind } from "./source.ts";
+
+type Options = z.infer<typeof kafkaSourceOptions>;
+
+export const kafkaKind: SourceKind<Options> = {
+  name: "kafka",
+  summary: "topics of Kafka; URL `kafka://HOST:PORT/TOPIC`, with options as `?start=latest&group=NAME`",
+  options: kafkaSourceOptions,
+  isLive: true,
+  decodes: ["avro", "protobuf"],
+  fromUrl(url) {
+    const found = parseKafkaUrl(url);
+    return found && { brokers: found.brokers, topics: found.topic, ...found.parameters };
+  },
+  attributes: attributeColumns,
+  sharing: kafkaSharing,
+  open: openKafka,
+};
+
+/** What librdkafka may hold beside what we hold. */
+const QUEUED_KBYTES = 32_768;
+/** How much is read ahead of what batches take. */
+const BUFFERED_SEGMENTS = 2;
+
+async function openKafka(options: Options, context: SourceContext): Promise<Source> {
+  const group = options.group ?? context.job;
+  const reach = { connection: options, baseFolder: context.baseFolder, clock: context.clock };
+  const connected = await connectConsumer(reach, {
+    "group.id": group,
+    "enable.auto.commit": false,
+    "enable.partition.eof": true,
+    "auto.offset.reset": "error",
+    "isolation.level": options.isolation,
+    "queued.max.messages.kbytes": QUEUED_KBYTES,
+    "queued.min.messages": 1_000_000,
+    // The default waits for a second when the queue was full.
+    "fetch.queue.backoff.ms": 10,
+    "topic.metadata.propagation.max.ms": 5000,
+  });
+  try {
+    const opening = await openingOf(connected, options, context);
+    const reader = await openReader(startsOf(opening), {
+      connected,
+      clock: context.clock,
+      maxBufferedBytes: BUFFERED_SEGMENTS * context.maxSegmentBytes,
+      onGap: options.on_gap,
+      notify: context.notify,
+      discover: context.takesWhatIsThere ? undefined : async () => startsOf(await opening.found()),
+    });
+    return kafkaSource(options, context, {
+      connected,
+      opening,
+      reader,
+      content: await contentReader(options, context),
+    });
+  } catch (error) {
+    await connected.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly connected: Connected<Consumer>;
+  readonly opening: Opening;
+  readonly reader: PartitionReader;
+  readonly content: Content;
+}
+
+interface Planned {
+  readonly range: Range;
+  readonly segment: Segment;
+}
+
+function kafkaSource(options: Options, context: SourceContext, parts: Parts): Source {
+  const { connected, opening, reader, content } = parts;
+  const planned: Planned[] = [];
+  const mirror = offsetMirror(connected, context);
+  const allowances = new Map<string, number>();
+  let segments = 0;
+  let allowedAtMs = context.clock.monotonicMs();
+
+  const form = (maxBytes: number): TakeForm => ({ maxBytes, ...content.form });
+  /** By partition, how many records it may give now. */
+  const allow = (limit: Limit): ((partition: Partition) => number) => {
+    const perPartition = partitionAllowance(limit);
+    const shares = fairShares(reader.partitions(), limit.maxLines);
+    return (partition) => Math.min(shares.get(partition.name) ?? 0, perPartition(partition));
+  };
+  function partitionAllowance(limit: Limit): (partition: Partition) => number {
+    const rate = options.partition_rate;
+    if (rate === undefined) return () => limit.maxLines;
+    const nowMs = context.clock.monotonicMs();
+    const earned = (rate * Math.min(1000, nowMs - allowedAtMs)) / 1000;
+    allowedAtMs = nowMs;
+    for (const { name } of reader.partitions())
+      allowances.set(name, Math.min(rate, (allowances.get(name) ?? 0) + earned));
+    return ({ name }) => Math.floor(allowances.get(name) ?? 0);
+  }
+  const spend = (before: KafkaPosition, after: KafkaPosition): void => {
+    for (const [name, next] of Object.entries(after.next))
+      allowances.set(name, (allowances.get(name) ?? 0) - (next - (before.next[name] ?? next)));
+  };
+
+  const write = async (from: KafkaPosition, taken: Parameters<Content["write"]>[0]): Promise<Planned> => {
+    segments += 1;
+    const path = `${context.segmentFolder}/${segments}.segment`;
+    const segment = await content.write(taken, path);
+    const to = positionOf(reader.partitions(), opening.ids());
+    const entry = { range: { from: { ...from }, to: { ...to } }, segment };
+    planned.push(entry);
+    return entry;
+  };
+
+  return {
+    async plan(limit, after) {
+      reader.check();
+      const waiting = planned[planned.findIndex(({ range }) => range === after) + 1];
+      if (waiting !== undefined) return waiting.range;
+      const from = positionOf(reader.partitions(), opening.ids());
+      const taken = await reader.take(form(limit.maxBytes), allow(limit));
+      if (taken === undefined) return undefined;
+      const { range } = await write(from, taken);
+      spend(from, range.to as unknown as KafkaPosition);
+      return range;
+    },
+    async read(range) {
+      const found = planned.find((entry) => entry.range === range);
+      if (found !== undefined) return found.segment;
+      const [from, to] = [range.from, range.to] as unknown as [KafkaPosition, KafkaPosition];
+      const taken = await reader.replay(form(context.maxSegmentBytes), new Map(Object.entries(to.next)));
+      const segment = await content.write(taken, `${context.segmentFolder}/replayed.segment`);
+      planned.push({ range, segment });
+      logger("kafka").info(`Read again what the batch before the crash had read: ${rangeWords(from, to)}`);
+      return segment;
+    },
+    async commit(range) {
+      const done = planned.splice(0, planned.findIndex((entry) => entry.range === range) + 1);
+      for (const { segment } of done) {
+        await rm(segment.path, { force: true });
+        if (segment.attributes !== undefined) await rm(segment.attributes.path, { force: true });
+      }
+      mirror.note((range.to as unknown as KafkaPosition).next);
+    },
+    isEnded: () => context.takesWhatIsThere && reader.partitions().every(isOver),
+    hasBacklog: () => context.takesWhatIsThere || reader.bufferedBytes() >= context.maxSegmentBytes,
+    partitions: {
+      states: () => reader.partitions().map(stateOf),
+      of: ({ from, to }) => {
+        const [before, after] = [from, to] as unknown as [KafkaPosition | undefined, KafkaPosition];
+        return Object.keys(after.next).filter((name) => after.next[name] !== before?.next[name]);
+      },
+    },
+    columns: () => content.columns(),
+    async close() {
+      await reader.close();
+      await mirror.close();
+      content.close();
+      await connected.close();
+    },
+  };
+}
+
+function stateOf(partition: Partition): PartitionState {
+  const { name } = partition;
+  return { name, progress: isOver(partition) ? "silent" : isAtEnd(partition) ? "at-end" : "behind" };
+}
+
+/** So many records in all, shared so that no partition starves: those with few give what the others take. */
+function fairShares(partitions: readonly Partition[], maxRecords: number): ReadonlyMap<string, number> {
+  const shares = new Map<string, number>();
+  const waiting = partitions.filter(({ buffered }) => buffered.records > 0);
+  let left = maxRecords;
+  waiting
+    .toSorted((a, b) => a.buffered.records - b.buffered.records)
+    .forEach(({ name, buffered }, index, all) => {
+      const share = Math.min(buffered.records, Math.ceil(left / (all.length - index)));
+      shares.set(name, share);
+      left -= share;
+    });
+  return shares;
+}
+
+function rangeWords(from: KafkaPosition | undefined, to: KafkaPosition): string {
+  const records = Object.entries(to.next).reduce(
+    (sum, [name, next]) => sum + next - (from?.next[name] ?? next),
+    0,
+  );
+  return `offsets of ${records} records`;
+}
+
+const MIRROR_MS = 1000;
+
+/** Commits offsets to the group, now and then: only tools that show lag look at them. */
+function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, membership }: SourceContext) {
+  let pending: KafkaPosition["next"] | undefined;
+  let committedAtMs = Number.NEGATIVE_INFINITY;
+  let hasFailed = false;
+  const offsetsOf = (next: KafkaPosition["next"]) =>
+    Object.entries(next).map(([name, offset]) => ({ ...parsePartitionName(name), offset }));
+  const commit = async (): Promise<void> => {
+    if (pending === undefined) return;
+    const next = pending;
+    pending = undefined;
+    committedAtMs = clock.monotonicMs();
+    try {
+      if (membership === undefined) await called((done) => client.commitCb(offsetsOf(next), done));
+      else await membership.commit(next);
+    } catch (error) {
+      if (!hasFailed)
+        logger("kafka").warn(
+          `Kafka at ${brokers} does not take the group's offsets, which only show lag: ` +
+            plainReason(faultOf(error)),
+        );
+      hasFailed = true;
+    }
+  };
+  return {
+    note(next: KafkaPosition["next"]): void {
+      pending = next;
+      if (clock.monotonicMs() - committedAtMs >= MIRROR_MS) void commit();
+    },
+    close: (): Promise<void> => Promise.race([commit(), clock.sleep(2 * MIRROR_MS)]),
+  };
+}
