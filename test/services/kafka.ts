@@ -8,14 +8,21 @@ import { join } from "node:path";
 import { askJudge, kafkaLibraries } from "./judge-process.ts";
 import { type Jvm, startJvm, tailOf } from "./jvm.ts";
 import { judgeOf, type KafkaJudge, type TopicOptions } from "./kafka-judge.ts";
+import { type SaslListeners, SECURE_PORTS, secureListeners } from "./kafka-secure.ts";
 import { freePorts } from "./ports.ts";
 import { serverFolder } from "./server-folder.ts";
 
 export interface KafkaOptions {
   /** Left out = 512. */
   readonly heapMb?: number;
+  /** Listeners with TLS and logins too. */
+  readonly secure?: boolean;
   /** Over those of `brokerConfig`. */
   readonly config?: Readonly<Record<string, string>>;
+}
+
+export interface SecureKafkaService extends KafkaService {
+  readonly sasl: SaslListeners;
 }
 
 export interface KafkaService extends AsyncDisposable {
@@ -41,24 +48,26 @@ export interface KafkaService extends AsyncDisposable {
   logTail(): string;
 }
 
-const LISTENERS = ["PLAINTEXT", "CONTROLLER"] as const;
-
-export async function startKafka(options: KafkaOptions = {}): Promise<KafkaService> {
-  const { heapMb = 512, config = {} } = options;
+export async function startKafka(
+  options: KafkaOptions & { readonly secure: true },
+): Promise<SecureKafkaService>;
+export async function startKafka(options?: KafkaOptions): Promise<KafkaService>;
+export async function startKafka(options: KafkaOptions = {}): Promise<KafkaService | SecureKafkaService> {
+  const { heapMb = 512, config = {}, secure: isSecure = false } = options;
   const libraries = await kafkaLibraries();
+  const [port = 0, controllerPort = 0, ...securePorts] = await freePorts(2 + (isSecure ? SECURE_PORTS : 0));
   const folder = serverFolder();
-  const ports = await freePorts(LISTENERS.length);
-  const addresses = LISTENERS.map((name, index) => `${name}://127.0.0.1:${ports[index]}`);
-  const brokers = `127.0.0.1:${ports[0]}`;
+  const secure = isSecure ? await secureListeners(folder.path, securePorts) : undefined;
+  const brokers = `127.0.0.1:${port}`;
   const judge = judgeOf({ "bootstrap.servers": brokers });
   const propertiesFile = join(folder.path, "server.properties");
-  const properties = { ...brokerConfig(folder.path, addresses), ...config };
-  writeFileSync(
-    propertiesFile,
-    Object.entries(properties)
-      .map(([name, value]) => `${name}=${value}\n`)
-      .join(""),
-  );
+  const listeners = [`PLAINTEXT://${brokers}`, ...(secure?.listeners ?? [])];
+  const properties = {
+    ...brokerConfig(folder.path, listeners, `127.0.0.1:${controllerPort}`),
+    ...secure?.properties,
+    ...config,
+  };
+  writeFileSync(propertiesFile, propertiesText(properties));
 
   let broker: Jvm | undefined;
   let starts = 0;
@@ -74,13 +83,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
     starts++;
     broker = startJvm({
       program: ["kafka.Kafka", propertiesFile],
-      jvmFlags: [
-        `-Xmx${heapMb}m`,
-        "-Dorg.slf4j.simpleLogger.showDateTime=true",
-        "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
-        "-cp",
-        `${libraries}/*`,
-      ],
+      jvmFlags: [`-Xmx${heapMb}m`, ...LOG_FLAGS, ...(secure?.jvmFlags ?? []), "-cp", `${libraries}/*`],
       cwd: folder.path,
       logFile: logFile(),
     });
@@ -92,14 +95,15 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
     await broker?.exited;
   };
 
-  const service: KafkaService = {
+  const service = {
+    ...(secure === undefined ? {} : { sasl: secure.sasl }),
     brokers,
     judge,
     folder: folder.path,
     get pid() {
       return broker?.pid ?? -1;
     },
-    createTopic: (name, topic) => judge.createTopic(name, topic),
+    createTopic: (name: string, topic?: TopicOptions) => judge.createTopic(name, topic),
     kill: () => end("SIGKILL"),
     async stop() {
       running().kill("SIGTERM");
@@ -111,12 +115,13 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
     logTail: () => tailOf(logFile()),
     async [Symbol.asyncDispose]() {
       await end("SIGKILL");
+      secure?.[Symbol.dispose]();
       folder[Symbol.dispose]();
     },
-  };
+  } satisfies KafkaService;
   try {
-    const args = ["format", "-t", crypto.randomUUID(), "-c", propertiesFile];
-    await askJudge({ method: "format", client: {}, args: args.map(String) });
+    const args = ["format", "-t", crypto.randomUUID(), "-c", propertiesFile, ...(secure?.formatArgs ?? [])];
+    await askJudge({ method: "format", client: {}, args });
     await start();
   } catch (cause) {
     await service[Symbol.asyncDispose]();
@@ -124,6 +129,11 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
   }
   return service;
 }
+
+const LOG_FLAGS = [
+  "-Dorg.slf4j.simpleLogger.showDateTime=true",
+  "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+] as const;
 
 let shared: Promise<KafkaService> | undefined;
 
@@ -133,14 +143,25 @@ export function sharedKafka(): Promise<KafkaService> {
   return shared;
 }
 
-function brokerConfig(folder: string, addresses: readonly string[]): Record<string, string> {
-  const controller = addresses.at(-1)?.replace("CONTROLLER://", "") ?? "";
+function propertiesText(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join("");
+}
+
+function brokerConfig(
+  folder: string,
+  listeners: readonly string[],
+  controller: string,
+): Record<string, string> {
   return {
     "process.roles": "broker,controller",
     "node.id": "1",
     "controller.quorum.voters": `1@${controller}`,
-    listeners: addresses.join(","),
-    "advertised.listeners": addresses.slice(0, -1).join(","),
+    listeners: [...listeners, `CONTROLLER://${controller}`].join(","),
+    "advertised.listeners": listeners.join(","),
+    "listener.security.protocol.map":
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     "log.dirs": join(folder, "data"),
