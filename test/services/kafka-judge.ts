@@ -10,7 +10,13 @@ import { rowsOf } from "../e2e/running.ts";
 import { askJudge } from "./judge-process.ts";
 
 /** A key, a value: null, UTF-8 text, or bytes in base64. Base64 is read only where it is no UTF-8. */
-export type Bytes = string | null | { readonly base64: string };
+type Bytes = string | null | { readonly base64: string };
+
+/** What Kafka holds for a key or a value. */
+export function bytesOf(value: Bytes): Buffer | null {
+  if (value === null) return null;
+  return typeof value === "string" ? Buffer.from(value) : Buffer.from(value.base64, "base64");
+}
 
 export interface NewRecord {
   readonly value: Bytes;

@@ -5,7 +5,7 @@ import { type OAuthServer, startOAuthServer } from "./oauth.ts";
 import { makeTlsFiles, type TlsFiles } from "./tls.ts";
 
 export const MECHANISMS = ["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] as const;
-export type Mechanism = (typeof MECHANISMS)[number];
+type Mechanism = (typeof MECHANISMS)[number];
 
 export interface SaslListeners {
   /** TLS and a login by any of `MECHANISMS`. */

@@ -6,8 +6,9 @@ import { join } from "node:path";
 import { run } from "../e2e/binary.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka, startKafka } from "./kafka.ts";
+import type { NewRecord } from "./kafka-judge.ts";
 
-const texts = (count: number): { value: string }[] =>
+const texts = (count: number): NewRecord[] =>
   Array.from({ length: count }, (_, index) => ({ value: `record ${index}` }));
 const valuesOf = (records: readonly { readonly value: unknown }[]): unknown[] =>
   records.map(({ value }) => value);
@@ -89,7 +90,7 @@ describe("the judge at the broker that all tests share", () => {
 
 describe("a broker of a test's own", () => {
   test("keeps its data over a crash and a clean stop, and its connections over a pause", async () => {
-    await using kafka = await startKafka();
+    await using kafka = await startKafka({ heapMb: 256, config: { "message.max.bytes": "2000" } });
     await kafka.createTopic("kept");
     await kafka.judge.produce("kept", texts(1000));
     const { pid } = kafka;
@@ -107,15 +108,12 @@ describe("a broker of a test's own", () => {
     expect(first).toBe("paused");
     kafka.resume();
     expect(await reading).toHaveLength(1000);
-  });
 
-  test("leaves nothing behind when it is done with", async () => {
-    const kafka = await startKafka({ heapMb: 256, config: { "message.max.bytes": "2000" } });
-    await kafka.createTopic("small");
-    const refused = await kafka.judge.produce("small", [{ value: "x".repeat(3000) }]).catch(String);
-    expect(refused).toContain("RecordTooLarge");
+    const tooLarge = kafka.judge.produce("kept", [{ value: "x".repeat(3000) }]);
+    expect(await tooLarge.catch(String)).toContain("RecordTooLarge");
     await kafka[Symbol.asyncDispose]();
     expect(isAlive(kafka.pid)).toBe(false);
+    expect(existsSync(kafka.folder)).toBe(false);
   });
 
   test("dies with the process that started it, however that ends", async () => {

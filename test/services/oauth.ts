@@ -13,7 +13,7 @@ export interface OAuthServer extends Disposable {
   tokensGiven(): number;
 }
 
-export interface TokenOptions {
+interface TokenOptions {
   readonly subject?: string;
   readonly audience?: string;
   readonly lifetimeS?: number;
@@ -41,7 +41,8 @@ export async function startOAuthServer(): Promise<OAuthServer> {
     const nowS = Math.floor(Date.now() / 1000);
     const issuedAtS = Math.min(nowS, nowS + lifetimeS - 1);
     const claims = { iss: issuer, sub: subject, aud: audience, iat: issuedAtS, exp: nowS + lifetimeS };
-    const signed = `${part({ alg: "RS256", typ: "JWT", kid: KEY_ID })}.${part({ ...claims, scope: "kafka" })}`;
+    const header = { alg: "RS256", typ: "JWT", kid: KEY_ID };
+    const signed = `${part(header)}.${part({ ...claims, scope: "kafka" })}`;
     const signature = await crypto.subtle.sign(ALGORITHM, keys.privateKey, Buffer.from(signed));
     return `${signed}.${Buffer.from(signature).toString("base64url")}`;
   };

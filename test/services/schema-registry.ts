@@ -1,6 +1,7 @@
 /**
  * A real schema registry that speaks Confluent's protocol: Apicurio Registry, from Maven Central. It keeps its
- * schemas in a file of its own, not in Kafka, so that it needs no broker and survives being killed.
+ * schemas in a file of its own, not in Kafka: it needs no broker and survives being killed. Unlike Confluent's
+ * it has no `format=serialized`: a Protobuf schema comes back as it was registered, as text or in base64.
  */
 
 import { join } from "node:path";
@@ -35,11 +36,12 @@ export async function startSchemaRegistry(): Promise<SchemaRegistryService> {
   const [port = 0] = await freePorts(1);
   const folder = serverFolder();
   const logFile = join(folder.path, "registry.log");
-  const settings = {
+  const settings = Object.entries({
     "quarkus.http.host": "127.0.0.1",
     "quarkus.http.port": String(port),
-    "quarkus.datasource.jdbc.url": `jdbc:h2:file:${join(folder.path, "schemas")};DB_CLOSE_ON_EXIT=FALSE`,
-  };
+    // What a request has stored is on disk when it is answered.
+    "quarkus.datasource.jdbc.url": `jdbc:h2:file:${join(folder.path, "schemas")};WRITE_DELAY=0`,
+  }).map(([name, value]) => `-D${name}=${value}`);
   let registry: Jvm | undefined;
 
   const running = (): Jvm => {
@@ -62,10 +64,7 @@ export async function startSchemaRegistry(): Promise<SchemaRegistryService> {
       if (registry !== undefined && !registry.hasEnded()) throw new Error("The schema registry runs already");
       registry = startJvm({
         program: ["-jar", join(program, `apicurio-registry-app-${VERSION}-runner.jar`)],
-        jvmFlags: [
-          ...["-Xmx256m", "-XX:TieredStopAtLevel=1"],
-          ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
-        ],
+        jvmFlags: ["-Xmx256m", "-XX:TieredStopAtLevel=1", ...settings],
         cwd: folder.path,
         logFile,
       });
@@ -81,11 +80,22 @@ export async function startSchemaRegistry(): Promise<SchemaRegistryService> {
   };
   try {
     await service.start();
+    await checkByDefault(service.url);
   } catch (cause) {
     await service[Symbol.asyncDispose]();
     throw cause;
   }
   return service;
+}
+
+/** Confluent's registry takes a new version of a schema only where it can read the old one's records. */
+async function checkByDefault(url: string): Promise<void> {
+  const response = await fetch(`${url}/config`, {
+    method: "PUT",
+    headers: { "content-type": "application/vnd.schemaregistry.v1+json" },
+    body: JSON.stringify({ compatibility: "BACKWARD" }),
+  });
+  if (!response.ok) throw new Error(`The schema registry refused its config: ${await response.text()}`);
 }
 
 let shared: Promise<SchemaRegistryService> | undefined;
