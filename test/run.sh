@@ -13,22 +13,28 @@ close() {
   exit "$exit_code"
 }
 
-install_chromium() {
-  if command -v chromium >/dev/null; then return; fi
+# Debian's packages, where one of their commands is missing: install PURPOSE "COMMAND …" PACKAGE …
+install() {
+  local purpose=$1 commands=$2 command missing=
+  shift 2
+  for command in $commands; do command -v "$command" >/dev/null || missing+=" $command"; done
+  if [ -z "$missing" ]; then return; fi
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "The browser tests need Chromium as \"chromium\" on the PATH: apt-get install chromium" >&2
+    echo "The $purpose tests need$missing on the PATH: apt-get install $*" >&2
     return 1
   fi
-  echo "Installing Chromium for the browser tests …" >&2
+  echo "Installing $* for the $purpose tests …" >&2
   apt-get update -qq >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
 # The number before a word of the runner's closing lines, 0 where it does not say.
 count() { sed -nE "s/^ *([0-9]+) $1\$/\1/p" "$log" | tail -n 1 | grep . || echo 0; }
 
 bash src/build/install.sh || close
-install_chromium || close
+install browser chromium chromium || close
+install Kafka "java javac mvn openssl setpriv flock" default-jdk-headless maven openssl util-linux || close
+node_modules/.bin/bun test/services/install.ts || close
 node_modules/.bin/bun src/build/build.ts || close
 
 set +e
