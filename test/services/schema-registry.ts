@@ -1,0 +1,97 @@
+/**
+ * A real schema registry that speaks Confluent's protocol: Apicurio Registry, from Maven Central. It keeps its
+ * schemas in a file of its own, not in Kafka, so that it needs no broker and survives being killed.
+ */
+
+import { join } from "node:path";
+import { type Jvm, startJvm, tailOf } from "./jvm.ts";
+import { mavenArchive } from "./maven.ts";
+import { freePorts } from "./ports.ts";
+import { serverFolder } from "./server-folder.ts";
+
+const VERSION = "2.6.13.Final";
+
+export interface SchemaRegistryService extends AsyncDisposable {
+  /** What a client of Confluent's registry takes as its base URL. */
+  readonly url: string;
+  readonly pid: number;
+  /** SIGKILL, as a crash; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Again, on the same port and schemas. */
+  start(): Promise<void>;
+  /** SIGSTOP: connections stay open, nothing is answered. */
+  pause(): void;
+  resume(): void;
+  logTail(): string;
+}
+
+/** The unpacked program: what a first use installs. */
+export function schemaRegistryProgram(): Promise<string> {
+  return mavenArchive("apicurio-registry", `io.apicurio:apicurio-registry-app:${VERSION}:tar.gz:all`);
+}
+
+export async function startSchemaRegistry(): Promise<SchemaRegistryService> {
+  const program = await schemaRegistryProgram();
+  const [port = 0] = await freePorts(1);
+  const folder = serverFolder();
+  const logFile = join(folder.path, "registry.log");
+  const settings = {
+    "quarkus.http.host": "127.0.0.1",
+    "quarkus.http.port": String(port),
+    "quarkus.datasource.jdbc.url": `jdbc:h2:file:${join(folder.path, "schemas")};DB_CLOSE_ON_EXIT=FALSE`,
+  };
+  let registry: Jvm | undefined;
+
+  const running = (): Jvm => {
+    if (registry === undefined || registry.hasEnded()) throw new Error("The schema registry doesn't run");
+    return registry;
+  };
+
+  const kill = async (): Promise<void> => {
+    registry?.kill("SIGKILL");
+    await registry?.exited;
+  };
+
+  const service: SchemaRegistryService = {
+    url: `http://127.0.0.1:${port}/apis/ccompat/v7`,
+    get pid() {
+      return registry?.pid ?? -1;
+    },
+    kill,
+    async start() {
+      if (registry !== undefined && !registry.hasEnded()) throw new Error("The schema registry runs already");
+      registry = startJvm({
+        program: ["-jar", join(program, `apicurio-registry-app-${VERSION}-runner.jar`)],
+        jvmFlags: [
+          ...["-Xmx256m", "-XX:TieredStopAtLevel=1"],
+          ...Object.entries(settings).map(([name, value]) => `-D${name}=${value}`),
+        ],
+        cwd: folder.path,
+        logFile,
+      });
+      await registry.says("Listening on: http");
+    },
+    pause: () => running().kill("SIGSTOP"),
+    resume: () => running().kill("SIGCONT"),
+    logTail: () => tailOf(logFile),
+    async [Symbol.asyncDispose]() {
+      await kill();
+      folder[Symbol.dispose]();
+    },
+  };
+  try {
+    await service.start();
+  } catch (cause) {
+    await service[Symbol.asyncDispose]();
+    throw cause;
+  }
+  return service;
+}
+
+let shared: Promise<SchemaRegistryService> | undefined;
+
+/** One registry for all tests of this process, gone with it: subjects need names of their own. */
+export function sharedSchemaRegistry(): Promise<SchemaRegistryService> {
+  shared ??= startSchemaRegistry();
+  return shared;
+}
