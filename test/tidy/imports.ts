@@ -11,6 +11,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/formats": 4,
   "src/simulate": 4,
   "src/warehouse": 5,
+  "src/kafka": 5,
   "src/sources": 6,
   "src/sinks": 6,
   "src/engine": 7,
