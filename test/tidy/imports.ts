@@ -10,6 +10,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/job": 3,
   "src/formats": 4,
   "src/simulate": 4,
+  "src/kafka": 5,
   "src/warehouse": 5,
   "src/sources": 6,
   "src/sinks": 6,
