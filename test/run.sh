@@ -28,13 +28,29 @@ install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+# What src/build/kafka-addon.sh compiles with: no commands tell whether it is there. It says itself what is missing
+# where we may not install.
+install_toolchain() {
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return; fi
+  local package missing=()
+  for package in g++ make libssl-dev zlib1g-dev libzstd-dev; do
+    dpkg -s "$package" >/dev/null 2>&1 || missing+=("$package")
+  done
+  if [ "${#missing[@]}" = 0 ]; then return; fi
+  echo "Installing ${missing[*]} for Kafka's addon …" >&2
+  apt-get update -qq >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
 # The number before a word of the runner's closing lines, 0 where it does not say.
 count() { sed -nE "s/^ *([0-9]+) $1\$/\1/p" "$log" | tail -n 1 | grep . || echo 0; }
 
 bash src/build/install.sh || close
 install browser chromium chromium || close
 install Kafka "java javac mvn openssl setpriv flock" default-jdk-headless maven openssl util-linux || close
+install_toolchain || close
 node_modules/.bin/bun test/services/install.ts || close
+bash src/build/kafka-addon.sh >/dev/null || close
 node_modules/.bin/bun src/build/build.ts || close
 
 set +e

@@ -4,13 +4,18 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writ
 import { join } from "node:path";
 import { globSync } from "tinyglobby";
 import { systemClock } from "../base/clock.ts";
-import { embedDuckdb, embedFiles } from "./embed.ts";
+import { embedDuckdb, embedFiles, embedKafka } from "./embed.ts";
 import { fingerprint } from "./fingerprint.ts";
 import { buildWeb } from "./web.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const BINARY = join(ROOT, "dist/streamkit");
-const INPUTS = ["src", "web", "package.json", "package-lock.json", "tsconfig.json"];
+/** Made by `npm run build:kafka`, which needs a compiler. */
+const KAFKA_ADDON =
+  "node_modules/@confluentinc/kafka-javascript/build/Release/confluent-kafka-javascript.node";
+const HAS_KAFKA = existsSync(join(ROOT, KAFKA_ADDON));
+const SOURCES = ["src", "web", "package.json", "package-lock.json", "tsconfig.json"];
+const INPUTS = HAS_KAFKA ? [...SOURCES, KAFKA_ADDON] : SOURCES;
 /** What the binary in dist was built from. */
 const FINGERPRINT = join(ROOT, ".cache/streamkit.fingerprint");
 
@@ -23,6 +28,7 @@ async function buildUnlessCurrent(): Promise<void> {
   const startedAtMs = systemClock.monotonicMs();
   await buildBinary(await writtenWeb());
   writeFileSync(FINGERPRINT, wanted);
+  if (!HAS_KAFKA) console.log("dist/streamkit is built without Kafka: first npm run build:kafka puts it in");
   const seconds = ((systemClock.monotonicMs() - startedAtMs) / 1000).toFixed(1);
   console.log(`dist/streamkit built in ${seconds} s: ${Math.round(statSync(BINARY).size / 1e6)} MB`);
 }
@@ -56,7 +62,11 @@ async function buildBinary(files: ReadonlyMap<string, string>): Promise<void> {
       sourcemap: "inline",
       // Bundled modules stand at the binary's root: a worker started as "./x-worker.ts" must stand there too.
       naming: "[name].[ext]",
-      plugins: [embedDuckdb(ROOT), embedFiles(files)],
+      plugins: [
+        embedDuckdb(ROOT),
+        embedKafka(ROOT, HAS_KAFKA ? join(ROOT, KAFKA_ADDON) : undefined),
+        embedFiles(files),
+      ],
       // The user's folder is not ours: a .env or bunfig.toml that lies there must not change how we run.
       compile: { outfile, autoloadDotenv: false, autoloadBunfig: false },
     });

@@ -1,4 +1,4 @@
-/** Bundler plugins that put files into the binary: DuckDB's native libraries and the dashboard. */
+/** Bundler plugins that put files into the binary: DuckDB's and Kafka's native libraries and the dashboard. */
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -17,7 +17,31 @@ export function embedDuckdb(root: string): BunPlugin {
         namespace: "duckdb",
       }));
       build.onLoad({ filter: /.*/, namespace: "duckdb" }, () => ({
-        contents: bindingsModule(root),
+        contents: addonModule(root, "DuckDB", duckdbLibraries(root)),
+        loader: "js",
+      }));
+    },
+  };
+}
+
+/**
+ * Replaces the one module of Kafka's package that looks for its addon in node_modules. Without `addon`, its path,
+ * the binary says when Kafka is used that it was built without.
+ */
+export function embedKafka(root: string, addon: string | undefined): BunPlugin {
+  const noAddon = `throw new Error("this binary was built without it");`;
+  return {
+    name: "embed-kafka",
+    setup(build) {
+      // The package's modules are CommonJS: they want the addon itself, not a module that has it as its default.
+      build.onLoad({ filter: /kafka-javascript\/librdkafka\.js$/ }, () => ({
+        contents:
+          addon === undefined ? noAddon : `module.exports = require("streamkit:kafka-addon").default;`,
+        loader: "js",
+      }));
+      build.onResolve({ filter: /^streamkit:kafka-addon$/ }, () => ({ path: "addon", namespace: "kafka" }));
+      build.onLoad({ filter: /.*/, namespace: "kafka" }, () => ({
+        contents: addonModule(root, "Kafka library", addon === undefined ? [] : [addon]),
         loader: "js",
       }));
     },
@@ -37,8 +61,8 @@ export function embedFiles(files: ReadonlyMap<string, string>): BunPlugin {
   };
 }
 
-function bindingsModule(root: string): string {
-  const paths = nativeLibraries(root);
+/** `paths` are libraries of one folder, the addon last. */
+function addonModule(root: string, title: string, paths: readonly string[]): string {
   const hash = createHash("sha256");
   for (const path of paths) hash.update(readFileSync(path));
   const libraries = paths.map((path, index) => {
@@ -46,13 +70,14 @@ function bindingsModule(root: string): string {
     return `{ ...${JSON.stringify(fields)}, embeddedPath: file${index} }`;
   });
   return `${fileImports(paths)}
-    import { loadEmbeddedAddon } from ${JSON.stringify(join(root, "src/runtime/duckdb-embedded.ts"))};
+    import { loadEmbeddedAddon } from ${JSON.stringify(join(root, "src/runtime/embedded-addon.ts"))};
     const contentHash = ${JSON.stringify(hash.digest("hex").slice(0, 16))};
-    export default loadEmbeddedAddon({ contentHash, libraries: [${libraries.join(", ")}] });`;
+    const title = ${JSON.stringify(title)};
+    export default loadEmbeddedAddon({ title, contentHash, libraries: [${libraries.join(", ")}] });`;
 }
 
 /** The files that node_modules has for this platform, the addon last. */
-function nativeLibraries(root: string): string[] {
+function duckdbLibraries(root: string): string[] {
   const libc = isMusl() ? "-musl" : "";
   const folder = join(root, `node_modules/@duckdb/node-bindings-${process.platform}-${process.arch}${libc}`);
   const names = readdirSync(folder).filter((name) => LIBRARY.test(name));

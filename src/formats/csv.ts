@@ -22,8 +22,7 @@ export const csvFormat: Format = {
   otherEncoding: "refuse",
 };
 
-/** SELECT over a file without a header that has these columns, in their order. */
-export function readCsv(
+function readCsv(
   path: string,
   { columns, delimiter }: Pick<Shape, "columns" | "delimiter">,
   more = raw(""),

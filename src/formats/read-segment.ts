@@ -10,17 +10,11 @@
 import { isUtf8 } from "node:buffer";
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
+import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { readCsv } from "./csv.ts";
+import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
-import {
-  isRowForLine,
-  type Line,
-  mayHoldLongLine,
-  type SegmentLines,
-  splitSegment,
-} from "./segment-lines.ts";
+import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -51,17 +45,6 @@ export interface Segment {
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;
-}
-
-/**
- * What is known of each line beside its text, like a message's key: columns of the record like its own. None
- * of the segment's lines is blank.
- */
-export interface Attributes {
-  /** A CSV file without a header: one line for each line of the segment. */
-  readonly path: string;
-  /** Those whose names begin with an underscore are no columns of the record. */
-  readonly columns: readonly Column[];
 }
 
 export interface DeadLetter {
@@ -125,15 +108,10 @@ export async function readSegment(
  * or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
 function selected(records: Sql, { format, shape, select }: Reading, attributes: Attributes | undefined): Sql {
-  const from = sql`FROM (${raw(records.text)})${attributes === undefined ? raw("") : joinOf(attributes)}`;
+  const from = sql`FROM (${raw(records.text)})${attributeJoin(attributes)}`;
   if (select.text.trim() === "*") return sql`SELECT * ${from}`;
   const columns = format.columns(shape).map(({ name }) => id(name));
   return sql`SELECT ${select} ${from} WHERE hash(${columns}) IS NOT NULL`;
-}
-
-function joinOf({ path, columns }: Attributes): Sql {
-  const visible = columns.filter(({ name }) => !name.startsWith("_")).map(({ name }) => id(name));
-  return sql` POSITIONAL JOIN (SELECT ${visible} FROM (${readCsv(path, { columns, delimiter: "," })}))`;
 }
 
 /** Where the bytes stand that the format's reader can take as a whole; undefined if it can't. */
@@ -233,23 +211,6 @@ async function readApart(
       .toSorted(([a], [b]) => a - b)
       .map(([index, reason]) => deadLetter(segment, lines.at(index), reason));
   }
-}
-
-/** The attributes of single lines: of those that are written, in a file of its own. */
-async function attributesApart(
-  attributes: Attributes | undefined,
-  lines: SegmentLines,
-  path: string,
-): Promise<
-  { readonly attributes: Attributes; write(indexes: readonly number[]): Promise<void> } | undefined
-> {
-  if (attributes === undefined) return undefined;
-  const texts = (await readFile(attributes.path, "utf8")).split("\n");
-  return {
-    attributes: { ...attributes, path },
-    write: (indexes) =>
-      writeFile(path, indexes.map((index) => `${texts[lines.at(index).number] ?? ""}\n`).join("")),
-  };
 }
 
 /** Where even the search fails, nothing is found: the reader will judge line by line. */

@@ -45,11 +45,17 @@ const CONNECT_TIMEOUT_MS = 8000;
 const CLOSE_TIMEOUT_MS = 8000;
 
 /** `settings`: also upstream's callbacks. */
-export function connectConsumer(reach: Reach, settings: Readonly<Record<string, unknown>>): Promise<Connected<Consumer>> {
+export function connectConsumer(
+  reach: Reach,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<Connected<Consumer>> {
   return connect(reach, settings, (library, all) => new library.KafkaConsumer(all, {}));
 }
 
-export function connectProducer(reach: Reach, settings: Readonly<Record<string, unknown>>): Promise<Connected<Producer>> {
+export function connectProducer(
+  reach: Reach,
+  settings: Readonly<Record<string, unknown>>,
+): Promise<Connected<Producer>> {
   return connect(reach, settings, (library, all) => new library.Producer(all, {}));
 }
 

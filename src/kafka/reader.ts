@@ -52,6 +52,8 @@ export interface PartitionReader {
 
 const FILL_TIMEOUT_MS = 100;
 const DISCOVERY_MS = 5000;
+/** The lane takes no more at a time. */
+const MAX_TAKE_BYTES = 2 ** 30;
 /** A fill that brought less is followed by a breath: more records come with the next one. */
 const SMALL_FILL_BYTES = 65_536;
 const BREATH_MS = 2;
@@ -266,7 +268,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
           return untilOffset > next ? [{ topic, partition, untilOffset }] : [];
         });
         if (requests.length === 0) return undefined;
-        const taken = await lane.take({ ...form, maxBytes: Number.MAX_SAFE_INTEGER, partitions: requests });
+        const taken = await lane.take({ ...form, maxBytes: MAX_TAKE_BYTES, partitions: requests });
         advance(taken);
         for (const partition of wanted)
           partition.next = Math.max(partition.next, to.get(partition.name) ?? 0);

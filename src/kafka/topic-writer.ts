@@ -6,6 +6,7 @@
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
+import type { KafkaMetadata, KafkaTopicPartition } from "../runtime/kafka.ts";
 import {
   type Connected,
   type Consumer,
@@ -146,8 +147,8 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
     async mark() {
       if (marks === undefined) return undefined;
       const { client } = marks;
-      const [found] = await called<readonly { readonly offset?: number; readonly metadata?: string }[]>(
-        (done) => client.committed([place], CALL_TIMEOUT_MS, done as (e: unknown, v: unknown) => void),
+      const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
+        client.committed([place], CALL_TIMEOUT_MS, done),
       );
       if (found?.offset === undefined || found.offset < 0) return undefined;
       return { offset: found.offset, text: found.metadata ?? "" };
@@ -180,11 +181,8 @@ async function begun(client: Producer, brokers: string): Promise<void> {
 }
 
 async function requireTopic({ client, brokers }: Connected<Producer>, topic: string): Promise<void> {
-  interface Metadata {
-    readonly topics: readonly { readonly name: string; readonly partitions: readonly unknown[] }[];
-  }
-  const metadata = await called<Metadata>((done) =>
-    client.getMetadata({ allTopics: true, timeout: 8000 }, done as (e: unknown, v: unknown) => void),
+  const metadata = await called<KafkaMetadata>((done) =>
+    client.getMetadata({ allTopics: true, timeout: 8000 }, done),
   );
   if (metadata.topics.some(({ name, partitions }) => name === topic && partitions.length > 0)) return;
   throw new StreamkitError(

@@ -1,6 +1,7 @@
 /** What a broker says of topics: which there are, their partitions, their identities, where they begin and end. */
 
 import { StreamkitError } from "../base/error.ts";
+import type { KafkaMetadata, KafkaTopicDescription, KafkaTopicPartition } from "../runtime/kafka.ts";
 import { type Connected, type Consumer, called } from "./client.ts";
 import { faultOf, kafkaError } from "./errors.ts";
 import type { TopicPartition } from "./lane.ts";
@@ -74,12 +75,9 @@ function missingTopic(brokers: string, topic: string, found: readonly string[]):
 
 /** Numbers of partitions, by topic. */
 async function allTopics({ client, brokers }: Connected<Consumer>): Promise<ReadonlyMap<string, number>> {
-  interface Metadata {
-    readonly topics: readonly { readonly name: string; readonly partitions: readonly unknown[] }[];
-  }
   try {
-    const metadata = await called<Metadata>((done) =>
-      client.getMetadata({ allTopics: true, timeout: TIMEOUT_MS }, done as (e: unknown, v: unknown) => void),
+    const metadata = await called<KafkaMetadata>((done) =>
+      client.getMetadata({ allTopics: true, timeout: TIMEOUT_MS }, done),
     );
     return new Map(metadata.topics.map(({ name, partitions }) => [name, partitions.length]));
   } catch (error) {
@@ -93,7 +91,7 @@ export async function edgesOf(
 ): Promise<Edges> {
   try {
     const found = await called<{ lowOffset: number; highOffset: number }>((done) =>
-      client.queryWatermarkOffsets(topic, partition, TIMEOUT_MS, done as (e: unknown, v: unknown) => void),
+      client.queryWatermarkOffsets(topic, partition, TIMEOUT_MS, done),
     );
     return { low: found.lowOffset, high: found.highOffset };
   } catch (error) {
@@ -108,12 +106,8 @@ export async function offsetAt(
   timeMs: number,
 ): Promise<number | undefined> {
   try {
-    const [found] = await called<readonly { readonly offset?: number; readonly error?: unknown }[]>((done) =>
-      client.offsetsForTimes(
-        [{ topic, partition, offset: timeMs }],
-        TIMEOUT_MS,
-        done as (e: unknown, v: unknown) => void,
-      ),
+    const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
+      client.offsetsForTimes([{ topic, partition, offset: timeMs }], TIMEOUT_MS, done),
     );
     const offset = found?.offset;
     return offset === undefined || offset < 0 ? undefined : offset;
@@ -130,15 +124,10 @@ export async function topicIds(
   { client, library }: Connected<Consumer>,
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  interface Described {
-    readonly name: string;
-    readonly topicId?: { readonly base64: string };
-    readonly error?: unknown;
-  }
   const admin = library.AdminClient.createFrom(client);
   try {
-    const described = await called<readonly Described[]>((done) =>
-      admin.describeTopics([...topics], { timeout: TIMEOUT_MS }, done as (e: unknown, v: unknown) => void),
+    const described = await called<readonly KafkaTopicDescription[]>((done) =>
+      admin.describeTopics([...topics], { timeout: TIMEOUT_MS }, done),
     );
     return new Map(
       described.flatMap(({ name, topicId, error }) =>

@@ -3,8 +3,10 @@
 import { writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
+import type { AttributeColumn } from "../formats/attributes.ts";
+import type { Format } from "../formats/format.ts";
 import type { Piece, Segment } from "../formats/read-segment.ts";
-import type { Taken, TakeRequest } from "../kafka/lane.ts";
+import type { Framing, Taken, TakeRequest } from "../kafka/lane.ts";
 import { openRegistryDecoder, type RegistryDecoder, registryColumns } from "../kafka/registry/decoder.ts";
 import { partitionName } from "../kafka/topics.ts";
 import { attributeColumns, attributesOf, type KafkaSourceOptions, selectionOf } from "./kafka-options.ts";
@@ -26,13 +28,11 @@ export async function contentReader(options: KafkaSourceOptions, context: Source
   const decoder = await decoderOf(options, context);
   if (options.tombstones === "keep" && format.name !== "json" && decoder === undefined)
     throw new StreamkitError("job", `tombstones: keep is for the formats json, avro and protobuf`);
-  const framing = decoder !== undefined ? "raw" : format.name === "json" ? "json" : "lines";
   return {
     form: {
-      framing,
+      framing: decoder !== undefined ? "raw" : format.name === "json" ? "json" : LINES_OF[format.blank],
       attributes: [...attributesOf(options), "offset"],
       tombstones: options.tombstones,
-      blankLines: format.blank,
     },
     async write(taken, path) {
       if (taken === undefined) {
@@ -61,8 +61,15 @@ export async function contentReader(options: KafkaSourceOptions, context: Source
   };
 }
 
+/** Blank lines are left out where they are no records, so that each line is one. */
+const LINES_OF: Readonly<Record<Format["blank"], Framing>> = {
+  record: "lines",
+  empty: "full-lines",
+  "white space": "text-lines",
+};
+
 /** Stands last in the attributes' file, so that a dead letter can tell where its record is. */
-const OFFSET_COLUMN: Column = { name: "_offset", type: "BIGINT" };
+const OFFSET_COLUMN: AttributeColumn = { name: "_offset", type: "BIGINT", isHidden: true };
 
 interface Lines {
   readonly bytes: Buffer;
@@ -148,5 +155,13 @@ async function decoderOf(
       "job",
       `format ${name} needs the schema registry: registry: { url: … } in kafka`,
     );
-  return openRegistryDecoder(name, registry);
+  const { url, ...login } = registry;
+  return openRegistryDecoder(name, { url, ...defined(login) });
+}
+
+/** Without what is undefined. */
+function defined<Value>(given: Readonly<Record<string, Value | undefined>>): Record<string, Value> {
+  return Object.fromEntries(
+    Object.entries(given).flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])),
+  );
 }

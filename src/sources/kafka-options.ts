@@ -1,23 +1,32 @@
 /** The options of a source that reads Kafka. */
 
 import { z } from "zod";
-import type { Column } from "../duckdb/database.ts";
+import { sql } from "../duckdb/sql.ts";
+import type { AttributeColumn } from "../formats/attributes.ts";
+import type { Attribute } from "../kafka/lane.ts";
 import { connectionFields } from "../kafka/options.ts";
 import type { Selection } from "../kafka/topics.ts";
 
-/** What is known of a message beside its value, and the type of its column. */
-const ATTRIBUTE_TYPES = {
-  key: "VARCHAR",
-  timestamp: "TIMESTAMP",
-  topic: "VARCHAR",
-  partition: "INTEGER",
-  offset: "BIGINT",
-  headers: "VARCHAR[][]",
-} as const;
+/** What is known of a message beside its value, as a column: how it is read from the lane's CSV. */
+const ATTRIBUTES: Readonly<Record<Attribute, Omit<AttributeColumn, "name">>> = {
+  key: { type: "VARCHAR" },
+  timestamp: {
+    type: "TIMESTAMP",
+    fileType: "BIGINT",
+    value: (ms) => sql`make_timestamp(${ms} * 1000)`,
+  },
+  topic: { type: "VARCHAR" },
+  partition: { type: "INTEGER" },
+  offset: { type: "BIGINT" },
+  headers: {
+    type: "STRUCT(name VARCHAR, value VARCHAR)[]",
+    fileType: "VARCHAR",
+    value: (json) =>
+      sql`list_transform(${json}::JSON::JSON[], lambda pair: {'name': pair->>0, 'value': pair->>1})`,
+  },
+};
 
-export type Attribute = keyof typeof ATTRIBUTE_TYPES;
-
-const attributeNames = Object.keys(ATTRIBUTE_TYPES) as Attribute[];
+const attributeNames = Object.keys(ATTRIBUTES) as Attribute[];
 
 const registryOptions = z.strictObject({
   url: z.string().describe("the schema registry's address, like `http://127.0.0.1:8081`"),
@@ -105,9 +114,9 @@ export function attributesOf({ attributes }: KafkaSourceOptions): readonly Attri
   return attributeNames.filter((name) => attributes[name] !== undefined);
 }
 
-export function attributeColumns(options: KafkaSourceOptions): readonly Column[] {
+export function attributeColumns(options: KafkaSourceOptions): readonly AttributeColumn[] {
   return attributesOf(options).map((name) => ({
+    ...ATTRIBUTES[name],
     name: options.attributes[name] ?? name,
-    type: ATTRIBUTE_TYPES[name],
   }));
 }

@@ -1,7 +1,7 @@
 /**
- * DuckDB's native libraries inside the compiled binary. `dlopen` needs them as files beside each other: the
- * first start writes them to a cache folder named by their content; later starts only look at their sizes.
- * Not used when run from source: `src/build/embed.ts` puts it in the place of `@duckdb/node-bindings`.
+ * Native libraries inside the compiled binary: DuckDB's and Kafka's. `dlopen` needs them as files beside each
+ * other: the first use writes them to a cache folder named by their content; later ones only look at their sizes.
+ * Not used when run from source: `src/build/embed.ts` puts it in the place of the packages' own loaders.
  */
 
 import { randomUUID } from "node:crypto";
@@ -19,6 +19,8 @@ export interface EmbeddedLibrary {
 }
 
 export interface EmbeddedAddon {
+  /** Whose it is, for people. */
+  readonly title: string;
   /** Of all the libraries' bytes: another version is another folder. */
   readonly contentHash: string;
   /** The addon itself comes last, what it links to before it. */
@@ -41,7 +43,10 @@ export function loadEmbeddedAddon(addon: EmbeddedAddon): unknown {
     }
   }
   const wayOut = "set XDG_CACHE_HOME to a folder that you can write to and that may hold programs";
-  throw new StreamkitError("io", `Cannot load the embedded DuckDB; ${wayOut}. ${complaints.join("; ")}`);
+  throw new StreamkitError(
+    "io",
+    `Cannot load the embedded ${addon.title}; ${wayOut}. ${complaints.join("; ")}`,
+  );
 }
 
 /** The shared temporary folder comes last, under a name of this user's own. */

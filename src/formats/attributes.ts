@@ -1,0 +1,64 @@
+/**
+ * Attributes: what is known of each line of a segment beside its text, like a message's key. They stand in a
+ * CSV file of their own, a line for each line, and become columns of the record by their position.
+ */
+
+import { readFile, writeFile } from "node:fs/promises";
+import type { Column } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { MAX_LINE_BYTES } from "./json.ts";
+import type { SegmentLines } from "./segment-lines.ts";
+
+/** None of the segment's lines is blank, where blank lines are no records. */
+export interface Attributes {
+  /**
+   * A CSV file without a header: one line for each line of the segment. Texts are quoted, and what is empty and
+   * not quoted is NULL.
+   */
+  readonly path: string;
+  /** The file's columns, in order. */
+  readonly columns: readonly AttributeColumn[];
+}
+
+export interface AttributeColumn extends Column {
+  /** The type to read; `type` if left out. */
+  readonly fileType?: string;
+  /** From what was read to the column's value. */
+  readonly value?: (read: Sql) => Sql;
+  /** True where it is no column of the record. */
+  readonly isHidden?: boolean;
+}
+
+/** ` POSITIONAL JOIN (…)`, to stand behind a record's rows; empty where there is nothing beside them. */
+export function attributeJoin(attributes: Attributes | undefined): Sql {
+  if (attributes === undefined) return raw("");
+  const { path, columns } = attributes;
+  const types = stringStruct(columns.map(({ name, type, fileType }) => [name, fileType ?? type]));
+  const values = columns
+    .filter(({ isHidden }) => isHidden !== true)
+    .map(({ name, value }) => sql`${value?.(id(name)) ?? id(name)} AS ${id(name)}`);
+  return sql` POSITIONAL JOIN (SELECT ${values} FROM read_csv(${path}, auto_detect = false, header = false,
+    columns = ${types}, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false,
+    strict_mode = true, max_line_size = ${2 * MAX_LINE_BYTES}))`;
+}
+
+export interface AttributesApart {
+  readonly attributes: Attributes;
+  /** Makes the file hold the attributes of these lines. */
+  write(indexes: readonly number[]): Promise<void>;
+}
+
+/** The attributes of single lines, in a file of its own at `path`. */
+export async function attributesApart(
+  attributes: Attributes | undefined,
+  lines: SegmentLines,
+  path: string,
+): Promise<AttributesApart | undefined> {
+  if (attributes === undefined) return undefined;
+  const texts = (await readFile(attributes.path, "utf8")).split("\n");
+  return {
+    attributes: { ...attributes, path },
+    write: (indexes) =>
+      writeFile(path, indexes.map((index) => `${texts[lines.at(index).number] ?? ""}\n`).join("")),
+  };
+}

@@ -1,0 +1,155 @@
+// See taking.h; the contract is in src/kafka/lane.ts.
+#include "taking.h"
+
+#include "text.h"
+
+namespace lanes {
+namespace {
+
+using fifo::Key;
+
+constexpr double kMaxTakeBytes = 1 << 30;
+
+void AppendAttribute(const rd_kafka_message_t* message, Attribute attribute, const std::string& topic,
+                     js::Bytes* out) {
+  switch (attribute) {
+    case Attribute::kTopic:
+      return text::AppendCsv(out, topic.data(), topic.size());
+    case Attribute::kPartition:
+      return out->AppendInteger(message->partition);
+    case Attribute::kOffset:
+      return out->AppendInteger(message->offset);
+    case Attribute::kTimestamp: {
+      rd_kafka_timestamp_type_t type;
+      int64_t timestamp_ms = rd_kafka_message_timestamp(message, &type);
+      if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && timestamp_ms >= 0) out->AppendInteger(timestamp_ms);
+      return;
+    }
+    case Attribute::kKey:
+      if (message->key == nullptr) return;
+      return text::AppendCsv(out, static_cast<const char*>(message->key), message->key_len);
+    case Attribute::kHeaders: {
+      rd_kafka_headers_t* headers = nullptr;
+      if (rd_kafka_message_headers(message, &headers) != RD_KAFKA_RESP_ERR_NO_ERROR) headers = nullptr;
+      return text::AppendCsvHeaders(out, headers);
+    }
+  }
+}
+
+size_t IndexOf(const std::string& name, const std::vector<const char*>& names) {
+  for (size_t i = 0; i < names.size(); i++) {
+    if (name == names[i]) return i;
+  }
+  kn::ThrowTypeError(("Unknown name \"" + name + "\"").c_str());
+}
+
+}  // namespace
+
+napi_value PartitionObject(const Key& key) {
+  napi_value object = js::Object();
+  js::Set(object, "topic", js::Text(key.first));
+  js::Set(object, "partition", js::Number(key.second));
+  return object;
+}
+
+Key KeyOf(napi_value object) {
+  napi_value partition = js::Get(object, "partition");
+  if (partition == nullptr) kn::ThrowTypeError("partition is missing");
+  return Key(js::RequiredText(object, "topic"), static_cast<int32_t>(js::ToNumber(partition)));
+}
+
+void Taking::AppendRows(const rd_kafka_message_t* message, const std::string& topic, size_t lines) {
+  if (lines == 0) return;
+  js::Bytes* out = &rows_;
+  size_t start = out->size();
+  for (size_t i = 0; i < attributes_.size(); i++) {
+    if (i > 0) out->Append(',');
+    AppendAttribute(message, attributes_[i], topic, out);
+  }
+  out->Append('\n');
+  std::string row;
+  if (lines > 1) {
+    size_t length = out->size() - start;
+    row.assign(out->Grow(0) - length, length);
+  }
+  for (size_t i = 1; i < lines; i++) out->Append(row.data(), row.size());
+}
+
+void Taking::Append(const fifo::Order& order) {
+  Part part{order.key, order.taken.front()->offset, order.taken.back()->offset,
+            order.taken.size(), 0, 0, 0, bytes_.size()};
+  for (const rd_kafka_message_t* message : order.taken) {
+    bool is_tombstone = message->payload == nullptr;
+    if (is_tombstone) part.tombstones++;
+    if (is_tombstone && !keep_tombstones_) continue;
+    auto* payload = static_cast<const char*>(message->payload);
+    size_t lines = framing::Append(framing_, payload, message->len, &bytes_);
+    part.lines += lines;
+    if (framing_ == framing::Kind::kRaw) {
+      int32_t length = is_tombstone ? -1 : static_cast<int32_t>(message->len);
+      lengths_.Append(reinterpret_cast<const char*>(&length), sizeof length);
+    }
+    if (!attributes_.empty()) AppendRows(message, order.key.first, lines);
+  }
+  part.bytes = bytes_.size() - part.start;
+  parts_.push_back(part);
+}
+
+void Taking::Run(fifo::Buffer* buffer) {
+  buffer->Take(&orders_, max_bytes_, framing_);
+  size_t size = 0;
+  for (const fifo::Order& order : orders_) {
+    for (const rd_kafka_message_t* message : order.taken) size += framing::MaxSize(framing_, message->len);
+  }
+  bytes_.Reserve(size);
+  for (const fifo::Order& order : orders_) {
+    if (order.taken.empty()) continue;
+    Append(order);
+    fifo::Destroy(order.taken);
+  }
+}
+
+napi_value Taking::Result() {
+  napi_value result = js::Object(), partitions = js::Array(parts_.size());
+  size_t index = 0;
+  for (const Part& part : parts_) {
+    napi_value object = PartitionObject(part.key);
+    js::Set(object, "firstOffset", js::Number(static_cast<double>(part.first)));
+    js::Set(object, "lastOffset", js::Number(static_cast<double>(part.last)));
+    js::Set(object, "records", js::Number(static_cast<double>(part.records)));
+    js::Set(object, "lines", js::Number(static_cast<double>(part.lines)));
+    js::Set(object, "bytes", js::Number(static_cast<double>(part.bytes)));
+    js::Set(object, "tombstones", js::Number(static_cast<double>(part.tombstones)));
+    js::Set(object, "startByte", js::Number(static_cast<double>(part.start)));
+    js::Set(partitions, index++, object);
+  }
+  bool is_raw = framing_ == framing::Kind::kRaw;
+  js::Set(result, "bytes", bytes_.ToBuffer());
+  js::Set(result, "lengths", is_raw ? lengths_.ToInt32Array() : kn::Undefined());
+  js::Set(result, "attributes", attributes_.empty() ? kn::Undefined() : rows_.ToBuffer());
+  js::Set(result, "partitions", partitions);
+  return result;
+}
+
+void Taking::Read(napi_value request) {
+  double max_bytes = js::NumberOr(request, "maxBytes", 0);
+  if (!(max_bytes > 0 && max_bytes <= kMaxTakeBytes)) kn::ThrowTypeError("maxBytes must be 1 to 1 GiB");
+  max_bytes_ = static_cast<size_t>(max_bytes);
+  framing_ = static_cast<framing::Kind>(
+      IndexOf(js::RequiredText(request, "framing"), {"json", "lines", "full-lines", "text-lines", "raw"}));
+  keep_tombstones_ = IndexOf(js::RequiredText(request, "tombstones"), {"skip", "keep"}) == 1;
+  napi_value attributes = js::Get(request, "attributes"), partitions = js::Get(request, "partitions");
+  for (size_t i = 0; attributes != nullptr && i < js::Length(attributes); i++) {
+    attributes_.push_back(
+        static_cast<Attribute>(IndexOf(js::ToText(js::Get(attributes, i)),
+                                       {"topic", "partition", "offset", "timestamp", "key", "headers"})));
+  }
+  for (size_t i = 0; partitions != nullptr && i < js::Length(partitions); i++) {
+    napi_value partition = js::Get(partitions, i);
+    auto until = static_cast<int64_t>(js::NumberOr(partition, "untilOffset", kMaxSafeInteger + 1.0));
+    double max_records = js::NumberOr(partition, "maxRecords", kMaxSafeInteger);
+    orders_.push_back({KeyOf(partition), until, static_cast<size_t>(max_records < 0 ? 0 : max_records), {}});
+  }
+}
+
+}  // namespace lanes
