@@ -19,9 +19,16 @@ test("Avro and Protobuf, texts and descriptors, an unknown id, and a restart", a
     references: [{ name: "deep.Inner", subject: "inner-value", version: 1 }],
   });
   const payload = await avroSerializer(registry.url).serialize("outer", { inner: { x: 2n ** 63n - 1n } });
-  const decoded = await decode(avro, "outer", [payload, framed(4321, payload.subarray(5))]);
+  const decoded = await decode(avro, "outer", [
+    payload,
+    framed(4321, payload.subarray(5)),
+    Buffer.alloc(40, 1),
+  ]);
   expect(linesOf(decoded)[0]).toBe('{"inner":{"x":9223372036854775807}}');
-  expect(decoded.unfit).toEqual([{ index: 1, reason: "The schema registry knows no schema id 4321" }]);
+  expect(decoded.unfit).toEqual([
+    { index: 1, reason: "The schema registry knows no schema id 4321" },
+    { index: 2, reason: "The schema registry knows no schema 01010101-0101-0101-0101-010101010101" },
+  ]);
   expect(await registryColumns(avro, "outer")).toEqual([{ name: "inner", type: 'STRUCT("x" BIGINT)' }]);
   expect(await registryColumns(avro, "nobody")).toBeUndefined();
 

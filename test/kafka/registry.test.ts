@@ -297,6 +297,7 @@ describe("records that can't be read", () => {
       [good.subarray(0, 4), "The data ends early"],
       [good.subarray(0, -1), "The data ends early"],
       [Buffer.concat([good, good]), `${good.length} bytes are left over after the record's last field`],
+      [Buffer.alloc(9, 0xff).fill(0, 0, 1), "The record's schema id is impossible: -1"],
       [framed(999_999, good.subarray(5)), "The schema registry knows no schema id 999999"],
       [wrongBranch, "A union has 2 branches, the data says number 4"],
     ];

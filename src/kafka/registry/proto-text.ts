@@ -19,8 +19,8 @@ export function isProtoText(schema: string): boolean {
  */
 export async function compileProtoTexts(files: ReadonlyMap<string, string>): Promise<Map<string, string>> {
   const { default: protobuf } = await import("protobufjs");
-  const { fromJson, toBinary } = await import("@bufbuild/protobuf");
-  const { FileDescriptorProtoSchema } = await import("@bufbuild/protobuf/wkt");
+  const { default: descriptor } = await import("protobufjs/ext/descriptor/index.js");
+  const { FileDescriptorProto } = descriptor;
   const root = new protobuf.Root();
   const parsed = new Map<string, Json>();
   for (const [name, text] of files) {
@@ -44,7 +44,7 @@ export async function compileProtoTexts(files: ReadonlyMap<string, string>): Pro
   const descriptors = new Map<string, string>();
   for (const [name, head] of parsed) {
     const file = { ...head, ...membersOf(packageOf(root, head["package"]), name) };
-    const bytes = toBinary(FileDescriptorProtoSchema, fromJson(FileDescriptorProtoSchema, file as never));
+    const bytes = FileDescriptorProto.encode(FileDescriptorProto.fromObject(file)).finish();
     descriptors.set(name, Buffer.from(bytes).toString("base64"));
   }
   return descriptors;

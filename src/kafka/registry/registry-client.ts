@@ -107,11 +107,10 @@ function fromClient(client: SchemaRegistryClient, url: string, format: "avro" | 
   };
   return {
     schema: (topic, key) =>
-      ask(() =>
-        typeof key === "number"
-          ? client.getBySubjectAndId(`${topic}-value`, key, form)
-          : client.getByGuid(key, form),
-      ),
+      typeof key === "number"
+        ? ask(() => client.getBySubjectAndId(`${topic}-value`, key, form))
+        : // Registries that have no GUIDs do not have the address either.
+          answerOf(url, () => client.getByGuid(key, form), "any 404 is unknown"),
     latest: (topic) => ask(() => client.getLatestSchemaMetadata(`${topic}-value`, form)),
     async references(schema) {
       const found = new Map<string, Reference>();
@@ -174,7 +173,11 @@ async function readCertificates(path: string): Promise<Buffer> {
   }
 }
 
-async function answerOf<T>(url: string, question: () => Promise<T>): Promise<T | undefined> {
+async function answerOf<T>(
+  url: string,
+  question: () => Promise<T>,
+  missing?: "any 404 is unknown",
+): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new StreamkitError("io", "late")), TOTAL_TIMEOUT_MS);
@@ -185,7 +188,7 @@ async function answerOf<T>(url: string, question: () => Promise<T>): Promise<T |
     const status = statusOf(error);
     if (status === undefined) throw unreachable(url, error);
     // 404 alone is an address without a registry; with a code, it knows no such subject, version or schema.
-    if (status.http === 404 && status.code >= 40400) return undefined;
+    if (status.http === 404 && (status.code >= 40400 || missing !== undefined)) return undefined;
     throw refused(url, status.http);
   } finally {
     clearTimeout(timer);
