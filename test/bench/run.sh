@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # npm run bench: ours and a reference in the same run, as a table with ratios.
 # STREAMKIT_BENCH_ROWS makes it smaller.
+# By themselves: bun test/bench/kafka-registry.ts, the decoder of Kafka's payloads with a schema registry.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bash src/build/install.sh

@@ -213,8 +213,8 @@ describe("schemas", () => {
     expect(rows[0]).toBe(
       '{"at":"2026-01-05T14:30:00.123456Z","symbol":"ACME","volume":9223372036854775807,"price":123.4500,' +
         '"day":"2026-01-05","clock":"14:30:00.000001","id":"f81d4fae-7dec-11d0-a765-00a0c91e6bf6",' +
-        '"span":"1 month 2 days 00:00:00.003","side":"SELL","tags":{"a":[1,4611686018427387904]},"raw":true,' +
-        '"either":0.5,"whole":5,"nested":{"x":0.5}}',
+        '"span":"1 month 2 days 00:00:00.003","side":"SELL","tags":{"a":[1,4611686018427387904]},' +
+        '"raw":true,"either":0.5,"whole":5,"nested":{"x":0.5}}',
     );
     expect(rows[1]).toStartWith('{"at":null,"symbol":null,');
   });
@@ -297,6 +297,7 @@ describe("records that can't be read", () => {
       [good.subarray(0, 4), "The data ends early"],
       [good.subarray(0, -1), "The data ends early"],
       [Buffer.concat([good, good]), `${good.length} bytes are left over after the record's last field`],
+      [Buffer.alloc(9, 0xff).fill(0, 0, 1), "The record's schema id is impossible: -1"],
       [framed(999_999, good.subarray(5)), "The schema registry knows no schema id 999999"],
       [wrongBranch, "A union has 2 branches, the data says number 4"],
     ];

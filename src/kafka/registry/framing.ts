@@ -20,7 +20,11 @@ const MAX_PATH_LENGTH = 100;
 export function readSchemaKey(input: PayloadReader): SchemaKey {
   if (input.at === input.end) throw new PayloadError("The record is empty: it names no schema");
   const magic = input.byte();
-  if (magic === 0) return input.bytes.readUInt32BE(input.skip(4));
+  if (magic === 0) {
+    const id = input.bytes.readInt32BE(input.skip(4));
+    if (id < 0) throw new PayloadError(`The record's schema id is impossible: ${id}`);
+    return id;
+  }
   if (magic !== 1)
     throw new PayloadError(
       `The record is not in Confluent's wire format: its first byte is ${magic} and not 0 or 1`,

@@ -15,6 +15,7 @@ import type {
 } from "@confluentinc/schemaregistry/dist/schemaregistry-client.js";
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import type { SchemaKey } from "./framing.ts";
+import { compileProtoTexts, isProtoText } from "./proto-text.ts";
 
 export interface RegistryOptions {
   readonly url: string;
@@ -36,6 +37,15 @@ export interface RegistryClient {
   references(schema: SchemaInfo): Promise<string[]>;
   protobufFile(schema: SchemaInfo): Promise<DescFile>;
 }
+
+interface Reference {
+  /** What the schemas that refer to it call it. */
+  readonly name: string;
+  readonly info: SchemaInfo;
+}
+
+/** The registry does not say what the file of a schema is called. */
+const OWN_FILE = "streamkit/record.proto";
 
 const REQUEST_TIMEOUT_MS = 4000;
 const RETRIES = 1;
@@ -83,39 +93,60 @@ function fromClient(client: SchemaRegistryClient, url: string, format: "avro" | 
     if (found !== undefined) return found;
     throw new StreamkitError("input", `It refers to version ${number} of "${subject}", which does not exist`);
   };
-  const collect = async (schema: SchemaInfo, texts: Map<string, string>): Promise<void> => {
+  /** Every schema that `schema` refers to, after those that it refers to itself, by subject and version. */
+  const collect = async (schema: SchemaInfo, found: Map<string, Reference>): Promise<void> => {
     for (const { name, subject, version: number } of schema.references ?? []) {
-      const key = `${subject}:${number} ${name}`;
-      if (texts.has(key)) continue;
-      const referred = await version(subject, number);
-      if (texts.size >= MAX_REFERENCES)
+      const key = `${subject}:${number}`;
+      if (found.has(key)) continue;
+      const info = await version(subject, number);
+      if (found.size >= MAX_REFERENCES)
         throw new StreamkitError("input", `It refers to more than ${MAX_REFERENCES} schemas`);
-      await collect(referred, texts);
-      texts.set(key, referred.schema);
+      await collect(info, found);
+      found.set(key, { name, info });
     }
   };
   return {
     schema: (topic, key) =>
-      ask(() =>
-        typeof key === "number"
-          ? client.getBySubjectAndId(`${topic}-value`, key, form)
-          : client.getByGuid(key, form),
-      ),
+      typeof key === "number"
+        ? ask(() => client.getBySubjectAndId(`${topic}-value`, key, form))
+        : // Registries that have no GUIDs do not have the address either.
+          answerOf(url, () => client.getByGuid(key, form), "any 404 is unknown"),
     latest: (topic) => ask(() => client.getLatestSchemaMetadata(`${topic}-value`, form)),
     async references(schema) {
-      const texts = new Map<string, string>();
-      await collect(schema, texts);
-      return [...texts.values()];
+      const found = new Map<string, Reference>();
+      await collect(schema, found);
+      return [...found.values()].map(({ info }) => info.schema);
     },
     async protobufFile(schema) {
       const { ProtobufDeserializer } = await import("@confluentinc/schemaregistry/dist/serde/protobuf.js");
       const { SerdeType } = await import("@confluentinc/schemaregistry/dist/serde/serde.js");
-      // The library forgets to ask for descriptors where a reference has references of its own.
-      const source = { getSchemaMetadata: version } as unknown as SchemaRegistryClient;
+      const found = new Map<string, Reference>();
+      await collect(schema, found);
+      const compiled = await compiledFiles(schema, found);
+      const source = {
+        // The library would forget to ask for descriptors where a reference has references of its own.
+        getSchemaMetadata(subject: string, number: number): Promise<SchemaInfo> {
+          const { name, info } = found.get(`${subject}:${number}`) as Reference;
+          return Promise.resolve({ ...info, schema: compiled.get(name) ?? info.schema });
+        },
+      } as unknown as SchemaRegistryClient;
       // One deserializer a schema: it takes schemas of the same text for the same, whatever they refer to.
-      return new ProtobufDeserializer(client, SerdeType.VALUE, {}).toFileDesc(source, schema);
+      return new ProtobufDeserializer(client, SerdeType.VALUE, {}).toFileDesc(source, {
+        ...schema,
+        schema: compiled.get(OWN_FILE) ?? schema.schema,
+      });
     },
   };
+}
+
+/** Descriptors by the files' names, where the registry has answered with texts. */
+async function compiledFiles(
+  schema: SchemaInfo,
+  references: ReadonlyMap<string, Reference>,
+): Promise<ReadonlyMap<string, string>> {
+  const files = new Map([...references.values()].map(({ name, info }) => [name, info.schema]));
+  files.set(OWN_FILE, schema.schema);
+  return [...files.values()].some(isProtoText) ? compileProtoTexts(files) : new Map();
 }
 
 /** The address without the credentials that may stand in it, for the client and for messages. */
@@ -142,7 +173,11 @@ async function readCertificates(path: string): Promise<Buffer> {
   }
 }
 
-async function answerOf<T>(url: string, question: () => Promise<T>): Promise<T | undefined> {
+async function answerOf<T>(
+  url: string,
+  question: () => Promise<T>,
+  missing?: "any 404 is unknown",
+): Promise<T | undefined> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new StreamkitError("io", "late")), TOTAL_TIMEOUT_MS);
@@ -153,7 +188,7 @@ async function answerOf<T>(url: string, question: () => Promise<T>): Promise<T |
     const status = statusOf(error);
     if (status === undefined) throw unreachable(url, error);
     // 404 alone is an address without a registry; with a code, it knows no such subject, version or schema.
-    if (status.http === 404 && status.code >= 40400) return undefined;
+    if (status.http === 404 && (status.code >= 40400 || missing !== undefined)) return undefined;
     throw refused(url, status.http);
   } finally {
     clearTimeout(timer);
