@@ -90,7 +90,7 @@ describe("the judge at the broker that all tests share", () => {
 
 describe("a broker of a test's own", () => {
   test("keeps its data over a crash and a clean stop, and its connections over a pause", async () => {
-    await using kafka = await startKafka({ heapMb: 256, config: { "message.max.bytes": "2000" } });
+    await using kafka = await startKafka({ heapMb: 256, config: { "message.max.bytes": "50000" } });
     await kafka.createTopic("kept");
     await kafka.judge.produce("kept", texts(1000));
     const { pid } = kafka;
@@ -109,7 +109,7 @@ describe("a broker of a test's own", () => {
     kafka.resume();
     expect(await reading).toHaveLength(1000);
 
-    const tooLarge = kafka.judge.produce("kept", [{ value: "x".repeat(3000) }]);
+    const tooLarge = kafka.judge.produce("kept", [{ value: "x".repeat(60_000) }]);
     expect(await tooLarge.catch(String)).toContain("RecordTooLarge");
     await kafka[Symbol.asyncDispose]();
     expect(isAlive(kafka.pid)).toBe(false);

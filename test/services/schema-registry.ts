@@ -1,7 +1,8 @@
 /**
- * A real schema registry that speaks Confluent's protocol: Apicurio Registry, from Maven Central. It keeps its
- * schemas in a file of its own, not in Kafka: it needs no broker and survives being killed. Unlike Confluent's
- * it has no `format=serialized`: a Protobuf schema comes back as it was registered, as text or in base64.
+ * A real schema registry that speaks Confluent's protocol: Apicurio Registry, from Maven Central. It keeps
+ * its schemas in a file of its own, not in Kafka: it needs no broker and survives being killed. Unlike
+ * Confluent's it has no `format=serialized`: a Protobuf schema comes back as it was registered, as text or
+ * in base64.
  */
 
 import { join } from "node:path";
