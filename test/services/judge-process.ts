@@ -7,7 +7,14 @@ import { dyingWithParent, SMALL_JVM } from "./jvm.ts";
 import { mavenLibraries } from "./maven.ts";
 
 const JUDGE = join(import.meta.dirname, "KafkaJudge.java");
-const JVM_FLAGS = [...SMALL_JVM, "-Xmx512m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=error"];
+/** Stdout is for answers alone: what the JVM itself warns of goes to stderr. */
+const JVM_FLAGS = [
+  ...SMALL_JVM,
+  "-Xmx512m",
+  "-Xlog:disable",
+  "-Xlog:all=warning:stderr",
+  "-Dorg.slf4j.simpleLogger.defaultLogLevel=error",
+];
 
 /** The broker's jars; the Java client is among them. */
 export function kafkaLibraries(): Promise<string> {
@@ -68,10 +75,16 @@ async function startJudge(): Promise<Ask> {
   void eachLine(child.stderr, (line) => {
     said.stderr = `${said.stderr}${line}\n`.slice(-4000);
   });
-  void eachLine(child.stdout, take).then(() => {
+  const end = (why: string): void => {
     starting = undefined;
-    for (const { reject } of waiting.values()) reject(new Error(`Kafka's judge ended\n${said.stderr}`));
-  });
+    child.kill("SIGKILL");
+    for (const { reject } of waiting.values()) reject(new Error(`Kafka's judge ${why}\n${said.stderr}`));
+    waiting.clear();
+  };
+  void eachLine(child.stdout, take).then(
+    () => end("ended"),
+    (thrown: unknown) => end(`said what is no answer: ${String(thrown)}`),
+  );
   let lastId = 0;
   return async (request) => {
     const id = ++lastId;
