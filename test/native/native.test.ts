@@ -75,8 +75,11 @@ describe("the smoke test passes", () => {
     const bundle = join(folder, "smoke-sanitize.mjs");
     await bundleForNode(SMOKE, bundle, built.trim());
     const library = execFileSync("g++", ["-print-file-name=libasan.so"], { encoding: "utf8" }).trim();
-    // The leak check at exit would list what Node itself leaves to the end of the process.
-    const options = { LD_PRELOAD: library, ASAN_OPTIONS: "detect_leaks=0:abort_on_error=0:exitcode=99" };
+    const options = {
+      LD_PRELOAD: library,
+      ASAN_OPTIONS: "detect_leaks=1:exitcode=99",
+      LSAN_OPTIONS: `suppressions=${join(ROOT, "test/native/leaks.supp")}:print_suppressions=0`,
+    };
     expect(await run(["node", bundle], options)).toEqual(PASSED);
   }, 300_000);
 });

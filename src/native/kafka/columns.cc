@@ -98,9 +98,8 @@ void Columns::Read(napi_value request) {
   kn::Check(napi_create_reference(kn::Env(), kept, 1, &request_));
 }
 
-void Columns::Release() {
+Columns::~Columns() {
   if (request_ != nullptr) napi_delete_reference(kn::Env(), request_);
-  request_ = nullptr;
 }
 
 void Columns::FindKey(Record* record) const {

@@ -44,9 +44,14 @@ struct Record {
 
 class Columns {
  public:
-  // Keeps the request's arrays alive until `Release`, on the same thread.
+  Columns() = default;
+  // On the thread of `Read`.
+  ~Columns();
+  Columns(const Columns&) = delete;
+  Columns& operator=(const Columns&) = delete;
+
+  // Keeps the request's arrays alive.
   void Read(napi_value request);
-  void Release();
   size_t count() const { return values_.count(); }
   // Has it values and keys only?
   bool is_plain() const { return partitions_.data == nullptr && timestamps_.data == nullptr && !headers_.exists(); }

@@ -150,6 +150,13 @@ void RunOnPool(std::function<void()> work, std::function<void()> done) {
   });
 }
 
+void KeepForever(void* data) {
+  static auto* kept = new std::deque<void*>;
+  static auto* mutex = new std::mutex;
+  std::lock_guard<std::mutex> lock(*mutex);
+  kept->push_back(data);
+}
+
 napi_value Undefined() {
   napi_value value;
   napi_get_undefined(Env(), &value);

@@ -69,6 +69,9 @@ void ReportPendingException();
 // blocks: a consumer that waits must not starve others, as it would on the runtime's own four threads.
 void RunOnPool(std::function<void()> work, std::function<void()> done);
 
+// What a function of ours needs lives as long as the process: the runtime doesn't say when it lets a function go.
+void KeepForever(void* data);
+
 napi_value Undefined();
 
 // Throws a TypeError or Error of this message, then `Thrown`.

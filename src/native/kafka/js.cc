@@ -186,6 +186,7 @@ napi_value Invoke(napi_env env, napi_callback_info call) {
 void Export(napi_value exports, const char* name, Function function) {
   napi_value made;
   auto* data = new Exported{kn::Current(), function};
+  kn::KeepForever(data);
   Check(napi_create_function(Env(), name, NAPI_AUTO_LENGTH, Invoke, data, &made));
   Set(exports, name, made);
 }

@@ -9,7 +9,7 @@ using kn::Env;
 
 namespace v8 {
 
-// What a method or constructor needs when it is called. Lives as long as its environment, and longer.
+// What a method or constructor needs when it is called.
 struct MethodData {
   kn::EnvState* state;
   FunctionCallback callback;
@@ -50,7 +50,9 @@ napi_value Invoke(napi_env env, napi_callback_info call) {
 }  // namespace
 
 Local<FunctionTemplate> FunctionTemplate::New(FunctionCallback callback) {
-  return Local<FunctionTemplate>(new TemplateData{{kn::Current(), callback, ""}, {}, {}});
+  auto* data = new TemplateData{{kn::Current(), callback, ""}, {}, {}};
+  kn::KeepForever(data);
+  return Local<FunctionTemplate>(data);
 }
 
 void FunctionTemplate::SetClassName(Local<String> name) {

@@ -51,7 +51,7 @@ class ProduceCall {
  public:
   ProduceCall(napi_value request, std::shared_ptr<std::atomic<int>> open_calls);
 
-  napi_value promise() const { return promise_.value(); }
+  const js::Promise& promise() const { return *promise_; }
   size_t count() const { return columns_.count(); }
   void* OpaqueOf(size_t index) { return &slots_[index]; }
   size_t IndexOf(const Slot* slot) const { return slot - slots_.data(); }
@@ -68,10 +68,10 @@ class ProduceCall {
   napi_value Result() const;
 
   kn::EnvState* const state_;
-  const js::Promise promise_;
   std::shared_ptr<std::atomic<int>> open_calls_;
   std::string topic_;
   Columns columns_;
+  std::unique_ptr<js::Promise> promise_;
   std::vector<Slot> slots_;
   std::atomic<size_t> left_;
   std::mutex mutex_;
@@ -84,6 +84,8 @@ ProduceCall::ProduceCall(napi_value request, std::shared_ptr<std::atomic<int>> o
   columns_.Read(request);
   slots_.assign(columns_.count(), Slot{kMark, this});
   left_ = columns_.count() + 1;
+  // Last: a promise that was made must be kept, and a bad request throws above.
+  promise_ = std::make_unique<js::Promise>();
 }
 
 void ProduceCall::Finish(size_t index, rd_kafka_resp_err_t code, const char* message) {
@@ -101,8 +103,7 @@ void ProduceCall::Settle() {
   state_->Post([this] {
     std::unique_ptr<ProduceCall> self(this);
     state_->Release();
-    columns_.Release();
-    promise_.Settle([this] { return Result(); });
+    promise_->Settle([this] { return Result(); });
   });
 }
 
@@ -305,13 +306,14 @@ napi_value Open(const napi_value* arguments) {
 napi_value Produce(const napi_value* arguments) {
   auto lane = js::Unwrap<ProducerLane>(arguments[0]);
   auto call = std::make_unique<ProduceCall>(arguments[1], lane->open_calls);
-  napi_value promise = call->promise();
+  napi_value promise = call->promise().value();
   kn::Current()->Hold();
-  if (!lane->Add(call.get())) {
+  if (lane->Add(call.get())) {
+    call.release();
+  } else {
     kn::Current()->Release();
-    kn::ThrowPlainError("The producer lane is closed");
+    call->promise().Settle([]() -> napi_value { kn::ThrowPlainError("The producer lane is closed"); });
   }
-  call.release();
   return promise;
 }
 
