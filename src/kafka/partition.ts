@@ -32,6 +32,13 @@ export function isOver({ next, stopAt }: Partition): boolean {
   return stopAt !== undefined && next >= stopAt;
 }
 
+/** All that is wanted was taken, or waits in the lane. */
+export function hasArrived(partition: Partition): boolean {
+  const { stopAt, buffered, endOffset } = partition;
+  if (stopAt === undefined) return false;
+  return isOver(partition) || buffered.lastOffset + 1 >= stopAt || (endOffset ?? 0) >= stopAt;
+}
+
 /** All that is there was taken, as far as we know. */
 export function isAtEnd({ next, buffered, endOffset }: Partition): boolean {
   return buffered.records === 0 && endOffset !== undefined && endOffset <= next;

@@ -11,7 +11,7 @@ import type { Segment } from "../formats/read-segment.ts";
 import { type Connected, type Consumer, called, connectConsumer } from "../kafka/client.ts";
 import { faultOf, plainReason } from "../kafka/errors.ts";
 import { parseKafkaUrl } from "../kafka/options.ts";
-import { isAtEnd, isOver, type Partition } from "../kafka/partition.ts";
+import { hasArrived, isAtEnd, isOver, type Partition } from "../kafka/partition.ts";
 import { openReader, type PartitionReader, type TakeForm } from "../kafka/reader.ts";
 import { parsePartitionName } from "../kafka/topics.ts";
 import { type Content, contentReader } from "./kafka-content.ts";
@@ -162,7 +162,10 @@ function kafkaSource(options: Options, context: SourceContext, parts: Parts): So
       mirror.note((range.to as unknown as KafkaPosition).next);
     },
     isEnded: () => context.takesWhatIsThere && reader.partitions().every(isOver),
-    hasBacklog: () => context.takesWhatIsThere || reader.bufferedBytes() >= context.maxSegmentBytes,
+    // Never without something to take: whoever is told of more looks at once, and again.
+    hasBacklog: () =>
+      reader.bufferedBytes() >= context.maxSegmentBytes ||
+      (context.takesWhatIsThere && reader.partitions().every(hasArrived)),
     partitions: {
       states: () => reader.partitions().map(stateOf),
       of: ({ from, to }) => {
