@@ -29,7 +29,7 @@ missing_packages() {
 
 [ "$(uname -s)" = Linux ] || die "it is made for Linux, this is $(uname -s)"
 [ -d "$package/deps/librdkafka" ] || die "$package is not installed: bash src/build/install.sh"
-missing=$(missing_packages | tr '\n' ' ')
+missing=$(missing_packages | xargs)
 if [ -n "$missing" ]; then die "it needs $missing: apt-get install --no-install-recommends $missing"; fi
 
 # Everything that decides about the bytes. No paths, times or names of this machine go into them.
