@@ -28,8 +28,8 @@ install() {
   DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
-# What src/build/kafka-addon.sh compiles with: no commands tell whether it is there. It says itself what is missing
-# where we may not install.
+# What src/build/kafka-addon.sh compiles with: no commands tell whether it is there. It says itself what is
+# missing where we may not install.
 install_toolchain() {
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then return; fi
   local package missing=()

@@ -1,4 +1,4 @@
-/** Bundler plugins that put files into the binary: DuckDB's and Kafka's native libraries and the dashboard. */
+/** Bundler plugins that put files into the binary: DuckDB's and Kafka's libraries and the dashboard. */
 
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, statSync } from "node:fs";
@@ -25,15 +25,15 @@ export function embedDuckdb(root: string): BunPlugin {
 }
 
 /**
- * Replaces the one module of Kafka's package that looks for its addon in node_modules. Without `addon`, its path,
- * the binary says when Kafka is used that it was built without.
+ * Replaces the one module of Kafka's package that looks for its addon in node_modules. Without `addon`, its
+ * path, the binary says when Kafka is used that it was built without.
  */
 export function embedKafka(root: string, addon: string | undefined): BunPlugin {
   const noAddon = `throw new Error("this binary was built without it");`;
   return {
     name: "embed-kafka",
     setup(build) {
-      // The package's modules are CommonJS: they want the addon itself, not a module that has it as its default.
+      // The package's modules are CommonJS: they want the addon itself, not a module that exports it.
       build.onLoad({ filter: /kafka-javascript\/librdkafka\.js$/ }, () => ({
         contents:
           addon === undefined ? noAddon : `module.exports = require("streamkit:kafka-addon").default;`,

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # npm run build:kafka: compiles Kafka's addon into the package's build/Release, where its own loader finds it.
-# The package's unmodified sources, our headers and lanes (src/native/kafka), librdkafka, OpenSSL, zlib and zstd
-# become one file that needs glibc alone. Installs nothing. Unchanged inputs are not built twice, on one machine.
-# --sanitize: with AddressSanitizer, left in .cache/kafka-addon/sanitize for the tests.
-# The last line of the output is the file's path.
+# The package's unmodified sources, our headers and lanes (src/native/kafka), librdkafka, OpenSSL, zlib and
+# zstd become one file that needs glibc alone. Installs nothing. Unchanged inputs are not built twice, on one
+# machine. --sanitize: with AddressSanitizer, left in .cache/kafka-addon/sanitize for the tests. The last line
+# of the output is the file's path.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 root=$PWD
@@ -29,14 +29,15 @@ missing_packages() {
 
 [ "$(uname -s)" = Linux ] || die "it is made for Linux, this is $(uname -s)"
 [ -d "$package/deps/librdkafka" ] || die "$package is not installed: bash src/build/install.sh"
-missing=$(missing_packages | tr '\n' ' ')
+missing=$(missing_packages | xargs)
 if [ -n "$missing" ]; then die "it needs $missing: apt-get install --no-install-recommends $missing"; fi
 
 # Everything that decides about the bytes. No paths, times or names of this machine go into them.
 common="-O2 -fPIC -g0 -fno-ident"
 if [ "$variant" = sanitize ]; then common="-O1 -fPIC -g1 -fno-omit-frame-pointer -fsanitize=address"; fi
 configure_flags="--disable-gssapi --disable-curl --disable-lz4-ext --enable-static --disable-debug-symbols"
-cxx_flags="-std=c++17 $common -fvisibility=hidden -ffunction-sections -fdata-sections -DBUILDING_NODE_EXTENSION"
+cxx_flags="-std=c++17 $common -fvisibility=hidden -ffunction-sections -fdata-sections"
+cxx_flags="$cxx_flags -DBUILDING_NODE_EXTENSION"
 link_flags="-shared -static-libstdc++ -static-libgcc -Wl,--exclude-libs,ALL -Wl,-Bsymbolic -Wl,--gc-sections"
 # Delivery reports of the producer lane come out where the client's own callback is set (producer-lane.cc).
 link_flags="$link_flags -Wl,--wrap=rd_kafka_conf_set_dr_msg_cb -Wl,--build-id=none"
@@ -45,8 +46,11 @@ digest() { sha256sum | cut -c1-16; }
 tree_digest() { (cd "$1" && find "${@:2}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum) | digest; }
 
 compiler=$(g++ --version | head -n 1; uname -m)
-libraries=$(for lib in libssl.a libcrypto.a libz.a libzstd.a; do sha256sum <"$(g++ -print-file-name=$lib)"; done)
-rdkafka_tree=$(tree_digest "$package/deps/librdkafka" configure configure.self Makefile lds-gen.py mklove src src-cpp)
+libraries=$(for library in libssl.a libcrypto.a libz.a libzstd.a; do
+  sha256sum <"$(g++ -print-file-name="$library")"
+done)
+rdkafka_parts=(configure configure.self Makefile lds-gen.py mklove src src-cpp)
+rdkafka_tree=$(tree_digest "$package/deps/librdkafka" "${rdkafka_parts[@]}")
 rdkafka_key=$(echo "$compiler|$libraries|$rdkafka_tree|$configure_flags|$common" | digest)
 addon_key=$({
   echo "$rdkafka_key|$cxx_flags|$link_flags|$(tree_digest "$package" src)|$(tree_digest "$ours" .)"
@@ -77,7 +81,16 @@ cached() { # KIND KEY
   if [ ! -d "$here/$slot" ] && [ -d "$machine/$slot" ]; then publish "$machine/$slot" "$here/$slot"; fi
   if [ ! -d "$here/$slot" ]; then
     mkdir "$work/$kind"
-    "build_$kind" "$work/$kind" >"$work/log" 2>&1 || { tail -n 40 "$work/log" >&2; die "$kind did not compile"; }
+    # Not as a condition: there "set -e" would not count, and a compiler that failed would go unseen.
+    local status
+    set +e
+    (set -e; "build_$kind" "$work/$kind") >"$work/log" 2>&1
+    status=$?
+    set -e
+    if [ "$status" != 0 ]; then
+      tail -n 40 "$work/log" >&2
+      die "$kind did not compile"
+    fi
     publish "$work/$kind" "$here/$slot"
     prune "$here" "$kind"
   fi

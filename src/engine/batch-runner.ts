@@ -44,7 +44,7 @@ export interface RunnerOptions {
 }
 
 /** Which sources don't hold the watermark, and of sources in partitions, which partitions do. */
-export interface Silence {
+interface Silence {
   readonly idle: readonly string[];
   readonly holding: Holding;
 }

@@ -184,7 +184,8 @@ export async function planJob(
     if (!own.some((candidate) => candidate.name.toLowerCase() === column.toLowerCase()))
       throw errorAt(
         ["sources", name],
-        `it is shared by "${column}", which is none of its columns: found ${own.map((c) => c.name).join(", ")}`,
+        `it is shared by "${column}", which is none of its columns: ` +
+          `found ${own.map((c) => c.name).join(", ")}`,
       );
   const queries = await planQueries(database, {
     queries: config.queries,

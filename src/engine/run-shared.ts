@@ -109,7 +109,7 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
 
 const RETRY_MS = 200;
 
-export function shardName(number: number): string {
+function shardName(number: number): string {
   return `shard-${String(number).padStart(4, "0")}`;
 }
 
@@ -130,8 +130,8 @@ async function keepCount(folder: string, count: number): Promise<void> {
     if (partitions === count) return;
     throw new StreamkitError(
       "input",
-      `The shared checkpoint "${folder}" is of ${partitions} partitions, and there are ${count} now: keys may have ` +
-        "moved to other partitions, and their state can't. Take a new checkpoint, and read everything again",
+      `The shared checkpoint "${folder}" is of ${partitions} partitions, and there are ${count} now: ` +
+        "keys may have moved to other partitions, and their state can't. Take a new checkpoint, and read everything again",
     );
   }
   try {

@@ -10,7 +10,7 @@ export function sharingOf({ config, errorAt }: LoadedJob): Shared | undefined {
     const { kind, options } = resolveSource(from);
     return { name, options, sharing: kind.sharing?.(options) };
   });
-  const [first] = sources.filter(({ sharing }) => sharing !== undefined);
+  const first = sources.find(({ sharing }) => sharing !== undefined);
   if (first?.sharing === undefined) return undefined;
   const keys = first.sharing.by.join(", ");
   for (const { name, sharing } of sources)

@@ -12,8 +12,8 @@ import type { SegmentLines } from "./segment-lines.ts";
 /** None of the segment's lines is blank, where blank lines are no records. */
 export interface Attributes {
   /**
-   * A CSV file without a header: one line for each line of the segment. Texts are quoted, and what is empty and
-   * not quoted is NULL.
+   * A CSV file without a header: one line for each line of the segment. Texts are quoted, and what is empty
+   * and not quoted is NULL.
    */
   readonly path: string;
   /** The file's columns, in order. */

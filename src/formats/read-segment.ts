@@ -28,7 +28,7 @@ export interface Piece {
   readonly partition?: PartitionPiece;
 }
 
-export interface PartitionPiece {
+interface PartitionPiece {
   readonly name: string;
   /** How many of the segment's lines are the piece's. */
   readonly lines: number;

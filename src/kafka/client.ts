@@ -171,11 +171,9 @@ async function closed(client: Client, clock: Clock): Promise<void> {
 export function called<T>(action: (done: (error: unknown, value?: T) => void) => void): Promise<T> {
   return new Promise((resolve, reject) => {
     try {
-      action((error, value) =>
-        error !== undefined && error !== null ? reject(error as Error) : resolve(value as T),
-      );
+      action((error, value) => (error !== undefined && error !== null ? reject(error) : resolve(value as T)));
     } catch (error) {
-      reject(error as Error);
+      reject(error);
     }
   });
 }

@@ -82,7 +82,7 @@ export function kafkaError(
   });
 }
 
-/** `sasl_ssl://127.0.0.1:9092/bootstrap: Connect to … failed: Connection refused (after 0ms in state CONNECT)`. */
+/** `sasl_ssl://HOST:PORT/bootstrap: Connect to … failed: Connection refused (after 0ms in state CONNECT)`. */
 export function plainReason({ message }: KafkaFault): string {
   return message
     .replace(/^(?:\[thrd:[^\]]*\]: )?/, "")

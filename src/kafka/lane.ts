@@ -1,8 +1,8 @@
 /**
  * Batch lanes: many records between Kafka and one buffer in one call, without a JavaScript object for each.
- * All waiting and copying is done by native threads; the event loop only sees the results. Offsets are numbers:
- * one beyond 2^53 - 1 is refused. Close a lane before its client disconnects: until then it holds the client's
- * memory. The native side is `src/native/kafka/consumer-lane.cc` and `producer-lane.cc`.
+ * All waiting and copying is done by native threads; the event loop only sees the results. Offsets are
+ * numbers: one beyond 2^53 - 1 is refused. Close a lane before its client disconnects: until then it holds
+ * the client's memory. The native side is `src/native/kafka/consumer-lane.cc` and `producer-lane.cc`.
  */
 
 import type { KafkaLibrary } from "../runtime/kafka.ts";
@@ -13,7 +13,7 @@ export interface TopicPartition {
 }
 
 /** What is held of one partition. */
-export interface Buffered extends TopicPartition {
+interface Buffered extends TopicPartition {
   readonly records: number;
   /** Of payloads and keys, and 64 for each record itself. */
   readonly bytes: number;
@@ -38,7 +38,10 @@ export interface FillResult {
   readonly partitions: readonly Buffered[];
   /** Ends of partitions that this fill reached, where `enable.partition.eof` is set. */
   readonly ends: readonly (TopicPartition & { readonly offset: number })[];
-  /** What came out of the consumer's queue and is no record, at most 1000: an unknown topic, all brokers down. */
+  /**
+   * What came out of the queue and is no record, at most 1000: an unknown topic, an offset that isn't there. What
+   * concerns the whole client, as that all brokers are down, is its event `event.error`.
+   */
   readonly errors: readonly LaneError[];
 }
 
@@ -53,18 +56,18 @@ export interface TakeRequest {
     readonly maxRecords?: number;
   })[];
   /**
-   * Of output, 1 to 1 GiB, shared fairly between the partitions. One partition, another one each time, gets its
-   * first record even if that is larger than its share: so no partition starves, and the output may be larger by
-   * one record.
+   * Of output, 1 to 1 GiB, shared fairly between the partitions. One partition, another one each time, gets
+   * its first record even if that is larger than its share: so no partition starves, and the output may be
+   * larger by one record.
    */
   readonly maxBytes: number;
   /**
-   * - `json`: a record is one line. Line feeds and carriage returns outside of JSON strings become spaces; inside,
-   *   where they are malformed, U+0001, which is malformed too. An empty or all-blank payload becomes `""`, which
-   *   a reader of objects refuses instead of skipping it.
-   * - `lines`: a payload may hold several lines. The line feed at its end is not doubled; an empty payload is one
-   *   empty line.
-   * - `full-lines`: the same without the lines that are empty; `text-lines`: without those of white space too.
+   * - `json`: a record is one line. Line feeds and carriage returns outside of JSON strings become spaces;
+   *   inside, where they are malformed, U+0001, which is malformed too. An empty or all-blank payload becomes
+   *   `""`, which a reader of objects refuses instead of skipping it.
+   * - `lines`: a payload may hold several lines. The line feed at its end is not doubled; an empty payload is
+   *   one empty line.
+   * - `full-lines`: the same without lines that are empty; `text-lines`: without those of white space too.
    * - `raw`: payloads one after the other, with `lengths`.
    */
   readonly framing: Framing;
@@ -74,7 +77,7 @@ export interface TakeRequest {
   readonly tombstones: "skip" | "keep";
 }
 
-export interface TakenPartition extends TopicPartition {
+interface TakenPartition extends TopicPartition {
   readonly firstOffset: number;
   readonly lastOffset: number;
   /** All that were taken, also skipped tombstones. */
@@ -92,15 +95,16 @@ export interface Taken {
   /** Raw framing only. */
   readonly lengths: Int32Array | undefined;
   /**
-   * One line of CSV for each line of `bytes` (in raw, for each record); undefined if none were asked for. Text is
-   * quoted with `"` doubled, NULL is empty without quotes: DuckDB reads it back with
-   * `read_csv(…, header = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false)`.
+   * One line of CSV for each line of `bytes` (in raw, for each record); undefined if none were asked for.
+   * Text is quoted with `"` doubled, NULL is empty without quotes: DuckDB reads it back with
+   * `read_csv(…, header = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls =
+   * false)`.
    * - `timestamp`: milliseconds, NULL if the record has none.
-   * - `key`: its text, if that is UTF-8 without NUL, line feed and carriage return and doesn't start with `\x`; else
-   *   `\xHH` for every byte. `key::BLOB` gives such bytes back, `decode(key::BLOB)` their text. So a key that starts
-   *   with `\x` is always bytes, and a record is always one physical line.
-   * - `headers`: a JSON array of [name, value or null]; values are written as keys are, but may hold line feeds,
-   *   which JSON escapes. No headers are `[]`.
+   * - `key`: its text, if that is UTF-8 without NUL, line feed and carriage return and doesn't start with
+   *   `\x`; else `\xHH` for every byte. `key::BLOB` gives such bytes back, `decode(key::BLOB)` their text. So
+   *   a key that starts with `\x` is always bytes, and a record is always one physical line.
+   * - `headers`: a JSON array of [name, value or null]; values are written as keys are, but may hold line
+   *   feeds, which JSON escapes. No headers are `[]`.
    */
   readonly attributes: Buffer | undefined;
   /** Those of which something was taken, in the order of the request. */
@@ -110,9 +114,9 @@ export interface Taken {
 /** Turn `enable.auto.offset.store` off: a record counts as consumed as soon as it is buffered. */
 export interface ConsumerLane {
   /**
-   * Moves fetched records into the buffer until it holds `maxBufferedBytes`, or something has come and no more is
-   * there, or the time is over; one batch may go beyond the bound. Serves the client's rebalance and other
-   * callbacks as a poll does, and counts as one. One call at a time.
+   * Moves fetched records into the buffer until it holds `maxBufferedBytes`, or something has come and no
+   * more is there, or the time is over; one batch may go beyond the bound. Serves the client's rebalance and
+   * other callbacks as a poll does, and counts as one. One call at a time.
    */
   fill(options: { readonly maxBufferedBytes: number; readonly timeoutMs: number }): Promise<FillResult>;
   /** May run beside a fill. */
@@ -135,13 +139,13 @@ export interface ProduceRequest {
   /** NULL is a tombstone. */
   readonly values: BytesColumn;
   readonly keys?: BytesColumn;
-  /** Without `keys`: a value's key is what stands in it between these texts, the first time; NULL if it isn't. */
+  /** Without `keys`: a value's key is what first stands in it between these texts; NULL if nothing does. */
   readonly keyBetween?: readonly [after: string, until: string];
   /** -1: by key, as the client's `partitioner` says. */
   readonly partitions?: Int32Array;
   /** NaN: now. */
   readonly timestampsMs?: Float64Array;
-  /** For each record a JSON array of [name, value or null]; NULL for none. A value of `\xHH` only is bytes. */
+  /** For each record a JSON array of [name, value or null]; NULL for none. `\xHH…` as a value is bytes. */
   readonly headers?: BytesColumn;
 }
 
@@ -154,8 +158,8 @@ export interface Produced {
 
 export interface ProducerLane {
   /**
-   * Resolves when every record was acknowledged or has finally failed. A full queue of librdkafka's is waited for.
-   * Several calls may be under way; within a partition records keep the order of the calls.
+   * Resolves when every record was acknowledged or has finally failed. A full queue of librdkafka's is waited
+   * for. Several calls may be under way; within a partition records keep the order of the calls.
    */
   produce(request: ProduceRequest): Promise<Produced>;
   /** Waits for the calls under way; later ones are refused. May be called again. */

@@ -40,7 +40,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
   const { reach, group, topics } = options;
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
-  let isClosed = false;
+  const closing = new AbortController();
   /** What was told last is done before the next is begun. */
   let turn: Promise<void> = Promise.resolve();
   const inTurn = (action: () => Promise<void>): void => {
@@ -68,7 +68,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
     if (counts.size === 1) return count;
     throw new StreamkitError(
       "input",
-      `Shared topics need the same number of partitions, so that a key is in the same one of each: found ${topics
+      `Shared topics need the same number of partitions, for a key to be in the same one: found ${topics
         .map((topic) => `${topic} ${partitions.filter((found) => found.topic === topic).length}`)
         .join(", ")}`,
       { component: "kafka" },
@@ -96,7 +96,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
 
   const lane = openConsumerLane(connected.library, client);
   const poll = async (): Promise<void> => {
-    while (!isClosed) {
+    while (!closing.signal.aborted) {
       const { errors } = await lane.fill({ maxBufferedBytes: 1, timeoutMs: POLL_MS });
       for (const { code, message } of errors)
         if (
@@ -119,7 +119,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
       // While it is polled, it can give back what it has; then it leaves, and others need not wait.
       await turn;
       await options.revoked();
-      isClosed = true;
+      closing.abort();
       await polling;
       await lane.close();
       await connected.close();

@@ -4,7 +4,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { StreamkitError } from "../base/error.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Connected, Consumer } from "./client.ts";
 import { FAULT, kafkaError } from "./errors.ts";
@@ -63,8 +63,8 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   const { client } = connected;
   const lane = openConsumerLane(connected.library, client);
   const partitions = new Map<string, Partition>();
-  let failure: unknown;
-  let isClosed = false;
+  let failure: Error | undefined;
+  const closing = new AbortController();
   let wake = Promise.withResolvers<void>();
   let turn: Promise<unknown> = Promise.resolve();
   /** While a range is read again: the offsets where it ends, by partition. */
@@ -187,7 +187,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   };
 
   const pump = async (): Promise<void> => {
-    while (!isClosed) {
+    while (!closing.signal.aborted) {
       const limit = replayed === undefined ? maxBufferedBytes : Number.MAX_SAFE_INTEGER;
       if (bufferedBytes() >= limit) {
         await wake.promise;
@@ -196,7 +196,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
       }
       const before = bufferedBytes();
       const filled = await lane.fill({ maxBufferedBytes: limit, timeoutMs: FILL_TIMEOUT_MS });
-      if (isClosed) return;
+      if (closing.signal.aborted) return;
       await exclusively(async () => {
         note(filled);
         await judge(filled);
@@ -227,7 +227,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   for (const start of starts) add(start);
   assign();
   const pumping = pump().catch((error: unknown) => {
-    failure = error;
+    failure = error instanceof Error ? error : new StreamkitError("io", messageOf(error), { cause: error });
     options.notify();
   });
 
@@ -276,7 +276,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
       });
     },
     async close() {
-      isClosed = true;
+      closing.abort();
       wake.resolve();
       await lane.close();
       await pumping;

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { SaslOptions } from "./options.ts";
 
-/** As upstream's `oauthbearer_token_refresh_cb` returns it. `lifetime` is the end, milliseconds since 1970. */
+/** As upstream's `oauthbearer_token_refresh_cb` returns it. `lifetime`: its end, milliseconds since 1970. */
 export interface BearerToken {
   readonly tokenValue: string;
   readonly lifetime: number;

@@ -27,7 +27,7 @@ export interface Mark {
   readonly text: string;
 }
 
-export interface TransactionNames {
+interface TransactionNames {
   /** Whoever opens it again shuts out the one before. */
   readonly id: string;
   /** Where the mark stands. */
@@ -38,8 +38,8 @@ export interface TopicWriter {
   /** The mark of the last transaction; undefined if there is none, or no transactions are used. */
   mark(): Promise<Mark | undefined>;
   /**
-   * Writes all records and the mark, or nothing. Goes on trying as long as the broker may come back: `records`
-   * may be asked for again. Throws code `io` where it can't be healed.
+   * Writes all records and the mark, or nothing. Goes on trying as long as the broker may come back:
+   * `records` may be asked for again. Throws code `io` where it can't be healed.
    */
   write(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
   close(): Promise<void>;
@@ -187,7 +187,7 @@ async function requireTopic({ client, brokers }: Connected<Producer>, topic: str
   if (metadata.topics.some(({ name, partitions }) => name === topic && partitions.length > 0)) return;
   throw new StreamkitError(
     "input",
-    `Kafka at ${brokers} has no topic "${topic}" to write to: make it first, with as many partitions as you want`,
+    `Kafka at ${brokers} has no topic "${topic}" to write to: make it first, with the partitions you want`,
     { component: "kafka" },
   );
 }

@@ -1,7 +1,8 @@
 /**
  * Native libraries inside the compiled binary: DuckDB's and Kafka's. `dlopen` needs them as files beside each
- * other: the first use writes them to a cache folder named by their content; later ones only look at their sizes.
- * Not used when run from source: `src/build/embed.ts` puts it in the place of the packages' own loaders.
+ * other: the first use writes them to a cache folder named by their content; later ones only look at their
+ * sizes. Not used when run from source: `src/build/embed.ts` puts it in the place of the packages' own
+ * loaders.
  */
 
 import { randomUUID } from "node:crypto";

@@ -1,6 +1,6 @@
 /**
- * Kafka's client library, `@confluentinc/kafka-javascript` with librdkafka, loaded when it is first asked for. Its
- * addon is compiled by `npm run build:kafka` and is the same file in Bun, Deno, Node and the binary.
+ * Kafka's client library, `@confluentinc/kafka-javascript` with librdkafka, loaded when it is first asked
+ * for. Its addon is compiled by `npm run build:kafka` and is the same file in Bun, Deno, Node and the binary.
  * Only the parts of its callback interface that we use are described; what a setting does is librdkafka's
  * CONFIGURATION.md. The batch lanes on top of it are `src/kafka/lane.ts`.
  */
@@ -10,7 +10,7 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 /** librdkafka's settings by their own names, like `bootstrap.servers`; functions are callbacks. */
 export type KafkaSettings = Readonly<Record<string, unknown>>;
 
-export interface KafkaError extends Error {
+interface KafkaError extends Error {
   /** librdkafka's number: negative for its own, positive for a broker's. */
   readonly code: number;
   readonly isFatal?: boolean;
@@ -133,7 +133,7 @@ export interface KafkaProducer extends KafkaClient {
   ): void;
 }
 
-export interface KafkaNewTopic {
+interface KafkaNewTopic {
   readonly topic: string;
   readonly num_partitions: number;
   readonly replication_factor: number;
@@ -161,7 +161,7 @@ export interface KafkaAdmin {
 }
 
 /** The addon's own functions for the lanes; a lane is opaque here. */
-export interface KafkaLanes {
+interface KafkaLanes {
   consumerLaneOpen(client: object): object;
   consumerLaneFill(lane: object, maxBufferedBytes: number, timeoutMs: number): Promise<unknown>;
   consumerLaneTake(lane: object, request: object): Promise<unknown>;

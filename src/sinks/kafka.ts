@@ -147,17 +147,18 @@ function defaultKey(key: readonly string[]): string | undefined {
   const [only] = key;
   if (only === undefined) return undefined;
   if (key.length === 1) return id(only).text;
-  return `to_json(struct_pack(${key.map((name) => `${id(name).text} := ${id(name).text}`).join(", ")}))::VARCHAR`;
+  const fields = key.map((name) => sql`${id(name)} := ${id(name)}`);
+  return sql`to_json(struct_pack(${fields}))::VARCHAR`.text;
 }
 
 /** Rows a request: enough that what it costs by itself does not count. */
 const ROWS_A_REQUEST = 16_384;
 
 async function* records(database: Database, batch: SinkBatch, query: RecordsQuery): AsyncGenerator<Records> {
-  let gathered: readonly (readonly unknown[])[][] = [];
+  let gathered: Block[] = [];
   let rows = 0;
   for await (const block of database.columnBlocks(query.select(id(batch.relation), batch.id))) {
-    gathered = [...gathered, [...block]];
+    gathered.push(block);
     rows += block[0]?.length ?? 0;
     if (rows < ROWS_A_REQUEST) continue;
     yield requestOf(gathered, query);

@@ -55,7 +55,7 @@ export interface Source {
   close(): Promise<void>;
 }
 
-export interface Partitions {
+interface Partitions {
   /** Those that are read, by their names. */
   states(): readonly PartitionState[];
   /** The partitions that a planned range reads something of. */
@@ -103,7 +103,7 @@ export interface SourceContext {
 export interface Sharing {
   /** The columns whose values decide a record's partition. */
   readonly by: readonly string[];
-  /** Opens the part of this process, of all the shared sources of a job. Their options come from `sharing`. */
+  /** Takes part, for all the shared sources of a job. */
   open(request: SharingRequest): Promise<Membership>;
 }
 

@@ -1,6 +1,7 @@
 /**
- * Kafka's batch lanes against the package's own functions in the same runtime and against bare librdkafka, with the
- * broker at KAFKA_BROKERS: `KAFKA_BROKERS=… bun test/bench/kafka-lane.ts [RECORDS]`. In Deno and Node too.
+ * Kafka's batch lanes against the package's own functions in the same runtime and against bare librdkafka,
+ * with the broker at KAFKA_BROKERS: `KAFKA_BROKERS=… bun test/bench/kafka-lane.ts [RECORDS]`. In Deno and
+ * Node too.
  */
 
 import assert from "node:assert/strict";
@@ -56,7 +57,9 @@ function report(name: string, records: number, elapsedMs: number): number {
 /** A JSON line of about 100 bytes. */
 function quote(index: number): string {
   const price = (100 + (index % 977) / 7).toFixed(4);
-  return `{"ts":"2026-01-05T14:30:00.${String(index % 1000).padStart(3, "0")}Z","symbol":"SYM${index % 50}","price":${price},"volume":${100 + (index % 9) * 100}}`;
+  const ts = `2026-01-05T14:30:00.${String(index % 1000).padStart(3, "0")}Z`;
+  const volume = 100 + (index % 9) * 100;
+  return `{"ts":"${ts}","symbol":"SYM${index % 50}","price":${price},"volume":${volume}}`;
 }
 
 async function laneProduce(records: number): Promise<number> {

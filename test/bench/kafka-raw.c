@@ -1,5 +1,6 @@
-// How fast librdkafka itself consumes: BROKERS TOPIC PARTITIONS RECORDS. Its own rdkafka_performance is not among
-// the sources in Kafka's npm package; this is the same loop. Prints milliseconds since the first record.
+// How fast librdkafka itself consumes: BROKERS TOPIC PARTITIONS RECORDS. Its own rdkafka_performance is not
+// among the sources in Kafka's npm package; this is the same loop. Prints milliseconds since the first
+// record.
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>

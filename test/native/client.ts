@@ -48,7 +48,10 @@ export class Cluster {
     return connected(producer);
   }
 
-  async consumer(settings: KafkaSettings = {}): Promise<KafkaConsumer> {
+  async consumer(
+    settings: KafkaSettings = {},
+    topicSettings: KafkaSettings = { "auto.offset.reset": "earliest" },
+  ): Promise<KafkaConsumer> {
     const base = {
       "bootstrap.servers": this.brokers,
       "group.id": `group-${randomUUID()}`,
@@ -56,8 +59,7 @@ export class Cluster {
       "enable.auto.offset.store": false,
       "enable.partition.eof": true,
     };
-    const start = { "auto.offset.reset": "earliest" };
-    return connected(new this.kafka.KafkaConsumer({ ...base, ...settings }, start));
+    return connected(new this.kafka.KafkaConsumer({ ...base, ...settings }, topicSettings));
   }
 }
 

@@ -1,4 +1,7 @@
-/** Builds a test's script as the product is built: into an executable, or for Node with the addon given by path. */
+/**
+ * Builds a test's script as the product is built: into an executable, or for Node with the addon given by
+ * path.
+ */
 
 import { join } from "node:path";
 import type { BunPlugin } from "bun";

@@ -1,6 +1,6 @@
 /**
- * A new version of Kafka's package may use names that our headers (src/native/kafka) don't have, or use the old
- * ones in another way: its version is pinned, and each name it uses must be declared.
+ * A new version of Kafka's package may use names that our headers (src/native/kafka) don't have, or use the
+ * old ones in another way: its version is pinned, and each name it uses must be declared.
  */
 
 import { describe, expect, test } from "bun:test";

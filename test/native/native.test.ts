@@ -1,4 +1,7 @@
-/** Kafka's addon does the same in Bun, in Deno, in Node and inside a compiled binary, and under AddressSanitizer. */
+/**
+ * Kafka's addon does the same in Bun, in Deno, in Node and inside a compiled binary, and under
+ * AddressSanitizer.
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";

@@ -4,11 +4,13 @@ import assert from "node:assert/strict";
 import {
   type BytesColumn,
   type ConsumerLane,
+  type LaneError,
   openConsumerLane,
   openProducerLane,
   type Taken,
   type TakeRequest,
 } from "../../src/kafka/lane.ts";
+import { type KafkaConsumer } from "../../src/runtime/kafka.ts";
 import { type Cluster, disconnect } from "./client.ts";
 
 type Value = Buffer | null;
@@ -83,7 +85,15 @@ export async function checkProducerLane(cluster: Cluster): Promise<void> {
 /** Everything is there, a key always in one partition, in its order. */
 async function checkOrder(cluster: Cluster, topic: string, count: number): Promise<void> {
   const { lane, close } = await reading(cluster, topic, 3);
-  const taken = await takeAll(lane, topic, 3, { ...ALL, framing: "lines", tombstones: "skip" });
+  const request = { ...ALL, framing: "lines", tombstones: "skip" } as const;
+  const partitions = [2, 0, 1].map((partition) => ({ topic, partition }));
+  const little = await lane.take({ ...request, maxBytes: 3000, partitions });
+  assert.deepEqual(
+    little.partitions.map(({ partition, bytes }) => [partition, bytes > 900 && bytes <= 1000]),
+    partitions.map(({ partition }) => [partition, true]),
+    "shares are fair",
+  );
+  const taken = [little, ...(await takeAll(lane, topic, 3, request))];
   await close();
   const rows = taken
     .flatMap(({ bytes }) => bytes.toString().split("\n"))
@@ -122,6 +132,7 @@ export async function checkConsumerLane(cluster: Cluster): Promise<void> {
       await checkFraming(cluster, topic, framing, tombstones);
   }
   await checkTaking(cluster, topic);
+  await checkErrors(cluster, topic);
   await cluster.deleteTopic(topic);
 }
 
@@ -179,6 +190,33 @@ function framed(value: Value, framing: TakeRequest["framing"]): Buffer {
     part.startsWith('"') ? part.replace(/[\r\n]/g, "\u0001") : " ",
   );
   return Buffer.from(`${joined}\n`, "latin1");
+}
+
+/** What is no record: an offset that isn't there, a topic that isn't. */
+async function checkErrors(cluster: Cluster, topic: string): Promise<void> {
+  const outOfRange = await firstError(cluster, (consumer) =>
+    consumer.assign([{ topic, partition: 1, offset: 999 }]),
+  );
+  assert.deepEqual(
+    [outOfRange.code, outOfRange.topic, outOfRange.partition, outOfRange.offset],
+    [-140, topic, 1, 999],
+  );
+  const unknown = await firstError(cluster, (consumer) => consumer.subscribe([`${topic}-none`]));
+  assert.deepEqual([unknown.code, unknown.topic], [3, `${topic}-none`]);
+}
+
+async function firstError(cluster: Cluster, start: (consumer: KafkaConsumer) => void): Promise<LaneError> {
+  const consumer = await cluster.consumer({}, { "auto.offset.reset": "error" });
+  const lane = openConsumerLane(cluster.kafka, consumer);
+  start(consumer);
+  let error: LaneError | undefined;
+  for (let tries = 0; error === undefined; tries++) {
+    assert(tries < 100, "no error came");
+    [error] = (await lane.fill({ maxBufferedBytes: 1, timeoutMs: 200 })).errors;
+  }
+  await lane.close();
+  await disconnect(consumer);
+  return error;
 }
 
 /** Bounds of a take, what stays, dropping, closing. */

@@ -1,6 +1,6 @@
 /**
- * What Kafka's addon must do in every runtime, against the broker at KAFKA_BROKERS. A plain script: the same file
- * runs in Bun, in Deno, bundled in Node and inside a compiled binary, and must then end by itself.
+ * What Kafka's addon must do in every runtime, against the broker at KAFKA_BROKERS. A plain script: the same
+ * file runs in Bun, in Deno, bundled in Node and inside a compiled binary, and must then end by itself.
  */
 
 import assert from "node:assert/strict";

@@ -19,7 +19,7 @@ export interface Import {
 
 export const ROOT = join(import.meta.dirname, "../..");
 
-const EXTENSIONS = new Set([".ts", ".tsx", ".css", ".html", ".sh", ".sql"]);
+const EXTENSIONS = new Set([".ts", ".tsx", ".css", ".html", ".sh", ".sql", ".c", ".cc", ".h"]);
 const SPECIFIERS = [
   { pattern: /\bfrom\s*"(\.[^"]+)"/g, isLinked: true },
   { pattern: /\bimport\s*\(?\s*"(\.[^"]+)"/g, isLinked: true },

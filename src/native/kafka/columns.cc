@@ -80,7 +80,9 @@ void Columns::Read(napi_value request) {
   }
   if (keys_.exists() && keys_.count() != count()) Refuse("keys", "not as many as values");
   if (headers_.exists() && headers_.count() != count()) Refuse("headers", "not as many as values");
-  if (partitions_.data != nullptr && partitions_.length != count()) Refuse("partitions", "not as many as values");
+  if (partitions_.data != nullptr && partitions_.length != count()) {
+    Refuse("partitions", "not as many as values");
+  }
   if (timestamps_.data != nullptr && timestamps_.length != count()) {
     Refuse("timestampsMs", "not as many as values");
   }
@@ -133,7 +135,7 @@ Record Columns::At(size_t index) {
     size_t length;
     const char* json = headers_.Next(&length);
     if (json != nullptr) record.headers = text::ParseHeaders(json, length);
-    if (json != nullptr && record.headers == nullptr) record.error = "Headers are no JSON array of [name, value]";
+    if (json != nullptr && record.headers == nullptr) record.error = "Headers are no array of [name, value]";
   }
   return record;
 }

@@ -54,7 +54,9 @@ class Columns {
   void Read(napi_value request);
   size_t count() const { return values_.count(); }
   // Has it values and keys only?
-  bool is_plain() const { return partitions_.data == nullptr && timestamps_.data == nullptr && !headers_.exists(); }
+  bool is_plain() const {
+    return partitions_.data == nullptr && timestamps_.data == nullptr && !headers_.exists();
+  }
   // In order: each index once, from 0.
   Record At(size_t index);
 

@@ -1,5 +1,5 @@
-// The consumer's batch lane: from the client's queue into one buffer of lines, without a JavaScript object for
-// each record. Waiting and copying happen on threads of the pool. The contract is in src/kafka/lane.ts.
+// The consumer's batch lane: from the client's queue into one buffer of lines, without a JavaScript object
+// for each record. Waiting and copying happen on threads of the pool. The contract is in src/kafka/lane.ts.
 #include <atomic>
 #include <chrono>
 #include <condition_variable>

@@ -11,16 +11,16 @@
 
 namespace kn {
 
-// One for each environment that loads the addon (the main thread's, each worker thread's). Never freed: native
-// threads may still hold it when its environment has gone.
+// One for each environment that loads the addon (the main thread's, each worker thread's). Never freed:
+// native threads may still hold it when its environment has gone.
 class EnvState {
  public:
   explicit EnvState(napi_env env);
 
   const napi_env env;
 
-  // Runs the task on the JavaScript thread, in the order of posts. From any thread. Tasks are dropped once the
-  // environment is being torn down.
+  // Runs the task on the JavaScript thread, in the order of posts. From any thread. Tasks are dropped once
+  // the environment is being torn down.
   void Post(std::function<void()> task);
 
   // The event loop stays alive while something is held: an open async handle, a piece of work, a promise.
@@ -43,8 +43,8 @@ class EnvState {
 EnvState* Current();
 napi_env Env();
 
-// Thrown by our headers through upstream's code where V8 would abort or upstream would use a null pointer; the
-// next entry from JavaScript catches it. A JavaScript exception is pending then.
+// Thrown by our headers through upstream's code where V8 would abort or upstream would use a null pointer;
+// the next entry from JavaScript catches it. A JavaScript exception is pending then.
 struct Thrown {};
 
 // While it lives, JavaScript has called us: values live until we return, and exceptions are the caller's.
@@ -65,11 +65,12 @@ bool InCall();
 // Gives what a callback threw to the runtime's uncaught exception: a pending one fails all later calls.
 void ReportPendingException();
 
-// Runs `work` on a thread of the pool, then `done` on the JavaScript thread. The pool grows with the work that
-// blocks: a consumer that waits must not starve others, as it would on the runtime's own four threads.
+// Runs `work` on a thread of the pool, then `done` on the JavaScript thread. The pool grows with the work
+// that blocks: a consumer that waits must not starve others, as it would on the runtime's own four threads.
 void RunOnPool(std::function<void()> work, std::function<void()> done);
 
-// What a function of ours needs lives as long as the process: the runtime doesn't say when it lets a function go.
+// What a function of ours needs lives as long as the process: the runtime doesn't say when it lets a function
+// go.
 void KeepForever(void* data);
 
 napi_value Undefined();

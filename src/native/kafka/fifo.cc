@@ -152,8 +152,9 @@ std::vector<Summary> Buffer::Summaries() {
   std::vector<Summary> all;
   for (const auto& entry : partitions_) {
     const Partition& partition = entry.second;
-    all.push_back({entry.first, partition.messages.size(), partition.bytes, partition.messages.front()->offset,
-                   partition.messages.back()->offset});
+    const auto& messages = partition.messages;
+    int64_t first = messages.front()->offset, last = messages.back()->offset;
+    all.push_back({entry.first, messages.size(), partition.bytes, first, last});
   }
   return all;
 }

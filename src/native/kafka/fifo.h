@@ -47,8 +47,8 @@ class Buffer {
   ~Buffer();
   // Takes over the messages, none of which has an error.
   void Push(rd_kafka_message_t** messages, size_t count);
-  // Hands over at most `max_bytes` of output, shared fairly; of the orders one in turn gets its first record even
-  // if that is larger than its share.
+  // Hands over at most `max_bytes` of output, shared fairly; of the orders one in turn gets its first record
+  // even if that is larger than its share.
   void Take(std::vector<Order>* orders, size_t max_bytes, framing::Kind framing);
   // Nothing named: all of them.
   void Drop(const std::vector<Key>& keys);

@@ -9,8 +9,8 @@ namespace {
 
 bool IsBlank(char byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }
 
-// A payload that is written over several lines becomes one. Outside of a string a line's end is white space like
-// any other. Inside it is malformed JSON, and must stay so: another control character stands for it.
+// A payload that is written over several lines becomes one. Outside of a string a line's end is white space
+// like any other. Inside it is malformed JSON, and must stay so: another control character stands for it.
 void AppendJoined(const char* payload, size_t length, js::Bytes* out) {
   char* to = out->Grow(length + 1);
   bool in_string = false, escaped = false;
@@ -69,7 +69,9 @@ size_t AppendSomeLines(Kind kind, const char* payload, size_t length, js::Bytes*
 
 }  // namespace
 
-size_t MaxSize(Kind kind, size_t length) { return kind == Kind::kRaw ? length : std::max(length, size_t{2}) + 1; }
+size_t MaxSize(Kind kind, size_t length) {
+  return kind == Kind::kRaw ? length : std::max(length, size_t{2}) + 1;
+}
 
 size_t Append(Kind kind, const char* payload, size_t length, js::Bytes* out) {
   switch (kind) {

@@ -68,7 +68,8 @@ class Bytes {
   size_t capacity_ = 0;
 };
 
-// A promise that a native thread keeps. `Settle` runs on the JavaScript thread; what it throws is the rejection.
+// A promise that a native thread keeps. `Settle` runs on the JavaScript thread; what it throws is the
+// rejection.
 class Promise {
  public:
   Promise();

@@ -1,5 +1,5 @@
-// The part of NAN that @confluentinc/kafka-javascript uses, on Node-API 8, so that its sources compile as they
-// are and one addon runs in Node, Bun and Deno. V8's side is in v8.h, libuv's in uv.h.
+// The part of NAN that @confluentinc/kafka-javascript uses, on Node-API 8, so that its sources compile as
+// they are and one addon runs in Node, Bun and Deno. V8's side is in v8.h, libuv's in uv.h.
 #ifndef STREAMKIT_KAFKA_NAN_H_
 #define STREAMKIT_KAFKA_NAN_H_
 
@@ -30,8 +30,8 @@ Local<v8::Primitive> Undefined();
 Local<v8::Primitive> Null();
 Local<v8::Boolean> True();
 
-// While JavaScript is calling us a scope does nothing: upstream sets return values inside of inner scopes, and
-// the caller's scope ends with the call anyway. Called from the event loop it is a real one.
+// While JavaScript is calling us a scope does nothing: upstream sets return values inside of inner scopes,
+// and the caller's scope ends with the call anyway. Called from the event loop it is a real one.
 class HandleScope {
  public:
   HandleScope();

@@ -176,7 +176,8 @@ void Reference::Assign(napi_value value) {
   state_ = kn::Current();
 }
 
-// Another thread's reference is left to its environment: the static constructors are set by each worker thread.
+// Another thread's reference is left to its environment: the static constructors are set by each worker
+// thread.
 void Reference::Reset() {
   if (ref_ != nullptr && state_ == kn::Current() && !state_->IsClosed()) {
     napi_delete_reference(state_->env, ref_);

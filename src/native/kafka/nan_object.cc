@@ -1,4 +1,5 @@
-// The moving parts of nan.h and uv.h on Node-API 8: classes and their methods, callbacks, workers, async handles.
+// The moving parts of nan.h and uv.h on Node-API 8: classes and their methods, callbacks, workers, async
+// handles.
 #include <mutex>
 #include <unordered_set>
 

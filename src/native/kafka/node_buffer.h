@@ -8,7 +8,8 @@ namespace node {
 namespace Buffer {
 
 bool HasInstance(v8::Local<v8::Value> value);
-// Never null: upstream takes a null pointer for a value that isn't there, which would make an empty one a tombstone.
+// Never null: upstream takes a null pointer for a value that isn't there, which would make an empty one a
+// tombstone.
 char* Data(v8::Local<v8::Value> value);
 size_t Length(v8::Local<v8::Value> value);
 

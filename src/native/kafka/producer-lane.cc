@@ -2,8 +2,8 @@
 // promise says when all of them were acknowledged or have failed. The contract is in src/kafka/lane.ts.
 //
 // Each record's opaque pointer leads to its call. The client's one delivery callback is upstream's, set by
-// librdkafka++: the linker puts ours before it (--wrap in kafka-addon.sh), which keeps what is ours and hands on
-// the rest. An interceptor would not do: it can't be added to a client that exists, and it runs before
+// librdkafka++: the linker puts ours before it (--wrap in kafka-addon.sh), which keeps what is ours and hands
+// on the rest. An interceptor would not do: it can't be added to a client that exists, and it runs before
 // librdkafka has spread a batch's errors over its records.
 #include <atomic>
 #include <chrono>
@@ -122,8 +122,8 @@ napi_value ProduceCall::Result() const {
   return result;
 }
 
-// Sends the calls in their order on one thread, which also serves the client's callbacks while calls are open.
-// While none is it sleeps, and doesn't touch the client.
+// Sends the calls in their order on one thread, which also serves the client's callbacks while calls are
+// open. While none is it sleeps, and doesn't touch the client.
 class ProducerLane : public std::enable_shared_from_this<ProducerLane> {
  public:
   explicit ProducerLane(rd_kafka_t* client) : client_(client), main_(rd_kafka_queue_get_main(client)) {}

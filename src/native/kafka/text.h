@@ -1,9 +1,9 @@
 // Bytes as text that DuckDB reads back exactly: CSV values, JSON strings, headers as JSON.
 //
 // A key or header value is written as it is where it is UTF-8 text without NUL, line feed and carriage return
-// that doesn't start with `\x`. Anything else is `\xHH` for every byte, which is also how DuckDB writes a BLOB:
-// `value::BLOB` gives the bytes back, `decode(value::BLOB)` their text. So one record is one physical line, and
-// a value that starts with `\x` is always bytes.
+// that doesn't start with `\x`. Anything else is `\xHH` for every byte, which is also how DuckDB writes a
+// BLOB: `value::BLOB` gives the bytes back, `decode(value::BLOB)` their text. So one record is one physical
+// line, and a value that starts with `\x` is always bytes.
 #ifndef STREAMKIT_KAFKA_TEXT_H_
 #define STREAMKIT_KAFKA_TEXT_H_
 

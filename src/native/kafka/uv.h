@@ -1,5 +1,5 @@
-// The part of libuv that @confluentinc/kafka-javascript uses: locks and threads are POSIX's own, an async handle
-// posts to the environment's event loop. Bun's own `uv_…` symbols panic, Deno has none.
+// The part of libuv that @confluentinc/kafka-javascript uses: locks and threads are POSIX's own, an async
+// handle posts to the environment's event loop. Bun's own `uv_…` symbols panic, Deno has none.
 #ifndef STREAMKIT_KAFKA_UV_H_
 #define STREAMKIT_KAFKA_UV_H_
 
@@ -21,8 +21,8 @@ inline void uv_mutex_destroy(uv_mutex_t* mutex) { pthread_mutex_destroy(mutex); 
 inline void uv_mutex_lock(uv_mutex_t* mutex) { pthread_mutex_lock(mutex); }
 inline void uv_mutex_unlock(uv_mutex_t* mutex) { pthread_mutex_unlock(mutex); }
 
-// An admin client that is made from another client copies that one's lock. A copied POSIX lock is undefined, and
-// one that both share would keep the client waiting for each admin request: a copy is a lock of its own.
+// An admin client that is made from another client copies that one's lock. A copied POSIX lock is undefined,
+// and one that both share would keep the client waiting for each admin request: a copy is a lock of its own.
 struct uv_rwlock_t {
   uv_rwlock_t() = default;
   uv_rwlock_t(const uv_rwlock_t&) { pthread_rwlock_init(&lock, nullptr); }
