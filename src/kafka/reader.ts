@@ -164,8 +164,8 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
     if (options.onGap === "fail")
       throw new StreamkitError(
         "input",
-        `The topic "${topic}" is gone from Kafka at ${connected.brokers}. Either make it again and start anew ` +
-          "with another checkpoint, or take it out of the source, or let on_gap: skip go on without it",
+        `The topic "${topic}" is gone from Kafka at ${connected.brokers}. Either make it again and start ` +
+          "anew with another checkpoint, or take it out of the source, or let on_gap: skip go on without it",
         { component: "kafka" },
       );
     logger("kafka").warn(`The topic "${topic}" is gone: going on without it, as on_gap says`);

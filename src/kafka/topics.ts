@@ -1,4 +1,4 @@
-/** What a broker says of topics: which there are, their partitions and identities, where they begin and end. */
+/** What a broker says of topics: their partitions and identities, where they begin and end. */
 
 import { StreamkitError } from "../base/error.ts";
 import type { KafkaMetadata, KafkaTopicDescription, KafkaTopicPartition } from "../runtime/kafka.ts";
