@@ -50,7 +50,7 @@ install browser chromium chromium || close
 install Kafka "java javac mvn openssl setpriv flock" default-jdk-headless maven openssl util-linux || close
 install_toolchain || close
 node_modules/.bin/bun test/services/install.ts || close
-bash src/build/kafka-addon.sh >/dev/null || close
+for variant in "" --sanitize; do bash src/build/kafka-addon.sh $variant >/dev/null || close; done
 node_modules/.bin/bun src/build/build.ts || close
 
 set +e

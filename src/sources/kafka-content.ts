@@ -1,7 +1,7 @@
 /** From what the lane took to a segment: values as lines, attributes beside them, offsets of dead letters. */
 
 import { writeFile } from "node:fs/promises";
-import { StreamkitError } from "../base/error.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { AttributeColumn } from "../formats/attributes.ts";
 import type { Format } from "../formats/format.ts";
@@ -40,9 +40,9 @@ export async function contentReader(options: KafkaSourceOptions, context: Source
         return { path, sizeBytes: 0, pieces: [], header: undefined };
       }
       const lines = decoder === undefined ? plainLines(taken) : await decodedLines(decoder, taken);
-      await writeFile(path, lines.bytes);
+      await writeWhole(path, lines.bytes);
       const attributes = { path: `${path}.attributes`, columns: [...columns, OFFSET_COLUMN] };
-      if (columns.length > 0) await writeFile(attributes.path, taken.attributes ?? "");
+      if (columns.length > 0) await writeWhole(attributes.path, taken.attributes ?? "");
       return {
         path,
         sizeBytes: lines.bytes.length,
@@ -112,6 +112,19 @@ async function decodedLines(decoder: RegistryDecoder, taken: Taken): Promise<Lin
     startByte += lines.length;
   }
   return { bytes: Buffer.concat(blocks), pieces, reasons };
+}
+
+/** Throws code `io`: what was fetched is not lost by it, as no offset of it is committed. */
+async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {
+  try {
+    await writeFile(path, bytes);
+  } catch (error) {
+    throw new StreamkitError(
+      "io",
+      `The segment "${path}" can't be written: ${messageOf(error)}. Nothing is lost: the next start reads on`,
+      { component: "kafka", cause: error },
+    );
+  }
 }
 
 interface Place {

@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { sharedKafka } from "../services/kafka.ts";
 import { ROOT } from "../tidy/tree.ts";
 import { bundleForNode, compileExecutable, KAFKA_ADDON } from "./compile.ts";
 
@@ -18,9 +19,9 @@ const TIMEOUT_MS = 120_000;
 let folder = "";
 let brokers = "";
 
-beforeAll(() => {
+beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "streamkit-native-"));
-  brokers = process.env["KAFKA_BROKERS"] ?? "";
+  ({ brokers } = await sharedKafka());
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

@@ -1,0 +1,90 @@
+/** The disk of the segments runs full in the middle: the job says so and ends; with room it goes on. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { emptyFolder } from "../e2e/binary.ts";
+import { multiset, output, rowsOf, streamkit } from "../e2e/running.ts";
+import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+
+const TOPIC = "full-disk";
+const QUOTES = 150_000;
+const SIMULATED = [
+  "quotes",
+  "--rate",
+  "0",
+  "--count",
+  String(QUOTES),
+  "--seed",
+  "3",
+  "--start",
+  "2026-01-05",
+];
+const SQL = `SELECT symbol, window_start, max(price) AS high, sum(volume) AS volume
+  FROM tumble(STREAM, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
+const SCHEMA = "ts TIMESTAMP, symbol VARCHAR, price DOUBLE, volume BIGINT";
+
+let kafka: KafkaService;
+beforeAll(async () => {
+  kafka = await sharedKafka();
+  await kafka.createTopic(TOPIC, { partitions: 3 });
+  await output(["simulate", ...SIMULATED, "--out", `kafka://${kafka.brokers}/${TOPIC}`]);
+}, 60_000);
+
+/** A file system of so many bytes at the folder, for as long as the block lasts. */
+function smallDisk(path: string, megabytes: number): Disposable & { grow(megabytes: number): void } {
+  const options = (size: number): string => `size=${size}m`;
+  mkdirSync(path, { recursive: true });
+  execFileSync("mount", ["-t", "tmpfs", "-o", options(megabytes), "tmpfs", path]);
+  return {
+    grow: (size) => execFileSync("mount", ["-o", `remount,${options(size)}`, path]),
+    [Symbol.dispose]: () => execFileSync("umount", ["--lazy", path]),
+  };
+}
+
+test("a full disk costs nothing", async () => {
+  using folder = emptyFolder();
+  using disk = smallDisk(join(folder.path, "state/segments"), 3);
+  const job = {
+    name: "full",
+    checkpoint: "./state",
+    sources: {
+      ticks: {
+        from: { kafka: { brokers: kafka.brokers, topics: TOPIC } },
+        schema: Object.fromEntries(SCHEMA.split(", ").map((column) => column.split(" "))),
+      },
+    },
+    queries: { high: SQL.replace("STREAM", "ticks") },
+    sinks: [{ from: "high", to: "file:out.ndjson" }],
+  };
+  writeFileSync(join(folder.path, "job.json"), JSON.stringify(job));
+  const run = () => streamkit(["process", "job.json", "--once"], { cwd: folder.path });
+
+  const full = await run();
+  expect(full.code).toBe(1);
+  expect(full.stderr).toContain("can't be written");
+  expect(full.stderr).toContain("ENOSPC");
+  expect(full.stderr).not.toContain("    at ");
+
+  disk.grow(200);
+  const again = await run();
+  expect(again.stderr).not.toContain("late");
+  expect(again.code).toBe(0);
+  writeFileSync(join(folder.path, "all.ndjson"), await output(["simulate", ...SIMULATED]));
+  const batch = await output(
+    [
+      "process",
+      "--in",
+      "file:all.ndjson",
+      "--once",
+      "--schema",
+      SCHEMA,
+      "--sql",
+      SQL.replace("STREAM", "input"),
+    ],
+    { cwd: folder.path },
+  );
+  const rows = rowsOf(readFileSync(join(folder.path, "out.ndjson"), "utf8"));
+  expect(multiset(rows)).toEqual(multiset(rowsOf(batch)));
+}, 60_000);
