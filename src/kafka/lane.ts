@@ -39,8 +39,8 @@ export interface FillResult {
   /** Ends of partitions that this fill reached, where `enable.partition.eof` is set. */
   readonly ends: readonly (TopicPartition & { readonly offset: number })[];
   /**
-   * What came out of the queue and is no record, at most 1000: an unknown topic, an offset not there. What
-   * concerns the whole client, as that all brokers are down, is its event `event.error`.
+   * What came out of the queue and is no record, at most 1000: an unknown topic, an offset that isn't there.
+   * What concerns the whole client, as that all brokers are down, is its event `event.error`.
    */
   readonly errors: readonly LaneError[];
 }
