@@ -1,5 +1,6 @@
 /** Which of a job's sources processes share. */
 
+import { messageOf } from "../base/error.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Sharing } from "../sources/source.ts";
@@ -7,7 +8,9 @@ import type { Sharing } from "../sources/source.ts";
 /** How a job's input is shared; undefined where one process reads all of it. Throws code `job`. */
 export function sharingOf({ config, errorAt }: LoadedJob): Shared | undefined {
   const sources = Object.entries(config.sources).map(([name, { from }]) => {
-    const { kind, options } = resolveSource(from);
+    const { kind, options } = resolved(from, (message, cause) =>
+      errorAt(["sources", name, "from"], message, cause),
+    );
     return { name, options, sharing: kind.sharing?.(options) };
   });
   const first = sources.find(({ sharing }) => sharing !== undefined);
@@ -25,4 +28,13 @@ export function sharingOf({ config, errorAt }: LoadedJob): Shared | undefined {
 export interface Shared {
   readonly sharing: Sharing;
   readonly options: readonly unknown[];
+}
+
+/** As elsewhere a wrong `from:` is told at its place, without the values of variables. */
+function resolved(from: unknown, errorAt: (message: string, cause: unknown) => Error) {
+  try {
+    return resolveSource(from);
+  } catch (error) {
+    throw errorAt(messageOf(error), error);
+  }
 }

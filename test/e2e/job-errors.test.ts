@@ -154,21 +154,24 @@ const faults: readonly Fault[] = [
   },
   {
     name: "an unknown kind of address to read from",
-    edit: ['from: "-"', 'from: "kafka://localhost:9092/ticks"'],
+    edit: ['from: "-"', 'from: "mqtt://localhost:1883/ticks"'],
     place: ":5:5: sources.ticks.from: ",
-    says: ["- (standard input), file:GLOB", 'found "kafka://localhost:9092/ticks"'],
+    says: ["- (standard input), file:GLOB", 'found "mqtt://localhost:1883/ticks"'],
   },
   {
     name: "an unknown kind of address to write to",
     edit: ['to: "file:', 'to: "ftp:'],
     place: ":16:",
-    says: ["- (standard output), file:PATH and parquet", 'found "ftp:out/minute.ndjson"'],
+    says: [
+      "- (standard output), file:PATH, kafka://HOST:PORT/TOPIC and parquet",
+      'found "ftp:out/minute.ndjson"',
+    ],
   },
   {
     name: "a sink with two addresses",
     edit: ['to: "file:out/minute.ndjson"', 'to: "-", parquet: { table: m }'],
     place: ":16:5: sinks.0: ",
-    says: ["exactly one of to, parquet is expected"],
+    says: ["exactly one of to, parquet, kafka is expected"],
   },
   {
     name: "a sink of nothing there is",
@@ -342,7 +345,7 @@ sinks: [{ from: big, to: "file:big.ndjson" }]
     const wrong = [
       ["queris.big=x", 'did you mean "queries"?'],
       ["sources.a.watermark=soon", "a duration like"],
-      ["sinks.0.to=kafka://a/b", 'found "kafka://a/b"'],
+      ["sinks.0.to=mqtt://a/b", 'found "mqtt://a/b"'],
       ["big", "--set takes KEY=VALUE"],
       ["queries.big=[", "no YAML"],
       ["sources.a.from.b=1", '--set can\'t reach "sources.a.from.b"'],

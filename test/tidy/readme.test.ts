@@ -20,8 +20,9 @@ test("a README without the marks of its reference is refused", () => {
 test("every job in the README is a job", () => {
   const jobs = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
   expect(jobs.length).toBeGreaterThan(0);
+  const env = { KAFKA_PASSWORD: "secret" };
   for (const job of jobs) {
-    const { config } = loadJobText(job, "README.md", wholeJobSchema(), { env: {}, overrides: [] });
+    const { config } = loadJobText(job, "README.md", wholeJobSchema(), { env, overrides: [] });
     expect(Object.keys(config.queries).length).toBeGreaterThan(0);
   }
 });
