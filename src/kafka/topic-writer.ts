@@ -56,6 +56,9 @@ export interface TopicWriter {
 
 const CALL_TIMEOUT_MS = 30_000;
 const ABORT_TIMEOUT_MS = 3000;
+/** Loading, not available, another one, offsets of a transaction that is just ending. */
+const COORDINATOR_COMES: ReadonlySet<number> = new Set([14, 15, 16, 88]);
+const COORDINATOR_RETRY_MS = 100;
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
 /** How many requests may be on their way at a time. */
@@ -184,9 +187,9 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
     lane,
     async mark() {
       if (marks === undefined) return undefined;
-      const { client } = marks;
-      const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
-        client.committed([place], CALL_TIMEOUT_MS, done),
+      const { client, brokers } = marks;
+      const [found] = await askedAgain(reach, `Kafka at ${brokers} does not tell a group's offsets`, () =>
+        called<readonly KafkaTopicPartition[]>((done) => client.committed([place], CALL_TIMEOUT_MS, done)),
       );
       if (found?.offset === undefined || found.offset < 0) return undefined;
       return { offset: found.offset, text: found.metadata ?? "" };
@@ -220,6 +223,22 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
       await marks?.close();
     },
   };
+}
+
+/** For a while, where the group's coordinator is not there yet: not librdkafka's to wait for. */
+async function askedAgain<T>({ clock }: Reach, doing: string, ask: () => Promise<T>): Promise<T> {
+  const startedMs = clock.monotonicMs();
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const fault = faultOf(error);
+      const isComing = COORDINATOR_COMES.has(fault.code);
+      if (!isComing || clock.monotonicMs() - startedMs > CALL_TIMEOUT_MS)
+        throw kafkaError(doing, fault, isComing || isAddressFault(fault));
+      await clock.sleep(COORDINATOR_RETRY_MS);
+    }
+  }
 }
 
 async function begun(client: Producer, brokers: string): Promise<void> {
