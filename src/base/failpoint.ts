@@ -33,7 +33,14 @@ export const FAILPOINTS = [
   "state-folded", // the write-ahead log went into the database file
 ] as const;
 
-type Failpoint = (typeof FAILPOINTS)[number];
+/** In a batch that a topic of Kafka takes. Each is killed at by test/crash/kafka.test.ts. */
+export const KAFKA_FAILPOINTS = [
+  "kafka-produced", // all records are acknowledged, the transaction is open
+  "kafka-offsets-sent", // the batch's mark is in the open transaction
+  "kafka-committed", // the transaction is committed, the checkpoint is not
+] as const;
+
+type Failpoint = (typeof FAILPOINTS)[number] | (typeof KAFKA_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

@@ -6,6 +6,7 @@ import type { LineKey } from "../kafka/line-output.ts";
 import { parseKafkaUrl } from "../kafka/options.ts";
 import { type ByteOutput, fdOutput } from "../runtime/stdio.ts";
 import type { Context } from "./context.ts";
+import type { KafkaOptions } from "./kafka-options.ts";
 
 export interface LineOutput {
   /** False where each line is a message of its own, so that a header would be one too. */
@@ -24,16 +25,24 @@ export function checkOutput(url: string): void {
   );
 }
 
+export interface Keyed {
+  /** What each line's key is, where lines are messages. */
+  readonly key: LineKey;
+  readonly kafka: KafkaOptions;
+}
+
 /** Opens what `checkOutput` lets through. A file is replaced. Throws code `io`. */
-export async function openOutput(url: string, context: Context, key: LineKey): Promise<LineOutput> {
+export async function openOutput(url: string, context: Context, { key, kafka }: Keyed): Promise<LineOutput> {
   if (url === "-")
     return { takesHeader: true, write: (lines) => context.stdout.write(lines), close: noClose };
   const found = kafkaUrl(url);
   if (found === undefined) return openFile(url.slice("file:".length));
   const { openKafkaLines } = await import("../kafka/line-output.ts");
+  const { connection, baseFolder } = kafka;
+  const config = { ...connection.config, ...found.parameters };
   const reach = {
-    connection: { brokers: found.brokers, config: found.parameters },
-    baseFolder: ".",
+    connection: { ...connection, brokers: found.brokers, config },
+    baseFolder,
     clock: context.clock,
   };
   const lines = await openKafkaLines(reach, found.topic, key);

@@ -12,11 +12,12 @@ import {
 } from "../simulate/options.ts";
 import { paceEvents } from "../simulate/pace.ts";
 import type { Context } from "./context.ts";
+import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput, type LineOutput, openFile, openOutput } from "./line-outputs.ts";
 import { lineKeyOf } from "./simulate-keys.ts";
 
 /** As commander gives them. */
-type Flags = { readonly [key in OptionKey | "lateBy" | "truth"]?: string } & {
+type Flags = { readonly [key in OptionKey | "lateBy" | "truth" | "kafkaOptions"]?: string } & {
   readonly out?: readonly string[];
 };
 
@@ -78,7 +79,11 @@ export function simulateCommand(context: Context): Command {
       "where to write: - (stdout), file:PATH (replaced) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
       collect,
     )
-    .addHelpText("after", HELP)
+    .option(
+      "--kafka-options <file>",
+      "YAML with tls, sasl and config for kafka:// outputs, with ${NAME} from the environment",
+    )
+    .addHelpText("after", `${HELP}\n${KAFKA_OPTIONS_HELP}`)
     .action((kind: string, flags: Flags) => simulate(kind, flags, context));
 }
 
@@ -97,6 +102,8 @@ async function simulate(kind: string, flags: Flags, context: Context): Promise<v
   const settings = settingsOfFlags(kind, flags);
   const urls = flags.out ?? ["-"];
   for (const url of urls) checkOutput(url);
+  const kafka = readKafkaOptions(flags.kafkaOptions, context.env);
+  const key = lineKeyOf(settings);
   const opened: LineOutput[] = [];
   const keep = (output: LineOutput): LineOutput => {
     opened.push(output);
@@ -104,7 +111,7 @@ async function simulate(kind: string, flags: Flags, context: Context): Promise<v
   };
   try {
     const outputs: LineOutput[] = [];
-    for (const url of urls) outputs.push(keep(await openOutput(url, context, lineKeyOf(settings))));
+    for (const url of urls) outputs.push(keep(await openOutput(url, context, { key, kafka })));
     const truth = flags.truth === undefined ? undefined : keep(openFile(flags.truth));
     await run(settings, outputs, truth, context);
   } catch (error) {

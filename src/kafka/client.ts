@@ -49,14 +49,31 @@ export function connectConsumer(
   reach: Reach,
   settings: Readonly<Record<string, unknown>>,
 ): Promise<Connected<Consumer>> {
-  return connect(reach, settings, (library, all) => new library.KafkaConsumer(all, {}));
+  return connect(reach, settings, (library, all, topics) => new library.KafkaConsumer(all, topics));
 }
 
 export function connectProducer(
   reach: Reach,
   settings: Readonly<Record<string, unknown>>,
 ): Promise<Connected<Producer>> {
-  return connect(reach, settings, (library, all) => new library.Producer(all, {}));
+  return connect(reach, settings, (library, all, topics) => new library.Producer(all, topics));
+}
+
+/** librdkafka's settings of topics: upstream forgets them where they stand among those of the client. */
+const TOPIC_SETTINGS: ReadonlySet<string> = new Set([
+  "acks",
+  "request.required.acks",
+  "request.timeout.ms",
+  "message.timeout.ms",
+  "delivery.timeout.ms",
+  "queuing.strategy",
+  "partitioner",
+  "compression.level",
+  "auto.offset.reset",
+]);
+
+function settingsOf(all: Readonly<Record<string, unknown>>, areTopics: boolean): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(all).filter(([name]) => TOPIC_SETTINGS.has(name) === areTopics));
 }
 
 /** What both kinds of clients have. */
@@ -65,7 +82,11 @@ type Client = Consumer | Producer;
 async function connect<Kind extends Client>(
   reach: Reach,
   settings: Readonly<Record<string, unknown>>,
-  create: (library: KafkaLibrary, settings: Record<string, unknown>) => Kind,
+  create: (
+    library: KafkaLibrary,
+    settings: Record<string, unknown>,
+    topicSettings: Record<string, unknown>,
+  ) => Kind,
 ): Promise<Connected<Kind>> {
   const { connection, baseFolder, clock } = reach;
   const library = await loadKafka();
@@ -83,7 +104,7 @@ async function connect<Kind extends Client>(
     };
   let client: Kind;
   try {
-    client = create(library, all);
+    client = create(library, settingsOf(all, false), settingsOf(all, true));
   } catch (error) {
     throw new StreamkitError("job", `Kafka's settings: ${faultOf(error).message}`, {
       component: "kafka",

@@ -4,6 +4,7 @@
  */
 
 import { StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
 import type { KafkaMetadata, KafkaTopicPartition } from "../runtime/kafka.ts";
@@ -16,7 +17,15 @@ import {
   type Producer,
   type Reach,
 } from "./client.ts";
-import { FAULT, faultOf, isFenced, type KafkaFault, kafkaError, plainReason } from "./errors.ts";
+import {
+  FAULT,
+  faultOf,
+  isAddressFault,
+  isFenced,
+  type KafkaFault,
+  kafkaError,
+  plainReason,
+} from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
 
 /** Without the topic. */
@@ -46,6 +55,10 @@ export interface TopicWriter {
 }
 
 const CALL_TIMEOUT_MS = 30_000;
+const ABORT_TIMEOUT_MS = 3000;
+/** Loading, not available, another one, offsets of a transaction that is just ending. */
+const COORDINATOR_COMES: ReadonlySet<number> = new Set([14, 15, 16, 88]);
+const COORDINATOR_RETRY_MS = 100;
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
 /** How many requests may be on their way at a time. */
@@ -64,6 +77,8 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
   const writer = await openSession(options);
   if (transaction === undefined) return plainWriter(options, writer);
   let session: Session | undefined = writer;
+  /** What is known to stand there; undefined also where that was not asked for. */
+  let last: Mark | undefined;
   const { clock } = options.reach;
   /** What can't go on is opened anew: that also ends what was open. */
   const reopen = async (): Promise<void> => {
@@ -71,19 +86,34 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
     session = undefined;
     session = await openSession(options);
   };
+  /** A commit that was not answered may have been done. Throws where another has written since. */
+  const isThere = async (mark: Mark): Promise<boolean> => {
+    const found = await session?.mark();
+    if (found !== undefined && isSame(found, mark)) return true;
+    if (found !== undefined && last !== undefined && !isSame(found, last))
+      throw fencedError(options.topic, { code: FAULT.fenced, message: `batch ${found.offset} is there` });
+    return false;
+  };
+  const attempt = async (records: () => AsyncIterable<Records>, mark: Mark, isFirst: boolean) => {
+    session ??= await openSession(options);
+    if (isFirst || !(await isThere(mark))) await session.transact(records, mark);
+    last = mark;
+  };
   return {
-    mark: async () => session?.mark(),
+    async mark() {
+      last = await session?.mark();
+      return last;
+    },
     async write(records, mark) {
       for (let delayMs = RETRY_MS; ; delayMs = Math.min(2 * delayMs, MAX_RETRY_MS)) {
         try {
-          session ??= await openSession(options);
-          // A commit that was not answered may have been done.
-          const before = delayMs === RETRY_MS ? undefined : await session.mark();
-          if (before?.offset === mark.offset && before.text === mark.text) return;
-          await session.transact(records, mark);
+          await attempt(records, mark, delayMs === RETRY_MS);
           return;
         } catch (error) {
-          if (isFenced(faultOf(error))) throw fencedError(options.topic, faultOf(error));
+          const fault = causeOf(error);
+          const ended = isAddressFault(fault) ? undefined : await session?.abort();
+          const fencing = [fault, ended].find((found) => found !== undefined && isFenced(found));
+          if (fencing !== undefined) throw fencedError(options.topic, fencing);
           if (error instanceof StreamkitError && !error.retryable) throw error;
           logger("kafka").warn(
             `The topic "${options.topic}" could not be written, trying again: ${reasonOf(error)}`,
@@ -95,6 +125,15 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
     },
     close: async () => session?.close(),
   };
+}
+
+function isSame(mark: Mark, other: Mark): boolean {
+  return mark.offset === other.offset && mark.text === other.text;
+}
+
+/** What librdkafka said behind an error of ours. */
+function causeOf(error: unknown): KafkaFault {
+  return faultOf(error instanceof StreamkitError && error.cause !== undefined ? error.cause : error);
 }
 
 function plainWriter({ topic }: TopicWriterOptions, session: Session): TopicWriter {
@@ -109,6 +148,8 @@ interface Session {
   readonly lane: ProducerLane;
   mark(): Promise<Mark | undefined>;
   transact(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
+  /** Gives the open transaction up; what it can't be given up for. Nothing where there is none. */
+  abort(): Promise<KafkaFault | undefined>;
   close(): Promise<void>;
 }
 
@@ -146,9 +187,9 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
     lane,
     async mark() {
       if (marks === undefined) return undefined;
-      const { client } = marks;
-      const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
-        client.committed([place], CALL_TIMEOUT_MS, done),
+      const { client, brokers } = marks;
+      const [found] = await askedAgain(reach, `Kafka at ${brokers} does not tell a group's offsets`, () =>
+        called<readonly KafkaTopicPartition[]>((done) => client.committed([place], CALL_TIMEOUT_MS, done)),
       );
       if (found?.offset === undefined || found.offset < 0) return undefined;
       return { offset: found.offset, text: found.metadata ?? "" };
@@ -159,10 +200,22 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
       if (consumer === undefined) throw new StreamkitError("bug", "A transaction without its group");
       await called((done) => client.beginTransaction(done));
       await sendAll(lane, topic, records());
+      failpoint("kafka-produced");
       const marked = [{ ...place, offset, metadata: text }];
       await called((done) => client.sendOffsetsToTransaction(marked, consumer, CALL_TIMEOUT_MS, done));
+      failpoint("kafka-offsets-sent");
       await called((done) => client.commitTransaction(CALL_TIMEOUT_MS, done));
+      failpoint("kafka-committed");
       producer.alive();
+    },
+    async abort() {
+      const { client } = producer;
+      try {
+        await called((done) => client.abortTransaction(ABORT_TIMEOUT_MS, done));
+        return undefined;
+      } catch (error) {
+        return faultOf(error);
+      }
     },
     async close() {
       await lane.close();
@@ -170,6 +223,22 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
       await marks?.close();
     },
   };
+}
+
+/** For a while, where the group's coordinator is not there yet: not librdkafka's to wait for. */
+async function askedAgain<T>({ clock }: Reach, doing: string, ask: () => Promise<T>): Promise<T> {
+  const startedMs = clock.monotonicMs();
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      const fault = faultOf(error);
+      const isComing = COORDINATOR_COMES.has(fault.code);
+      if (!isComing || clock.monotonicMs() - startedMs > CALL_TIMEOUT_MS)
+        throw kafkaError(doing, fault, isComing || isAddressFault(fault));
+      await clock.sleep(COORDINATOR_RETRY_MS);
+    }
+  }
 }
 
 async function begun(client: Producer, brokers: string): Promise<void> {

@@ -62,28 +62,24 @@ export const kafkaSink: SinkKind<Options> = {
 
 interface KafkaSinkPosition {
   readonly batch: number;
+  /** The last batch that had rows; checkpoints before this was kept lack it. */
+  readonly written?: number;
 }
 
 async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink> {
   const { input, isDurable, writer: name, baseFolder, clock } = context;
   const reach = { connection: given, baseFolder, clock };
   const query = recordsQuery(given, input);
+  const committed = context.committed as KafkaSinkPosition | undefined;
   const writer = await openTopicWriter({
     reach,
     topic: given.topic,
     transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group: name } : undefined,
   });
-  let committedBatch = (context.committed as KafkaSinkPosition | undefined)?.batch ?? 0;
-  let writtenBatch = 0;
+  let committedBatch = committed?.batch ?? 0;
+  let writtenBatch = committed?.written ?? 0;
   try {
-    writtenBatch = batchOf(await writer.mark(), context);
-    if (writtenBatch > context.committedBatch + 1)
-      throw new StreamkitError(
-        "io",
-        `The topic "${given.topic}" has batch ${writtenBatch} of this checkpoint, which itself is at batch ` +
-          `${context.committedBatch}: it is an older copy. Put the newer one back, or begin with a new one`,
-        { component: "kafka" },
-      );
+    if (isDurable) writtenBatch = foundBatch(await writer.mark(), writtenBatch, given.topic, context);
   } catch (error) {
     await writer.close();
     throw error;
@@ -92,18 +88,49 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
     async write(database, batch) {
       committedBatch = batch.id;
       if (batch.rows === 0 || batch.id <= writtenBatch) return;
-      const mark = { offset: batch.id, text: `${context.checkpointId} ${input.query}` };
+      const mark = { offset: batch.id, text: markText(context) };
       await writer.write(() => records(database, batch, query), mark);
       writtenBatch = batch.id;
     },
-    position: (): KafkaSinkPosition => ({ batch: committedBatch }),
+    position: (): KafkaSinkPosition => ({ batch: committedBatch, written: writtenBatch }),
     close: () => writer.close(),
   };
 }
 
-/** 0 where the mark is another checkpoint's. */
-function batchOf(mark: Mark | undefined, { checkpointId, input }: SinkContext): number {
-  return mark?.text === `${checkpointId} ${input.query}` ? mark.offset : 0;
+/** Says which checkpoint's batch it is, and of which rows. */
+function markText({ checkpointId, input }: SinkContext): string {
+  return `${checkpointId} ${input.query}`;
+}
+
+/**
+ * The last batch of this checkpoint that the topic holds. `written`: the last that the checkpoint knows of.
+ * Throws code `io` where the two can't be of one story.
+ */
+function foundBatch(mark: Mark | undefined, written: number, topic: string, context: SinkContext): number {
+  const { committedBatch, checkpointId } = context;
+  const refuse = (message: string): StreamkitError =>
+    new StreamkitError("io", `The topic "${topic}" ${message}`, { component: "kafka" });
+  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes).
+  if (mark === undefined) return written;
+  if (!mark.text.startsWith(`${checkpointId} `)) {
+    if (written === 0) return 0;
+    throw refuse(
+      `was last written by another checkpoint of this job, while this one has written it up to batch ` +
+        `${written}: go on with the other one, or begin with a new one`,
+    );
+  }
+  if (mark.text !== markText(context)) return written;
+  if (mark.offset > committedBatch + 1)
+    throw refuse(
+      `has batch ${mark.offset} of this checkpoint, which itself is at batch ${committedBatch}: it is an ` +
+        "older copy. Put the newer one back, or begin with a new one",
+    );
+  if (mark.offset < written)
+    throw refuse(
+      `has this checkpoint's batches up to ${mark.offset}, but ${written} was written: the topic is an older ` +
+        "copy. Put the newer one back, or begin with a new checkpoint",
+    );
+  return mark.offset;
 }
 
 interface RecordsQuery {

@@ -287,7 +287,8 @@ std::atomic<DeliveryCallback> upstream_callback{nullptr};
 void OnDelivery(rd_kafka_t* client, const rd_kafka_message_t* message, void* opaque) {
   auto* slot = static_cast<const Slot*>(message->_private);
   if (slot != nullptr && slot->mark == kMark) {
-    const char* text = message->err != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_message_errstr(message) : "";
+    // Not rd_kafka_message_errstr: of a produced record that is its payload.
+    const char* text = message->err != RD_KAFKA_RESP_ERR_NO_ERROR ? rd_kafka_err2str(message->err) : "";
     slot->call->Finish(slot->call->IndexOf(slot), message->err, text);
     return;
   }
