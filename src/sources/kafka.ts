@@ -30,7 +30,10 @@ export const kafkaKind: SourceKind<Options> = {
   decodes: ["avro", "protobuf"],
   fromUrl(url) {
     const found = parseKafkaUrl(url);
-    return found && { brokers: found.brokers, topics: found.topic, ...found.parameters };
+    if (found === undefined) return undefined;
+    const { partition_rate: rate, ...parameters } = found.parameters;
+    const numbers = rate === undefined ? {} : { partition_rate: Number(rate) };
+    return { brokers: found.brokers, topics: found.topic, ...parameters, ...numbers };
   },
   attributes: attributeColumns,
   sharing: kafkaSharing,
