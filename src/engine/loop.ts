@@ -64,6 +64,8 @@ export async function runLoop(
     }
     if (isOver) return;
     if (upcoming.length > 0) continue;
+    // Whoever had nothing to give is not asked again before the event loop has had its turn.
+    if (!hasInput) await options.waitForNews(POLL_MS);
     await waitForTurn(prepared, options, hasInput ? dueMs : Math.max(dueMs, startedMs + POLL_MS));
     // Waiting for input is no delay.
     if (!hasInput) dueMs = Math.max(dueMs, clock.monotonicMs());

@@ -8,6 +8,8 @@ import type { Edges } from "./topics.ts";
 export interface Partition extends TopicPartition {
   /** `TOPIC/PARTITION`. */
   readonly name: string;
+  /** What tells its topic from another one of the same name; undefined where the broker does not say. */
+  readonly topicId: string | undefined;
   /** The offset of the next record to take. */
   next: number;
   /** What waits in the lane. */
@@ -47,7 +49,7 @@ export function isAtEnd({ next, buffered, endOffset }: Partition): boolean {
 /** What becomes of a source whose records are gone. */
 export type OnGap = "fail" | "skip";
 
-interface Gap {
+export interface Gap {
   /** In words: what is not there any more. */
   readonly lost: string;
   /** Where reading can go on. */
@@ -83,6 +85,16 @@ export function gapError({ lost, resumeAt }: Gap): StreamkitError {
     "input",
     `${lost}. Either on_gap: skip in the source goes on at offset ${resumeAt} without them, ` +
       "or a new checkpoint begins anew with what is there",
+    { component: "kafka" },
+  );
+}
+
+/** Code `input`: with the choices. */
+export function goneError(topic: string): StreamkitError {
+  return new StreamkitError(
+    "input",
+    `The topic "${topic}" is gone from Kafka. Either make it again and start anew with another checkpoint, ` +
+      "or take it out of the source, or let on_gap: skip go on without it",
     { component: "kafka" },
   );
 }

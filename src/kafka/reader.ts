@@ -15,12 +15,21 @@ import {
   type TakeRequest,
   type TopicPartition,
 } from "./lane.ts";
-import { gapError, gapOf, isOver, NOTHING_WAITS, type OnGap, type Partition } from "./partition.ts";
+import {
+  gapError,
+  gapOf,
+  goneError,
+  isOver,
+  NOTHING_WAITS,
+  type OnGap,
+  type Partition,
+} from "./partition.ts";
 import { comparePartitions, edgesOf, partitionName } from "./topics.ts";
 
 export interface Start extends TopicPartition {
   readonly next: number;
   readonly stopAt: number | undefined;
+  readonly topicId: string | undefined;
 }
 
 export interface ReaderOptions {
@@ -30,8 +39,8 @@ export interface ReaderOptions {
   readonly onGap: OnGap;
   /** Called when there may be something to take, and when reading has failed. */
   readonly notify: () => void;
-  /** Called every few seconds: partitions that are not read yet. */
-  readonly discover: (() => Promise<readonly Start[]>) | undefined;
+  /** Called every few seconds: partitions that are not read yet, and those that must be read anew. */
+  readonly discover: ((read: readonly Partition[]) => Promise<readonly Start[]>) | undefined;
 }
 
 /** What to take beside which partitions. */
@@ -80,10 +89,10 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   };
   const ordered = (): Partition[] => [...partitions.values()].toSorted(comparePartitions);
   const bufferedBytes = (): number => ordered().reduce((sum, { buffered }) => sum + buffered.bytes, 0);
-  const add = ({ topic, partition, next, stopAt }: Start): void => {
+  const add = ({ topic, partition, next, stopAt, topicId }: Start): void => {
     const name = partitionName({ topic, partition });
     const fresh = { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false };
-    partitions.set(name, { topic, partition, name, next, stopAt, ...fresh });
+    partitions.set(name, { topic, partition, name, topicId, next, stopAt, ...fresh });
   };
   /** Begins to fetch where each partition stands; what was buffered is fetched again. */
   const assign = (): void => {
@@ -135,8 +144,10 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
     const partition = partitions.get(name);
     // What is buffered before the gap is good: it is taken first.
     if (partition === undefined || (partition.buffered.records > 0 && replayed === undefined)) return;
+    const edges = await unlessAway(edgesOf(connected, partition));
+    if (edges === undefined) return;
     suspects.delete(name);
-    const gap = gapOf(name, partition.next, await edgesOf(connected, partition));
+    const gap = gapOf(name, partition.next, edges);
     if (gap === undefined) return assign();
     if (options.onGap === "fail") throw gapError(gap);
     logger("kafka").warn(`${gap.lost}: going on at offset ${gap.resumeAt}, as on_gap says`);
@@ -161,13 +172,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   const lose = (topic: string): void => {
     const lost = ordered().filter((partition) => partition.topic === topic && !isOver(partition));
     if (lost.length === 0) return;
-    if (options.onGap === "fail")
-      throw new StreamkitError(
-        "input",
-        `The topic "${topic}" is gone from Kafka at ${connected.brokers}. Either make it again and start ` +
-          "anew with another checkpoint, or take it out of the source, or let on_gap: skip go on without it",
-        { component: "kafka" },
-      );
+    if (options.onGap === "fail") throw goneError(topic);
     logger("kafka").warn(`The topic "${topic}" is gone: going on without it, as on_gap says`);
     for (const { name } of lost) partitions.delete(name);
     assign();
@@ -177,7 +182,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   const discoverIfDue = async (): Promise<void> => {
     if (options.discover === undefined || clock.monotonicMs() < discoverAtMs) return;
     discoverAtMs = clock.monotonicMs() + DISCOVERY_MS;
-    const found = (await options.discover()).filter((start) => !partitions.has(partitionName(start)));
+    const found = (await unlessAway(options.discover(ordered()))) ?? [];
     if (found.length === 0) return;
     logger("kafka").info(`New partitions: ${found.map(partitionName).join(", ")}`);
     await exclusively(async () => {
@@ -282,6 +287,16 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
       await pumping;
     },
   };
+}
+
+/** Undefined where the broker is away: it is asked again later. */
+async function unlessAway<T>(answer: Promise<T>): Promise<T | undefined> {
+  try {
+    return await answer;
+  } catch (error) {
+    if (error instanceof StreamkitError && error.retryable) return undefined;
+    throw error;
+  }
 }
 
 /** Whether all of the partition that a range took is there again. */

@@ -39,9 +39,10 @@ export function comparePartitions(a: TopicPartition, b: TopicPartition): number 
 export async function selectedPartitions(
   connected: Connected<Consumer>,
   selection: Selection,
+  wanted: "all that are named" | "those that are there" = "all that are named",
 ): Promise<readonly TopicPartition[]> {
   const found = await allTopics(connected);
-  if ("topics" in selection)
+  if ("topics" in selection && wanted === "all that are named")
     for (const topic of selection.topics) {
       if (found.has(topic)) continue;
       throw new StreamkitError("input", missingTopic(connected.brokers, topic, [...found.keys()]), {

@@ -53,11 +53,14 @@ export const kafkaSourceOptions = z
         "the group that offsets are mirrored to, for tools that show lag; the job's name if left out",
       ),
     start: z
-      .union([
-        z.enum(["earliest", "latest"]),
-        z.strictObject({ timestamp: z.string() }),
-        z.strictObject({ offsets: z.record(z.string(), z.int().min(0)) }),
-      ])
+      .union(
+        [
+          z.enum(["earliest", "latest"]),
+          z.strictObject({ timestamp: z.string() }),
+          z.strictObject({ offsets: z.record(z.string(), z.int().min(0)) }),
+        ],
+        { error: "earliest or latest is expected, or in a job file {timestamp: …} or {offsets: …}" },
+      )
       .default("earliest")
       .describe(
         "where a new checkpoint begins: earliest, latest, `{timestamp: 2026-01-05T14:30:00Z}` or " +

@@ -4,12 +4,13 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Connected, Consumer } from "../kafka/client.ts";
 import type { TopicPartition } from "../kafka/lane.ts";
-import { gapError, gapOf, type Partition } from "../kafka/partition.ts";
+import { type Gap, gapError, gapOf, goneError, type Partition } from "../kafka/partition.ts";
 import type { Start } from "../kafka/reader.ts";
 import {
   type Edges,
   edgesOf,
   offsetAt,
+  parsePartitionName,
   partitionName,
   selectedPartitions,
   topicIds,
@@ -24,60 +25,94 @@ export interface KafkaPosition {
   readonly ids: Readonly<Record<string, string>>;
 }
 
-export function positionOf(
-  partitions: readonly Partition[],
-  ids: ReadonlyMap<string, string>,
-): KafkaPosition {
-  const topics = new Set(partitions.map(({ topic }) => topic));
+export function positionOf(partitions: readonly Partition[]): KafkaPosition {
   return {
     next: Object.fromEntries(partitions.map(({ name, next }) => [name, next])),
-    ids: Object.fromEntries([...ids].filter(([topic]) => topics.has(topic))),
+    ids: Object.fromEntries(
+      partitions.flatMap(({ topic, topicId }) => (topicId === undefined ? [] : [[topic, topicId] as const])),
+    ),
   };
 }
 
-export interface Opening {
-  readonly starts: readonly Start[];
-  ids(): ReadonlyMap<string, string>;
-  /** The same for what is there now: partitions that were not there begin with their first record. */
-  found(): Promise<Opening>;
-}
-
-export function startsOf({ starts }: Opening): readonly Start[] {
-  return starts;
-}
-
-/** Throws codes `input` and `io`: an unknown topic, a gap, a broker that does not answer. */
+/**
+ * Where each partition is read from. Throws codes `input` and `io`: an unknown topic, a gap, a broker that does
+ * not answer.
+ */
 export async function openingOf(
   connected: Connected<Consumer>,
   options: KafkaSourceOptions,
   context: SourceContext,
-): Promise<Opening> {
+): Promise<readonly Start[]> {
   const committed = context.committed as KafkaPosition | undefined;
-  let ids: ReadonlyMap<string, string> = new Map();
-  const look = async (isFirst: boolean): Promise<Opening> => {
-    const partitions = await ownPartitions(connected, options, context);
-    ids = await topicIds(connected, [...new Set(partitions.map(({ topic }) => topic))]);
-    const starts: Start[] = [];
-    for (const partition of partitions) {
-      const edges = await edgesOf(connected, partition);
-      const next =
-        committed === undefined && isFirst
-          ? await firstOffset(connected, options, partition, edges)
-          : resumedOffset(options, partition, edges, committed, ids);
-      starts.push({ ...partition, next, stopAt: context.takesWhatIsThere ? edges.high : undefined });
-    }
-    return { starts, ids: () => ids, found: () => look(false) };
-  };
-  return look(true);
+  const partitions = ownPartitions(await selectedPartitions(connected, selectionOf(options)), context);
+  checkMissing(partitions, options, committed, context);
+  const ids = await topicIds(connected, topicsOf(partitions));
+  const starts: Start[] = [];
+  for (const partition of partitions) {
+    const edges = await edgesOf(connected, partition);
+    const topicId = ids.get(partition.topic);
+    const next =
+      committed === undefined
+        ? await firstOffset(connected, options, partition, edges)
+        : resumedOffset(options, partition, edges, { committed, topicId });
+    starts.push({ ...partition, next, topicId, stopAt: context.takesWhatIsThere ? edges.high : undefined });
+  }
+  return starts;
 }
 
-async function ownPartitions(
+/**
+ * What is there beside what is `read`: partitions that were not there begin with their first record. So do
+ * those of a topic that was made anew, where `on_gap` lets them.
+ */
+export async function discoveredStarts(
   connected: Connected<Consumer>,
   options: KafkaSourceOptions,
+  context: SourceContext,
+  read: readonly Partition[],
+): Promise<readonly Start[]> {
+  const all = await selectedPartitions(connected, selectionOf(options), "those that are there");
+  const partitions = ownPartitions(all, context);
+  const ids = await topicIds(connected, topicsOf(partitions));
+  const known = new Map(read.map((partition) => [partition.name, partition]));
+  const starts: Start[] = [];
+  for (const partition of partitions) {
+    const name = partitionName(partition);
+    const before = known.get(name);
+    const topicId = ids.get(partition.topic) ?? before?.topicId;
+    const isAnew = before?.topicId !== undefined && before.topicId !== topicId;
+    if (before !== undefined && !isAnew) continue;
+    const edges = await edgesOf(connected, partition);
+    const next = before === undefined ? edges.low : overGap(options, gapOf(name, before.next, edges, isAnew));
+    starts.push({ ...partition, next: next ?? edges.low, topicId, stopAt: undefined });
+  }
+  return starts;
+}
+
+function ownPartitions(
+  all: readonly TopicPartition[],
   { partitions: own }: SourceContext,
-): Promise<readonly TopicPartition[]> {
-  const all = await selectedPartitions(connected, selectionOf(options));
+): readonly TopicPartition[] {
   return own === undefined ? all : all.filter(({ partition }) => own.includes(partition));
+}
+
+function topicsOf(partitions: readonly TopicPartition[]): readonly string[] {
+  return [...new Set(partitions.map(({ topic }) => topic))];
+}
+
+/** A pattern finds what is there: a topic that was read and is gone would not be missed. */
+function checkMissing(
+  partitions: readonly TopicPartition[],
+  { pattern, on_gap: onGap }: KafkaSourceOptions,
+  committed: KafkaPosition | undefined,
+  context: SourceContext,
+): void {
+  if (pattern === undefined || context.partitions !== undefined) return;
+  const there = new Set(topicsOf(partitions));
+  const gone = Object.keys(committed?.next ?? {}).find((name) => !there.has(parsePartitionName(name).topic));
+  if (gone === undefined) return;
+  const { topic } = parsePartitionName(gone);
+  if (onGap === "fail") throw goneError(topic);
+  logger("kafka").warn(`The topic "${topic}" is gone: going on without it, as on_gap says`);
 }
 
 async function firstOffset(
@@ -108,19 +143,22 @@ function timeMs(text: string): number {
 }
 
 function resumedOffset(
-  { on_gap: onGap }: KafkaSourceOptions,
+  options: KafkaSourceOptions,
   partition: TopicPartition,
   edges: Edges,
-  committed: KafkaPosition | undefined,
-  ids: ReadonlyMap<string, string>,
+  { committed, topicId }: { readonly committed: KafkaPosition; readonly topicId: string | undefined },
 ): number {
   const name = partitionName(partition);
-  const next = committed?.next[name];
+  const next = committed.next[name];
   if (next === undefined) return edges.low;
-  const [was, is] = [committed?.ids[partition.topic], ids.get(partition.topic)];
-  const isAnew = was !== undefined && is !== undefined && was !== is;
-  const gap = gapOf(name, next, edges, isAnew);
-  if (gap === undefined) return next;
+  const was = committed.ids[partition.topic];
+  const isAnew = was !== undefined && topicId !== undefined && was !== topicId;
+  return overGap(options, gapOf(name, next, edges, isAnew)) ?? next;
+}
+
+/** Where to go on behind a gap, if there is one and `on_gap` lets us. */
+function overGap({ on_gap: onGap }: KafkaSourceOptions, gap: Gap | undefined): number | undefined {
+  if (gap === undefined) return undefined;
   if (onGap === "fail") throw gapError(gap);
   logger("kafka").warn(`${gap.lost}: going on at offset ${gap.resumeAt}, as on_gap says`);
   return gap.resumeAt;

@@ -16,7 +16,7 @@ import { openReader, type PartitionReader, type TakeForm } from "../kafka/reader
 import { parsePartitionName } from "../kafka/topics.ts";
 import { type Content, contentReader } from "./kafka-content.ts";
 import { attributeColumns, kafkaSourceOptions } from "./kafka-options.ts";
-import { type KafkaPosition, type Opening, openingOf, positionOf, startsOf } from "./kafka-position.ts";
+import { discoveredStarts, type KafkaPosition, openingOf, positionOf } from "./kafka-position.ts";
 import { kafkaSharing } from "./kafka-sharing.ts";
 import type { Limit, PartitionState, Range, Source, SourceContext, SourceKind } from "./source.ts";
 
@@ -30,7 +30,10 @@ export const kafkaKind: SourceKind<Options> = {
   decodes: ["avro", "protobuf"],
   fromUrl(url) {
     const found = parseKafkaUrl(url);
-    return found && { brokers: found.brokers, topics: found.topic, ...found.parameters };
+    if (found === undefined) return undefined;
+    const { partition_rate: rate, ...parameters } = found.parameters;
+    const numbers = rate === undefined ? {} : { partition_rate: Number(rate) };
+    return { brokers: found.brokers, topics: found.topic, ...parameters, ...numbers };
   },
   attributes: attributeColumns,
   sharing: kafkaSharing,
@@ -41,6 +44,9 @@ export const kafkaKind: SourceKind<Options> = {
 const QUEUED_KBYTES = 32_768;
 /** How much is read ahead of what batches take. */
 const BUFFERED_SEGMENTS = 2;
+
+/** Rates count records for so long at most. */
+const RATE_MS = 1000;
 
 async function openKafka(options: Options, context: SourceContext): Promise<Source> {
   const group = options.group ?? context.job;
@@ -58,21 +64,19 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
     "topic.metadata.propagation.max.ms": 5000,
   });
   try {
-    const opening = await openingOf(connected, options, context);
-    const reader = await openReader(startsOf(opening), {
+    const starts = await openingOf(connected, options, context);
+    const content = await contentReader(options, context);
+    const reader = await openReader(starts, {
       connected,
       clock: context.clock,
       maxBufferedBytes: BUFFERED_SEGMENTS * context.maxSegmentBytes,
       onGap: options.on_gap,
       notify: context.notify,
-      discover: context.takesWhatIsThere ? undefined : async () => startsOf(await opening.found()),
+      discover: context.takesWhatIsThere
+        ? undefined
+        : (read) => discoveredStarts(connected, options, context, read),
     });
-    return kafkaSource(options, context, {
-      connected,
-      opening,
-      reader,
-      content: await contentReader(options, context),
-    });
+    return kafkaSource(options, context, { connected, reader, content });
   } catch (error) {
     await connected.close();
     throw error;
@@ -81,7 +85,6 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
 
 interface Parts {
   readonly connected: Connected<Consumer>;
-  readonly opening: Opening;
   readonly reader: PartitionReader;
   readonly content: Content;
 }
@@ -92,7 +95,7 @@ interface Planned {
 }
 
 function kafkaSource(options: Options, context: SourceContext, parts: Parts): Source {
-  const { connected, opening, reader, content } = parts;
+  const { connected, reader, content } = parts;
   const planned: Planned[] = [];
   const mirror = offsetMirror(connected, context);
   const allowances = new Map<string, number>();
@@ -110,7 +113,7 @@ function kafkaSource(options: Options, context: SourceContext, parts: Parts): So
     const rate = options.partition_rate;
     if (rate === undefined) return () => limit.maxLines;
     const nowMs = context.clock.monotonicMs();
-    const earned = (rate * Math.min(1000, nowMs - allowedAtMs)) / 1000;
+    const earned = (rate * Math.min(RATE_MS, nowMs - allowedAtMs)) / RATE_MS;
     allowedAtMs = nowMs;
     for (const { name } of reader.partitions())
       allowances.set(name, Math.min(rate, (allowances.get(name) ?? 0) + earned));
@@ -125,10 +128,19 @@ function kafkaSource(options: Options, context: SourceContext, parts: Parts): So
     segments += 1;
     const path = `${context.segmentFolder}/${segments}.segment`;
     const segment = await content.write(taken, path);
-    const to = positionOf(reader.partitions(), opening.ids());
+    const to = positionOf(reader.partitions());
     const entry = { range: { from: { ...from }, to: { ...to } }, segment };
     planned.push(entry);
     return entry;
+  };
+
+  /** Never without something to take: whoever is told of more looks at once, and again. */
+  const hasBacklog = (): boolean => {
+    if (options.partition_rate !== undefined && context.clock.monotonicMs() - allowedAtMs < RATE_MS)
+      return false;
+    if (reader.bufferedBytes() >= context.maxSegmentBytes) return true;
+    const partitions = reader.partitions();
+    return context.takesWhatIsThere && partitions.every(hasArrived) && !partitions.every(isOver);
   };
 
   return {
@@ -136,7 +148,7 @@ function kafkaSource(options: Options, context: SourceContext, parts: Parts): So
       reader.check();
       const waiting = planned[planned.findIndex(({ range }) => range === after) + 1];
       if (waiting !== undefined) return waiting.range;
-      const from = positionOf(reader.partitions(), opening.ids());
+      const from = positionOf(reader.partitions());
       const taken = await reader.take(form(limit.maxBytes), allow(limit));
       if (taken === undefined) return undefined;
       const { range } = await write(from, taken);
@@ -162,10 +174,7 @@ function kafkaSource(options: Options, context: SourceContext, parts: Parts): So
       mirror.note((range.to as unknown as KafkaPosition).next);
     },
     isEnded: () => context.takesWhatIsThere && reader.partitions().every(isOver),
-    // Never without something to take: whoever is told of more looks at once, and again.
-    hasBacklog: () =>
-      reader.bufferedBytes() >= context.maxSegmentBytes ||
-      (context.takesWhatIsThere && reader.partitions().every(hasArrived)),
+    hasBacklog,
     partitions: {
       states: () => reader.partitions().map(stateOf),
       of: ({ from, to }) => {

@@ -1,0 +1,44 @@
+/** Jobs that read Kafka, as files of the finished binary, and how tests start them. */
+
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { type Running, rowsOf, start } from "../e2e/running.ts";
+
+export const CANDLES = `SELECT symbol, window_start, first(price ORDER BY ts, n) AS open, sum(n) AS total,
+      count(*) AS events FROM tumble(quotes, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
+export const QUOTE_SCHEMA = "{ n: BIGINT, symbol: VARCHAR, price: DOUBLE, ts: TIMESTAMP }";
+
+export interface JobText {
+  readonly from: string;
+  readonly sql: string;
+  /** Further lines of the source, each of two or more spaces' indent. */
+  readonly source?: string;
+  readonly schema?: string;
+  /** Lines below `sinks:`. */
+  readonly sinks?: string;
+  readonly head?: string;
+}
+
+/** Writes a job whose source and query are `quotes` and `out`; returns the file. */
+export function writeJob(folder: string, job: JobText): string {
+  const { from, sql, source = "", schema, sinks = '  - { from: out, to: "-" }', head = "" } = job;
+  const file = join(folder, "job.yaml");
+  const schemaLine = schema === undefined ? "" : `    schema: ${schema}\n`;
+  writeFileSync(
+    file,
+    `name: kafka_test\n${head}sources:\n  quotes:\n    from: ${from}\n${schemaLine}${source}` +
+      `queries:\n  out: |\n    ${sql}\nsinks:\n${sinks}\n`,
+  );
+  return file;
+}
+
+/** A live run that restarts from its checkpoint in the folder. */
+export function live(file: string, folder: string, env: Record<string, string> = {}): Promise<Running> {
+  const args = ["process", file, "--checkpoint", join(folder, "checkpoint"), "--batch", "50ms"];
+  return start(args, { cwd: folder, env });
+}
+
+/** The rows of a file that may not be there yet. */
+export function rowsAt(file: string): Record<string, unknown>[] {
+  return existsSync(file) ? rowsOf(readFileSync(file, "utf8")) : [];
+}
