@@ -70,6 +70,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
   let journal: Journal | undefined;
   const tally = openTally(context, execution.quiet);
+  let hasSaidStart = false;
   try {
     const shared = sharingOf(job);
     const run =
@@ -97,7 +98,10 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
           if (hub !== undefined) replayJournal(checkpointFolder, (outcome) => hub.publish(outcome));
           journal = openJournal(checkpointFolder);
         }
-        sayStart(prepared, server, execution, context);
+        // Once a process, not once a partition.
+        if (hasSaidStart) return;
+        hasSaidStart = true;
+        sayStart(prepared, server, { ...execution, isShared: shared !== undefined }, context);
       },
     });
     tally.finish();
@@ -118,7 +122,7 @@ function checkpointOf(job: LoadedJob, { checkpoint }: Execution): string | undef
 function sayStart(
   { checkpoint }: PreparedJob,
   server: DashboardServer | undefined,
-  execution: Execution,
+  execution: Execution & { readonly isShared: boolean },
   { say, stdout }: Context,
 ): void {
   if (execution.quiet) return;
@@ -126,7 +130,9 @@ function sayStart(
   if (!checkpoint.isDurable && (stdout.isTerminal || execution.serve !== undefined))
     say("streamkit: state is in memory only: --checkpoint FOLDER keeps it over a restart");
   const committed = checkpoint.progress?.batch;
-  if (committed !== undefined) say(`streamkit: going on after batch ${committed} of the checkpoint`);
+  if (committed === undefined) return;
+  if (execution.isShared) say("streamkit: each partition goes on where its checkpoint ends");
+  else say(`streamkit: going on after batch ${committed} of the checkpoint`);
 }
 
 const LONG_MS = 3_600_000;

@@ -30,6 +30,11 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
       ["sources"],
       "a source that is shared needs a checkpoint that all processes reach: give checkpoint: or --checkpoint",
     );
+  if ((options.resets ?? []).length > 0)
+    throw new StreamkitError(
+      "usage",
+      "--reset can't drop the state of a shared job: others may be going on with it. Take a new checkpoint",
+    );
   await mkdir(folder, { recursive: true });
   const shards = new Map<number, Shard>();
   const failed = Promise.withResolvers<never>();
@@ -50,7 +55,8 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
         return await runJob(job, own);
       } catch (error) {
         // The one that had the partition before has not let go of it yet: it may be ending its last batch.
-        if (!isInUse(error) || own.stop.aborted) throw error;
+        if (!isInUse(error)) throw error;
+        if (own.stop.aborted) return;
         await clock.sleep(RETRY_MS, own.stop);
         if (own.stop.aborted) return;
       }
@@ -71,7 +77,11 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
     };
     shards.set(number, shard);
   };
+  /** Grows when partitions are given back: what was told before it is out of date. */
+  let revocations = 0;
+  let isClosing = false;
   const stopAll = async (): Promise<void> => {
+    revocations += 1;
     const running = [...shards.values()];
     for (const shard of running) shard.stop.abort("revoked");
     await Promise.all(running.map(({ done }) => done));
@@ -89,8 +99,10 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
       baseFolder: job.folder,
       options: shared.options,
       assigned(partitions, count) {
+        const known = revocations;
         const begin = async (): Promise<void> => {
           await keepCount(folder, count);
+          if (isClosing || revocations !== known) return;
           membership = opened;
           for (const number of partitions) start(number);
           // Nothing to do while others have all of it; with --once that is the end.
@@ -102,6 +114,7 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
     });
     await Promise.race([stopped.promise, ended.promise, failed.promise, opened.failed]);
   } finally {
+    isClosing = true;
     await stopAll();
     await opened?.close();
   }

@@ -53,6 +53,8 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
     "partition.assignment.strategy": "range",
     "session.timeout.ms": SESSION_MS,
     "heartbeat.interval.ms": 2000,
+    // How soon it is seen that a topic has got more partitions: the default is five minutes.
+    "topic.metadata.refresh.interval.ms": 5000,
     rebalance_cb: (thrown: unknown, assignment: readonly Assignment[]) => {
       const { code } = faultOf(thrown);
       if (code === FAULT.assign) inTurn(() => take(assignment));
