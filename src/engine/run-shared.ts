@@ -144,7 +144,7 @@ async function keepCount(folder: string, count: number): Promise<void> {
     throw new StreamkitError(
       "input",
       `The shared checkpoint "${folder}" is of ${partitions} partitions, and there are ${count} now: ` +
-        "keys may have moved to other partitions, and their state can't. A new checkpoint reads everything again",
+        "keys may have moved to others, and their state can't. A new checkpoint reads everything again",
     );
   }
   try {
