@@ -4,10 +4,10 @@ import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
-import { multiset, output, rowsOf } from "../e2e/running.ts";
+import { multiset, output } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import type { NewRecord } from "../services/kafka-judge.ts";
-import { CANDLES, QUOTE_SCHEMA, rowsAt, writeJob } from "./source-runs.ts";
+import { CANDLES, printedRows, QUOTE_SCHEMA, rowsAt, writeJob } from "./source-runs.ts";
 
 let kafka: KafkaService;
 beforeAll(async () => {
@@ -39,7 +39,7 @@ test("partitions of unlike size give the rows of a file, and nothing is late", a
     const file = writeJob(folder.path, { ...job, from, sinks });
     const text = await output(["process", file, "--once", "--quiet"], { cwd: folder.path });
     expect(rowsAt(late)).toEqual([]);
-    return multiset(rowsOf(text));
+    return multiset(printedRows(text));
   };
   const expected = await rows('"file:in.ndjson"');
   expect(expected.length).toBe(40 * 4);
@@ -63,7 +63,7 @@ test("transactions: what is committed is read, marks and an open transaction do 
   const numbers = async (isolation: string): Promise<unknown[]> => {
     const from = `"kafka://${kafka.brokers}/${topic}?isolation=${isolation}"`;
     const file = writeJob(folder.path, { from, schema: "{ n: BIGINT }", sql: "SELECT n FROM quotes" });
-    return rowsOf(await output(["process", file, "--once", "--quiet"])).map(({ n }) => n);
+    return printedRows(await output(["process", file, "--once", "--quiet"])).map(({ n }) => n);
   };
   const all = Array.from({ length: 12 }, (_, n) => n);
   const committed = [0, 1, 2, 6, 7, 8];
@@ -101,7 +101,7 @@ test("attributes stand beside their record, broken ones between; a dead letter h
       sql: "SELECT n, k, epoch_ms(ts) AS ms, t, p, o, h FROM quotes",
       sinks: '  - { from: out, to: "-" }\n  - { from: dead_letters, to: "file:dead.ndjson" }',
     });
-    return rowsOf(await output(["process", file, "--once", "--quiet"], { cwd: folder.path }));
+    return printedRows(await output(["process", file, "--once", "--quiet"], { cwd: folder.path }));
   };
   const row = (n: number | null, o: number, k: string | null): Record<string, unknown> => {
     const h = o > 6 ? [] : [{ name: "h", value: `"${o}"\n` }];

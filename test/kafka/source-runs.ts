@@ -42,3 +42,8 @@ export function live(file: string, folder: string, env: Record<string, string> =
 export function rowsAt(file: string): Record<string, unknown>[] {
   return existsSync(file) ? rowsOf(readFileSync(file, "utf8")) : [];
 }
+
+/** What `to: "-"` printed, without the query and the batch around each row. */
+export function printedRows(text: string): Record<string, unknown>[] {
+  return rowsOf<{ row: Record<string, unknown> }>(text).map(({ row }) => row);
+}
