@@ -41,7 +41,12 @@ export const kafkaKind: SourceKind<Options> = {
 };
 
 /** What librdkafka may hold beside what we hold. */
-const QUEUED_KBYTES = 32_768;
+const QUEUED_KBYTES = 8192;
+/**
+ * How long the broker may hold back an answer without records. All partitions of a broker share one request:
+ * one whose queue was full for a moment waits until the others have something, or until this is over.
+ */
+const FETCH_WAIT_MS = 10;
 /** How much is read ahead of what batches take. */
 const BUFFERED_SEGMENTS = 2;
 
@@ -60,7 +65,8 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
     "queued.max.messages.kbytes": QUEUED_KBYTES,
     "queued.min.messages": 1_000_000,
     // The default waits for a second when the queue was full.
-    "fetch.queue.backoff.ms": 10,
+    "fetch.queue.backoff.ms": 2,
+    "fetch.wait.max.ms": FETCH_WAIT_MS,
     "topic.metadata.propagation.max.ms": 5000,
   });
   try {
