@@ -231,7 +231,7 @@ const MIRROR_MS = 1000;
 /** Commits offsets to the group, now and then: only tools that show lag look at them. */
 function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, membership }: SourceContext) {
   let pending: KafkaPosition["next"] | undefined;
-  let committedAtMs = Number.NEGATIVE_INFINITY;
+  let committedAtMs = clock.monotonicMs() - MIRROR_MS;
   let hasFailed = false;
   const offsetsOf = (next: KafkaPosition["next"]) =>
     Object.entries(next).map(([name, offset]) => ({ ...parsePartitionName(name), offset }));
@@ -252,11 +252,22 @@ function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, members
       hasFailed = true;
     }
   };
+  const closing = new AbortController();
+  let waiting: Promise<void> | undefined;
+  /** At once, or a while after the last time: also the last offsets are told. */
+  const commitInTime = async (): Promise<void> => {
+    await clock.sleep(committedAtMs + MIRROR_MS - clock.monotonicMs(), closing.signal);
+    waiting = undefined;
+    await commit();
+  };
   return {
     note(next: KafkaPosition["next"]): void {
       pending = next;
-      if (clock.monotonicMs() - committedAtMs >= MIRROR_MS) void commit();
+      waiting ??= commitInTime();
     },
-    close: (): Promise<void> => Promise.race([commit(), clock.sleep(2 * MIRROR_MS)]),
+    async close(): Promise<void> {
+      closing.abort();
+      await Promise.race([waiting ?? commit(), clock.sleep(2 * MIRROR_MS)]);
+    },
   };
 }
