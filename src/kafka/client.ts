@@ -8,6 +8,7 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import { type KafkaLibrary, loadKafka } from "../runtime/kafka.ts";
 import {
+  eventFault,
   FAULT,
   faultOf,
   isAddressFault,
@@ -43,6 +44,8 @@ export interface Connected<Client> {
 /** Upstream waits 30 s. */
 const CONNECT_TIMEOUT_MS = 8000;
 const CLOSE_TIMEOUT_MS = 8000;
+/** What never was connected has nothing to end, and upstream waits for its metadata. */
+const FAILED_CLOSE_TIMEOUT_MS = 200;
 
 /** `settings`: also upstream's callbacks. */
 export function connectConsumer(
@@ -116,7 +119,7 @@ async function connect<Kind extends Client>(
   const { brokers } = connection;
   const attempt = await ready(client);
   if (attempt !== undefined) {
-    await closed(client, clock);
+    await closed(client, clock, FAILED_CLOSE_TIMEOUT_MS);
     const fault = tokenFailure === undefined ? attempt : { ...attempt, message: tokenFailure };
     throw refusal(brokers, fault, tokenFailure !== undefined);
   }
@@ -129,24 +132,34 @@ function refusal(brokers: string, fault: KafkaFault, isToken: boolean): Streamki
   return kafkaError(`Kafka at ${brokers} can't be reached`, fault);
 }
 
-/** Undefined when it is connected; else the fault that says most. */
+/** Undefined when it is connected; else the fault that says most, in the words of librdkafka's log. */
 function ready(client: Client): Promise<KafkaFault | undefined> {
   return new Promise((resolve) => {
     let best: KafkaFault | undefined;
+    let reason: string | undefined;
     const settle = (fault: KafkaFault | undefined): void => {
       client.removeListener("event.error", note);
-      resolve(fault);
+      client.removeListener("event.log", noteReason);
+      resolve(fault && { ...fault, message: reason ?? fault.message });
+    };
+    // No retry will make it right.
+    const settleIfHopeless = (): void => {
+      if (best !== undefined && isIdentityFault(best) && reason !== undefined) settle(best);
     };
     // "All brokers are down" and "timed out" say less than what made it so.
     const isVague = ({ code }: KafkaFault): boolean =>
       code === FAULT.allBrokersDown || code === FAULT.timedOut;
     const note = (thrown: unknown): void => {
-      const fault = faultOf(thrown);
+      const fault = eventFault(thrown);
       if (best === undefined || isIdentityFault(fault) || (isVague(best) && !isVague(fault))) best = fault;
-      // No retry will make it right.
-      if (isIdentityFault(fault)) settle(fault);
+      settleIfHopeless();
+    };
+    const noteReason = ({ fac, message }: LogEvent): void => {
+      if (fac === "FAIL") reason = message;
+      settleIfHopeless();
     };
     client.on("event.error", note);
+    client.on("event.log", noteReason);
     client.connect({ timeout: CONNECT_TIMEOUT_MS }, (error: unknown) => {
       const failed = error !== undefined && error !== null;
       settle(failed ? (best ?? faultOf(error)) : undefined);
@@ -154,11 +167,17 @@ function ready(client: Client): Promise<KafkaFault | undefined> {
   });
 }
 
+/** What librdkafka says of itself; `fac` is FAIL where a connection failed. */
+interface LogEvent {
+  readonly fac: string;
+  readonly message: string;
+}
+
 /** Says once that the broker is away, and, when the returned function is called, that it is back. */
 function watch(client: Client, brokers: string): () => void {
   let isAway = false;
   client.on("event.error", (thrown: unknown) => {
-    const fault = faultOf(thrown);
+    const fault = eventFault(thrown);
     if (!isAddressFault(fault) && !isIdentityFault(fault)) return;
     // One broker of several may go; librdkafka then uses the others.
     if (!isAway && fault.code === FAULT.allBrokersDown) {
@@ -173,7 +192,7 @@ function watch(client: Client, brokers: string): () => void {
   };
 }
 
-async function closed(client: Client, clock: Clock): Promise<void> {
+async function closed(client: Client, clock: Clock, timeoutMs = CLOSE_TIMEOUT_MS): Promise<void> {
   const disconnected = new Promise<void>((resolve) => {
     try {
       client.disconnect(() => resolve());
@@ -182,10 +201,7 @@ async function closed(client: Client, clock: Clock): Promise<void> {
     }
   });
   const limit = new AbortController();
-  await Promise.race([
-    disconnected.finally(() => limit.abort()),
-    clock.sleep(CLOSE_TIMEOUT_MS, limit.signal),
-  ]);
+  await Promise.race([disconnected.finally(() => limit.abort()), clock.sleep(timeoutMs, limit.signal)]);
 }
 
 /** A call of upstream's that ends in a callback `(error, value)`. Rejects with what upstream gives. */

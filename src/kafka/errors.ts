@@ -69,6 +69,22 @@ export function faultOf(thrown: unknown): KafkaFault {
   };
 }
 
+/** By what upstream's events say of them in the place of their numbers. */
+const EVENT_CODES: Readonly<Record<string, number>> = {
+  "broker transport failure": FAULT.transport,
+  "host resolution failure": FAULT.resolve,
+  "all broker connections are down": FAULT.allBrokersDown,
+  "ssl error": FAULT.ssl,
+  "authentication failure": FAULT.authentication,
+  "timed out": FAULT.timedOut,
+};
+
+/** Of an `event.error`: upstream gives those a text alone. */
+export function eventFault(thrown: unknown): KafkaFault {
+  const fault = faultOf(thrown);
+  return { ...fault, code: EVENT_CODES[fault.message.toLowerCase()] ?? fault.code };
+}
+
 /** Code `io`. `doing`: what failed, like `Kafka at HOST:PORT can't be reached`. */
 export function kafkaError(
   doing: string,
@@ -89,7 +105,6 @@ export function plainReason({ message }: KafkaFault): string {
     .replace(/^\S*:\/\/\S+: /, "")
     .replace(/^\S+:\d+\/(?:bootstrap|\d+): /, "")
     .replace(/^Local: /, "")
-    .replace(/\s*\(after \d+ms in state [^)]*\)/g, "")
-    .replace(/\s*\(after \d+ms\)/g, "")
+    .replace(/\s*\(after \d+ms.*$/s, "")
     .replace(/\s+$/, "");
 }
