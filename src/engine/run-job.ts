@@ -97,6 +97,7 @@ async function runPrepared(
       baseFolder: job.folder,
       bareRows: options.bareRows,
       committedBatch: checkpoint.progress?.batch ?? 0,
+      plannedBatch: checkpoint.pendingPlan?.batch ?? checkpoint.progress?.batch ?? 0,
       checkpointId: checkpoint.id,
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,

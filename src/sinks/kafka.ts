@@ -107,7 +107,7 @@ function markText({ checkpointId, input }: SinkContext): string {
  * Throws code `io` where the two can't be of one story.
  */
 function foundBatch(mark: Mark | undefined, written: number, topic: string, context: SinkContext): number {
-  const { committedBatch, checkpointId } = context;
+  const { committedBatch, plannedBatch, checkpointId } = context;
   const refuse = (message: string): StreamkitError =>
     new StreamkitError("io", `The topic "${topic}" ${message}`, { component: "kafka" });
   // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes).
@@ -120,7 +120,8 @@ function foundBatch(mark: Mark | undefined, written: number, topic: string, cont
     );
   }
   if (mark.text !== markText(context)) return written;
-  if (mark.offset > committedBatch + 1)
+  // The next batch may only be there if it was planned: a copy would plan another one, and skip it.
+  if (mark.offset > plannedBatch)
     throw refuse(
       `has batch ${mark.offset} of this checkpoint, which itself is at batch ${committedBatch}: it is an ` +
         "older copy. Put the newer one back, or begin with a new one",

@@ -53,6 +53,8 @@ export interface SinkContext {
   readonly committed: unknown;
   /** The last batch that the checkpoint has committed, and what tells this checkpoint from all others. */
   readonly committedBatch: number;
+  /** The last batch that it knows of: the same, or the next one, whose plan a crash has left behind. */
+  readonly plannedBatch: number;
   readonly checkpointId: string;
   /** Bare rows, without query and batch, on standard output. */
   readonly bareRows: boolean;

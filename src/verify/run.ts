@@ -140,6 +140,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         baseFolder: folder,
         bareRows: false,
         committedBatch: 0,
+        plannedBatch: 0,
         checkpointId: "",
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },

@@ -1,0 +1,50 @@
+/** npm run torture -- --kafka: process and broker are killed for as long as one likes, with a seed to repeat. */
+
+import { parseArgs } from "node:util";
+import { startKafka } from "../services/kafka.ts";
+import { anyKafkaDeaths, runKafkaEpisode } from "./kafka-episode.ts";
+
+const MAX_LIVES = 30;
+const BROKER_EVERY = 10;
+
+const { values } = parseArgs({
+  options: { kafka: { type: "boolean" }, kills: { type: "string" }, seed: { type: "string" } },
+});
+const wanted = countOf("--kills", values.kills ?? "300");
+let seed = countOf("--seed", values.seed ?? String(1 + (Date.now() % 1_000_000_000)));
+const startedMs = performance.now();
+let [kills, brokerKills, rows] = [0, 0, 0];
+
+await using kafka = await startKafka();
+say(`${wanted} kills from seed ${seed}`);
+while (kills < wanted) {
+  const lives = Math.min(MAX_LIVES, wanted - kills);
+  const episode = await runKafkaEpisode({
+    kafka,
+    seed,
+    deaths: (random) => anyKafkaDeaths(lives, BROKER_EVERY, random),
+  });
+  kills += episode.kills;
+  brokerKills += episode.brokerKills;
+  rows += episode.rows;
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(0);
+  say(`${kills} of ${wanted} kills, ${brokerKills} of the broker, seed ${seed}, ${rows} rows, ${seconds} s`);
+  if (episode.wrong.length > 0) {
+    say(`WRONG with seed ${seed}:\n${episode.wrong.join("\n")}`);
+    say(`To repeat it: npm run torture -- --kafka --kills ${lives} --seed ${seed}`);
+    process.exitCode = 1;
+    break;
+  }
+  seed += 1;
+}
+if (process.exitCode === undefined) say("Every topic and Parquet table held the batch answer of DuckDB");
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function countOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value > 0) return value;
+  throw new Error(`${flag} must be a whole number over 0: found "${text}"`);
+}

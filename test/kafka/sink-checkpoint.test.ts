@@ -1,0 +1,137 @@
+/** Checkpoints and topics of one story, or of two: what goes on, and what is refused in words. */
+
+import { beforeAll, expect, test } from "bun:test";
+import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { start } from "../e2e/running.ts";
+import { until } from "../server/until.ts";
+import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { type SinkJob, sinkJob } from "./sink-job.ts";
+
+let kafka: KafkaService;
+
+beforeAll(async () => {
+  kafka = await sharedKafka();
+});
+
+const row = (v: number) => [{ k: "a", v, ts: "2026-01-05T14:30:00Z" }];
+
+async function values(job: SinkJob): Promise<unknown[]> {
+  const records = await kafka.judge.read(job.topic);
+  return records.map(({ value }) =>
+    typeof value === "string" ? (JSON.parse(value) as { v: number }).v : value,
+  );
+}
+
+async function done(job: SinkJob, v: number, env: Record<string, string> = {}): Promise<void> {
+  const { code, stderr } = await job.once(row(v), { env });
+  if (code !== 0) throw new Error(stderr);
+}
+
+test("a batch whose commit the checkpoint has not seen is not written again", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  expect((await job.once(row(2), { env: { STREAMKIT_FAILPOINT: "kafka-committed" } })).code).not.toBe(0);
+  expect(await values(job)).toEqual([1, 2]);
+  await done(job, 3);
+  expect(await values(job)).toEqual([1, 2, 3]);
+});
+
+test("an open transaction of a killed process is given up", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  for (const failpoint of ["kafka-produced", "kafka-offsets-sent"])
+    expect((await job.once(row(2), { env: { STREAMKIT_FAILPOINT: failpoint } })).code).not.toBe(0);
+  expect(await values(job)).toEqual([1]);
+  // Both files of rows are there.
+  await done(job, 3);
+  expect(await values(job)).toEqual([1, 2, 2, 3]);
+});
+
+test("a new checkpoint under the same name writes everything again", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  await done(job, 2);
+  rmSync(join(job.folder, "state"), { recursive: true });
+  await done(job, 3);
+  expect(await values(job)).toEqual([1, 2, 1, 2, 3]);
+});
+
+for (const missed of [[2], [2, 3, 4]])
+  test(`a copy of the checkpoint that is older by ${missed.length} batches is refused`, async () => {
+    using job = await sinkJob();
+    await done(job, 1);
+    cpSync(join(job.folder, "state"), join(job.folder, "copy"), { recursive: true });
+    for (const v of missed) await done(job, v);
+    rmSync(join(job.folder, "state"), { recursive: true });
+    renameSync(join(job.folder, "copy"), join(job.folder, "state"));
+    const { code, stderr } = await job.once(row(5));
+    expect(code).not.toBe(0);
+    expect(stderr).toContain(`The topic "${job.topic}" has batch`);
+    expect(stderr).toContain("it is an older copy");
+    expect(
+      stderr
+        .trim()
+        .split("\n")
+        .filter((line) => line.startsWith("streamkit:")),
+    ).toHaveLength(1);
+    expect(await values(job)).toEqual([1, ...missed]);
+  });
+
+test("a topic whose mark is older than the checkpoint is refused", async () => {
+  using job = await sinkJob();
+  for (const v of [1, 2, 3]) await done(job, v);
+  const [mark] = await kafka.judge.groupOffsets(job.topic);
+  if (mark === undefined) throw new Error("There is no mark");
+  await kafka.judge.setGroupOffsets(job.topic, [{ ...mark, offset: mark.offset - 1 }]);
+  const { code, stderr } = await job.once(row(4));
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("the topic is an older copy");
+  await kafka.judge.setGroupOffsets(job.topic, [mark]);
+  await done(job, 5);
+  expect(await values(job)).toEqual([1, 2, 3, 4, 5]);
+});
+
+test("a checkpoint is refused after another one has written", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  renameSync(join(job.folder, "state"), join(job.folder, "first"));
+  await done(job, 2);
+  rmSync(join(job.folder, "state"), { recursive: true });
+  renameSync(join(job.folder, "first"), join(job.folder, "state"));
+  const { code, stderr } = await job.once(row(3));
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("was last written by another checkpoint of this job");
+});
+
+test("a mark that the broker has forgotten is no fault", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  await kafka.judge.deleteGroup(job.topic);
+  await done(job, 2);
+  expect(await values(job)).toEqual([1, 2]);
+});
+
+test("of two processes with copies of a checkpoint the older is shut out, with one line", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  const text = readFileSync(job.file, "utf8");
+  cpSync(join(job.folder, "state"), join(job.folder, "copy"), { recursive: true });
+  const copy = join(job.folder, "copy.yaml");
+  writeFileSync(copy, text.replace("checkpoint: state", "checkpoint: copy"));
+  const runs = (file: string) => start(["process", file, "--batch", "50ms"]);
+  await using older = await runs(job.file);
+  await until("the older process runs", () => older.stderr().includes("going on after batch"));
+  await using newer = await runs(copy);
+  await until("the newer process runs", () => newer.stderr().includes("going on after batch"));
+  job.put(row(2));
+  const { code, stderr } = await older.finished();
+  expect(code).not.toBe(0);
+  expect(stderr).toContain("has shut this one out");
+  expect(stderr).not.toContain("    at ");
+  expect(newer.exitCode()).toBeUndefined();
+  await until("the newer process writes", async () => (await values(job)).includes(2));
+  newer.kill("SIGTERM");
+  expect((await newer.finished()).code).toBe(0);
+  expect(await values(job)).toEqual([1, 2]);
+});
