@@ -24,7 +24,7 @@ environment, and certificates are named from the file's folder:
     sasl: { mechanism: SCRAM-SHA-512, username: alice, password: "\${KAFKA_PASSWORD}" }
     config: { compression.type: zstd }`;
 
-/** Without a file: neither encryption nor login. Throws code `job`, or `usage` where there is no such file. */
+/** No file: neither encryption nor login. Throws code `job`, or `usage` where there is no such file. */
 export function readKafkaOptions(
   file: string | undefined,
   env: Readonly<Record<string, string | undefined>>,

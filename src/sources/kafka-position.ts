@@ -35,7 +35,7 @@ export function positionOf(partitions: readonly Partition[]): KafkaPosition {
 }
 
 /**
- * Where each partition is read from. Throws codes `input` and `io`: an unknown topic, a gap, a broker that does
+ * Where each partition is read from. Codes `input` and `io`: an unknown topic, a gap, a broker that does
  * not answer.
  */
 export async function openingOf(

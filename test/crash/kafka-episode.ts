@@ -1,6 +1,6 @@
 /**
  * Topic to topic and topic to Parquet in one job, whose process and whose broker are killed as often as they
- * are told, while a producer goes on. In the end Kafka's own reader, of committed records only, and a reader of
+ * are told, while a producer goes on. At the end Kafka's own reader, of committed records, and a reader of
  * Parquet must find what DuckDB says of the input topic as a whole.
  */
 
@@ -77,7 +77,7 @@ export function* anyKafkaDeaths(lives: number, brokerEvery: number, random: Rand
   }
 }
 
-export interface Topics {
+interface Topics {
   readonly input: string;
   readonly of: (query: string) => string;
 }
@@ -197,7 +197,8 @@ async function wrongInTopics(folder: string, kafka: KafkaService, topics: Topics
   try {
     await database.run(WINDOW_MACROS);
     await database.run(sql`CREATE TABLE ${id("ticks")} AS
-      FROM read_json(${input}, format = 'newline_delimited', columns = ${stringStruct(Object.entries(SCHEMA))})`);
+      FROM read_json(${input}, format = 'newline_delimited',
+        columns = ${stringStruct(Object.entries(SCHEMA))})`);
     for (const [name, answer] of await answersOf(database, QUERIES)) {
       const inTopic = difference(await read(topics.of(name)), answer);
       if (inTopic !== undefined) wrong.push(`topic of ${name}: ${inTopic}`);

@@ -1,4 +1,4 @@
-/** npm run torture -- --kafka: process and broker are killed for as long as one likes, with a seed to repeat. */
+/** npm run torture -- --kafka: process and broker are killed as long as one likes; a seed repeats it. */
 
 import { parseArgs } from "node:util";
 import { startKafka } from "../services/kafka.ts";

@@ -1,4 +1,4 @@
-/** kill -9 of the process and of the broker, from topic to topic and to Parquet: nothing lost, nothing twice. */
+/** kill -9 of process and broker, from topic to topic and to Parquet: nothing lost, nothing twice. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";

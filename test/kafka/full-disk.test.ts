@@ -23,7 +23,10 @@ const SIMULATED = [
 ];
 const SQL = `SELECT symbol, window_start, max(price) AS high, sum(volume) AS volume
   FROM tumble(STREAM, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
-const SCHEMA = "ts TIMESTAMP, symbol VARCHAR, price DOUBLE, volume BIGINT";
+const COLUMNS = { ts: "TIMESTAMP", symbol: "VARCHAR", price: "DOUBLE", volume: "BIGINT" };
+const SCHEMA = Object.entries(COLUMNS)
+  .map((column) => column.join(" "))
+  .join(", ");
 
 let kafka: KafkaService;
 beforeAll(async () => {
@@ -52,7 +55,7 @@ test("a full disk costs nothing", async () => {
     sources: {
       ticks: {
         from: { kafka: { brokers: kafka.brokers, topics: TOPIC } },
-        schema: Object.fromEntries(SCHEMA.split(", ").map((column) => column.split(" "))),
+        schema: COLUMNS,
       },
     },
     queries: { high: SQL.replace("STREAM", "ticks") },

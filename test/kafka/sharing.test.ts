@@ -10,13 +10,17 @@ import { emptyFolder } from "../e2e/binary.ts";
 import { multiset, output, type Running, rowsOf, start, streamkit } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { bytesOf } from "../services/kafka-judge.ts";
 
 const PARTITIONS = 6;
 const CHUNKS = 8;
 const CHUNK = 4000;
-const SCHEMA = "ts TIMESTAMP, symbol VARCHAR, price DOUBLE, volume BIGINT";
-const SQL = `SELECT symbol, window_start, max(price) AS high, sum(volume)::BIGINT AS volume, count(*) AS quotes
-  FROM tumble(STREAM, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
+const COLUMNS = { ts: "TIMESTAMP", symbol: "VARCHAR", price: "DOUBLE", volume: "BIGINT" };
+const SCHEMA = Object.entries(COLUMNS)
+  .map((column) => column.join(" "))
+  .join(", ");
+const SQL = `SELECT symbol, window_start, max(price) AS high, sum(volume)::BIGINT AS volume,
+    count(*) AS quotes FROM tumble(STREAM, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
 
 let kafka: KafkaService;
 beforeAll(async () => {
@@ -42,12 +46,11 @@ async function group(folder: string, name: string): Promise<Group> {
   await kafka.createTopic(topic, { partitions: PARTITIONS });
   await kafka.createTopic(results, { partitions: 2 });
   const from = { kafka: { brokers: kafka.brokers, topics: topic, group: name, share: "symbol" } };
-  const schema = Object.fromEntries(SCHEMA.split(", ").map((column) => column.split(" ")));
   const job = {
     name,
     batch: "100ms",
     checkpoint: "./state",
-    sources: { ticks: { from, schema } },
+    sources: { ticks: { from, schema: COLUMNS } },
     queries: { high: SQL.replace("STREAM", "ticks") },
     sinks: [
       { from: "high", to: "file:out.ndjson" },
@@ -91,7 +94,9 @@ async function expectBatchAnswer({ folder, topic }: Group): Promise<void> {
   const written = files.flatMap((name) => rowsOf(readFileSync(join(folder, name), "utf8")));
   expect(multiset(written)).toEqual(expected);
   const records = await kafka.judge.read(`${topic}-out`);
-  expect(multiset(records.map(({ value }) => JSON.parse(String(value)) as unknown))).toEqual(expected);
+  expect(multiset(records.map(({ value }) => JSON.parse(String(bytesOf(value))) as unknown))).toEqual(
+    expected,
+  );
 }
 
 /** Where the group has committed all that there is. */

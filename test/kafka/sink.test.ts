@@ -1,4 +1,4 @@
-/** What the sink `kafka` writes: keys, partitions, headers, values, deletes, as Kafka's own client reads them. */
+/** What the sink `kafka` writes: keys, partitions, headers, values, deletes, as the judge reads them. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** Records that are gone before they were read: the job says what is lost, and goes on only if it was told to. */
+/** Records that are gone before they were read: the job says what is lost, and the choices. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";

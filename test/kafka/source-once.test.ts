@@ -1,4 +1,4 @@
-/** What `process --once` reads of Kafka: all that is there, nothing twice, and what is broken by its offset. */
+/** What `process --once` reads of Kafka: all that is there, and what is broken by its offset. */
 
 import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
@@ -7,6 +7,7 @@ import { emptyFolder } from "../e2e/binary.ts";
 import { multiset, output } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import type { NewRecord } from "../services/kafka-judge.ts";
+import { bytesOf } from "../services/kafka-judge.ts";
 import { CANDLES, printedRows, QUOTE_SCHEMA, rowsAt, writeJob } from "./source-runs.ts";
 
 let kafka: KafkaService;
@@ -31,7 +32,10 @@ test("partitions of unlike size give the rows of a file, and nothing is late", a
   await kafka.createTopic("once-skew", { partitions: 5 });
   const records = quotes(40_000);
   await kafka.judge.produce("once-skew", records);
-  writeFileSync(join(folder.path, "in.ndjson"), records.map(({ value }) => `${value}\n`).join(""));
+  writeFileSync(
+    join(folder.path, "in.ndjson"),
+    records.map(({ value }) => `${String(bytesOf(value))}\n`).join(""),
+  );
   const job = { schema: QUOTE_SCHEMA, sql: CANDLES };
   const rows = async (from: string): Promise<string[]> => {
     const late = join(folder.path, "late.ndjson");
@@ -46,7 +50,7 @@ test("partitions of unlike size give the rows of a file, and nothing is late", a
   expect(await rows(`"kafka://${kafka.brokers}/once-skew"`)).toEqual(expected);
 });
 
-test("transactions: what is committed is read, marks and an open transaction do not hold the end", async () => {
+test("transactions: what is committed is read; marks and an open one do not hold the end", async () => {
   using folder = emptyFolder();
   const topic = "once-transactions";
   await kafka.createTopic(topic);
@@ -109,12 +113,9 @@ test("attributes stand beside their record, broken ones between; a dead letter h
   };
   const bytes = `\\x${Buffer.from("line\nfeed").toString("hex").match(/../g)?.join("\\x")}`;
   const rows = await run("skip");
-  expect<unknown>(rows.map((found) => ({ ...found, k: String(found["k"]).toLowerCase() }))).toEqual([
-    row(1, 0, key),
-    row(2, 3, bytes.toLowerCase()),
-    row(3, 6, "null"),
-    row(4, 8, "last"),
-  ]);
+  expect(
+    rows.map((found): Record<string, unknown> => ({ ...found, k: String(found["k"]).toLowerCase() })),
+  ).toEqual([row(1, 0, key), row(2, 3, bytes.toLowerCase()), row(3, 6, "null"), row(4, 8, "last")]);
   const dead = rowsAt(join(folder.path, "dead.ndjson"));
   expect(dead.map((letter) => [letter["origin"], Number(letter["byte_offset"])])).toEqual(
     [1, 2, 5, 7].map((offset) => [`${topic}/0`, offset]),

@@ -1,4 +1,4 @@
-/** How Kafka is reached: with TLS and a login, and what is said where it can't be. Secrets are never printed. */
+/** How Kafka is reached: with TLS and a login, and what is said where it can't be, without a secret. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";

@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Running, rowsOf, start } from "../e2e/running.ts";
+import { rowsOf } from "../e2e/running.ts";
 
 export const CANDLES = `SELECT symbol, window_start, first(price ORDER BY ts, n) AS open, sum(n) AS total,
       count(*) AS events FROM tumble(quotes, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
@@ -30,12 +30,6 @@ export function writeJob(folder: string, job: JobText): string {
       `queries:\n  out: |\n    ${sql}\nsinks:\n${sinks}\n`,
   );
   return file;
-}
-
-/** A live run that restarts from its checkpoint in the folder. */
-export function live(file: string, folder: string, env: Record<string, string> = {}): Promise<Running> {
-  const args = ["process", file, "--checkpoint", join(folder, "checkpoint"), "--batch", "50ms"];
-  return start(args, { cwd: folder, env });
 }
 
 /** The rows of a file that may not be there yet. */
