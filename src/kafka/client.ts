@@ -43,6 +43,7 @@ export interface Connected<Client> {
 /** Upstream waits 30 s. */
 const CONNECT_TIMEOUT_MS = 8000;
 const CLOSE_TIMEOUT_MS = 8000;
+const POLL_MS = 50;
 
 /** `settings`: also upstream's callbacks. */
 export function connectConsumer(
@@ -133,7 +134,12 @@ function refusal(brokers: string, fault: KafkaFault, isToken: boolean): Streamki
 function ready(client: Client): Promise<KafkaFault | undefined> {
   return new Promise((resolve) => {
     let best: KafkaFault | undefined;
+    // What a producer's events say, like a refused login, is heard of when it is polled.
+    const polling = setInterval(() => {
+      if ("poll" in client && client.isConnected()) client.poll();
+    }, POLL_MS);
     const settle = (fault: KafkaFault | undefined): void => {
+      clearInterval(polling);
       client.removeListener("event.error", note);
       resolve(fault);
     };
