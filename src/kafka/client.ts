@@ -46,6 +46,7 @@ const CONNECT_TIMEOUT_MS = 8000;
 const CLOSE_TIMEOUT_MS = 8000;
 /** What never was connected has nothing to end, and upstream waits for its metadata. */
 const FAILED_CLOSE_TIMEOUT_MS = 200;
+const POLL_MS = 50;
 
 /** `settings`: also upstream's callbacks. */
 export function connectConsumer(
@@ -137,7 +138,12 @@ function ready(client: Client): Promise<KafkaFault | undefined> {
   return new Promise((resolve) => {
     let best: KafkaFault | undefined;
     let reason: string | undefined;
+    // What a producer's events say, like a refused login, is heard of when it is polled.
+    const polling = setInterval(() => {
+      if ("poll" in client && client.isConnected()) client.poll();
+    }, POLL_MS);
     const settle = (fault: KafkaFault | undefined): void => {
+      clearInterval(polling);
       client.removeListener("event.error", note);
       client.removeListener("event.log", noteReason);
       resolve(fault && { ...fault, message: reason ?? fault.message });

@@ -2,7 +2,7 @@
 
 import { type Connected, connectProducer, type Producer, type Reach } from "./client.ts";
 import { type BytesColumn, openProducerLane, type Produced, type ProduceRequest } from "./lane.ts";
-import { writeFailure } from "./topic-writer.ts";
+import { requireTopic, writeFailure } from "./topic-writer.ts";
 
 /** What a message's key is. */
 export type LineKey =
@@ -27,6 +27,12 @@ export async function openKafkaLines(reach: Reach, topic: string, key: LineKey):
     "queue.buffering.max.kbytes": 131_072,
     partitioner: "murmur2_random",
   });
+  try {
+    await requireTopic(producer, topic);
+  } catch (error) {
+    await producer.close();
+    throw error;
+  }
   const lane = openProducerLane(producer.library, producer.client);
   const underWay: Promise<Produced>[] = [];
   const settle = async (): Promise<void> => {

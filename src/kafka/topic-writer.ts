@@ -249,7 +249,8 @@ async function begun(client: Producer, brokers: string): Promise<void> {
   }
 }
 
-async function requireTopic({ client, brokers }: Connected<Producer>, topic: string): Promise<void> {
+/** Throws code `input` where it is not there. */
+export async function requireTopic({ client, brokers }: Connected<Producer>, topic: string): Promise<void> {
   const metadata = await called<KafkaMetadata>((done) =>
     client.getMetadata({ allTopics: true, timeout: 8000 }, done),
   );

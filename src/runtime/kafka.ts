@@ -108,6 +108,8 @@ export interface KafkaConsumer extends KafkaClient {
 }
 
 export interface KafkaProducer extends KafkaClient {
+  /** Serves callbacks and events. */
+  poll(): unknown;
   /** `partition` null: as the settings say. Throws a `KafkaError` with code -184 when the queue is full. */
   produce(
     topic: string,

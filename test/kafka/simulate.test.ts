@@ -77,9 +77,8 @@ describe("what is wrong is one line", () => {
   }, 60_000);
 
   test("a topic that is not there", async () => {
-    const started = performance.now();
-    expect(await oneLine(`kafka://${kafka.brokers}/nowhere_at_all`)).toContain("nowhere_at_all");
-    expect(performance.now() - started).toBeLessThan(60_000);
+    const told = await oneLine(`kafka://${kafka.brokers}/nowhere_at_all`);
+    expect(told).toContain('has no topic "nowhere_at_all" to write to');
   });
 });
 

@@ -132,6 +132,6 @@ test("of two processes with copies of a checkpoint the older is shut out, with o
   expect(newer.exitCode()).toBeUndefined();
   await until("the newer process writes", async () => (await values(job)).includes(2));
   newer.kill("SIGTERM");
-  expect((await newer.finished()).code).toBe(0);
+  expect((await newer.finished()).code).toBe(143);
   expect(await values(job)).toEqual([1, 2]);
 });
