@@ -46,7 +46,7 @@ export interface KafkaEpisodeOptions {
 
 const PARTITIONS = 3;
 const LINES_A_LIFE = 90;
-const MAX_PASSES = 4;
+const MAX_PASSES = 2;
 /** A life that is not over by then hangs. */
 const MAX_LIFE_MS = 90_000;
 const SCHEMA = { id: "BIGINT", ts: "TIMESTAMP", k: "VARCHAR", v: "BIGINT" };
