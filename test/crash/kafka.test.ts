@@ -8,7 +8,7 @@ import { type KafkaService, startKafka } from "../services/kafka.ts";
 import { anyKafkaDeaths, type KafkaDeath, runKafkaEpisode } from "./kafka-episode.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
-const EPISODES = 4;
+const EPISODES = 5;
 const LIVES = 30;
 const BROKER_EVERY = 10;
 /** Of the lives some come to their end: a failpoint may be passed less often than its death asks for. */
