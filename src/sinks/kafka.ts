@@ -128,8 +128,8 @@ function foundBatch(mark: Mark | undefined, written: number, topic: string, cont
     );
   if (mark.offset < written)
     throw refuse(
-      `has this checkpoint's batches up to ${mark.offset}, but ${written} was written: it is an older ` +
-        "copy. Put the newer one back, or begin with a new checkpoint",
+      `has this checkpoint's batches up to ${mark.offset}, but ${written} was written: the topic is an ` +
+        "older copy. Put the newer one back, or begin with a new checkpoint",
     );
   return mark.offset;
 }
