@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
 import { multiset, output, rowsOf, streamkit } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { batchAnswer } from "./batch-answer.ts";
 
 const TOPIC = "full-disk";
 const QUOTES = 150_000;
@@ -74,20 +75,9 @@ test("a full disk costs nothing", async () => {
   const again = await run();
   expect(again.stderr).not.toContain("late");
   expect(again.code).toBe(0);
-  writeFileSync(join(folder.path, "all.ndjson"), await output(["simulate", ...SIMULATED]));
-  const batch = await output(
-    [
-      "process",
-      "--in",
-      "file:all.ndjson",
-      "--once",
-      "--schema",
-      SCHEMA,
-      "--sql",
-      SQL.replace("STREAM", "input"),
-    ],
-    { cwd: folder.path },
-  );
+  const lines = await output(["simulate", ...SIMULATED]);
+  const sql = SQL.replace("STREAM", "input");
+  const expected = await batchAnswer(folder.path, { lines, schema: SCHEMA, sql });
   const rows = rowsOf(readFileSync(join(folder.path, "out.ndjson"), "utf8"));
-  expect(multiset(rows)).toEqual(multiset(rowsOf(batch)));
+  expect(multiset(rows)).toEqual(expected);
 }, 60_000);

@@ -11,6 +11,7 @@ import { multiset, output, type Running, rowsOf, start, streamkit } from "../e2e
 import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { batchAnswer } from "./batch-answer.ts";
 
 const PARTITIONS = 6;
 const CHUNKS = 8;
@@ -74,21 +75,9 @@ async function expectBatchAnswer({ folder, topic }: Group): Promise<void> {
   expect({ code: ended.code, words: ended.stderr }).toMatchObject({ code: 0 });
   const chunks = [];
   for (let number = 0; number < CHUNKS; number += 1) chunks.push(await output(chunk(number)));
-  writeFileSync(join(folder, "all.ndjson"), chunks.join(""));
-  const batch = await output(
-    [
-      "process",
-      "--in",
-      "file:all.ndjson",
-      "--once",
-      "--schema",
-      SCHEMA,
-      "--sql",
-      SQL.replace("STREAM", "input"),
-    ],
-    { cwd: folder },
-  );
-  const expected = multiset(rowsOf(batch));
+  const lines = chunks.join("");
+  const sql = SQL.replace("STREAM", "input");
+  const expected = await batchAnswer(folder, { lines, schema: SCHEMA, sql });
   const files = readdirSync(folder).filter((name) => /^out\.\d+\.ndjson$/.test(name));
   expect(files).toHaveLength(PARTITIONS);
   const written = files.flatMap((name) => rowsOf(readFileSync(join(folder, name), "utf8")));
