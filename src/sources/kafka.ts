@@ -256,7 +256,8 @@ function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, members
   let waiting: Promise<void> | undefined;
   /** At once, or a while after the last time: also the last offsets are told. */
   const commitInTime = async (): Promise<void> => {
-    await clock.sleep(committedAtMs + MIRROR_MS - clock.monotonicMs(), closing.signal);
+    const dueInMs = committedAtMs + MIRROR_MS - clock.monotonicMs();
+    await clock.sleep(Math.max(0, dueInMs), closing.signal);
     waiting = undefined;
     await commit();
   };
