@@ -4,7 +4,7 @@ import { logger } from "../base/log.ts";
 import type { Connected, Consumer } from "../kafka/client.ts";
 import type { TopicPartition } from "../kafka/lane.ts";
 import { type Gap, gapError, gapOf, goneError, type Partition } from "../kafka/partition.ts";
-import type { Start } from "../kafka/reader.ts";
+import type { Discovered, Start } from "../kafka/reader.ts";
 import {
   type Edges,
   edgesOf,
@@ -62,15 +62,15 @@ export async function openingOf(
 }
 
 /**
- * What is there beside what is `read`: partitions that were not there begin with their first record. So do
- * those of a topic that was made anew, where `on_gap` lets them.
+ * What is there beside what is `read`: partitions that were not there begin with their first record, where
+ * more is wanted than what was there. So do those of a topic that was made anew, where `on_gap` lets them.
  */
-export async function discoveredStarts(
+export async function discovered(
   connected: Connected<Consumer>,
   options: KafkaSourceOptions,
   context: SourceContext,
   read: readonly Partition[],
-): Promise<readonly Start[]> {
+): Promise<Discovered> {
   const all = await selectedPartitions(connected, selectionOf(options), "those that are there");
   const partitions = ownPartitions(all, context);
   const ids = await topicIds(connected, topicsOf(partitions));
@@ -81,12 +81,13 @@ export async function discoveredStarts(
     const before = known.get(name);
     const topicId = ids.get(partition.topic) ?? before?.topicId;
     const isAnew = before?.topicId !== undefined && before.topicId !== topicId;
-    if (before !== undefined && !isAnew) continue;
+    if (before === undefined ? context.takesWhatIsThere : !isAnew) continue;
     const edges = await edgesOf(connected, partition);
     const next = before === undefined ? edges.low : overGap(options, gapOf(name, before.next, edges, isAnew));
-    starts.push({ ...partition, next: next ?? edges.low, topicId, stopAt: undefined });
+    const stopAt = context.takesWhatIsThere ? edges.high : undefined;
+    starts.push({ ...partition, next: next ?? edges.low, topicId, stopAt });
   }
-  return starts;
+  return { starts, topics: new Set(topicsOf(all)) };
 }
 
 function ownPartitions(

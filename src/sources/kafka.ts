@@ -16,7 +16,7 @@ import { openReader, type PartitionReader, type TakeForm } from "../kafka/reader
 import { parsePartitionName } from "../kafka/topics.ts";
 import { type Content, contentReader } from "./kafka-content.ts";
 import { attributeColumns, kafkaSourceOptions } from "./kafka-options.ts";
-import { discoveredStarts, type KafkaPosition, openingOf, positionOf } from "./kafka-position.ts";
+import { discovered, type KafkaPosition, openingOf, positionOf } from "./kafka-position.ts";
 import { kafkaSharing } from "./kafka-sharing.ts";
 import type { Limit, PartitionState, Range, Source, SourceContext, SourceKind } from "./source.ts";
 
@@ -59,6 +59,8 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
   const connected = await connectConsumer(reach, {
     "group.id": group,
     "enable.auto.commit": false,
+    // The offsets are in the checkpoint.
+    "enable.auto.offset.store": false,
     "enable.partition.eof": true,
     "auto.offset.reset": "error",
     "isolation.level": options.isolation,
@@ -78,9 +80,7 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
       maxBufferedBytes: BUFFERED_SEGMENTS * context.maxSegmentBytes,
       onGap: options.on_gap,
       notify: context.notify,
-      discover: context.takesWhatIsThere
-        ? undefined
-        : (read) => discoveredStarts(connected, options, context, read),
+      discover: (read) => discovered(connected, options, context, read),
     });
     return kafkaSource(options, context, { connected, reader, content });
   } catch (error) {
