@@ -109,9 +109,9 @@ export interface Taken {
   readonly lengths: Int32Array | undefined;
   /**
    * One line of CSV for each line of `bytes` (in raw, for each record); undefined if none were asked for
-   * or they are in a file. Text is quoted with `"` doubled, NULL is empty without quotes: DuckDB reads it back with
-   * `read_csv(…, header = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls =
-   * false)`.
+   * or they are in a file. Text is quoted with `"` doubled, NULL is empty without quotes: DuckDB reads it
+   * back with `read_csv(…, header = false, delim = ',', quote = '"', escape = '"', nullstr = '',
+   * allow_quoted_nulls = false)`.
    * - `timestamp`: milliseconds, NULL if the record has none.
    * - `key`: its text, if that is UTF-8 without NUL, line feed and carriage return and doesn't start with
    *   `\x`; else `\xHH` for every byte. `key::BLOB` gives such bytes back, `decode(key::BLOB)` their text. So

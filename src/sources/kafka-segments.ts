@@ -4,7 +4,7 @@
  */
 
 import { rm } from "node:fs/promises";
-import { StreamkitError } from "../base/error.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Segment } from "../formats/read-segment.ts";
 import type { Taken } from "../kafka/lane.ts";
 import { hasArrived, isOver } from "../kafka/partition.ts";
@@ -52,7 +52,7 @@ export function openSegments(
   let unlimited: Limit | undefined;
   let making: Promise<void> | undefined;
   let isPlanning = false;
-  let failure: unknown;
+  let failure: Error | undefined;
   let made = 0;
 
   const take = async (limit: Limit): Promise<Made | undefined> => {
@@ -85,7 +85,8 @@ export function openSegments(
     if (ahead.length >= MAX_AHEAD || !isFull()) return;
     making = make(unlimited)
       .catch((error: unknown) => {
-        failure = error;
+        failure =
+          error instanceof Error ? error : new StreamkitError("io", messageOf(error), { cause: error });
       })
       .finally(() => {
         making = undefined;

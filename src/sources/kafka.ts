@@ -68,21 +68,22 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
   try {
     const starts = await openingOf(connected, options, context);
     const content = await contentReader(options, context);
-    let segments: Segments | undefined;
+    let makeAhead = (): void => {};
     const reader = await openReader(starts, {
       connected,
       clock: context.clock,
       maxBufferedBytes: BUFFERED_SEGMENTS * context.maxSegmentBytes,
       onGap: options.on_gap,
       notify() {
-        segments?.makeAhead();
+        makeAhead();
         context.notify();
       },
       discover: context.takesWhatIsThere
         ? undefined
         : (read) => discoveredStarts(connected, options, context, read),
     });
-    segments = openSegments(options, context, { reader, content });
+    const segments = openSegments(options, context, { reader, content });
+    makeAhead = segments.makeAhead;
     return kafkaSource(context, { connected, reader, content, segments });
   } catch (error) {
     await connected.close();

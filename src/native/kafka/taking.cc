@@ -191,7 +191,8 @@ napi_value Taking::Result() {
   js::Set(result, "sizeBytes", js::Number(static_cast<double>(lines_.size())));
   js::Set(result, "bytes", file_.empty() ? lines_.block()->ToBuffer() : kn::Undefined());
   js::Set(result, "lengths", is_raw ? lengths_.ToInt32Array() : kn::Undefined());
-  js::Set(result, "attributes", attributes_.empty() || !attributes_file_.empty() ? kn::Undefined() : rows_.block()->ToBuffer());
+  bool gives_rows = !attributes_.empty() && attributes_file_.empty();
+  js::Set(result, "attributes", gives_rows ? rows_.block()->ToBuffer() : kn::Undefined());
   js::Set(result, "partitions", partitions);
   return result;
 }
