@@ -14,7 +14,7 @@ import { openReader, type PartitionReader } from "../kafka/reader.ts";
 import { parsePartitionName } from "../kafka/topics.ts";
 import { type Content, contentReader } from "./kafka-content.ts";
 import { attributeColumns, kafkaSourceOptions } from "./kafka-options.ts";
-import { discoveredStarts, type KafkaPosition, openingOf } from "./kafka-position.ts";
+import { discovered, type KafkaPosition, openingOf } from "./kafka-position.ts";
 import { openSegments, type Segments } from "./kafka-segments.ts";
 import { kafkaSharing } from "./kafka-sharing.ts";
 import type { PartitionState, Range, Source, SourceContext, SourceKind } from "./source.ts";
@@ -55,6 +55,8 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
   const connected = await connectConsumer(reach, {
     "group.id": group,
     "enable.auto.commit": false,
+    // The offsets are in the checkpoint.
+    "enable.auto.offset.store": false,
     "enable.partition.eof": true,
     "auto.offset.reset": "error",
     "isolation.level": options.isolation,
@@ -78,9 +80,7 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
         makeAhead();
         context.notify();
       },
-      discover: context.takesWhatIsThere
-        ? undefined
-        : (read) => discoveredStarts(connected, options, context, read),
+      discover: (read) => discovered(connected, options, context, read),
     });
     const segments = openSegments(options, context, { reader, content });
     makeAhead = segments.makeAhead;
@@ -185,7 +185,8 @@ function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, members
   let waiting: Promise<void> | undefined;
   /** At once, or a while after the last time: also the last offsets are told. */
   const commitInTime = async (): Promise<void> => {
-    await clock.sleep(Math.max(0, committedAtMs + MIRROR_MS - clock.monotonicMs()), closing.signal);
+    const dueInMs = committedAtMs + MIRROR_MS - clock.monotonicMs();
+    await clock.sleep(Math.max(0, dueInMs), closing.signal);
     waiting = undefined;
     await commit();
   };
