@@ -32,7 +32,7 @@ export interface RunOptions {
   readonly observesRows: boolean;
   /** Of an input that several processes share: the partition to read, and who knows the others. */
   readonly shard?: number;
-  readonly membership?: Pick<Membership, "commit">;
+  readonly membership?: Membership;
   /** Called when everything is checked and the first batch is about to be planned. */
   readonly started?: (prepared: PreparedJob) => void;
 }

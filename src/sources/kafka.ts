@@ -157,6 +157,7 @@ function kafkaSource(options: Options, context: SourceContext, parts: Parts): So
       const from = positionOf(reader.partitions());
       const taken = await reader.take(form(limit.maxBytes), allow(limit));
       if (taken === undefined) return undefined;
+      await context.membership?.check();
       const { range } = await write(from, taken);
       spend(from, range.to as unknown as KafkaPosition);
       return range;
