@@ -11,6 +11,7 @@ import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
 import { type Mark, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
 import { lineOf } from "./json-lines.ts";
 import {
+  type Probe,
   rowsLike,
   type Sink,
   type SinkBatch,
@@ -55,7 +56,7 @@ export const kafkaSink: SinkKind<Options> = {
     const found = parseKafkaUrl(url);
     return found && { brokers: found.brokers, topic: found.topic, ...found.parameters };
   },
-  probe: (given, input) => recordsQuery(given, input).select(rowsLike(input), 0),
+  probes,
   target: ({ brokers, topic }) => `${brokers}/${topic}`,
   open: openKafkaSink,
 };
@@ -142,9 +143,29 @@ interface RecordsQuery {
   readonly hasHeaders: boolean;
 }
 
+/** The types of the options whose SQL gives a part of a record. */
+const PARTS = { key: "VARCHAR", partition: "INTEGER", timestamp: "TIMESTAMP", value: "VARCHAR" } as const;
+
+function text(expression: string | undefined, type: string): Sql {
+  return expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
+}
+
+function probes(given: Options, input: SinkInput): readonly Probe[] {
+  const rows = rowsLike(input);
+  const probe = (keyPath: readonly string[], expression: string | undefined, type: string): Probe => ({
+    keyPath,
+    select: sql`SELECT ${text(expression, type)} AS part FROM ${rows}`,
+  });
+  return [
+    ...Object.entries(PARTS).map(([name, type]) => probe([name], given[name as keyof typeof PARTS], type)),
+    ...Object.entries(given.headers).map(([name, expression]) =>
+      probe(["headers", name], expression, "VARCHAR"),
+    ),
+    { keyPath: [], select: recordsQuery(given, input).select(rows, 0) },
+  ];
+}
+
 function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
-  const text = (expression: string | undefined, type: string): Sql =>
-    expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
   const headers = Object.entries(given.headers).map(
     ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NOT NULL
       THEN json_array(${name}, CAST((${raw(expression)}) AS VARCHAR))::VARCHAR END`,
@@ -157,13 +178,13 @@ function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
     hasHeaders: headers.length > 0,
     select(rows, batchId) {
       const line =
-        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, "VARCHAR");
+        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, PARTS.value);
       const headerList =
         headers.length === 0 ? raw("NULL::VARCHAR") : sql`concat('[', concat_ws(',', ${join(headers)}), ']')`;
       return sql`SELECT CASE WHEN ${isDelete} THEN NULL ELSE ${line} END AS value,
-        ${text(given.key ?? defaultKey(input.key), "VARCHAR")} AS key,
-        coalesce(${text(given.partition, "INTEGER")}, -1) AS partition,
-        epoch_ms(${text(given.timestamp, "TIMESTAMP")})::DOUBLE AS timestamp,
+        ${text(given.key ?? defaultKey(input.key), PARTS.key)} AS key,
+        coalesce(${text(given.partition, PARTS.partition)}, -1) AS partition,
+        epoch_ms(${text(given.timestamp, PARTS.timestamp)})::DOUBLE AS timestamp,
         ${headerList} AS headers
         FROM ${rows}`;
     },

@@ -64,6 +64,12 @@ export interface SinkContext {
   readonly clock: Clock;
 }
 
+export interface Probe {
+  /** Where the options have it, like `["headers", "version"]`. */
+  readonly keyPath: readonly string[];
+  readonly select: Sql;
+}
+
 export interface SinkKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
@@ -75,8 +81,8 @@ export interface SinkKind<Options = unknown> {
    * under this name. Undefined where any number may write and there is no position.
    */
   target(options: Options): string | undefined;
-  /** A SELECT that DuckDB must understand: it holds the SQL that a job writes in the options. */
-  probe?(options: Options, input: SinkInput): Sql;
+  /** The SQL that a job writes in the options, each as a SELECT that DuckDB must understand. */
+  probes?(options: Options, input: SinkInput): readonly Probe[];
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 
