@@ -102,6 +102,7 @@ async function runPrepared(
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,
       clock,
+      stop,
     }),
   });
   try {

@@ -52,8 +52,10 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
         if (until !== "stopped" && !own.stop.aborted) await folder.finish(number, until, ends);
         return;
       } catch (error) {
-        // Another member goes on with what was given up.
-        if (isStopped(error) && shardStop.aborted && !stop.aborted) return;
+        if (isStopped(error)) {
+          logger("engine").info(`Partition ${number}: ${error.message}`);
+          return;
+        }
         if (!isInUse(error)) throw ofPartition(number, error);
         if (!hasSaid)
           logger("engine").info(
@@ -183,7 +185,7 @@ async function allFinished({ folder, membership, options, isIdle, closed }: Wait
   }
 }
 
-const TOLD_AS_THEY_ARE: ReadonlySet<string> = new Set(["usage", "job", "stopped", "closed_pipe", "bug"]);
+const TOLD_AS_THEY_ARE: ReadonlySet<string> = new Set(["usage", "job", "closed_pipe", "bug"]);
 
 /** What can happen in one partition alone is told with its number, in one line. */
 function ofPartition(number: number, error: unknown): unknown {
@@ -205,6 +207,7 @@ function isInUse(error: unknown): boolean {
   );
 }
 
-function isStopped(error: unknown): boolean {
+/** What was given up after a signal, or to give the partition back: whoever has it next repeats it. */
+function isStopped(error: unknown): error is StreamkitError {
   return error instanceof StreamkitError && error.code === "stopped";
 }

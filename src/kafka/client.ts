@@ -37,6 +37,8 @@ export interface Connected<Client> {
   readonly brokers: string;
   /** The broker has answered: if it was said to be away, it is said to be back. */
   alive(): void;
+  /** Whether it was said to be away, and has not answered since. */
+  isAway(): boolean;
   /** Resolves when it is disconnected, or after a while. */
   close(): Promise<void>;
 }
@@ -124,8 +126,7 @@ async function connect<Kind extends Client>(
     const fault = tokenFailure === undefined ? attempt : { ...attempt, message: tokenFailure };
     throw refusal(brokers, fault, tokenFailure !== undefined);
   }
-  const alive = watch(client, brokers);
-  return { library, client, brokers, alive, close: () => closed(client, clock) };
+  return { library, client, brokers, ...watch(client, brokers), close: () => closed(client, clock) };
 }
 
 function refusal(brokers: string, fault: KafkaFault, isToken: boolean): StreamkitError {
@@ -179,8 +180,8 @@ interface LogEvent {
   readonly message: string;
 }
 
-/** Says once that the broker is away, and, when the returned function is called, that it is back. */
-function watch(client: Client, brokers: string): () => void {
+/** Says once that the broker is away, and, when `alive` is called, that it is back. */
+function watch(client: Client, brokers: string): Pick<Connected<Client>, "alive" | "isAway"> {
   let isAway = false;
   client.on("event.error", (thrown: unknown) => {
     const fault = eventFault(thrown);
@@ -192,9 +193,12 @@ function watch(client: Client, brokers: string): () => void {
     } else if (isIdentityFault(fault))
       logger("kafka").warn(`Kafka at ${brokers} refuses us: ${plainReason(fault)}`);
   });
-  return () => {
-    if (isAway) logger("kafka").info(`Kafka at ${brokers} is back`);
-    isAway = false;
+  return {
+    alive() {
+      if (isAway) logger("kafka").info(`Kafka at ${brokers} is back`);
+      isAway = false;
+    },
+    isAway: () => isAway,
   };
 }
 

@@ -68,13 +68,14 @@ interface KafkaSinkPosition {
 }
 
 async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink> {
-  const { input, isDurable, writer: name, baseFolder, clock } = context;
+  const { input, isDurable, writer: name, baseFolder, clock, stop } = context;
   const reach = { connection: given, baseFolder, clock };
   const query = recordsQuery(given, input);
   const committed = context.committed as KafkaSinkPosition | undefined;
   const writer = await openTopicWriter({
     reach,
     topic: given.topic,
+    stop,
     transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group: name } : undefined,
   });
   let committedBatch = committed?.batch ?? 0;

@@ -62,6 +62,11 @@ export interface SinkContext {
   readonly isDurable: boolean;
   readonly stdout: ByteOutput;
   readonly clock: Clock;
+  /**
+   * A batch under way is ended and committed all the same; but what it waits for may not come for long, and
+   * then the sink throws code `stopped`: the next start gives it the batch again.
+   */
+  readonly stop: AbortSignal;
 }
 
 export interface Probe {
