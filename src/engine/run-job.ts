@@ -98,6 +98,7 @@ async function runPrepared(
       bareRows: options.bareRows,
       committedBatch: checkpoint.progress?.batch ?? 0,
       plannedBatch: checkpoint.pendingPlan?.batch ?? checkpoint.progress?.batch ?? 0,
+      plannedAtMs: checkpoint.pendingPlan?.plannedAtMs,
       checkpointId: checkpoint.id,
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,

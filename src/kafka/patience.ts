@@ -1,6 +1,6 @@
 /**
- * How long a writer waits after a signal. What goes well is ended; what waits for a broker that is away is let
- * alone at once: a transaction that is not committed is not there, and the next start repeats the batch.
+ * How long a writer waits after a signal. What goes well is ended; what waits for a broker that is away is
+ * let alone at once: a transaction that is not committed is not there, and the next start repeats the batch.
  */
 
 import type { Clock } from "../base/clock.ts";

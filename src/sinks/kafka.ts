@@ -5,9 +5,11 @@
 
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
+import { isInTopic } from "../kafka/topic-search.ts";
 import { type Mark, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
 import { lineOf } from "./json-lines.ts";
 import {
@@ -80,16 +82,36 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
   });
   let committedBatch = committed?.batch ?? 0;
   let writtenBatch = committed?.written ?? 0;
+  /** A batch that may be there, as a crash has left its plan behind, and there is no mark to tell. */
+  let doubtful: number | undefined;
   try {
-    if (isDurable) writtenBatch = foundBatch(await writer.mark(), writtenBatch, given.topic, context);
+    if (isDurable) {
+      const mark = await writer.mark();
+      writtenBatch = foundBatch(mark, writtenBatch, given.topic, context);
+      if (mark === undefined && context.plannedAtMs !== undefined) doubtful = context.plannedBatch;
+    }
   } catch (error) {
     await writer.close();
     throw error;
   }
+  const isThere = async (batch: AsyncIterable<Records>): Promise<boolean> => {
+    const sinceMs = context.plannedAtMs ?? 0;
+    const found = await isInTopic(reach, { topic: given.topic, group: name, records: batch, sinceMs });
+    if (found)
+      logger("kafka").info(
+        `The topic "${given.topic}" holds all records of batch ${doubtful} from before the crash, though the ` +
+          "broker has forgotten its mark: it is not written again",
+      );
+    return found;
+  };
   return {
     async write(database, batch) {
       committedBatch = batch.id;
       if (batch.rows === 0 || batch.id <= writtenBatch) return;
+      if (batch.id === doubtful && (await isThere(records(database, batch, query)))) {
+        writtenBatch = batch.id;
+        return;
+      }
       const mark = { offset: batch.id, text: markText(context) };
       await writer.write(() => records(database, batch, query), mark);
       writtenBatch = batch.id;
@@ -112,7 +134,8 @@ function foundBatch(mark: Mark | undefined, written: number, topic: string, cont
   const { committedBatch, plannedBatch, checkpointId } = context;
   const refuse = (message: string): StreamkitError =>
     new StreamkitError("io", `The topic "${topic}" ${message}`, { component: "kafka" });
-  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes).
+  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes); what a crash
+  // left in doubt then is looked for in the topic itself.
   if (mark === undefined) return written;
   if (!mark.text.startsWith(`${checkpointId} `)) {
     if (written === 0) return 0;

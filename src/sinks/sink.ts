@@ -55,6 +55,8 @@ export interface SinkContext {
   readonly committedBatch: number;
   /** The last batch that it knows of: the same, or the next one, whose plan a crash has left behind. */
   readonly plannedBatch: number;
+  /** When that was planned, if a crash has left it behind. */
+  readonly plannedAtMs?: number | undefined;
   readonly checkpointId: string;
   /** Bare rows, without query and batch, on standard output. */
   readonly bareRows: boolean;

@@ -1,12 +1,13 @@
 /**
- * A signal while the broker is away ends the process within a moment, long before its deadline; the batch is not
- * committed, and the next start writes it once.
+ * A signal while the broker is away ends the process within a moment, long before its deadline; the batch is
+ * not committed, and the next start writes it once.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Running, start } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, startKafka } from "../services/kafka.ts";
+import { bytesOf } from "../services/kafka-judge.ts";
 import { type SinkJob, sinkJob } from "./sink-job.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -26,7 +27,7 @@ function row(v: number) {
 
 async function values(job: SinkJob): Promise<unknown[]> {
   const records = await kafka.judge.read(job.topic);
-  return records.map(({ value }) => (JSON.parse(String(value)) as { v: number }).v);
+  return records.map(({ value }) => (JSON.parse(bytesOf(value)?.toString() ?? "null") as { v: number }).v);
 }
 
 /** A job that has written a row, and has another one for a broker that is away. */
