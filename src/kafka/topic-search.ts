@@ -1,6 +1,6 @@
 /**
- * Whether a batch stands in a topic, found out by reading the topic: for when the mark that would tell is gone.
- * A broker forgets the offsets of a group that is not used, after a week by default.
+ * Whether a batch stands in a topic, found out by reading the topic: for when the mark that would tell is
+ * gone. A broker forgets the offsets of a group that is not used, after a week by default.
  */
 
 import { createHash } from "node:crypto";

@@ -99,8 +99,8 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
     const found = await isInTopic(reach, { topic: given.topic, group: name, records: batch, sinceMs });
     if (found)
       logger("kafka").info(
-        `The topic "${given.topic}" holds all records of batch ${doubtful} from before the crash, though the ` +
-          "broker has forgotten its mark: it is not written again",
+        `The topic "${given.topic}" holds all records of batch ${doubtful} from before the crash, though ` +
+          "the broker has forgotten its mark: it is not written again",
       );
     return found;
   };
@@ -134,8 +134,8 @@ function foundBatch(mark: Mark | undefined, written: number, topic: string, cont
   const { committedBatch, plannedBatch, checkpointId } = context;
   const refuse = (message: string): StreamkitError =>
     new StreamkitError("io", `The topic "${topic}" ${message}`, { component: "kafka" });
-  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes); what a crash
-  // left in doubt then is looked for in the topic itself.
+  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes); what a
+  // crash left in doubt then is looked for in the topic itself.
   if (mark === undefined) return written;
   if (!mark.text.startsWith(`${checkpointId} `)) {
     if (written === 0) return 0;
