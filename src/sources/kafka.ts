@@ -109,7 +109,9 @@ function kafkaSource(context: SourceContext, parts: Parts): Source {
   return {
     async plan(limit, after) {
       reader.check();
-      return segments.plan(limit, after);
+      const range = await segments.plan(limit, after);
+      if (range !== undefined) await context.membership?.check();
+      return range;
     },
     async read(range) {
       const found = segments.find(range);

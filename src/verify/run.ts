@@ -145,6 +145,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },
         clock,
+        stop: new AbortController().signal,
       }),
     });
     const parts = { checkpoint: prepared.checkpoint, sinks };
