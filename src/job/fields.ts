@@ -4,12 +4,19 @@
  */
 
 import { z } from "zod";
-import { durationMs } from "../base/units.ts";
+import { durationMs, sizeBytes } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
   const parsed = durationMs(String(value));
   if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
+  return parsed;
+});
+
+/** `64KiB`, `10MB` or a number of bytes. */
+export const sizeField = z.union([z.string(), z.number()]).transform((value, context) => {
+  const parsed = sizeBytes(String(value));
+  if (parsed === undefined || parsed === 0) return refuse(context, `a size like 64KiB or 10MB is expected`);
   return parsed;
 });
 
