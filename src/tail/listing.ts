@@ -27,12 +27,30 @@ export function listedOf(file: string, stats: Omit<Stats, "isFile">): Listed {
     path: file,
     device: String(stats.dev),
     inode: String(stats.ino),
-    // Where there is no time of birth, some systems give the last change in its place.
-    born: stats.birthtimeNs > 0n && stats.birthtimeNs < stats.ctimeNs ? String(stats.birthtimeNs) : undefined,
+    born: stats.birthtimeNs > 0n && tellsBirths(stats.dev, file) ? String(stats.birthtimeNs) : undefined,
     sizeBytes: Number(stats.size),
-    modifiedAtMs: Number(stats.mtimeMs),
-    changedAtMs: Number(stats.ctimeMs),
+    modifiedAtMs: Number(stats.mtimeNs) / NS_PER_MS,
+    changedAtMs: Number(stats.ctimeNs) / NS_PER_MS,
   };
+}
+
+const devicesWithBirths = new Set<bigint>();
+
+/**
+ * Where there is no time of birth, some systems give the last change in its place: the folders above the file
+ * were born before they changed last.
+ */
+function tellsBirths(device: bigint, file: string): boolean {
+  if (devicesWithBirths.has(device)) return true;
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    const stats = statsOf(folder);
+    if (stats?.dev !== device) return false;
+    if (stats.birthtimeNs > 0n && stats.birthtimeNs < stats.ctimeNs) {
+      devicesWithBirths.add(device);
+      return true;
+    }
+    if (folder === path.dirname(folder)) return false;
+  }
 }
 
 /** A regular file; undefined where there is none, or none that we may look at. */
@@ -44,6 +62,8 @@ export function look(file: string): Listed | undefined {
     return undefined;
   }
 }
+
+const NS_PER_MS = 1e6;
 
 export interface Globs {
   /** Paths that match, from the root; each once. */

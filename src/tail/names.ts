@@ -27,3 +27,23 @@ export function familyOf(file: string): string {
     .replaceAll(/[-._]\d[\d\-_.T]*(?=\.|$)/g, "");
   return path.join(path.dirname(file), name);
 }
+
+/** Numbers of so many digits are dates. */
+const DATE_DIGITS = 6;
+
+/**
+ * Orders names of one log that changed at the same time, the oldest first: `app.log.2`, `app.log.1`,
+ * `app.log`; `app-20260105.log`, `app-20260106.log`, `app.log`.
+ */
+export function byRotation(a: string, b: string): number {
+  const [ageA, ageB] = [ageOf(a), ageOf(b)];
+  if (ageA !== ageB) return ageA > ageB ? -1 : 1;
+  return a < b ? -1 : 1;
+}
+
+function ageOf(file: string): number {
+  const name = path.basename(file).replace(COMPRESSED, "");
+  const numbers = /[-._](\d+)(?=\.|$)/.exec(name.replaceAll(/(?<=\d)[-_T](?=\d)/g, ""));
+  if (numbers?.[1] === undefined) return Number.NEGATIVE_INFINITY;
+  return numbers[1].length < DATE_DIGITS ? Number(numbers[1]) : -Number(numbers[1]);
+}

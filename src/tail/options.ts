@@ -32,11 +32,12 @@ export const tailFields = {
     ),
 };
 
-const tailOptions = z.strictObject(tailFields);
+const tailSettings = z.strictObject(tailFields);
+export type TailSettings = z.output<typeof tailSettings>;
 
 /** Throws code `job` where the encoding or the pattern is none. */
 export function cutOptionsOf(
-  options: Pick<z.output<typeof tailOptions>, "encoding" | "max_line" | "multiline">,
+  options: Pick<TailSettings, "max_line"> & Partial<Pick<TailSettings, "encoding" | "multiline">>,
 ): CutOptions {
   return {
     encoding: lineEncoding(options.encoding),

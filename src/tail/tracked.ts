@@ -36,6 +36,8 @@ export interface Tracked {
   /** Of those, so many wait for a line feed, however long the file rests. */
   restedBytes: number;
   descriptor: number | undefined;
+  /** It is not said yet what must have been read before. */
+  isHeld: boolean;
   /** What must have been read before. */
   waitsFor: readonly Wait[];
   /** False until its bytes were compared with what is known of them. */
@@ -76,6 +78,7 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
     heldBytes: 0,
     restedBytes: 0,
     descriptor: undefined,
+    isHeld: false,
     waitsFor: [],
     isVerified: true,
     generation: 0,
@@ -156,6 +159,14 @@ export function descriptorOf(file: Tracked): number | undefined {
   }
   file.descriptor = descriptor;
   return descriptor;
+}
+
+/** What the system says of a file that is open, wherever it is. */
+export function refresh(file: Tracked): void {
+  if (file.descriptor === undefined) return;
+  const { sizeBytes, modifiedAtMs } = listedOf(file.path, fstatSync(file.descriptor, { bigint: true }));
+  file.sizeBytes = sizeBytes;
+  file.modifiedAtMs = modifiedAtMs;
 }
 
 export function openReading(path: string): number | undefined {

@@ -16,11 +16,11 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-import { isGzip, type Mark } from "./gzip.ts";
+import { isGzip } from "./gzip.ts";
 import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
 import { type Globs, type Listed, look, siblings } from "./listing.ts";
-import { stemOf } from "./names.ts";
-import { openPacked } from "./packed.ts";
+import { byRotation, familyOf, stemOf } from "./names.ts";
+import { isMarkOf, openPacked } from "./packed.ts";
 import type { FilePosition } from "./position.ts";
 import { type ByStem, byStem, isPrefixOf, relatives } from "./prefix.ts";
 import { skipToEnd } from "./start.ts";
@@ -32,6 +32,7 @@ import {
   keyOf,
   openReading,
   positionOf,
+  refresh,
   release,
   replace,
   restored,
@@ -81,6 +82,9 @@ export function openTracker(options: TrackerOptions): Tracker {
   const passedOver = new Set<string>();
   /** Where a copy may stand that no glob matches, and until when it is looked for. */
   const searches = new Map<string, { readonly file: string; readonly untilMs: number }>();
+  /** Families of logs of which a compressed file is looked through, and files that wait for that. */
+  const looking = new Set<string>();
+  const held = new Set<Tracked>();
   let undecided = 0;
   let isFirstLook = options.positions === undefined;
   /** Contents that were replaced since the listing was made. */
@@ -132,6 +136,7 @@ export function openTracker(options: TrackerOptions): Tracker {
   };
 
   const leave = (file: Tracked): void => {
+    refresh(file);
     here.delete(keyOf(file));
     file.goneAtMs = clock.nowMs();
     file.isRotated = true;
@@ -235,10 +240,13 @@ export function openTracker(options: TrackerOptions): Tracker {
     const alive = (): readonly Tracked[] => relatives(listed, live).filter(({ gzip }) => gzip === undefined);
     const dead = (): readonly Tracked[] =>
       gone.all.filter((other) => other.gzip === undefined && mayBeCopyOf(listed, other));
-    const found = packed.look(listed, (): readonly Mark[] =>
-      [...dead(), ...alive()].map(({ head, offset, tail }) => ({ head, offset, tail })),
-    );
-    if (found === undefined) return later();
+    // What is gone and open is read to its end first.
+    if (dead().some((other) => other.descriptor !== undefined)) return later();
+    const found = packed.look(listed, [...dead(), ...alive()], dead());
+    if (found === undefined) {
+      looking.add(familyOf(listed.path));
+      return later();
+    }
     if (!found.isWhole) {
       if (clock.nowMs() - listed.changedAtMs < BROKEN_MS && !takesWhatIsThere) return later();
       passOver(listed, "its end is missing");
@@ -247,7 +255,6 @@ export function openTracker(options: TrackerOptions): Tracker {
     const agreeing = (files: readonly Tracked[]): readonly Tracked[] =>
       files.filter((other) => [...found.agrees].some((mark) => isMarkOf(mark, other)));
     const original = nearest(listed.path, agreeing(dead()));
-    if (original?.descriptor !== undefined) return later();
     const isFresh = !takesWhatIsThere && clock.nowMs() - listed.changedAtMs < COPY_MS;
     if (original === undefined && isFresh && agreeing(alive()).length > 0) return later();
     if (original === undefined && !isListed) return undefined;
@@ -266,6 +273,18 @@ export function openTracker(options: TrackerOptions): Tracker {
   const later = (): undefined => {
     undecided += 1;
     return undefined;
+  };
+
+  /** New files come after older ones of their log; also those that are still looked through. */
+  const takeTurns = (added: readonly Tracked[]): void => {
+    const all = [...held, ...added];
+    held.clear();
+    for (const file of all) {
+      file.isHeld = looking.has(familyOf(file.path));
+      if (file.isHeld) held.add(file);
+    }
+    const free = all.filter(({ isHeld }) => !isHeld);
+    if (free.length > 0) chain(free, [...here.values(), ...gone.all]);
   };
 
   const lookOnce = async (): Promise<boolean> => {
@@ -300,6 +319,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     }
     const added: Tracked[] = [...changedBefore];
     undecided = 0;
+    looking.clear();
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {
       const file = decide(stranger, live, seen.has(keyOf(stranger)));
@@ -308,7 +328,7 @@ export function openTracker(options: TrackerOptions): Tracker {
       added.push(file);
       addTo(live, file);
     }
-    if (added.length > 0) chain(added, [...here.values(), ...gone.all]);
+    takeTurns(added);
     gone.expire(clock.nowMs());
     return true;
   };
@@ -346,13 +366,8 @@ function placeOf(file: string): string {
   return path.join(path.dirname(file), stemOf(file));
 }
 
-function isMarkOf(mark: Mark, file: Tracked): boolean {
-  const { head, offset, tail } = mark;
-  return head.hash === file.head.hash && offset === file.offset && tail.hash === file.tail.hash;
-}
-
 function byAge(a: Listed, b: Listed): number {
-  return a.modifiedAtMs - b.modifiedAtMs || (a.path < b.path ? -1 : 1);
+  return a.modifiedAtMs - b.modifiedAtMs || byRotation(a.path, b.path);
 }
 
 function addTo(live: ByStem, file: Tracked): void {

@@ -1,6 +1,6 @@
 /** Whose turn it is: what rotation put aside is read before what came after it. */
 
-import { familyOf } from "./names.ts";
+import { byRotation, familyOf } from "./names.ts";
 import type { Tracked, Wait } from "./tracked.ts";
 
 /**
@@ -12,7 +12,7 @@ export function chain(added: readonly Tracked[], all: readonly Tracked[]): void 
   for (const file of all) families.get(familyOf(file.path))?.push(file);
   for (const [family, members] of families) {
     if (members.length < 2 || !members.some(({ path }) => path === family)) continue;
-    const inOrder = members.toSorted((a, b) => a.modifiedAtMs - b.modifiedAtMs);
+    const inOrder = members.toSorted((a, b) => a.modifiedAtMs - b.modifiedAtMs || byRotation(a.path, b.path));
     inOrder.forEach((file, index) => {
       if (!added.includes(file)) return;
       file.waitsFor = inOrder.slice(0, index).filter(hasUnread).map(waitOf);
@@ -31,6 +31,7 @@ function hasUnread(file: Tracked): boolean {
 
 /** Whether what it waited for has been read, or can't be read any more. */
 export function isItsTurn(file: Tracked): boolean {
+  if (file.isHeld) return false;
   if (file.waitsFor.length === 0) return true;
   file.waitsFor = file.waitsFor.filter(({ file: other, generation, untilBytes }) => {
     if (other.generation !== generation || !hasUnread(other)) return false;
