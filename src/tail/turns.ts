@@ -12,12 +12,18 @@ export function chain(added: readonly Tracked[], all: readonly Tracked[]): void 
   for (const file of all) families.get(familyOf(file.path))?.push(file);
   for (const [family, members] of families) {
     if (members.length < 2 || !members.some(({ path }) => path === family)) continue;
-    const inOrder = members.toSorted((a, b) => a.modifiedAtMs - b.modifiedAtMs || byRotation(a.path, b.path));
+    const inOrder = members.toSorted(byAge);
     inOrder.forEach((file, index) => {
       if (!added.includes(file)) return;
       file.waitsFor = inOrder.slice(0, index).filter(hasUnread).map(waitOf);
     });
   }
+}
+
+/** What is gone had another name at last than the one that is known. */
+function byAge(a: Tracked, b: Tracked): number {
+  const isGone = (file: Tracked): number => (file.goneAtMs === undefined ? 1 : 0);
+  return a.modifiedAtMs - b.modifiedAtMs || isGone(a) - isGone(b) || byRotation(a.path, b.path);
 }
 
 function waitOf(file: Tracked): Wait {
