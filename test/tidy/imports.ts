@@ -12,6 +12,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/simulate": 4,
   "src/warehouse": 5,
   "src/kafka": 5,
+  "src/tail": 5,
   "src/sources": 6,
   "src/sinks": 6,
   "src/engine": 7,
