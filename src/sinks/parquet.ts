@@ -3,7 +3,7 @@
  * a batch that is written again replaces itself.
  */
 
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { failpoint } from "../base/failpoint.ts";
@@ -18,6 +18,7 @@ import {
   stagingFolder,
   tableFolder,
 } from "../warehouse/hive-layout.ts";
+import { openStore } from "../warehouse/stores.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
 const options = z.strictObject({
@@ -47,12 +48,18 @@ async function openParquet(
   { warehouse, table, partition_by }: z.infer<typeof options>,
   context: SinkContext,
 ): Promise<Sink> {
-  const folder = tableFolder(path.resolve(context.baseFolder, warehouse), table);
+  const { writer: name, isDurable } = context;
+  const store = openStore(warehouse, context);
+  const folder = tableFolder(table);
   const partitions = partition_by.map(parsePartition);
-  const writer = context.writer;
-  const staging = stagingFolder(folder, writer);
+  const staging = path.join(
+    store.localFolder ?? context.workingFolder,
+    store.localFolder === undefined ? "parquet" : "",
+    stagingFolder(folder, name),
+  );
+  const writer = { store, folder, name, staging, isDurable };
   let committedBatch = (context.committed as ParquetPosition | undefined)?.batch ?? 0;
-  await removeUncommitted(folder, writer, committedBatch);
+  await removeUncommitted(writer, committedBatch);
   return {
     async write(database, batch) {
       if (batch.rows > 0) {
@@ -60,13 +67,21 @@ async function openParquet(
         await mkdir(staging, { recursive: true });
         await database.run(copyStatement(context.input.columns, batch.relation, partitions, staging));
         failpoint("parquet-staged");
-        await publish(staging, folder, writer, batch.id, context.isDurable);
+        await publish(writer, await stagedFiles(staging), batch.id);
       }
       committedBatch = batch.id;
     },
     position: (): ParquetPosition => ({ batch: committedBatch }),
     close: async () => {},
   };
+}
+
+async function stagedFiles(staging: string): Promise<string[]> {
+  const entries = await readdir(staging, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.join(entry.parentPath, entry.name))
+    .toSorted();
 }
 
 function copyStatement(

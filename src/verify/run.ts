@@ -145,6 +145,9 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },
         clock,
+        database,
+        workingFolder: prepared.checkpoint.folder,
+        env: {},
       }),
     });
     const parts = { checkpoint: prepared.checkpoint, sinks };
