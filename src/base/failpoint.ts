@@ -28,6 +28,7 @@ export const FAILPOINTS = [
   "batch-written",
   "commit-open", // all statements of the transaction ran, COMMIT did not
   "committed",
+  "partition-marked", // one partition is marked as complete, others are not
   "source-committed", // one source has forgotten what it gave, others have not
   "batch-ended",
   "state-folded", // the write-ahead log went into the database file

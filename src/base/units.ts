@@ -1,4 +1,4 @@
-/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), times and counts as people write them. */
+/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), sizes, times and counts as people write them. */
 
 import { StreamkitError } from "./error.ts";
 
@@ -9,6 +9,22 @@ const DURATION_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
+
+const SIZE_BYTES: Readonly<Record<string, number>> = {
+  B: 1,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+};
+
+/** `"64KiB"` → 65536, `"10MB"` → 10000000. Returns undefined where the text is no size. */
+export function sizeBytes(text: string): number | undefined {
+  const bytes = scaled(text, SIZE_BYTES);
+  return bytes === undefined ? undefined : Math.floor(bytes);
+}
 
 /** `"250ms"` → 250. `"0"` needs no unit. Returns undefined where the text is no duration. */
 export function durationMs(text: string): number | undefined {

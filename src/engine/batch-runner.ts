@@ -197,7 +197,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         relation: output.relation,
         rows: rowsOf(output),
         plannedAtMs: plan.plannedAtMs,
-        times: reachedTimes(output, batch, { beforeMs: lastPlannedAtMs, ...plan }),
+        ...reachedTimes(output, batch, { beforeMs: lastPlannedAtMs, ...plan }),
       });
       for (const { output, sink } of sinks) {
         await sink.write(database, sinkBatch(output));

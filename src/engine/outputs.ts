@@ -39,7 +39,9 @@ export interface SinkRequest {
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
   /** Positions of sinks in the checkpoint. */
   readonly saved: Readonly<Record<string, unknown>>;
-  readonly contextOf: (input: SinkInput) => Omit<SinkContext, "committed" | "state" | "deadLetters">;
+  readonly contextOf: (
+    input: SinkInput,
+  ) => Omit<SinkContext, "committed" | "timeColumns" | "state" | "deadLetters">;
 }
 
 /** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
@@ -138,6 +140,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
       const sink = await kind.open(options, {
         ...request.contextOf(sinkInputOf(output)),
         committed,
+        timeColumns: [...output.times.keys()],
         state: (name) => id(CHECKPOINT, `sink_${name}_${sinkId}`),
         deadLetters: id(CHECKPOINT, "dead_letters"),
       });

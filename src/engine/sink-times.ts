@@ -1,7 +1,7 @@
 /** How far time has come for a sink's rows. */
 
 import { INFINITY_US, timestampUs } from "../duckdb/sql.ts";
-import type { Reached } from "../sinks/sink.ts";
+import type { Reached, SinkBatch } from "../sinks/sink.ts";
 import type { Output } from "./outputs.ts";
 import type { Batch } from "./query.ts";
 
@@ -14,6 +14,11 @@ interface Planned {
 
 const US_PER_MS = 1000n;
 
+const asReached = (beforeUs: bigint | null, afterUs: bigint | null): Reached => ({
+  before: timestampUs(beforeUs),
+  after: timestampUs(afterUs),
+});
+
 /**
  * The least value that rows may still have in each event-time column. A column of the clock's time goes by
  * when batches are planned: that is what a row gets.
@@ -22,20 +27,15 @@ export function reachedTimes(
   { sources, times }: Pick<Output, "sources" | "times">,
   batch: Batch,
   { beforeMs, plannedAtMs, endsInput }: Planned,
-): ReadonlyMap<string, Reached> {
-  const byEvents = [batch.watermarkBeforeUs(sources), batch.watermarkAfterUs(sources)] as const;
-  const byClock = [
+): Pick<SinkBatch, "watermark" | "times" | "endsInput"> {
+  const watermark = asReached(batch.watermarkBeforeUs(sources), batch.watermarkAfterUs(sources));
+  const clock = asReached(
     BigInt(beforeMs) * US_PER_MS,
     endsInput ? INFINITY_US : BigInt(plannedAtMs) * US_PER_MS,
-  ] as const;
-  return new Map(
-    [...times].map(([column, bound]): [string, Reached] => {
-      const [before, after] = bound.clock === undefined ? byEvents : byClock;
-      const least = (us: bigint | null) => {
-        const reached = timestampUs(us);
-        return bound.clock === undefined ? bound(reached) : reached;
-      };
-      return [column, { before: least(before), after: least(after) }];
-    }),
   );
+  const columns = [...times].map(([column, bound]): [string, Reached] => [
+    column,
+    bound.clock === undefined ? { before: bound(watermark.before), after: bound(watermark.after) } : clock,
+  ]);
+  return { watermark, times: new Map(columns), endsInput };
 }

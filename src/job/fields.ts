@@ -4,12 +4,20 @@
  */
 
 import { z } from "zod";
-import { durationMs } from "../base/units.ts";
+import { durationMs, sizeBytes } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
   const parsed = durationMs(String(value));
   if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
+  return parsed;
+});
+
+/** `64KiB`, `128MB` → bytes. */
+export const sizeField = z.string().transform((value, context) => {
+  const parsed = sizeBytes(value);
+  if (parsed === undefined || parsed === 0)
+    return refuse(context, `a size like 64KiB, 10MB or 1GiB is expected`);
   return parsed;
 });
 

@@ -31,7 +31,10 @@ export interface SinkBatch {
   readonly rows: number;
   /** The wall clock when the batch was planned: the same when it is written again. */
   readonly plannedAtMs: number;
-  /** How far time has come in the input's event-time columns, by their names; others tell nothing. */
+  /** True in the batch after which no row is to come. */
+  readonly endsInput: boolean;
+  /** How far time has come: the watermark, and by name the input's event-time columns. */
+  readonly watermark: Reached;
   readonly times: ReadonlyMap<string, Reached>;
 }
 
@@ -66,6 +69,8 @@ export interface SinkContext {
   /** The partition whose rows these are, where each is run for itself; a place may have one writer. */
   readonly shard?: number | undefined;
   readonly baseFolder: string;
+  /** The input's event-time columns: what a batch's `times` tell of. */
+  readonly timeColumns: readonly string[];
   /** `position()` of the last commit; undefined on a first start. */
   readonly committed: unknown;
   /** The last batch that the checkpoint has committed, and what tells this checkpoint from all others. */

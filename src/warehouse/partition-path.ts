@@ -5,7 +5,7 @@
  */
 
 /** NULL, and what can't be told from it: the empty text. */
-const NULL_VALUE = "__HIVE_DEFAULT_PARTITION__";
+export const NULL_VALUE = "__HIVE_DEFAULT_PARTITION__";
 
 /** What Hive escapes: control characters and these, but no space and no letter of any tongue. */
 const ESCAPED = /[\p{Cc}"#%'*/:=?\\{[\]^]/gu;
