@@ -41,7 +41,16 @@ export const KAFKA_FAILPOINTS = [
   "kafka-committed", // the transaction is committed, the checkpoint is not
 ] as const;
 
-type Failpoint = (typeof FAILPOINTS)[number] | (typeof KAFKA_FAILPOINTS)[number];
+/** In a batch that goes to HDFS. Each is killed at by test/crash/hdfs.test.ts. */
+export const HDFS_FAILPOINTS = [
+  "hdfs-created", // a file is in the staging folder, others may not be
+  "hdfs-renamed", // one file has its name
+] as const;
+
+type Failpoint =
+  | (typeof FAILPOINTS)[number]
+  | (typeof KAFKA_FAILPOINTS)[number]
+  | (typeof HDFS_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

@@ -135,7 +135,7 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   });
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
-  await removeUncommitted(writer, committed?.batch ?? 0);
+  await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
   const observers = observersOf(given, store, folder, context);
   const table = await openTableWriter({
     database,

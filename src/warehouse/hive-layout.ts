@@ -7,7 +7,7 @@ import nodePath from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { partitionPath } from "./partition-path.ts";
-import { joinPath, type Store } from "./store.ts";
+import { isHiddenName, joinPath, type Store } from "./store.ts";
 
 /** One level of partition folders. */
 export interface PartitionColumn {
@@ -97,15 +97,20 @@ function hivePath(duckdbPath: string): string {
   );
 }
 
+const MAX_HIDDEN_MS = 3_600_000;
+
 /** Removes what a crash left: staged files, and files of batches after the last commit. Returns how many. */
 export async function removeUncommitted(
   { store, folder, name, staging }: Writer,
   committedBatch: number,
+  nowMs: number,
 ): Promise<number> {
   await rm(staging, { recursive: true, force: true });
   await store.remove(stagingFolder(folder, name));
   let removed = 0;
-  for (const { path } of await store.list(folder)) {
+  for (const { path, modifiedAtMs } of await store.list(folder)) {
+    // Of a writer that is alive it would have its name long since.
+    if (isHiddenName(path) && nowMs - modifiedAtMs > MAX_HIDDEN_MS) await store.remove(path);
     const match = /\/part-(.+)-(\d+)-\d+\.parquet$/.exec(path);
     if (match?.[1] !== name || Number(match[2]) <= committedBatch) continue;
     await store.remove(path);

@@ -1,6 +1,5 @@
 /** A folder of this machine as a store. */
 
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import {
   copyFile,
@@ -17,7 +16,7 @@ import {
 import nodePath from "node:path";
 import { sync } from "../base/durable.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { Publication, PutOptions, Store, StoredFile } from "./store.ts";
+import { hiddenName, type Publication, type PutOptions, type Store, type StoredFile } from "./store.ts";
 
 export function openLocalStore(root: string): Store {
   const at = (path: string): string => nodePath.join(root, path);
@@ -112,10 +111,9 @@ async function place<T>(target: string, text: string, name: (staged: string) => 
   return done;
 }
 
-/** Passed over by readers, and of this process alone. */
+/** Passed over by readers, and of nobody else. */
 function stagedName(target: string): string {
-  const hash = createHash("sha256").update(nodePath.basename(target)).digest("hex").slice(0, 12);
-  return nodePath.join(nodePath.dirname(target), `._${hash}-${process.pid}.staged`);
+  return nodePath.join(nodePath.dirname(target), hiddenName());
 }
 
 async function listBelow(root: string, folder: string): Promise<StoredFile[]> {

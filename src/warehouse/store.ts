@@ -7,6 +7,8 @@
  * later. Short faults of a network are bridged inside.
  */
 
+import { randomUUID } from "node:crypto";
+
 export interface StoredFile {
   readonly path: string;
   readonly sizeBytes: number;
@@ -61,7 +63,21 @@ export interface Store {
   remove(path: string): Promise<void>;
 }
 
+/** `a/b/c` → `a/b`; "" for what is in the root. */
+export function parentOf(path: string): string {
+  return path.split("/").slice(0, -1).join("/");
+}
+
 /** Joins parts of which any may be empty. */
 export function joinPath(...parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join("/");
+}
+
+/** For a small file that waits for its name; if a crash leaves it behind, it is swept away later. */
+export function hiddenName(): string {
+  return `._${randomUUID()}.staged`;
+}
+
+export function isHiddenName(path: string): boolean {
+  return /(?:^|\/)\._[\da-f-]{36}\.staged$/.test(path);
 }

@@ -38,7 +38,7 @@ export const CRASH_JOB = stringify({
   checkpoint: "state",
   batch: 0,
   sources: {
-    piped: { from: "-", schema: SCHEMA, watermark: "2s", rate: 1000 },
+    piped: { from: "-", schema: SCHEMA, watermark: "2s", rate: 250 },
     filed: { from: "file:in/*.ndjson", schema: SCHEMA, watermark: "2s" },
   },
   queries: QUERIES,
