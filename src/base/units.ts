@@ -1,4 +1,4 @@
-/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), times and counts as people write them. */
+/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), sizes, times and counts as people write them. */
 
 import { StreamkitError } from "./error.ts";
 
