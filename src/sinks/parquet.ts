@@ -18,7 +18,9 @@ import {
   stagingFolder,
   tableFolder,
 } from "../warehouse/hive-layout.ts";
-import type { Sink, SinkContext, SinkKind } from "./sink.ts";
+import { tableWarnings } from "../warehouse/hive-table.ts";
+import { writable } from "../warehouse/hive-types.ts";
+import { rowsLike, type Sink, type SinkContext, type SinkKind } from "./sink.ts";
 
 const options = z.strictObject({
   warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
@@ -36,6 +38,11 @@ export const parquetSink: SinkKind<z.infer<typeof options>> = {
   modes: ["append"],
   fromUrl: () => undefined,
   target: ({ warehouse, table }) => path.join(warehouse, table),
+  probe: ({ partition_by }, input) =>
+    sql`SELECT ${[raw("1"), ...partition_by.map((text) => raw(parsePartition(text).expression))]}
+      FROM ${rowsLike(input)}`,
+  warnings: ({ partition_by }, input, database) =>
+    tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
   open: openParquet,
 };
 
@@ -86,12 +93,4 @@ function copyStatement(
       (FORMAT parquet, COMPRESSION zstd)`;
   return sql`COPY (${rows}) TO ${staging} (FORMAT parquet, COMPRESSION zstd, OVERWRITE_OR_IGNORE,
     PARTITION_BY (${partitions.map(({ name }) => id(name))}), FILE_EXTENSION ${STAGED_EXTENSION})`;
-}
-
-/**
- * Parquet has no 128-bit integer: DuckDB would write it as a DOUBLE, and large sums would lose their last
- * digits.
- */
-function writable(value: Sql, type: string): Sql {
-  return type === "HUGEINT" || type === "UHUGEINT" ? sql`CAST(${value} AS DECIMAL(38, 0))` : value;
 }

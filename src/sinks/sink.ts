@@ -77,6 +77,8 @@ export interface SinkKind<Options = unknown> {
   target(options: Options): string | undefined;
   /** A SELECT that DuckDB must understand: it holds the SQL that a job writes in the options. */
   probe?(options: Options, input: SinkInput): Sql;
+  /** What readers of the place will stumble over, as sentences for `check`. */
+  warnings?(options: Options, input: SinkInput, database: Database): Promise<readonly string[]>;
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 

@@ -1,7 +1,9 @@
-/** Installs what the tests' Java servers need, so that no test waits for it; quick where it is there. */
+/** Installs what the tests' servers and judges need, so that no test waits; quick where it is there. */
 
 import { judgeClasses } from "./judge-process.ts";
 import { schemaRegistryProgram } from "./schema-registry.ts";
+import { sparkEnvironment } from "./spark.ts";
 
 await judgeClasses();
 await schemaRegistryProgram();
+await sparkEnvironment();
