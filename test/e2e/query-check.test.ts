@@ -242,7 +242,8 @@ sinks: [{ from: a, parquet: { table: t, partition_by: [${partitions}] } }]
     ]);
     expect((await check(job(schema, "TS=n"))).stdout).toContain('"ts" and "TS" are one of its columns');
     const wrong = await check(job("{ n: BIGINT }", "dt=day(nn)"));
-    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('"nn"') });
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('"nn"');
   });
 
   test("--json-schema is a schema that takes the fixtures and refuses a slip", async () => {

@@ -47,7 +47,7 @@ export interface MetastoreService extends AsyncDisposable {
 }
 
 /** The jars: what a first use installs. */
-export function metastoreLibraries(version: MetastoreVersion): Promise<string> {
+function metastoreLibraries(version: MetastoreVersion): Promise<string> {
   return mavenLibraries(`hive-metastore-${version}`, [METASTORES[version], ...HADOOP_LIBRARIES]);
 }
 
@@ -155,6 +155,8 @@ async function launch({ libraries, folder, warehouse, port, logFile }: Launch): 
     ],
     cwd: folder,
     logFile,
+    // Java reads the names of files by it.
+    env: { LC_ALL: "C.UTF-8" },
   });
   await listening(metastore, port, logFile);
   return metastore;

@@ -71,7 +71,7 @@ async function startSpark(metastore: string, onEnd: () => void): Promise<Spark> 
   };
   const flags = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const program = dyingWithParent([join(environment, "bin/python"), JUDGE, ...flags]);
-  const { ask, ended } = startAnswering("Spark", program, { PYTHONUNBUFFERED: "1" });
+  const { ask, ended } = startAnswering("Spark", program, { LC_ALL: "C.UTF-8" });
   void ended.then(() => {
     onEnd();
     folder[Symbol.dispose]();
