@@ -112,7 +112,7 @@ describe.each(Object.keys(METASTORES) as MetastoreVersion[])("Hive Metastore %s"
     const statistics = { rows: 12, bytes: 3456, files: 1 };
     const first = {
       values: ["2026-01-05", "a b%/é"],
-      location: at("dt=2026-01-05/host=a b%25%2Fé"),
+      location: await filled(at("dt=2026-01-05/host=a b%25%2Fé"), 3456),
       statistics,
     };
     const none = {

@@ -243,15 +243,7 @@ async function addPartitions(
   partitions: readonly PartitionSpec[],
 ): Promise<void> {
   const storage = structOf((await knownTable(connection, { database, table }))[7]);
-  const found = await findPartitions(
-    connection,
-    { database, table },
-    partitions.map(({ values }) => values),
-  );
-  // 4.0 forgets the statistics of one that is there when it comes again among new ones.
-  const missing = partitions.filter((_, index) => found[index] === undefined);
-  if (missing.length === 0) return;
-  const parts = missing.map(({ values, location, statistics }) =>
+  const parts = partitions.map(({ values, location, statistics }) =>
     struct({
       1: partitionValues(values),
       2: text(database),
