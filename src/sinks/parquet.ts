@@ -7,6 +7,8 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { durationField, sizeField } from "../job/fields.ts";
 import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
+import { tableWarnings } from "../warehouse/hive-table.ts";
+import { writable } from "../warehouse/hive-types.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
 import {
   commandHook,
@@ -100,6 +102,8 @@ export const parquetSink: SinkKind<Options> = {
       const select = sql`SELECT ${raw(`(${expression})`)} FROM ${rowsLike(input)}`;
       return [{ keyPath: ["partition_by", String(index)], select }];
     }),
+  warnings: ({ partition_by }, input, database) =>
+    tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
   open: openParquet,
 };
 
@@ -204,14 +208,6 @@ async function writtenColumns(
     type: types[index]?.type ?? "",
     written: sql`${value} AS ${id(name)}`,
   }));
-}
-
-/**
- * Parquet has no 128-bit integer: DuckDB would write it as a DOUBLE, and large sums would lose their last
- * digits.
- */
-function writable(value: Sql, type: string): Sql {
-  return type === "HUGEINT" || type === "UHUGEINT" ? sql`CAST(${value} AS DECIMAL(38, 0))` : value;
 }
 
 async function waitingRows(

@@ -122,6 +122,8 @@ export interface SinkKind<Options = unknown> {
   target(options: Options): string | undefined;
   /** The SQL that a job writes in the options, each as a SELECT that DuckDB must understand. */
   probes?(options: Options, input: SinkInput): readonly Probe[];
+  /** What readers of the place will stumble over, as sentences for `check`. */
+  warnings?(options: Options, input: SinkInput, database: Database): Promise<readonly string[]>;
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 
