@@ -365,6 +365,7 @@ function outputsOf(
       mode: "append",
       key: [],
       columns: DEAD_LETTER_COLUMNS,
+      ...timeless(streams),
     },
     ...streams.map(
       (stream): Output => ({
@@ -372,13 +373,25 @@ function outputsOf(
         name: `late.${stream.name}`,
         relation: relation.late(stream.name),
         key: [],
+        ...timeless([stream]),
       }),
     ),
   ];
   const [only] = streams;
   if (only !== undefined && streams.length === 1)
-    outputs.push({ ...only, name: "late", relation: relation.late(only.name), key: [] });
+    outputs.push({
+      ...only,
+      name: "late",
+      relation: relation.late(only.name),
+      key: [],
+      ...timeless(streams),
+    });
   return new Map(outputs.map((output) => [output.name, output]));
+}
+
+/** Of rows that keep to no watermark. */
+function timeless(streams: readonly Stream[]): Pick<Output, "sources" | "times"> {
+  return { sources: streams.map(({ name }) => name), times: new Map() };
 }
 
 /** Relations that are there even before a batch made them. */

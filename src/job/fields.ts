@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { durationMs, timeMs } from "../base/units.ts";
+import { durationMs, sizeBytes, timeMs } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -19,6 +19,13 @@ export const timeField = z
   .transform(
     (text, context) => timeMs(text) ?? refuse(context, "a time like 2026-01-05T14:30:00Z is expected"),
   );
+
+/** `64KiB`, `10MB` or a number of bytes. */
+export const sizeField = z.union([z.string(), z.number()]).transform((value, context) => {
+  const parsed = sizeBytes(String(value));
+  if (parsed === undefined || parsed === 0) return refuse(context, `a size like 64KiB or 10MB is expected`);
+  return parsed;
+});
 
 /** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */
 export const nameField = z

@@ -39,6 +39,8 @@ export interface Connected<Client> {
   alive(): void;
   /** Undefined where the broker is away, or not ready yet: it may be asked again later. */
   unlessAway<Answer>(answer: Promise<Answer>): Promise<Answer | undefined>;
+  /** Whether it was said to be away, and has not answered since. */
+  isAway(): boolean;
   /** Resolves when it is disconnected, or after a while. */
   close(): Promise<void>;
 }
@@ -180,8 +182,8 @@ interface LogEvent {
   readonly message: string;
 }
 
-/** Says once that the broker is away, and once that it is back. */
-function watch(client: Client, brokers: string): Pick<Connected<Client>, "alive" | "unlessAway"> {
+/** Says once that the broker is away, and, when it answers, that it is back. */
+function watch(client: Client, brokers: string): Pick<Connected<Client>, "alive" | "unlessAway" | "isAway"> {
   let isAway = false;
   let signs = 0;
   const miss = (): void => {
@@ -216,6 +218,7 @@ function watch(client: Client, brokers: string): Pick<Connected<Client>, "alive"
         return undefined;
       }
     },
+    isAway: () => isAway,
   };
 }
 

@@ -20,6 +20,8 @@ import {
   gapError,
   gapOf,
   goneError,
+  hasArrived,
+  isAtEnd,
   isOver,
   NOTHING_WAITS,
   type OnGap,
@@ -113,18 +115,22 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   };
 
   /**
-   * One partition may not take all the room from the others; of a replay, one that has all it needs waits for
-   * the others.
+   * One partition may not take all the room from others that have more to give, and none is fetched further
+   * than it is wanted.
    */
   const balance = (): void => {
+    const competing = ordered().filter((partition) => !isAtEnd(partition) && !hasArrived(partition)).length;
     const share = maxBufferedBytes / 2;
+    const isEnough = (partition: Partition): boolean => {
+      if (replayed !== undefined) return isReplayable(partition, replayed);
+      if (hasArrived(partition)) return true;
+      const { isPaused, buffered } = partition;
+      return competing > 1 && buffered.bytes > (isPaused ? share / 4 : share);
+    };
     for (const partition of partitions.values()) {
-      const { buffered, isPaused, topic, partition: number } = partition;
-      const isHeavy =
-        replayed === undefined
-          ? partitions.size > 1 && buffered.bytes > share
-          : isReplayable(partition, replayed);
-      if (isHeavy === isPaused || (isPaused && buffered.bytes > share / 4)) continue;
+      const { isPaused, topic, partition: number } = partition;
+      const isHeavy = isEnough(partition);
+      if (isHeavy === isPaused) continue;
       partition.isPaused = isHeavy;
       if (isHeavy) client.pause([{ topic, partition: number }]);
       else client.resume([{ topic, partition: number }]);
@@ -245,6 +251,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
           : { ...buffered, records: buffered.records - records, bytes: Math.max(0, buffered.bytes - bytes) };
       passMarks(found);
     }
+    balance();
     wake.resolve();
   };
 

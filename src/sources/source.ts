@@ -81,7 +81,7 @@ export interface SourceContext {
   /** Of a source in partitions, the numbers of those to read; all if left out. */
   readonly partitions?: readonly number[] | undefined;
   /** Where the partitions are shared, who mirrors the offsets. */
-  readonly membership?: Pick<Membership, "commit"> | undefined;
+  readonly membership?: Membership | undefined;
   readonly clock: Clock;
   /** The position of the last commit; undefined on a first start. */
   readonly committed: Position | undefined;
@@ -120,11 +120,23 @@ export interface SharingRequest {
   readonly revoked: () => Promise<void>;
 }
 
+/** By topic, the offset behind the last record of the partition. */
+export type PartitionEnds = Readonly<Record<string, number>>;
+
 export interface Membership {
   /** Rejects when it is no member any more, and can't become one. */
   readonly failed: Promise<never>;
   /** Mirrors offsets to the group: only a member may. */
   commit(offsets: Readonly<Record<string, number>>): Promise<void>;
+  /** Of each topic; they don't change while it is a member. */
+  readonly count: number;
+  /** Where a partition ends now. */
+  ends(partition: number): Promise<PartitionEnds>;
+  /**
+   * Throws code `input` where there are more partitions now: keys have moved, and what was just read may hold
+   * records of both times.
+   */
+  check(): Promise<void>;
   /** Others take over. */
   close(): Promise<void>;
 }
