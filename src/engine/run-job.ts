@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly stdout: ByteOutput;
   readonly freshSeed: () => number;
   readonly checkpointFolder: string | undefined;
+  /** Where sinks find credentials. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Queries that begin anew: their state in the checkpoint is dropped. */
   readonly resets?: readonly string[];
   readonly batchMs: number;
@@ -104,6 +106,9 @@ async function runPrepared(
       stdout: options.stdout,
       clock,
       stop,
+      database,
+      workingFolder: checkpoint.folder,
+      env: options.env ?? {},
     }),
   });
   try {

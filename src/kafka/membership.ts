@@ -7,7 +7,7 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { KafkaMetadata } from "../runtime/kafka.ts";
 import { type Connected, type Consumer, called, connectConsumer, type Reach } from "./client.ts";
-import { FAULT, faultOf, kafkaError } from "./errors.ts";
+import { FAULT, faultOf, isForbidden, kafkaError } from "./errors.ts";
 import { openConsumerLane } from "./lane.ts";
 import { edgesOf, parsePartitionName, selectedPartitions } from "./topics.ts";
 
@@ -108,11 +108,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
     while (!closing.signal.aborted) {
       const { errors } = await lane.fill({ maxBufferedBytes: 1, timeoutMs: POLL_MS });
       for (const { code, message } of errors)
-        if (
-          code === FAULT.groupAuthorizationFailed ||
-          code === FAULT.topicAuthorizationFailed ||
-          code === FAULT.fatal
-        )
+        if (isForbidden({ code, message }) || code === FAULT.fatal)
           throw kafkaError(`The group ${group} can't be joined`, { code, message }, false);
     }
   };

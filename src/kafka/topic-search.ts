@@ -4,6 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
+import { StreamkitError } from "../base/error.ts";
 import { connectConsumer, type Reach } from "./client.ts";
 import { kafkaError } from "./errors.ts";
 import { type BytesColumn, openConsumerLane, type Taken, type TopicPartition } from "./lane.ts";
@@ -100,9 +101,10 @@ function takeOut(missing: Map<string, number>, record: string): void {
 }
 
 function* recordsOf({ bytes, lengths, attributes }: Taken): Generator<string> {
+  if (bytes === undefined || lengths === undefined) throw new StreamkitError("bug", "Nothing was taken");
   const keys = attributes?.toString().split("\n") ?? [];
   let index = 0;
-  for (const value of payloads({ bytes, lengths: lengths ?? new Int32Array() })) {
+  for (const value of payloads({ bytes, lengths })) {
     yield digest(keys[index] ?? "", value);
     index += 1;
   }

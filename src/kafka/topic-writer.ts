@@ -7,7 +7,7 @@ import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
-import type { KafkaMetadata, KafkaTopicPartition } from "../runtime/kafka.ts";
+import type { KafkaTopicPartition } from "../runtime/kafka.ts";
 import {
   type Connected,
   type Consumer,
@@ -21,13 +21,16 @@ import {
   FAULT,
   faultOf,
   isAddressFault,
+  isCoordinatorFault,
   isFenced,
+  isRecordFault,
   type KafkaFault,
   kafkaError,
   plainReason,
 } from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
 import { openPatience, type Patience } from "./patience.ts";
+import { requireTopic } from "./topics.ts";
 
 /** Without the topic. */
 export type Records = Omit<ProduceRequest, "topic">;
@@ -58,8 +61,6 @@ export interface TopicWriter {
 
 const CALL_TIMEOUT_MS = 30_000;
 const ABORT_TIMEOUT_MS = 3000;
-/** Loading, not available, another one, offsets of a transaction that is just ending. */
-const COORDINATOR_COMES: ReadonlySet<number> = new Set([14, 15, 16, 88]);
 const COORDINATOR_RETRY_MS = 100;
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
@@ -273,7 +274,7 @@ async function askedAgain<T>({ clock }: Reach, doing: string, ask: () => Promise
       return await ask();
     } catch (error) {
       const fault = faultOf(error);
-      const isComing = COORDINATOR_COMES.has(fault.code);
+      const isComing = isCoordinatorFault(fault);
       if (!isComing || clock.monotonicMs() - startedMs > CALL_TIMEOUT_MS)
         throw kafkaError(doing, fault, isComing || isAddressFault(fault));
       await clock.sleep(COORDINATOR_RETRY_MS);
@@ -287,19 +288,6 @@ async function begun(client: Producer, brokers: string): Promise<void> {
   } catch (error) {
     throw kafkaError(`Kafka at ${brokers} does not begin transactions`, faultOf(error));
   }
-}
-
-/** Throws code `input` where it is not there. */
-export async function requireTopic({ client, brokers }: Connected<Producer>, topic: string): Promise<void> {
-  const metadata = await called<KafkaMetadata>((done) =>
-    client.getMetadata({ allTopics: true, timeout: 8000 }, done),
-  );
-  if (metadata.topics.some(({ name, partitions }) => name === topic && partitions.length > 0)) return;
-  throw new StreamkitError(
-    "input",
-    `Kafka at ${brokers} has no topic "${topic}" to write to: make it first, with the partitions you want`,
-    { component: "kafka" },
-  );
 }
 
 /** Sends all, a few requests at a time, and waits until all are acknowledged. */
@@ -330,16 +318,8 @@ export function writeFailure(
   first: KafkaFault,
 ): StreamkitError {
   const doing = `${failedRecords} of ${counted(records, "record")} were not taken by the topic "${topic}"`;
-  return kafkaError(doing, first, !PERMANENT.has(first.code));
+  return kafkaError(doing, first, !isRecordFault(first));
 }
-
-/** Too large, no such partition, not allowed: the same record will fail again. */
-const PERMANENT: ReadonlySet<number> = new Set([
-  10,
-  FAULT.unknownPartition,
-  FAULT.topicAuthorizationFailed,
-  87,
-]);
 
 function reasonOf(error: unknown): string {
   return error instanceof StreamkitError ? error.message : plainReason(faultOf(error));

@@ -18,7 +18,7 @@ export type JsonLineStyle = "bare" | "changes" | "wrapped";
 export async function* jsonLines(
   database: Database,
   input: SinkInput,
-  batch: SinkBatch,
+  batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
   partition?: number,
 ): AsyncGenerator<string> {
@@ -37,7 +37,7 @@ const READ_BYTES = 1_048_576;
 export async function* jsonLineBytes(
   database: Database,
   input: SinkInput,
-  batch: SinkBatch,
+  batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
   staged: string,
 ): AsyncGenerator<Uint8Array> {

@@ -8,6 +8,7 @@
 
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
@@ -138,6 +139,17 @@ export interface Membership {
   check(): Promise<void>;
   /** Others take over. */
   close(): Promise<void>;
+}
+
+/** Code `job`: an option of a source that turns out wrong when it is opened, to be told where it stands. */
+export function optionError(option: readonly string[], message: string): StreamkitError {
+  return new StreamkitError("job", message, { cause: { option } });
+}
+
+/** The option that an error of `optionError`'s is about; none for others. */
+export function optionOf({ cause }: StreamkitError): readonly string[] {
+  const { option } = (cause ?? {}) as { readonly option?: readonly string[] };
+  return option ?? [];
 }
 
 export interface SourceKind<Options = unknown> {

@@ -146,6 +146,9 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         stdout: { isTerminal: false, write: () => {} },
         clock,
         stop: new AbortController().signal,
+        database,
+        workingFolder: prepared.checkpoint.folder,
+        env: {},
       }),
     });
     const parts = { checkpoint: prepared.checkpoint, sinks };
