@@ -24,6 +24,10 @@ export interface TailBlock extends EventBlock {
   readonly path: string;
   /** Where its first event stands in the file, in the file's own bytes. */
   readonly offset: number;
+  /** What was noted of the file's content before. */
+  readonly memo: string | undefined;
+  /** Notes something, which its position keeps from now on. */
+  note(memo: string): void;
 }
 
 export interface Follower {
@@ -171,6 +175,10 @@ export function openFollower(options: FollowerOptions): Follower {
       headers: { file: file.path, ...headers },
       path: file.path,
       offset,
+      memo: file.memo,
+      note(memo) {
+        file.memo = memo;
+      },
     };
   };
 
@@ -183,7 +191,8 @@ export function openFollower(options: FollowerOptions): Follower {
       for (let tries = queue.length; tries > 0; tries -= 1) {
         const file = queue.shift();
         if (file === undefined) break;
-        const block = await readOne(file, limit);
+        const isOver = file.goneAtMs !== undefined && file.descriptor === undefined;
+        const block = isOver ? undefined : await readOne(file, limit);
         if (block === undefined) {
           queued.delete(file);
           continue;

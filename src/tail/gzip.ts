@@ -5,10 +5,13 @@ import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
 import { beginsWith, type Fingerprint, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 
-const GZIP_MAGIC = [0x1f, 0x8b, 0x08];
+/** What every file of gzip begins with. */
+export const GZIP_MAGIC: readonly number[] = [0x1f, 0x8b, 0x08];
 
+/** Whether the first bytes, as far as they are there, are those of a compressed file. */
 export function isGzip(firstBytes: Uint8Array): boolean {
-  return GZIP_MAGIC.every((byte, index) => firstBytes[index] === byte);
+  const known = GZIP_MAGIC.slice(0, firstBytes.length);
+  return known.length > 0 && known.every((byte, index) => firstBytes[index] === byte);
 }
 
 /** How far some content was read. */

@@ -24,6 +24,7 @@ export interface Tracked {
   tailBytes: Uint8Array | undefined;
   gzip: FilePosition["gzip"];
   isInLongLine: boolean;
+  memo: string | undefined;
   isRotated: boolean;
   goneAtMs: number | undefined;
   wasReplaced: boolean;
@@ -42,13 +43,10 @@ export interface Tracked {
   waitsFor: readonly Wait[];
   /** False until its bytes were compared with what is known of them. */
   isVerified: boolean;
-  /** Counts the contents that the file has had. */
-  generation: number;
 }
 
 export interface Wait {
   readonly file: Tracked;
-  readonly generation: number;
   readonly untilBytes: number;
 }
 
@@ -69,6 +67,7 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
     tailBytes: new Uint8Array(),
     gzip: undefined,
     isInLongLine: false,
+    memo: undefined,
     isRotated: false,
     goneAtMs: undefined,
     wasReplaced: false,
@@ -81,7 +80,6 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
     isHeld: false,
     waitsFor: [],
     isVerified: true,
-    generation: 0,
   };
 }
 
@@ -111,6 +109,7 @@ export function positionOf(file: Tracked): FilePosition {
     offset,
     tail,
     ...(gzip === undefined ? {} : { gzip }),
+    ...(file.memo === undefined ? {} : { memo: file.memo }),
     ...(file.isInLongLine ? { isInLongLine: true } : {}),
     ...(file.isRotated ? { isRotated: true } : {}),
     ...(goneAtMs === undefined ? {} : { goneAtMs }),
@@ -118,41 +117,20 @@ export function positionOf(file: Tracked): FilePosition {
   };
 }
 
-type Content = Pick<Tracked, "head" | "offset" | "tail" | "tailBytes" | "isInLongLine">;
+type Content = Pick<Tracked, "head" | "offset" | "tail" | "tailBytes" | "isInLongLine" | "memo">;
 
 /** What a file with the same content goes on with. */
-export function continued(from: Pick<FilePosition, "head" | "offset" | "tail" | "isInLongLine">): Content {
-  const { head, offset, tail, isInLongLine } = from;
-  return { head, offset, tail, tailBytes: undefined, isInLongLine: isInLongLine === true };
-}
-
-/** Makes it a file of which nothing was read. Returns what it was, as a file that is gone. */
-export function replace(file: Tracked, born: string | undefined, atMs: number, nowMs: number): Tracked {
-  const was: Tracked = { ...file, descriptor: undefined, goneAtMs: nowMs, wasReplaced: true, heldBytes: 0 };
-  file.generation += 1;
-  Object.assign(file, {
-    head: EMPTY_FINGERPRINT,
-    offset: 0,
-    tail: EMPTY_FINGERPRINT,
-    tailBytes: new Uint8Array(),
-    gzip: undefined,
-    isInLongLine: false,
-    isRotated: false,
-    heldBytes: 0,
-    born,
-    changedAtMs: atMs,
-    waitsFor: [],
-    isVerified: true,
-  });
-  return was;
+export function continued(from: Pick<FilePosition, keyof Content & keyof FilePosition>): Content {
+  const { head, offset, tail, isInLongLine, memo } = from;
+  return { head, offset, tail, tailBytes: undefined, isInLongLine: isInLongLine === true, memo };
 }
 
 /** An open descriptor of the file itself; undefined where its path leads to another one by now. */
-export function descriptorOf(file: Tracked): number | undefined {
+export function descriptorOf(file: Tracked, path = file.path): number | undefined {
   if (file.descriptor !== undefined) return file.descriptor;
-  const descriptor = openReading(file.path);
+  const descriptor = openReading(path);
   if (descriptor === undefined) return undefined;
-  const found = listedOf(file.path, fstatSync(descriptor, { bigint: true }));
+  const found = listedOf(path, fstatSync(descriptor, { bigint: true }));
   if (keyOf(found) !== keyOf(file) || isAnotherBirth(file.born, found.born)) {
     closeSync(descriptor);
     return undefined;

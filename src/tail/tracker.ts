@@ -16,7 +16,7 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-import { isGzip } from "./gzip.ts";
+import { GZIP_MAGIC, isGzip } from "./gzip.ts";
 import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
 import { type Globs, type Listed, look, siblings } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
@@ -34,7 +34,6 @@ import {
   positionOf,
   refresh,
   release,
-  replace,
   restored,
   type Tracked,
   trackedOf,
@@ -87,8 +86,8 @@ export function openTracker(options: TrackerOptions): Tracker {
   const held = new Set<Tracked>();
   let undecided = 0;
   let isFirstLook = options.positions === undefined;
-  /** Contents that were replaced since the listing was made. */
-  let replaced: Tracked[] = [];
+  /** Contents went since the listing was made. */
+  let hasLost = false;
 
   const addGone = (file: Tracked): void => {
     gone.add(file);
@@ -102,37 +101,47 @@ export function openTracker(options: TrackerOptions): Tracker {
     else here.set(keyOf(file), file);
   }
 
-  const replaceContent = (file: Tracked, born: string | undefined): void => {
-    addGone(replace(file, born, clock.monotonicMs(), clock.nowMs()));
-    replaced.push(file);
+  /** Its content went: what is under its number now is a new file. */
+  const loseContent = (file: Tracked, wasInPlace: boolean): void => {
+    here.delete(keyOf(file));
+    release(file);
+    file.goneAtMs = clock.nowMs();
+    file.wasReplaced = wasInPlace;
+    file.heldBytes = 0;
+    addGone(file);
+    hasLost = true;
   };
 
   /** A file that is followed was found again. */
   const meet = (file: Tracked, listed: Listed): void => {
     const { sizeBytes, modifiedAtMs } = listed;
-    if (listed.path !== file.path) {
-      file.path = listed.path;
-      file.isRotated = true;
+    const isShorter = file.gzip === undefined && sizeBytes < file.offset;
+    if (isShorter || isAnotherBirth(file.born, listed.born)) {
+      loseContent(file, listed.path === file.path);
+      return;
     }
     const hasChanged = sizeBytes !== file.sizeBytes || modifiedAtMs !== file.modifiedAtMs;
     if (hasChanged) file.changedAtMs = clock.monotonicMs();
     if (hasChanged) file.isVerified = false;
     file.sizeBytes = sizeBytes;
     file.modifiedAtMs = modifiedAtMs;
-    const isShorter = file.gzip === undefined && sizeBytes < file.offset;
-    const isNewToUs = file.tailBytes === undefined;
-    if (isShorter || isAnotherBirth(file.born, listed.born)) replaceContent(file, listed.born);
-    else if (isNewToUs || (hasChanged && file.gzip !== undefined)) verify(file);
     file.born ??= listed.born;
+    const isNewToUs = file.tailBytes === undefined;
+    if ((isNewToUs || (hasChanged && file.gzip !== undefined)) && !verify(file, listed)) return;
+    if (listed.path === file.path) return;
+    file.path = listed.path;
+    file.isRotated = true;
   };
 
-  /** Compares the bytes with what is known of them. */
-  const verify = (file: Tracked): void => {
+  /** Compares the bytes with what is known of them. False where they are others. */
+  const verify = (file: Tracked, listed: Pick<Listed, "path"> = file): boolean => {
     const wasOpen = file.descriptor !== undefined;
-    const descriptor = descriptorOf(file);
-    if (descriptor === undefined) return;
-    if (!hasSameContent(file, descriptor)) replaceContent(file, undefined);
+    const descriptor = descriptorOf(file, listed.path);
+    if (descriptor === undefined) return true;
+    const isSame = hasSameContent(file, descriptor);
     if (!wasOpen) release(file);
+    if (!isSame) loseContent(file, listed.path === file.path);
+    return isSame;
   };
 
   const leave = (file: Tracked): void => {
@@ -167,7 +176,7 @@ export function openTracker(options: TrackerOptions): Tracker {
         searched.set(place, found);
       }
       const sibling = found.get(keyOf(file));
-      if (sibling === undefined || here.get(keyOf(sibling)) !== file) leave(file);
+      if (sibling === undefined) leave(file);
       else meet(file, sibling);
     }
   };
@@ -183,6 +192,8 @@ export function openTracker(options: TrackerOptions): Tracker {
    * matches is ours as a copy only.
    */
   const decide = (listed: Listed, live: ByStem, isListed: boolean): Tracked | undefined => {
+    // What an empty file will be is not known: it is met again when something is in it.
+    if (listed.sizeBytes === 0) return undefined;
     if (OTHER_COMPRESSED.test(listed.path)) {
       passOver(listed, "of compressed files, only gzip's are read");
       return undefined;
@@ -194,7 +205,9 @@ export function openTracker(options: TrackerOptions): Tracker {
     }
     try {
       passedOver.delete(keyOf(listed));
-      if (isGzip(bytesAt(descriptor, 0, 3))) return decidePacked(listed, descriptor, live, isListed);
+      const first = bytesAt(descriptor, 0, GZIP_MAGIC.length);
+      if (first.length < GZIP_MAGIC.length && isGzip(first)) return later();
+      if (isGzip(first)) return decidePacked(listed, descriptor, live, isListed);
       return decidePlain(listed, descriptor, live, isListed);
     } finally {
       closeSync(descriptor);
@@ -289,8 +302,7 @@ export function openTracker(options: TrackerOptions): Tracker {
 
   const lookOnce = async (): Promise<boolean> => {
     const listed = (await globs.list()).flatMap((name) => look(name) ?? []);
-    const changedBefore = replaced;
-    replaced = [];
+    hasLost = false;
     const seen = new Set<string>();
     const strangers: Listed[] = [];
     for (const found of listed) {
@@ -298,8 +310,8 @@ export function openTracker(options: TrackerOptions): Tracker {
       if (seen.has(key)) continue;
       seen.add(key);
       const file = here.get(key);
-      if (file === undefined) strangers.push(found);
-      else meet(file, found);
+      if (file !== undefined) meet(file, found);
+      if (here.get(key) === undefined) strangers.push(found);
     }
     const unseen = [...here.values()].filter((file) => !seen.has(keyOf(file)));
     const missing = unseen.filter((file) => {
@@ -311,13 +323,10 @@ export function openTracker(options: TrackerOptions): Tracker {
     searchMissing(missing);
     strangers.push(...searchCopies(seen));
     // Whose bytes are others by now is known before it is said what new files are.
-    if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
+    if (strangers.length > 0) for (const file of [...here.values()]) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
-    if (replaced.length > 0) {
-      replaced = [...changedBefore, ...replaced];
-      return false;
-    }
-    const added: Tracked[] = [...changedBefore];
+    if (hasLost) return false;
+    const added: Tracked[] = [];
     undecided = 0;
     looking.clear();
     const live = byStem(strangers.length === 0 ? [] : here.values());
@@ -344,9 +353,9 @@ export function openTracker(options: TrackerOptions): Tracker {
       for (const file of gone.all) if (file.descriptor !== undefined) yield file;
     },
     changed(file) {
-      if (file.goneAtMs === undefined) replaceContent(file, undefined);
+      if (file.goneAtMs === undefined) loseContent(file, true);
     },
-    isUndecided: () => undecided > 0 || replaced.length > 0,
+    isUndecided: () => undecided > 0 || hasLost,
     positions: () => [...here.values(), ...gone.all].map(positionOf),
     close() {
       for (const file of [...here.values(), ...gone.all]) release(file);
