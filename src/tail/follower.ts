@@ -192,6 +192,7 @@ export function openFollower(options: FollowerOptions): Follower {
         const file = queue.shift();
         if (file === undefined) break;
         const isOver = file.goneAtMs !== undefined && file.descriptor === undefined;
+        if (isOver) reader.forget(file);
         const block = isOver ? undefined : await readOne(file, limit);
         if (block === undefined) {
           queued.delete(file);
@@ -231,7 +232,10 @@ export function openFollower(options: FollowerOptions): Follower {
       cutLines = 0;
       return taken;
     },
-    close: () => tracker.close(),
+    close() {
+      reader.close();
+      tracker.close();
+    },
   };
 }
 

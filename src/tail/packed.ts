@@ -2,7 +2,7 @@
 
 import { type Inspection, inspectGzip, type Mark } from "./gzip.ts";
 import type { Listed } from "./listing.ts";
-import { keyOf } from "./tracked.ts";
+import { descriptorOf, keyOf, trackedOf } from "./tracked.ts";
 
 export interface Packed {
   /**
@@ -29,15 +29,17 @@ export function openPacked(notify: () => void): Packed {
   return {
     look(listed, marks, needed) {
       const known = found.get(keyOf(listed));
-      const { path, sizeBytes, modifiedAtMs } = listed;
+      const { sizeBytes, modifiedAtMs } = listed;
       const isSame = known?.sizeBytes === sizeBytes && known.modifiedAtMs === modifiedAtMs;
       const isCompared = needed.every((mark) => known?.marks.some((other) => isMarkOf(other, mark)));
       if (isSame && isCompared) return known.inspection;
       if (underWay !== undefined) return undefined;
       const compared = marks.map(({ head, offset, tail }) => ({ head, offset, tail }));
+      const descriptor = descriptorOf(trackedOf(listed, 0));
+      if (descriptor === undefined) return undefined;
       const entry: Found = { sizeBytes, modifiedAtMs, marks: compared, inspection: undefined };
       found.set(keyOf(listed), entry);
-      underWay = inspectGzip(path, compared).then((inspection) => {
+      underWay = inspectGzip(descriptor, compared).then((inspection) => {
         entry.inspection = inspection;
         underWay = undefined;
         notify();

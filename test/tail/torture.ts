@@ -6,13 +6,13 @@ import path from "node:path";
 import { TAIL_FAILPOINTS } from "../../src/base/failpoint.ts";
 import { type Random, randomBelow } from "../crash/episode.ts";
 import { binary } from "../e2e/binary.ts";
+import { parquetRows } from "../e2e/warehouse.ts";
 import { rotatingWriter } from "./rotating-writer.ts";
 
 export interface TortureOptions {
   readonly seed: number;
   /** Lives that end by a kill. */
   readonly rounds: number;
-  readonly maxLifeMs: number;
   readonly follower: Follower;
   /** A fault of the test's own between two lives, which must be found out. */
   readonly meddle?: (folder: string) => void;
@@ -28,6 +28,8 @@ export interface Follower {
   /** The lines that have arrived. */
   given(folder: string): Promise<readonly string[]>;
   readonly isExactlyOnce: boolean;
+  /** How long a life goes on: until a while before it can do anything, and after. */
+  readonly lifeMs: readonly [least: number, most: number];
 }
 
 export interface Torture {
@@ -75,7 +77,7 @@ export async function torture(options: TortureOptions): Promise<Torture> {
 
 /** Undefined where it was killed; what it said where it ended by itself. */
 async function live(
-  { follower, maxLifeMs }: TortureOptions,
+  { follower }: TortureOptions,
   folder: string,
   random: Random,
   act: () => void,
@@ -90,7 +92,8 @@ async function live(
     stderr: "pipe",
   });
   const stderr = new Response(child.stderr).text();
-  let leftMs = random(maxLifeMs);
+  const [least, most] = follower.lifeMs;
+  let leftMs = least + random(most - least);
   while (leftMs > 0 && child.exitCode === null && child.signalCode === null) {
     act();
     const pauseMs = Math.min(leftMs, random(MAX_PAUSE_MS));
@@ -146,4 +149,33 @@ export const tailCommand: Follower = {
   lastArgs: (folder) => [...tailCommand.args(folder), "--once"],
   given: async (folder) => linesIn(path.join(folder, "out.log")),
   isExactlyOnce: false,
+  lifeMs: [0, 300],
+};
+
+/** The same into Parquet: each line once. */
+export const tailJob: Follower = {
+  async prepare(folder) {
+    const job = {
+      name: "torture",
+      checkpoint: "state",
+      batch: 0,
+      sources: {
+        logs: {
+          from: { tail: { path: GLOBS.map((glob) => `logs/${glob}`), file: "file" } },
+          format: "lines",
+        },
+      },
+      sinks: [{ from: "logs", parquet: { warehouse: "warehouse", table: "logs" } }],
+    };
+    await Bun.write(path.join(folder, "job.json"), JSON.stringify(job));
+  },
+  args: (folder) => ["process", path.join(folder, "job.json"), "--quiet"],
+  lastArgs: (folder) => [...tailJob.args(folder), "--available-now"],
+  given: async (folder) => {
+    const table = path.join(folder, "warehouse/logs");
+    if (!existsSync(table)) return [];
+    return (await parquetRows(table)).map(({ line }) => String(line));
+  },
+  isExactlyOnce: true,
+  lifeMs: [200, 900],
 };
