@@ -47,6 +47,7 @@ count() { sed -nE "s/^ *([0-9]+) $1\$/\1/p" "$log" | tail -n 1 | grep . || echo 
 
 bash src/build/install.sh || close
 install browser chromium chromium || close
+install rotation logrotate logrotate || close
 install Kafka "java javac mvn openssl setpriv flock" default-jdk-headless maven openssl util-linux || close
 install_toolchain || close
 node_modules/.bin/bun test/services/install.ts || close

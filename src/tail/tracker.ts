@@ -250,12 +250,13 @@ export function openTracker(options: TrackerOptions): Tracker {
       file.gzip = { isWhole: true, head: gzipHead };
       return file;
     }
-    const alive = (): readonly Tracked[] => relatives(listed, live).filter(({ gzip }) => gzip === undefined);
+    const alive = (): readonly Tracked[] =>
+      relatives(listed, live).filter(({ gzip, offset }) => gzip === undefined && offset > 0);
     const dead = (): readonly Tracked[] =>
       gone.all.filter((other) => other.gzip === undefined && mayBeCopyOf(listed, other));
     // What is gone and open is read to its end first.
-    if (dead().some((other) => other.descriptor !== undefined)) return later();
-    const found = packed.look(listed, [...dead(), ...alive()], dead());
+    const isOpen = dead().some((other) => other.descriptor !== undefined);
+    const found = isOpen ? undefined : packed.look(listed, [...dead(), ...alive()], dead());
     if (found === undefined) {
       looking.add(familyOf(listed.path));
       return later();
