@@ -58,6 +58,8 @@ async function rotatedLog(folder: string, directives: string) {
   writeFileSync(at("logrotate.conf"), config, { mode: 0o644 });
   const lines: string[] = [];
   const running: Running[] = [];
+  const second = (): number => Math.floor(Date.now() / 1000);
+  let rotatedAt = 0;
   return {
     lines,
     write(count: number): void {
@@ -71,9 +73,8 @@ async function rotatedLog(folder: string, directives: string) {
       existsSync(at("out")) ? readFileSync(at("out"), "utf8").split("\n").slice(0, -1) : [],
     async rotate(): Promise<void> {
       // Names with seconds must be new ones.
-      const secondMs = 1000;
-      const until = Math.ceil(Date.now() / secondMs) * secondMs;
-      if (directives.includes("%s")) await new Promise((resolve) => setTimeout(resolve, until - Date.now()));
+      if (directives.includes("%s")) await until("the next second", () => second() > rotatedAt + 1);
+      rotatedAt = second();
       const args = ["--force", "--state", at("state"), at("logrotate.conf")];
       const { code, stderr } = await run("/usr/sbin/logrotate", args);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
