@@ -48,7 +48,7 @@ export interface Follower {
 }
 
 /** Looking at all files costs so small a share of the time, whatever their number. */
-const LOOK_SHARE = 1 / 100;
+const LOOK_SHARE = 1 / 200;
 const BUSY_LOOK_SHARE = 1 / 10;
 const MIN_LOOK_MS = 1000;
 const MIN_BUSY_LOOK_MS = 100;

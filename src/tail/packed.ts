@@ -2,7 +2,7 @@
 
 import { type Inspection, inspectGzip, type Mark } from "./gzip.ts";
 import type { Listed } from "./listing.ts";
-import { descriptorOf, keyOf, trackedOf } from "./tracked.ts";
+import { descriptorOf, trackedOf } from "./tracked.ts";
 
 export interface Packed {
   /**
@@ -28,7 +28,7 @@ export function openPacked(notify: () => void): Packed {
   let underWay: Promise<void> | undefined;
   return {
     look(listed, marks, needed) {
-      const known = found.get(keyOf(listed));
+      const known = found.get(listed.key);
       const { sizeBytes, modifiedAtMs } = listed;
       const isSame = known?.sizeBytes === sizeBytes && known.modifiedAtMs === modifiedAtMs;
       const isCompared = needed.every((mark) => known?.marks.some((other) => isMarkOf(other, mark)));
@@ -38,7 +38,7 @@ export function openPacked(notify: () => void): Packed {
       const descriptor = descriptorOf(trackedOf(listed, 0));
       if (descriptor === undefined) return undefined;
       const entry: Found = { sizeBytes, modifiedAtMs, marks: compared, inspection: undefined };
-      found.set(keyOf(listed), entry);
+      found.set(listed.key, entry);
       underWay = inspectGzip(descriptor, compared).then((inspection) => {
         entry.inspection = inspection;
         underWay = undefined;
@@ -51,7 +51,7 @@ export function openPacked(notify: () => void): Packed {
       await underWay;
       return true;
     },
-    forget: (listed) => void found.delete(keyOf(listed)),
+    forget: (listed) => void found.delete(listed.key),
   };
 }
 

@@ -14,6 +14,8 @@ import type { FilePosition } from "./position.ts";
 
 export interface Tracked {
   path: string;
+  /** Device and inode, as one. */
+  readonly key: string;
   readonly device: string;
   readonly inode: string;
   born: string | undefined;
@@ -50,14 +52,11 @@ export interface Wait {
   readonly untilBytes: number;
 }
 
-export function keyOf({ device, inode }: Pick<Listed, "device" | "inode">): string {
-  return `${device}:${inode}`;
-}
-
 export function trackedOf(listed: Listed, atMs: number): Tracked {
-  const { path, device, inode, born, sizeBytes, modifiedAtMs } = listed;
+  const { path, key, device, inode, born, sizeBytes, modifiedAtMs } = listed;
   return {
     path,
+    key,
     device,
     inode,
     born,
@@ -86,7 +85,9 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
 /** As it was when its position was kept; nothing is known of what became of it since. */
 export function restored(position: FilePosition, atMs: number): Tracked {
   const { path, device, inode, born, goneAtMs, ...rest } = position;
-  const listed = { path, device, inode, born, sizeBytes: position.offset, modifiedAtMs: 0, changedAtMs: 0 };
+  const key = `${device}:${inode}`;
+  const times = { modifiedAtMs: 0, changedAtMs: 0 };
+  const listed = { path, key, device, inode, born, sizeBytes: position.offset, ...times };
   return {
     ...trackedOf(listed, atMs),
     ...continued(position),
@@ -131,7 +132,7 @@ export function descriptorOf(file: Tracked, path = file.path): number | undefine
   const descriptor = openReading(path);
   if (descriptor === undefined) return undefined;
   const found = listedOf(path, fstatSync(descriptor, { bigint: true }));
-  if (keyOf(found) !== keyOf(file) || isAnotherBirth(file.born, found.born)) {
+  if (found.key !== file.key || isAnotherBirth(file.born, found.born)) {
     closeSync(descriptor);
     return undefined;
   }

@@ -18,7 +18,7 @@ import { logger } from "../base/log.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 import { GZIP_MAGIC, isGzip } from "./gzip.ts";
 import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
-import { type Globs, type Listed, look, siblings } from "./listing.ts";
+import { type Globs, type Listed, openLooks, siblings } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
 import { isMarkOf, openPacked } from "./packed.ts";
 import type { FilePosition } from "./position.ts";
@@ -29,7 +29,6 @@ import {
   descriptorOf,
   hasSameContent,
   isAnotherBirth,
-  keyOf,
   openReading,
   positionOf,
   refresh,
@@ -78,6 +77,7 @@ export function openTracker(options: TrackerOptions): Tracker {
   const here = new Map<string, Tracked>();
   const gone = openHomeless();
   const packed = openPacked(options.notify);
+  const look = openLooks();
   const passedOver = new Set<string>();
   /** Where a copy may stand that no glob matches, and until when it is looked for. */
   const searches = new Map<string, { readonly file: string; readonly untilMs: number }>();
@@ -98,12 +98,12 @@ export function openTracker(options: TrackerOptions): Tracker {
   for (const position of options.positions ?? []) {
     const file = restored(position, clock.monotonicMs());
     if (position.goneAtMs !== undefined) addGone(file);
-    else here.set(keyOf(file), file);
+    else here.set(file.key, file);
   }
 
   /** Its content went: what is under its number now is a new file. */
   const loseContent = (file: Tracked, wasInPlace: boolean): void => {
-    here.delete(keyOf(file));
+    here.delete(file.key);
     release(file);
     file.goneAtMs = clock.nowMs();
     file.wasReplaced = wasInPlace;
@@ -146,7 +146,7 @@ export function openTracker(options: TrackerOptions): Tracker {
 
   const leave = (file: Tracked): void => {
     refresh(file);
-    here.delete(keyOf(file));
+    here.delete(file.key);
     file.goneAtMs = clock.nowMs();
     file.isRotated = true;
     addGone(file);
@@ -158,7 +158,9 @@ export function openTracker(options: TrackerOptions): Tracker {
     for (const [place, { file, untilMs }] of searches) {
       if (clock.monotonicMs() > untilMs) searches.delete(place);
       const others = siblings(file, stemOf(file)).flatMap((name) => look(name) ?? []);
-      found.push(...others.filter((other) => !seen.has(keyOf(other)) && !here.has(keyOf(other))));
+      found.push(
+        ...others.filter((other) => !seen.has(other.key) && !here.has(other.key) && other.sizeBytes > 0),
+      );
     }
     return found;
   };
@@ -172,18 +174,18 @@ export function openTracker(options: TrackerOptions): Tracker {
       let found = searched.get(place);
       if (found === undefined) {
         const listed = siblings(file.path, stem).flatMap((name) => look(name) ?? []);
-        found = new Map(listed.map((other) => [keyOf(other), other]));
+        found = new Map(listed.map((other) => [other.key, other]));
         searched.set(place, found);
       }
-      const sibling = found.get(keyOf(file));
+      const sibling = found.get(file.key);
       if (sibling === undefined) leave(file);
       else meet(file, sibling);
     }
   };
 
   const passOver = (listed: Listed, why: string): void => {
-    if (passedOver.has(keyOf(listed))) return;
-    passedOver.add(keyOf(listed));
+    if (passedOver.has(listed.key)) return;
+    passedOver.add(listed.key);
     log.warn(`"${listed.path}" is passed over: ${why}`);
   };
 
@@ -192,8 +194,6 @@ export function openTracker(options: TrackerOptions): Tracker {
    * matches is ours as a copy only.
    */
   const decide = (listed: Listed, live: ByStem, isListed: boolean): Tracked | undefined => {
-    // What an empty file will be is not known: it is met again when something is in it.
-    if (listed.sizeBytes === 0) return undefined;
     if (OTHER_COMPRESSED.test(listed.path)) {
       passOver(listed, "of compressed files, only gzip's are read");
       return undefined;
@@ -204,7 +204,7 @@ export function openTracker(options: TrackerOptions): Tracker {
       return undefined;
     }
     try {
-      passedOver.delete(keyOf(listed));
+      passedOver.delete(listed.key);
       const first = bytesAt(descriptor, 0, GZIP_MAGIC.length);
       if (first.length < GZIP_MAGIC.length && isGzip(first)) return later();
       if (isGzip(first)) return decidePacked(listed, descriptor, live, isListed);
@@ -307,17 +307,18 @@ export function openTracker(options: TrackerOptions): Tracker {
     const seen = new Set<string>();
     const strangers: Listed[] = [];
     for (const found of listed) {
-      const key = keyOf(found);
+      const key = found.key;
       if (seen.has(key)) continue;
       seen.add(key);
       const file = here.get(key);
       if (file !== undefined) meet(file, found);
-      if (here.get(key) === undefined) strangers.push(found);
+      // What an empty file will be is not known: it is met again when something is in it.
+      if (found.sizeBytes > 0 && !here.has(key)) strangers.push(found);
     }
-    const unseen = [...here.values()].filter((file) => !seen.has(keyOf(file)));
+    const unseen = [...here.values()].filter((file) => !seen.has(file.key));
     const missing = unseen.filter((file) => {
       const found = look(file.path);
-      if (found === undefined || keyOf(found) !== keyOf(file)) return true;
+      if (found === undefined || found.key !== file.key) return true;
       meet(file, found);
       return false;
     });
@@ -332,9 +333,9 @@ export function openTracker(options: TrackerOptions): Tracker {
     looking.clear();
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {
-      const file = decide(stranger, live, seen.has(keyOf(stranger)));
+      const file = decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
-      here.set(keyOf(file), file);
+      here.set(file.key, file);
       added.push(file);
       addTo(live, file);
     }
