@@ -35,6 +35,7 @@ const file = await fileOutput.open(
     // Without it, the file is one that can't tell how long it was.
     committed: mode === "again" ? undefined : channel.committed,
     stdout: { isTerminal: false, write: () => {} },
+    stageFolder: `${folder}/stage`,
     kafka: { connection: { config: {} }, baseFolder: folder },
   },
 );

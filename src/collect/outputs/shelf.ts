@@ -1,0 +1,39 @@
+/** Where finished files are put: a folder of this machine. */
+
+import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import path from "node:path";
+import { sync } from "../../base/durable.ts";
+
+export interface Shelf {
+  /** For a person. */
+  readonly url: string;
+  /**
+   * Moves a file of this machine to a path below the shelf: whole or not at all, and for good when it
+   * resolves. Where the local file is gone, it was moved before.
+   */
+  place(localFile: string, target: string): Promise<void>;
+}
+
+export function folderShelf(folder: string): Shelf {
+  return {
+    url: folder,
+    async place(localFile, target) {
+      const final = path.join(folder, target);
+      await mkdir(path.dirname(final), { recursive: true });
+      try {
+        await rename(localFile, final);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code === "ENOENT") return;
+        if (code !== "EXDEV") throw error;
+        // Another disk: beside its name first, so that nobody sees a part of it.
+        const beside = path.join(path.dirname(final), `.${path.basename(final)}.tmp`);
+        await copyFile(localFile, beside);
+        await sync(beside);
+        await rename(beside, final);
+        await rm(localFile);
+      }
+      await sync(path.dirname(final));
+    },
+  };
+}
