@@ -1,13 +1,13 @@
 /** A checked pipeline: every name resolved and every option parsed, and nothing opened. */
 
 import { StreamkitError } from "../base/error.ts";
+import { sizeBytes } from "../base/units.ts";
 import type { InputKind } from "./inputs/input.ts";
 import { resolveInput } from "./inputs/list.ts";
 import type { InterceptorKind } from "./interceptors/interceptor.ts";
 import { interceptorKinds } from "./interceptors/list.ts";
 import { type ResolvedOutput, resolveOutput } from "./outputs/list.ts";
 import { type Pipeline, pipelineSchema, type SinkConfig } from "./pipeline-schema.ts";
-import { sizeBytes } from "./sizes.ts";
 
 export interface PlannedInterceptor {
   readonly kind: InterceptorKind;
@@ -64,7 +64,7 @@ export function planPipeline(file: unknown): PipelinePlan {
   const channels = Object.entries(pipeline.channels).map(([name, channel]): PlannedChannel => {
     const isOnDisk = channel.folder !== undefined;
     const standard = isOnDisk ? DISK_BYTES : MEMORY_BYTES;
-    const maxBytes = channel.max_bytes === undefined ? standard : sizeBytes(channel.max_bytes);
+    const maxBytes = channel.max_bytes === undefined ? standard : sizeBytes(String(channel.max_bytes));
     if (maxBytes === undefined || maxBytes < LEAST_BYTES)
       throw wrong(
         `channels.${name}.max_bytes`,

@@ -63,8 +63,9 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
         failures += 1;
         if (failures === 1)
           log.warn(
-            `${what}: ${messageOf(error)}; ${channel.waitingBytes()} bytes wait, and it is tried again after ` +
+            `${what}: {reason}; ${channel.waitingBytes()} bytes wait, and it is tried again after ` +
               `${durationText(retryMs)}, then ever later up to every ${durationText(MAX_RETRY_MS)}`,
+            { reason: messageOf(error) },
           );
         await clock.sleep(retryMs, stop);
         if (stop.aborted) return false;

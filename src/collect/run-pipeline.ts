@@ -19,7 +19,7 @@ import type { PipelinePlan, PlannedChannel, PlannedSink, PlannedSource } from ".
 import { runPump } from "./pump.ts";
 import { multiplexing, replicating } from "./selector.ts";
 
-export interface RunOptions extends Pick<OutputContext, "stdout" | "kafka" | "baseFolder"> {
+export interface RunOptions extends Pick<OutputContext, "stdout" | "kafka" | "baseFolder" | "env"> {
   readonly clock: Clock;
   /** From 0 on, below 1. */
   readonly random: () => number;
@@ -117,7 +117,7 @@ function openInput(
 }
 
 function outputOf(sink: PlannedSink, channel: Channel, plan: PipelinePlan, options: RunOptions): Output {
-  const { clock, baseFolder, stdout, kafka } = options;
+  const { clock, baseFolder, stdout, kafka, env } = options;
   const isAlone = sink.way === "one";
   const members = sink.outputs.map((output, index) => {
     const committed = isAlone ? channel.committed : memberState(channel.committed, index);
@@ -127,7 +127,7 @@ function outputOf(sink: PlannedSink, channel: Channel, plan: PipelinePlan, optio
       "sinks",
       `${encodeURIComponent(sink.channel)}-${index}`,
     );
-    const context: OutputContext = { clock, stdout, baseFolder, kafka, committed, stageFolder };
+    const context: OutputContext = { clock, stdout, baseFolder, kafka, env, committed, stageFolder };
     const open = (): Promise<Output> => output.kind.open(output.options, context);
     return lazyOutput({ name: output.name, open, ...(!isAlone && { unopened: { state: committed } }) });
   });

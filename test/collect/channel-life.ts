@@ -36,6 +36,7 @@ const file = await fileOutput.open(
     committed: mode === "again" ? undefined : channel.committed,
     stdout: { isTerminal: false, write: () => {} },
     stageFolder: `${folder}/stage`,
+    env: {},
     kafka: { connection: { config: {} }, baseFolder: folder },
   },
 );

@@ -46,6 +46,7 @@ export function outputContext(baseFolder: string, committed?: DeliveryState): Ou
     committed,
     stdout: { isTerminal: false, write: () => {} },
     stageFolder: join(baseFolder, "stage"),
+    env: {},
     kafka: { connection: { config: {} }, baseFolder },
   };
 }

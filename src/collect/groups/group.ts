@@ -59,8 +59,9 @@ export function groupOf(outputs: readonly Output[], options: GroupOptions): Outp
           member.restsUntilMs = clock.monotonicMs() + restMs;
           if (member.failures === 1)
             log.warn(
-              `${member.output.name} fails: ${messageOf(error)}; the next of ${name} takes over, and this one ` +
-                `rests ${durationText(restMs)}`,
+              `${member.output.name} fails: {reason}; the next of ${name} takes over, and this one rests ` +
+                durationText(restMs),
+              { reason: messageOf(error) },
             );
         }
       }

@@ -49,7 +49,9 @@ function runCommand(given: Options, intake: Intake, { clock, name }: InputContex
     ended.catch(() => {});
     const kill = (): void => void child.kill();
     closed.signal.addEventListener("abort", kill);
-    child.stderr.on("data", (text: Buffer) => log.warn(`${name}: ${text.toString().trimEnd()}`));
+    child.stderr.on("data", (text: Buffer) =>
+      log.warn(`${name}: {text}`, { text: text.toString().trimEnd() }),
+    );
     const framing = lineFraming(given.max_line);
     const take = async (events: Events | undefined): Promise<void> => {
       if (events !== undefined) await intake.put({ ...events, headers: {} });

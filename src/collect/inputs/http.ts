@@ -98,7 +98,10 @@ export const httpInput: InputKind<Options> = {
         if (closed.signal.aborted) return;
         closed.abort();
         // Answers that are due are given: their events are safe.
-        for (let tries = 0; waiting > 0 && tries < CLOSE_TRIES; tries += 1) await clock.sleep(CLOSE_PAUSE_MS);
+        for (let tries = 0; tries < CLOSE_TRIES; tries += 1) {
+          if (waiting === 0) break;
+          await clock.sleep(CLOSE_PAUSE_MS);
+        }
         await server.close();
       },
     };

@@ -6,9 +6,11 @@ import { httpInput } from "./http.ts";
 import type { InputKind } from "./input.ts";
 import { spooldirInput } from "./spooldir.ts";
 import { syslogInput } from "./syslog.ts";
+import { tailInput } from "./tail.ts";
 import { tcpInput } from "./tcp.ts";
 
 export const inputKinds = [
+  tailInput,
   tcpInput,
   syslogInput,
   httpInput,

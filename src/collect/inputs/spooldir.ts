@@ -77,7 +77,7 @@ function watchFolder(given: Options, intake: Intake, context: InputContext): Inp
       await input.close();
     }
     await intake.flush();
-    await (given.remove ? rm(file) : rename(file, await freeName(`${file}${given.completed}`)));
+    await (given.remove ? rm(file) : rename(file, await freeName(file, given.completed)));
     logger("collect").debug(`${name}: ${file} was read`);
   }
 
@@ -102,9 +102,9 @@ function watchFolder(given: Options, intake: Intake, context: InputContext): Inp
 }
 
 /** A file of the same name may have been read before. */
-async function freeName(wanted: string): Promise<string> {
+async function freeName(file: string, suffix: string): Promise<string> {
   for (let number = 0; ; number += 1) {
-    const name = number === 0 ? wanted : `${wanted}.${number}`;
+    const name = number === 0 ? `${file}${suffix}` : `${file}.${number}${suffix}`;
     const isTaken = await stat(name).then(
       () => true,
       () => false,

@@ -70,9 +70,9 @@ export function pathMaker(
     const ms = usesTime ? rounded(timeMs(headers, options), options.roundMs) : 0;
     if (last?.headers === headers && last.ms === ms) return last.path;
     const time = Temporal.Instant.fromEpochMilliseconds(ms).toZonedDateTimeISO(options.timezone);
-    const path = template.replace(escapes, (_whole, header?: string, percent?: string, letter = "") => {
+    const path = template.replace(escapes, (_whole, header?: string, percent?: string, letter?: string) => {
       if (percent !== undefined) return "%";
-      return header === undefined ? (PARTS[letter]?.(time) ?? "") : safe(headers[header] ?? "");
+      return header === undefined ? (PARTS[letter ?? ""]?.(time) ?? "") : safe(headers[header] ?? "");
     });
     last = { headers, ms, path };
     return path;

@@ -1,13 +1,15 @@
 /**
- * A topic: each event is a message, acknowledged by the broker. The header `key` is the message's key, and
- * `topic` another topic for it.
+ * A topic: each event is a message, acknowledged by the broker. The header `key` is the message's key, or
+ * `file`, so that a file's events keep their order; `topic` names another topic. All others are the message's
+ * headers.
  */
 
 import { z } from "zod";
 import { type Connected, connectProducer, type Producer } from "../../kafka/client.ts";
 import { type BytesColumn, openProducerLane, type ProducerLane } from "../../kafka/lane.ts";
 import { connectionFields, parseKafkaUrl } from "../../kafka/options.ts";
-import { requireTopic, writeFailure } from "../../kafka/topic-writer.ts";
+import { writeFailure } from "../../kafka/topic-writer.ts";
+import { requireTopic } from "../../kafka/topics.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import { eventsOf, type Output, type OutputContext, type OutputKind } from "./output.ts";
 
@@ -97,10 +99,16 @@ async function produce(
   const headers = run[0]?.headers ?? {};
   const topic = headers[given.topic_header] ?? given.topic;
   const values = valuesOf(run);
-  const key = headers[given.key_header];
-  const events = run.reduce((sum, block) => sum + block.events, 0);
-  const keys = key === undefined ? undefined : repeated(Buffer.from(key), values.lengths?.length ?? events);
-  const { failed, failedRecords, records } = await lane.produce({ topic, values, ...(keys && { keys }) });
+  const { [given.key_header]: ownKey, [given.topic_header]: _topic, file, ...others } = headers;
+  const count = values.lengths?.length ?? run.reduce((sum, block) => sum + block.events, 0);
+  const key = ownKey ?? file;
+  const names = Object.entries(others);
+  const { failed, failedRecords, records } = await lane.produce({
+    topic,
+    values,
+    ...(key !== undefined && { keys: repeated(Buffer.from(key), count) }),
+    ...(names.length > 0 && { headers: repeated(Buffer.from(JSON.stringify(names)), count) }),
+  });
   if (failed[0] !== undefined) throw writeFailure(topic, { failedRecords, records }, failed[0]);
   producer.alive();
 }

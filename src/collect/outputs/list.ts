@@ -66,7 +66,7 @@ function parsed(kind: OutputKind, options: unknown, what: string): unknown {
 
 /** What tells one from another: the first thing that it is about. */
 function nameOf(kind: OutputKind, options: unknown): string {
-  const { path, to, topic, url, host, port } = options as Record<string, unknown>;
-  const target = path ?? to ?? topic ?? url ?? (host === undefined ? undefined : `${host}:${port}`);
+  const { path, to, topic, url, host, port } = options as Readonly<Record<string, string | number>>;
+  const target = path ?? to ?? topic ?? url ?? (host === undefined ? undefined : `${host}:${port ?? ""}`);
   return target === undefined ? kind.name : `${kind.name}:${String(target).replace(/\/\/[^/@]*@/, "//")}`;
 }

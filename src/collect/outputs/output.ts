@@ -38,6 +38,8 @@ export interface OutputContext {
   readonly stageFolder: string;
   /** What `sync` returned for the last commit. */
   readonly committed: DeliveryState | undefined;
+  /** Environment variables: where the credentials of stores are. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** How brokers are reached. */
   readonly kafka: { readonly connection: Omit<ConnectionOptions, "brokers">; readonly baseFolder: string };
 }

@@ -16,7 +16,7 @@ import { durationMs } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import { pathMaker } from "./escapes.ts";
 import type { Output, OutputContext, OutputKind } from "./output.ts";
-import { folderShelf, type Shelf } from "./shelf.ts";
+import { openShelf, type Shelf } from "./shelf.ts";
 import { type Growing, openStage, type Stage, type StagedFile } from "./staged-files.ts";
 
 const duration = z
@@ -24,7 +24,7 @@ const duration = z
   .refine((text) => durationMs(text) !== undefined, "must be a duration like 30s or 10m, or 0");
 
 const options = z.strictObject({
-  to: z.string().min(1).describe("the folder"),
+  to: z.string().min(1).describe("a folder, or a store like `webhdfs://HOST:9870/logs`"),
   path: z
     .string()
     .default("")
@@ -57,11 +57,14 @@ type Options = z.infer<typeof options>;
 
 export const rollOutput: OutputKind<Options> = {
   name: "roll",
-  summary: "files that are finished by size, count or age, in folders by headers and time",
+  summary:
+    "files that are finished by size, count or age, in folders by headers and time; URL `roll:FOLDER` or `webhdfs://…`",
   options,
-  fromUrl: (url) =>
-    url.startsWith("roll:") && url.length > 5 ? { to: url.slice("roll:".length) } : undefined,
-  open: (given, context) => openRoll(given, context, folderShelf(path.resolve(context.baseFolder, given.to))),
+  fromUrl(url) {
+    if (/^(?:s?webhdfs|s3):\/\//.test(url)) return { to: url };
+    return url.startsWith("roll:") && url.length > 5 ? { to: url.slice("roll:".length) } : undefined;
+  },
+  open: (given, context) => openRoll(given, context, openShelf(given.to, context)),
 };
 
 interface RollState {
@@ -129,7 +132,7 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
     },
     async sync(): Promise<Record<string, unknown>> {
       const nowMs = clock.nowMs();
-      for (const file of [...growing.values()]) if (dueAtMs(file) <= nowMs) await finish(file);
+      for (const file of growing.values()) if (dueAtMs(file) <= nowMs) await finish(file);
       for (const file of growing.values()) {
         if (file.isDirty) await file.file.datasync();
         file.isDirty = false;
@@ -154,7 +157,7 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
       // What was not committed comes again: it gets no name now.
       if (!isCommitted) for (const { file } of growing.values()) await file.close();
       if (!isCommitted) return;
-      for (const file of [...growing.values()]) await finish(file);
+      for (const file of growing.values()) await finish(file);
       for (const file of finished.splice(0)) await name(stage, shelf, file, given);
     },
   };

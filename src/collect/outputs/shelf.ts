@@ -1,8 +1,10 @@
-/** Where finished files are put: a folder of this machine. */
+/** Where finished files are put: a folder of this machine, or another store like HDFS. */
 
+import { existsSync } from "node:fs";
 import { copyFile, mkdir, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import { sync } from "../../base/durable.ts";
+import { isRemote, openStore, type StoreContext } from "../../warehouse/stores.ts";
 
 export interface Shelf {
   /** For a person. */
@@ -14,7 +16,22 @@ export interface Shelf {
   place(localFile: string, target: string): Promise<void>;
 }
 
-export function folderShelf(folder: string): Shelf {
+/** A folder, or the URL of a store. Throws code `job` for a URL of no store. */
+export function openShelf(to: string, context: StoreContext): Shelf {
+  if (!isRemote(to)) return folderShelf(path.resolve(context.baseFolder, to.replace(/^file:/, "")));
+  const store = openStore(to, context);
+  return {
+    url: to,
+    async place(localFile, target) {
+      if (!existsSync(localFile)) return;
+      const staging = path.posix.join(path.posix.dirname(target), "_streamkit-collect");
+      await store.put([{ from: localFile, to: target }], { staging, isDurable: true });
+      await store.remove(staging);
+    },
+  };
+}
+
+function folderShelf(folder: string): Shelf {
   return {
     url: folder,
     async place(localFile, target) {
