@@ -1,4 +1,6 @@
-/** A pipeline as people write it: inputs, channels, outputs. One schema for the file and for what flags mean. */
+/**
+ * A pipeline as people write it: inputs, channels, outputs. One schema for the file and for what flags mean.
+ */
 
 import { z } from "zod";
 import { durationMs } from "../base/units.ts";

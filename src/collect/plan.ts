@@ -81,8 +81,8 @@ export function planPipeline(file: unknown): PipelinePlan {
     if (readers > 1)
       throw wrong(
         "sinks",
-        `channel "${name}" has ${readers} sinks, and one is right: give each sink a channel to get all events, ` +
-          "or one sink load_balance to share them",
+        `channel "${name}" has ${readers} sinks, and one is right: give each sink a channel to get all ` +
+          "events, or one sink load_balance to share them",
       );
   }
   const sources = Object.entries(pipeline.sources).map(([name, source]) =>
@@ -138,7 +138,8 @@ export function plannedInterceptor(given: string | Readonly<Record<string, unkno
   if (kind === undefined || more.length > 0)
     throw new StreamkitError(
       "job",
-      `one of ${interceptorKinds.map((each) => each.name).join(", ")} is expected: found ${JSON.stringify(given)}`,
+      `one of ${interceptorKinds.map((each) => each.name).join(", ")} is expected: ` +
+        `found ${JSON.stringify(given)}`,
     );
   const options = kind.options.safeParse(typeof given === "string" ? {} : (given[name] ?? {}));
   if (options.success) return { kind, options: options.data };

@@ -1,7 +1,7 @@
 /**
- * One life of a channel on disk: `bun channel-life.ts FOLDER LIFE BLOCKS SEED exact|again|away`. It puts blocks, says
- * on stdout which are safe, and delivers them to FOLDER/out at the same time, through a receiver that fails now
- * and then, or always (`away`). With BLOCKS 0 it drains the channel.
+ * One life of a channel on disk: `bun channel-life.ts FOLDER LIFE BLOCKS SEED exact|again|away`. It puts
+ * blocks, says on stdout which are safe, and delivers them to FOLDER/out at the same time, through a receiver
+ * that fails now and then, or always (`away`). With BLOCKS 0 it drains the channel.
  */
 
 import { writeSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * From the chunks of a stream to whole events. Lines end with a line feed; in syslog's octet counting a number
- * says how long a message is, and both may come on one connection (RFC 6587).
+ * From the chunks of a stream to whole events. Lines end with a line feed; in syslog's octet counting a
+ * number says how long a message is, and both may come on one connection (RFC 6587).
  */
 
 const LINE_FEED = 10;

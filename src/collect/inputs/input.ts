@@ -1,6 +1,6 @@
 /**
- * Inputs: where blocks come from. An input is one file and one line in `list.ts`. It puts what it gets into an
- * intake, waits where that waits, and tells its other side that something is safe only after `flush`.
+ * Inputs: where blocks come from. An input is one file and one line in `list.ts`. It puts what it gets into
+ * an intake, waits where that waits, and tells its other side that something is safe only after `flush`.
  */
 
 import type { z } from "zod";

@@ -1,6 +1,6 @@
 /**
- * A JSON array as lines, an element each. The text of an element is kept as it came, so that no number loses a
- * digit; only its line breaks go, which JSON allows between values alone.
+ * A JSON array as lines, an element each. The text of an element is kept as it came, so that no number loses
+ * a digit; only its line breaks go, which JSON allows between values alone.
  */
 
 import type { EventBlock } from "../../tail/block.ts";

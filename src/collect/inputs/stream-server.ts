@@ -1,4 +1,6 @@
-/** A TCP server that puts the events of its connections into an intake, and reads no faster than that takes. */
+/**
+ * A TCP server that puts the events of its connections into an intake, and reads no faster than that takes.
+ */
 
 import { createServer, type Server, type Socket } from "node:net";
 import { messageOf, StreamkitError } from "../../base/error.ts";
@@ -39,7 +41,7 @@ export async function serveStreams(
   done.catch(() => {});
   let isFlushDue = false;
 
-  const server = createServer({ noDelay: true }, (socket) => {
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const serving = serve(socket);
     sockets.set(socket, serving);
     void serving.finally(() => sockets.delete(socket));

@@ -1,6 +1,6 @@
 /**
- * One syslog message, of RFC 5424 or RFC 3164, or of what devices really send. Nothing is refused: what is not
- * understood is the message's text.
+ * One syslog message, of RFC 5424 or RFC 3164, or of what devices really send. Nothing is refused: what is
+ * not understood is the message's text.
  */
 
 export interface SyslogMessage {

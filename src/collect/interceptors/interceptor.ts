@@ -1,7 +1,7 @@
 /**
- * Interceptors: what is done to blocks between a source and a channel. An interceptor is one file and one line
- * in `list.ts`. It must not wait and must not keep a block; where events of a block come to differ in their
- * headers, it is cut into runs of equal ones, which are views of the same bytes.
+ * Interceptors: what is done to blocks between a source and a channel. An interceptor is one file and one
+ * line in `list.ts`. It must not wait and must not keep a block; where events of a block come to differ in
+ * their headers, it is cut into runs of equal ones, which are views of the same bytes.
  */
 
 import type { z } from "zod";

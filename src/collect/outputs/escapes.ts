@@ -1,6 +1,6 @@
 /**
- * Paths with escapes: `%{header}` and parts of a time as `%Y-%m-%d`, the ones that Flume has. Headers come from
- * outside: none can lead out of the folder.
+ * Paths with escapes: `%{header}` and parts of a time as `%Y-%m-%d`, the ones that Flume has. Headers come
+ * from outside: none can lead out of the folder.
  */
 
 import { StreamkitError } from "../../base/error.ts";

@@ -1,8 +1,8 @@
 /**
- * Many files, one after the other, in folders by headers and time. A file grows in the stage and gets its name
- * when it is finished, so that readers see only whole ones. Behind a channel on disk each event stands in one
- * file once: what was not committed is cut off after a crash, and a file is named after the commit that ended
- * it.
+ * Many files, one after the other, in folders by headers and time. A file grows in the stage and gets its
+ * name when it is finished, so that readers see only whole ones. Behind a channel on disk each event stands
+ * in one file once: what was not committed is cut off after a crash, and a file is named after the commit
+ * that ended it.
  */
 
 import { createReadStream, createWriteStream } from "node:fs";
@@ -58,7 +58,8 @@ type Options = z.infer<typeof options>;
 export const rollOutput: OutputKind<Options> = {
   name: "roll",
   summary:
-    "files that are finished by size, count or age, in folders by headers and time; URL `roll:FOLDER` or `webhdfs://…`",
+    "files that are finished by size, count or age, in folders by headers and time; " +
+    "URL `roll:FOLDER` or `webhdfs://…`",
   options,
   fromUrl(url) {
     if (/^(?:s?webhdfs|s3):\/\//.test(url)) return { to: url };
