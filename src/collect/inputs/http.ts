@@ -19,7 +19,11 @@ const unzipped = promisify(gunzip);
 
 const options = z.strictObject({
   listen: listenField,
-  path: z.string().startsWith("/").default("/").describe("where POSTs go"),
+  path: z
+    .string()
+    .regex(/^(?:\/.*|\*)$/, "must begin with /, or be *")
+    .default("/")
+    .describe("where POSTs go; `*` is any path"),
   max_body: z.int().min(1).default(33_554_432).describe("more bytes are refused with 413, also after gunzip"),
   max_waiting: z
     .int()
@@ -93,7 +97,7 @@ export const httpInput: InputKind<Options> = {
     });
     return {
       done,
-      address: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}${given.path}`,
+      address: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}${given.path === "*" ? "/" : given.path}`,
       async close() {
         if (closed.signal.aborted) return;
         closed.abort();
@@ -127,7 +131,7 @@ function answer(status: number, text: string, headers: Readonly<Record<string, s
 }
 
 function refusalOf(request: Request, { path, token, max_body: maxBody }: Options): Response | undefined {
-  if (new URL(request.url).pathname !== path) return answer(404, `POST to ${path}`);
+  if (path !== "*" && new URL(request.url).pathname !== path) return answer(404, `POST to ${path}`);
   if (request.method !== "POST") return answer(405, `POST to ${path}`, { allow: "POST" });
   if (token !== undefined && request.headers.get("authorization") !== `Bearer ${token}`)
     return answer(401, "a token is needed", { "www-authenticate": "Bearer" });
@@ -155,7 +159,7 @@ async function blocksOf(request: Request, given: Options): Promise<readonly Even
     }
   } else if (encoding !== "identity") return answer(415, `Content-Encoding ${encoding}: only gzip is taken`);
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
-  if (type !== "application/json") return linesBlock(body);
+  if (type !== "application/json" && !given.flume) return linesBlock(body);
   try {
     const text = body.toString("utf8");
     const events = given.flume ? flumeEvents(text) : undefined;

@@ -11,25 +11,31 @@ const HEADERS = ["facility", "severity", "timestamp", "host", "app", "pid", "msg
 
 export const syslogEventFields = {
   headers: z
-    .array(z.enum(HEADERS))
+    .union([z.array(z.enum(HEADERS)), z.partialRecord(z.enum(HEADERS), z.string().min(1))])
     .default([])
-    .describe(`parts that become headers: ${HEADERS.join(", ")}`),
+    .describe(`parts that become headers, or \`{PART: HEADER}\`: ${HEADERS.join(", ")}`),
   body: z
     .enum(["line", "message"])
     .default("line")
     .describe("the event: the `line` as it came, or its `message` alone"),
 };
 
+type Part = (typeof HEADERS)[number];
+
 export interface SyslogEventOptions {
-  readonly headers: readonly (typeof HEADERS)[number][];
+  readonly headers: readonly Part[] | Partial<Readonly<Record<Part, string>>>;
   readonly body: "line" | "message";
   readonly nowMs: () => number;
 }
 
 export function syslogBlocks(options: SyslogEventOptions): (events: Events, peer: string) => EventBlock[] {
+  const { headers } = options;
+  const parts = Array.isArray(headers)
+    ? headers.map((part: Part) => [part, part] as const)
+    : (Object.entries(headers) as [Part, string][]);
   return (events, peer) => {
     const block: EventBlock = { ...events, headers: { peer } };
-    if (options.headers.length === 0 && options.body === "line") return [block];
+    if (parts.length === 0 && options.body === "line") return [block];
     const keys: string[] = [];
     const texts: Buffer[] = [];
     const nowMs = options.nowMs();
@@ -37,9 +43,9 @@ export function syslogBlocks(options: SyslogEventOptions): (events: Events, peer
       const message = parseSyslog(line, nowMs);
       const { timestampMs } = message;
       const all = { ...message, timestamp: timestampMs };
-      const found = options.headers.flatMap((name) => {
-        const value = all[name];
-        return value === undefined ? [] : [[name, String(value)] as const];
+      const found = parts.flatMap(([part, header]) => {
+        const value = all[part];
+        return value === undefined ? [] : [[header, String(value)] as const];
       });
       keys.push(JSON.stringify(Object.fromEntries(found)));
       texts.push(Buffer.from(`${options.body === "line" ? line : message.text}\n`, encoding));

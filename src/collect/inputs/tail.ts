@@ -8,6 +8,7 @@ import path from "node:path";
 import { z } from "zod";
 import { logger } from "../../base/log.ts";
 import { counted } from "../../base/units.ts";
+import type { EventBlock } from "../../tail/block.ts";
 import { type Follower, openFollower } from "../../tail/follower.ts";
 import { openGlobs } from "../../tail/listing.ts";
 import { cutOptionsOf, tailFields } from "../../tail/options.ts";
@@ -23,6 +24,7 @@ const options = z.strictObject({
     .optional()
     .describe("a file that keeps how far each file was read; below `state` if left out"),
   headers: z.record(z.string(), z.string()).default({}).describe("headers of every event"),
+  file_header: z.string().default("file").describe("the header with the file's path; empty: none"),
 });
 type Options = z.infer<typeof options>;
 
@@ -44,6 +46,7 @@ const LIMIT = { maxBytes: 1_048_576, maxEvents: Number.POSITIVE_INFINITY };
 function followFiles(given: Options, intake: Intake, context: InputContext): Input {
   const { clock, baseFolder, takesWhatIsThere } = context;
   const closed = new AbortController();
+  let [lastHeaders, lastNamed]: [EventBlock["headers"] | undefined, EventBlock["headers"]] = [undefined, {}];
   const patterns = typeof given.path === "string" ? [given.path] : given.path;
   const globs = openGlobs(patterns, baseFolder, () => clock.nowMs());
   const position = path.resolve(baseFolder, given.position ?? path.join(context.stateFolder, "positions"));
@@ -80,6 +83,17 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
     },
   };
 
+  /** The follower calls it `file`. */
+  function named(block: EventBlock): EventBlock {
+    if (given.file_header === "file") return block;
+    if (block.headers !== lastHeaders) {
+      const { file, ...others } = block.headers;
+      lastHeaders = block.headers;
+      lastNamed = given.file_header === "" ? others : { ...others, [given.file_header]: file ?? "" };
+    }
+    return { ...block, headers: lastNamed };
+  }
+
   async function follow(files: Follower, { sleep }: Wake): Promise<void> {
     let keptAtMs = Number.NEGATIVE_INFINITY;
     let turnedAtMs = clock.monotonicMs();
@@ -99,7 +113,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
       const block = await files.next(LIMIT);
       if (block !== undefined) {
         isKept = false;
-        await intake.put(block);
+        await intake.put(named(block));
         newBytes += block.bytes.length;
       }
       cutLines += files.takeCutLines();

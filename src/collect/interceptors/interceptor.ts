@@ -29,6 +29,6 @@ export interface InterceptorKind<Options = unknown> {
 
 /** The block with more headers; `keep` leaves those that are there already. */
 export function withHeaders(block: EventBlock, added: Headers, keep: boolean): readonly EventBlock[] {
-  const headers = keep ? { ...added, ...block.headers } : { ...block.headers, ...added };
+  const headers = { ...block.headers, ...added, ...(keep && block.headers) };
   return [{ ...block, headers }];
 }

@@ -29,7 +29,7 @@ const options = z.strictObject({
     .string()
     .default("")
     .describe("folders below it, with `%{header}` and parts of the time like `%Y-%m-%d/%H`"),
-  prefix: z.string().default("events").describe("what a file's name begins with"),
+  prefix: z.string().min(1).default("events").describe("what a file's name begins with, with the same"),
   suffix: z.string().default("").describe("what it ends with, like `.log`"),
   roll_bytes: z
     .int()
@@ -77,7 +77,7 @@ interface RollState {
 async function openRoll(given: Options, context: OutputContext, shelf: Shelf): Promise<Output> {
   const { clock } = context;
   const stage = await openStage(context.stageFolder, clock);
-  const folderOf = pathMaker(given.path, {
+  const stemOf = pathMaker(path.posix.join(given.path, given.prefix), {
     timezone: given.timezone,
     roundMs: durationMs(given.round) ?? 0,
     nowMs: () => clock.nowMs(),
@@ -89,7 +89,7 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
   let told: readonly StagedFile[] = [];
 
   const finish = async (file: Growing): Promise<void> => {
-    growing.delete(file.folder);
+    growing.delete(file.stem);
     await file.file.datasync();
     await file.file.close();
     if (file.sizeBytes === 0) await stage.remove(file.name);
@@ -104,13 +104,13 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
     (given.roll_bytes > 0 && sizeBytes >= given.roll_bytes) ||
     (given.roll_events > 0 && events >= given.roll_events);
 
-  const fileFor = async (folder: string): Promise<Growing> => {
-    const there = growing.get(folder);
+  const fileFor = async (stem: string): Promise<Growing> => {
+    const there = growing.get(stem);
     if (there !== undefined) return there;
     const oldest = growing.size >= given.max_open ? [...growing.values()].toSorted(byAge)[0] : undefined;
     if (oldest !== undefined) await finish(oldest);
-    const file = await stage.create(folder);
-    growing.set(folder, file);
+    const file = await stage.create(stem);
+    growing.set(stem, file);
     return file;
   };
 
@@ -124,7 +124,7 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
       isCommitted = false;
       if (half?.blocks !== blocks) half = { blocks, done: 0 };
       for (const block of blocks.slice(half.done)) {
-        const file = await fileFor(folderOf(block.headers));
+        const file = await fileFor(stemOf(block.headers));
         await stage.append(file, block.bytes, block.events);
         half.done += 1;
         if (isFull(file)) await finish(file);
@@ -164,8 +164,8 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
   };
 }
 
-/** For which folder such a file was is not known any more. */
-const RECOVERED = "recovered";
+/** What such a file was to be called is not known any more. */
+const RECOVERED = "recovered/events";
 
 /** What a process before us left. Without a commit nobody knows how much of it counts: all of it is kept. */
 async function resumed(
@@ -176,27 +176,27 @@ async function resumed(
   const growing = new Map<string, Growing>();
   for (const saved of state?.growing ?? []) {
     const file = await stage.resume(saved);
-    if (file !== undefined) growing.set(saved.folder, file);
+    if (file !== undefined) growing.set(saved.stem, file);
   }
   const finished = [...(state?.finished ?? [])];
   const known = new Set([...growing.values(), ...finished].map(({ name: own }) => own));
   for (const own of await stage.names()) {
     if (known.has(own)) continue;
     if (state !== undefined) await stage.remove(own);
-    else finished.push({ name: own, folder: RECOVERED, sizeBytes: 0, events: 0, openedAtMs: 0 });
+    else finished.push({ name: own, stem: RECOVERED, sizeBytes: 0, events: 0, openedAtMs: 0 });
   }
   return { growing, finished };
 }
 
 const byAge = (a: Growing, b: Growing): number => a.openedAtMs - b.openedAtMs;
 
-function savedOf({ name: own, folder, sizeBytes, events, openedAtMs }: Growing): StagedFile {
-  return { name: own, folder, sizeBytes, events, openedAtMs };
+function savedOf({ name: own, stem, sizeBytes, events, openedAtMs }: Growing): StagedFile {
+  return { name: own, stem, sizeBytes, events, openedAtMs };
 }
 
 /** May be done again after a crash at any step. */
 async function name(stage: Stage, shelf: Shelf, file: StagedFile, given: Options): Promise<void> {
-  const target = path.posix.join(file.folder, `${given.prefix}.${file.name}${given.suffix}`);
+  const target = `${file.stem}.${file.name}${given.suffix}`;
   const staged = stage.pathOf(file.name);
   if (!given.gzip) return shelf.place(staged, target);
   const packed = `${staged}.gz`;

@@ -11,8 +11,8 @@ import type { Clock } from "../../base/clock.ts";
 export interface StagedFile {
   /** In the stage; also what the finished file is called by. */
   readonly name: string;
-  /** The folder that it is for. */
-  readonly folder: string;
+  /** What its name begins with when it is finished, folders and all. */
+  readonly stem: string;
   readonly sizeBytes: number;
   readonly events: number;
   readonly openedAtMs: number;
@@ -20,7 +20,7 @@ export interface StagedFile {
 
 export interface Growing {
   readonly name: string;
-  readonly folder: string;
+  readonly stem: string;
   readonly openedAtMs: number;
   sizeBytes: number;
   events: number;
@@ -30,7 +30,7 @@ export interface Growing {
 }
 
 export interface Stage {
-  create(folder: string): Promise<Growing>;
+  create(stem: string): Promise<Growing>;
   /** Opens a file of before and cuts it to what was saved; undefined where it is gone. */
   resume(saved: StagedFile): Promise<Growing | undefined>;
   append(growing: Growing, bytes: Uint8Array, events: number): Promise<void>;
@@ -46,22 +46,22 @@ export async function openStage(folder: string, clock: Clock): Promise<Stage> {
   const pathOf = (name: string): string => path.join(folder, name);
   return {
     pathOf,
-    async create(target) {
+    async create(stem) {
       const nowMs = Math.floor(clock.nowMs());
       // Names by time, none twice.
       lastNumber = Math.max(lastNumber + 1, nowMs);
       const name = String(lastNumber);
       const file = await open(pathOf(name), "wx");
       const start = { sizeBytes: 0, events: 0, isDirty: true };
-      return { name, folder: target, openedAtMs: nowMs, touchedAtMs: nowMs, file, ...start };
+      return { name, stem, openedAtMs: nowMs, touchedAtMs: nowMs, file, ...start };
     },
-    async resume({ name, folder: target, sizeBytes, events, openedAtMs }) {
+    async resume({ name, stem, sizeBytes, events, openedAtMs }) {
       lastNumber = Math.max(lastNumber, Number(name));
       try {
         const file = await open(pathOf(name), "r+");
         await file.truncate(sizeBytes);
         const touchedAtMs = Math.floor(clock.nowMs());
-        return { name, folder: target, openedAtMs, touchedAtMs, sizeBytes, events, isDirty: true, file };
+        return { name, stem, openedAtMs, touchedAtMs, sizeBytes, events, isDirty: true, file };
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
         throw error;
