@@ -9,6 +9,7 @@ import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
 import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
+import { withoutExcerpt } from "./query-texts.ts";
 import { CHECKPOINT, type TimeBound } from "./stream.ts";
 
 /** A relation that sinks may read. */
@@ -95,11 +96,14 @@ export async function probeSinks(
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
     const { kind, options } = resolveSink(config);
-    if (output === undefined || kind.probe === undefined) continue;
-    try {
-      await database.describe(kind.probe(options, sinkInputOf(output)));
-    } catch (error) {
-      throw errorAt(["sinks", index], messageOf(error), error);
+    if (output === undefined || kind.probes === undefined) continue;
+    for (const { keyPath, select } of kind.probes(options, sinkInputOf(output))) {
+      try {
+        await database.describe(select);
+      } catch (error) {
+        const place = config.to === undefined ? [kind.name, ...keyPath] : ["to"];
+        throw errorAt(["sinks", index, ...place], withoutExcerpt(messageOf(error)), error);
+      }
     }
   }
 }

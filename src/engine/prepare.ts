@@ -4,14 +4,14 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { StreamkitError } from "../base/error.ts";
+import { JobError, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
 import { inferColumns } from "../formats/infer.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
-import type { Source, SourceContext } from "../sources/source.ts";
+import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { emptyTable } from "./input.ts";
@@ -327,7 +327,7 @@ export async function openSource(
   const config = job.config.sources[name];
   if (config === undefined) throw new StreamkitError("bug", `No source ${name}`);
   const { kind, options } = resolveSource(config.from);
-  return kind.open(options, {
+  const context: SourceContext = {
     ...kept,
     name,
     clock: given.clock,
@@ -342,7 +342,14 @@ export async function openSource(
     notify: given.notify,
     partitions: given.partitions,
     membership: given.membership,
-  });
+  };
+  try {
+    return await kind.open(options, context);
+  } catch (error) {
+    if (!(error instanceof StreamkitError) || error.code !== "job" || error instanceof JobError) throw error;
+    const option = typeof config.from === "object" ? [kind.name, ...optionOf(error)] : [];
+    throw job.errorAt(["sources", name, "from", ...option], error.message, error);
+  }
 }
 
 function outputsOf(

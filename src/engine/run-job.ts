@@ -34,7 +34,7 @@ export interface RunOptions {
   readonly observesRows: boolean;
   /** Of an input that several processes share: the partition to read, and who knows the others. */
   readonly shard?: number;
-  readonly membership?: Pick<Membership, "commit">;
+  readonly membership?: Membership;
   /** Called when everything is checked and the first batch is about to be planned. */
   readonly started?: (prepared: PreparedJob) => void;
 }
@@ -100,6 +100,7 @@ async function runPrepared(
       bareRows: options.bareRows,
       committedBatch: checkpoint.progress?.batch ?? 0,
       plannedBatch: checkpoint.pendingPlan?.batch ?? checkpoint.progress?.batch ?? 0,
+      plannedAtMs: checkpoint.pendingPlan?.plannedAtMs,
       checkpointId: checkpoint.id,
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,
@@ -107,6 +108,7 @@ async function runPrepared(
       database,
       workingFolder: checkpoint.folder,
       env: options.env ?? {},
+      stop,
     }),
   });
   try {

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { durationMs, sizeBytes } from "../base/units.ts";
+import { durationMs, sizeBytes, timeMs } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -20,6 +20,12 @@ export const sizeField = z.string().transform((value, context) => {
     return refuse(context, `a size like 64KiB, 10MB or 1GiB is expected`);
   return parsed;
 });
+/** An ISO 8601 time → milliseconds since 1970. */
+export const timeField = z
+  .string("a time like 2026-01-05T14:30:00Z is expected")
+  .transform(
+    (text, context) => timeMs(text) ?? refuse(context, "a time like 2026-01-05T14:30:00Z is expected"),
+  );
 
 /** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */
 export const nameField = z

@@ -23,6 +23,7 @@ import { openTableWriter, type TableBatch, type TablePosition } from "../warehou
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
 import {
+  type Probe,
   rowsLike,
   type Sink,
   type SinkBatch,
@@ -93,16 +94,22 @@ export const parquetSink: SinkKind<Options> = {
   fromUrl: () => undefined,
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
-  probe: ({ partition_by }, input) => {
-    const own = partition_by.map(parsePartition).filter(({ name }) => isOwn(name, input));
-    const values = own.map(({ expression }) => raw(`(${expression})`));
-    return sql`SELECT ${[sql`1`, ...values]} FROM ${rowsLike(input)}`;
-  },
+  probes,
   open: openParquet,
 };
 
-function isOwn(name: string, { columns }: SinkInput): boolean {
-  return !columns.some((column) => column.name === name);
+function probes({ partition_by, complete }: Options, input: SinkInput): readonly Probe[] {
+  const values = partition_by.map(parsePartition).map(({ name, expression }) => {
+    const isRowsOwn = input.columns.some((column) => column.name === name);
+    return sql`${isRowsOwn ? id(name) : raw(`(${expression})`)} AS ${id(name)}`;
+  });
+  const partitions = values.map((value) => sql`SELECT ${value} FROM ${rowsLike(input)}`);
+  const columns = [...values, raw("NULL::TIMESTAMP AS watermark")];
+  const when = sql`SELECT (${raw(complete.when ?? "true")}) FROM (SELECT ${columns} FROM ${rowsLike(input)})`;
+  return [
+    ...partitions.map((select) => ({ keyPath: ["partition_by"], select })),
+    { keyPath: ["complete", "when"], select: when },
+  ];
 }
 
 async function openParquet(given: Options, context: SinkContext): Promise<Sink> {

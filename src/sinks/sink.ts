@@ -77,6 +77,8 @@ export interface SinkContext {
   readonly committedBatch: number;
   /** The last batch that it knows of: the same, or the next one, whose plan a crash has left behind. */
   readonly plannedBatch: number;
+  /** When that was planned, if a crash has left it behind. */
+  readonly plannedAtMs?: number | undefined;
   readonly checkpointId: string;
   /** Bare rows, without query and batch, on standard output. */
   readonly bareRows: boolean;
@@ -94,6 +96,17 @@ export interface SinkContext {
   readonly workingFolder: string;
   /** Environment variables: where credentials are. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /**
+   * A batch under way is ended and committed all the same; but what it waits for may not come for long, and
+   * then the sink throws code `stopped`: the next start gives it the batch again.
+   */
+  readonly stop: AbortSignal;
+}
+
+export interface Probe {
+  /** Where the options have it, like `["headers", "version"]`. */
+  readonly keyPath: readonly string[];
+  readonly select: Sql;
 }
 
 export interface SinkKind<Options = unknown> {
@@ -107,8 +120,8 @@ export interface SinkKind<Options = unknown> {
    * under this name. Undefined where any number may write and there is no position.
    */
   target(options: Options): string | undefined;
-  /** A SELECT that DuckDB must understand: it holds the SQL that a job writes in the options. */
-  probe?(options: Options, input: SinkInput): Sql;
+  /** The SQL that a job writes in the options, each as a SELECT that DuckDB must understand. */
+  probes?(options: Options, input: SinkInput): readonly Probe[];
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 

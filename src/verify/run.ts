@@ -148,6 +148,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         database,
         workingFolder: prepared.checkpoint.folder,
         env: {},
+        stop: new AbortController().signal,
       }),
     });
     const parts = { checkpoint: prepared.checkpoint, sinks };

@@ -96,7 +96,7 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
     },
     async download(path, localFile) {
       const answer = await hdfs.open(at(path));
-      if (answer?.body == null)
+      if (answer?.body === undefined || answer.body === null)
         throw new HdfsRefusal("FileNotFoundException", `HDFS has no file "${path}" in ${url}`);
       await saveBody(answer.body, localFile);
     },

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FAILPOINTS } from "../../src/base/failpoint.ts";
 import { binary } from "../e2e/binary.ts";
-import { CRASH_JOB, linesFrom, takenId, wrongInSinks } from "./crash-job.ts";
+import { crashJob, linesFrom, takenId, wrongInSinks } from "./crash-job.ts";
 
 /** When a life ends: at a failpoint as `name:times`, or so many milliseconds after its start. */
 export type Death = { readonly failpoint: string } | { readonly afterMs: number };
@@ -16,6 +16,8 @@ export interface EpisodeOptions {
   readonly deaths: (random: Random) => Iterable<Death>;
   /** A fault of the test's own between two lives, which must be found out. */
   readonly meddle?: (folder: string, life: number) => void;
+  /** Where the tables are, if not in the folder; and how they come into its `wh` at the end. */
+  readonly elsewhere?: { readonly warehouse: string; fetch(into: string): Promise<void> };
 }
 
 export interface Episode {
@@ -54,12 +56,12 @@ export function randomBelow(seed: number): Random {
   };
 }
 
-export async function runEpisode({ seed, deaths, meddle }: EpisodeOptions): Promise<Episode> {
+export async function runEpisode({ seed, deaths, meddle, elsewhere }: EpisodeOptions): Promise<Episode> {
   const folder = mkdtempSync(join(tmpdir(), "streamkit-crash-"));
   try {
     const random = randomBelow(seed);
     mkdirSync(join(folder, "in"));
-    await Bun.write(join(folder, "job.yaml"), CRASH_JOB);
+    await Bun.write(join(folder, "job.yaml"), crashJob(elsewhere?.warehouse));
     const piped: string[] = [];
     const wrong: string[] = [];
     const survived: string[] = [];
@@ -95,7 +97,10 @@ export async function runEpisode({ seed, deaths, meddle }: EpisodeOptions): Prom
     const stderr = await new Response(last.stderr).text();
     const code = await last.exited;
     if (code !== 0) wrong.push(`the last life ended with ${code}: ${stderr}`);
-    else wrong.push(...(await wrongInSinks(folder, piped)));
+    else {
+      await elsewhere?.fetch(join(folder, "wh"));
+      wrong.push(...(await wrongInSinks(folder, piped)));
+    }
     return { kills, survived, rows: piped.length + filed, wrong };
   } finally {
     rmSync(folder, { recursive: true });
