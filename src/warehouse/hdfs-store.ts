@@ -113,6 +113,8 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
       }
     },
     async write(path, text) {
+      // There is no half of an empty file.
+      if (text === "") return hdfs.create(at(path), text);
       await rename(await stage(path, text), path, "OVERWRITE");
     },
     async create(path, text) {

@@ -10,6 +10,7 @@ import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
 import { WINDOW_MACROS } from "../../src/engine/windows.ts";
 import { appliedRows, linesOf } from "../../src/verify/rows.ts";
+import { isHiddenName } from "../../src/warehouse/store.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
 import { answersOf, difference } from "../equation/answers.ts";
 import type { QuerySpec } from "../equation/streaming.ts";
@@ -146,5 +147,7 @@ export async function wrongInSinks(folder: string, piped: readonly string[]): Pr
   const working = [at("wh"), at("state/segments")].flatMap((root) =>
     readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => /stag|segment\b/.test(name)),
   );
-  return working.length === 0 ? wrong : [...wrong, `left behind: ${working.join(", ")}`];
+  // A small file that waits for its name is in nobody's way: it is swept away when it is an hour old.
+  const left = working.filter((name) => !isHiddenName(name));
+  return left.length === 0 ? wrong : [...wrong, `left behind: ${left.join(", ")}`];
 }
