@@ -41,6 +41,17 @@ export const KAFKA_FAILPOINTS = [
   "kafka-committed", // the transaction is committed, the checkpoint is not
 ] as const;
 
+/** In a channel on disk. Each is killed at by test/collect/channel-kill.test.ts. */
+export const CHANNEL_FAILPOINTS = [
+  "channel-piece-written", // a part of a group of blocks is in the segment
+  "channel-appended",
+  "channel-synced", // and nobody was told
+  "channel-delivered", // the output has it, the position does not say so
+  "channel-output-synced",
+  "channel-committed", // the position says so, the segment is still there
+  "channel-segment-removed",
+] as const;
+
 /** In a batch that goes to HDFS. Each is killed at by test/crash/hdfs.test.ts. */
 export const HDFS_FAILPOINTS = [
   "hdfs-created", // a file is in the staging folder, others may not be
@@ -50,6 +61,7 @@ export const HDFS_FAILPOINTS = [
 type Failpoint =
   | (typeof FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
+  | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");

@@ -12,6 +12,7 @@ const DURATION_MS: Readonly<Record<string, number>> = {
 
 const SIZE_BYTES: Readonly<Record<string, number>> = {
   B: 1,
+  kB: 1e3,
   KB: 1e3,
   MB: 1e6,
   GB: 1e9,
@@ -20,10 +21,18 @@ const SIZE_BYTES: Readonly<Record<string, number>> = {
   GiB: 2 ** 30,
 };
 
-/** `"64KiB"` → 65536, `"10MB"` → 10000000. Returns undefined where the text is no size. */
+/** `"64KiB"` → 65536, `"10MB"` → 10000000. Undefined where the text is no size of whole bytes. */
 export function sizeBytes(text: string): number | undefined {
-  const bytes = scaled(text, SIZE_BYTES);
-  return bytes === undefined ? undefined : Math.floor(bytes);
+  const value = /^\d+$/.test(text.trim()) ? Number(text) : scaled(text, SIZE_BYTES);
+  return value !== undefined && Number.isSafeInteger(value) ? value : undefined;
+}
+
+/** The same for a command's flag: throws a usage error that names the flag. */
+export function sizeFlagBytes(flag: string, text: string): number {
+  const value = sizeBytes(text);
+  if (value === undefined || value === 0)
+    throw new StreamkitError("usage", `${flag} must be a size like 64KiB or 10MB: found "${text}"`);
+  return value;
 }
 
 /** `"250ms"` → 250. `"0"` needs no unit. Returns undefined where the text is no duration. */

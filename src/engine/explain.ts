@@ -5,6 +5,7 @@ import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSink } from "../sinks/list.ts";
+import { sinkWarnings } from "./outputs.ts";
 import { planForCheck } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
 import { sharingOf } from "./shared-sources.ts";
@@ -19,7 +20,7 @@ export async function explainJob(
 ): Promise<string> {
   const database = await openDatabase();
   try {
-    const { shapes, queries } = await planForCheck(job, database, given);
+    const { shapes, queries, outputs } = await planForCheck(job, database, given);
     const sharedBy = sharingOf(job)?.sharing.by;
     const sources = shapes.map(({ name, received, guard, stream: { columns, times } }) => {
       const config = job.config.sources[name];
@@ -45,10 +46,12 @@ export async function explainJob(
           : [["at most", `${durationText(guard.maxAheadMs)} ahead of the clock`] as const]),
       ]);
     });
-    const sinks = job.config.sinks.map(
-      (sink) =>
-        `sink ${sink.from} → ${resolveSink(sink).kind.name}${sink.to === undefined ? "" : ` ${sink.to}`}\n`,
-    );
+    const warnings = await sinkWarnings(database, job.config.sinks, outputs);
+    const sinks = job.config.sinks.map((sink, index) => {
+      const title = `sink ${sink.from} → ${resolveSink(sink).kind.name}`;
+      const facts = (warnings[index] ?? []).map((warning) => ["beware", warning] as const);
+      return section(`${title}${sink.to === undefined ? "" : ` ${sink.to}`}`, facts);
+    });
     const parts = [`job ${job.config.name}\n`, ...sources, ...queries.map(explainQuery)];
     const text = [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
     return job.withoutSecrets(text);

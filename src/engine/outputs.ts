@@ -88,6 +88,22 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
   });
 }
 
+/** For each sink what it warns of. The job's entries are known to be right. */
+export async function sinkWarnings(
+  database: Database,
+  sinks: readonly SinkConfig[],
+  outputs: ReadonlyMap<string, Output>,
+): Promise<(readonly string[])[]> {
+  const warnings: (readonly string[])[] = [];
+  for (const config of sinks) {
+    const { kind, options } = resolveSink(config);
+    const output = outputs.get(config.from);
+    const found = output === undefined ? [] : await kind.warnings?.(options, sinkInputOf(output), database);
+    warnings.push(found ?? []);
+  }
+  return warnings;
+}
+
 /** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
 export async function probeSinks(
   database: Database,

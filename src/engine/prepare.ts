@@ -14,15 +14,8 @@ import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import { emptyTable } from "./input.ts";
-import {
-  checkEndpoint,
-  checkSinks,
-  checkTests,
-  DEAD_LETTER_COLUMNS,
-  type Output,
-  probeSinks,
-} from "./outputs.ts";
+import { outputsOf } from "./job-outputs.ts";
+import { checkEndpoint, checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
@@ -36,7 +29,6 @@ import {
   type SourceShape,
   segmentFolder,
 } from "./source-reader.ts";
-import { relation, type Stream } from "./stream.ts";
 import { openTables, type StaticTables } from "./tables.ts";
 import { WINDOW_MACROS } from "./windows.ts";
 
@@ -350,54 +342,4 @@ export async function openSource(
     const option = typeof config.from === "object" ? [kind.name, ...optionOf(error)] : [];
     throw job.errorAt(["sources", name, "from", ...option], error.message, error);
   }
-}
-
-function outputsOf(
-  streams: readonly Stream[],
-  queries: readonly PlannedQuery[],
-): ReadonlyMap<string, Output> {
-  const outputs: Output[] = [
-    ...streams.map((stream): Output => ({ ...stream, relation: stream.name, key: [] })),
-    ...queries.map(({ output, key }): Output => ({ ...output, relation: output.name, key })),
-    {
-      name: "dead_letters",
-      relation: relation.deadLetters,
-      mode: "append",
-      key: [],
-      columns: DEAD_LETTER_COLUMNS,
-      ...timeless(streams),
-    },
-    ...streams.map(
-      (stream): Output => ({
-        ...stream,
-        name: `late.${stream.name}`,
-        relation: relation.late(stream.name),
-        key: [],
-        ...timeless([stream]),
-      }),
-    ),
-  ];
-  const [only] = streams;
-  if (only !== undefined && streams.length === 1)
-    outputs.push({
-      ...only,
-      name: "late",
-      relation: relation.late(only.name),
-      key: [],
-      ...timeless(streams),
-    });
-  return new Map(outputs.map((output) => [output.name, output]));
-}
-
-/** Of rows that keep to no watermark. */
-function timeless(streams: readonly Stream[]): Pick<Output, "sources" | "times"> {
-  return { sources: streams.map(({ name }) => name), times: new Map() };
-}
-
-/** Relations that are there even before a batch made them. */
-export function emptyRelations(readers: readonly SourceReader[]) {
-  return [
-    emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS),
-    ...readers.map(({ name, stream }) => emptyTable(relation.late(name), stream.columns)),
-  ];
 }

@@ -105,10 +105,10 @@ async function runPrepared(
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,
       clock,
+      stop,
       database,
       workingFolder: checkpoint.folder,
       env: options.env ?? {},
-      stop,
     }),
   });
   try {

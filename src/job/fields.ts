@@ -13,19 +13,19 @@ export const durationField = z.union([z.string(), z.number()]).transform((value,
   return parsed;
 });
 
-/** `64KiB`, `128MB` → bytes. */
-export const sizeField = z.string().transform((value, context) => {
-  const parsed = sizeBytes(value);
-  if (parsed === undefined || parsed === 0)
-    return refuse(context, `a size like 64KiB, 10MB or 1GiB is expected`);
-  return parsed;
-});
 /** An ISO 8601 time → milliseconds since 1970. */
 export const timeField = z
   .string("a time like 2026-01-05T14:30:00Z is expected")
   .transform(
     (text, context) => timeMs(text) ?? refuse(context, "a time like 2026-01-05T14:30:00Z is expected"),
   );
+
+/** `64KiB`, `10MB` or a number of bytes. */
+export const sizeField = z.union([z.string(), z.number()]).transform((value, context) => {
+  const parsed = sizeBytes(String(value));
+  if (parsed === undefined || parsed === 0) return refuse(context, `a size like 64KiB or 10MB is expected`);
+  return parsed;
+});
 
 /** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */
 export const nameField = z

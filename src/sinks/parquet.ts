@@ -7,6 +7,8 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { durationField, sizeField } from "../job/fields.ts";
 import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
+import { tableWarnings } from "../warehouse/hive-table.ts";
+import { writable } from "../warehouse/hive-types.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
 import {
   commandHook,
@@ -95,6 +97,8 @@ export const parquetSink: SinkKind<Options> = {
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
   probes,
+  warnings: ({ partition_by }, input, database) =>
+    tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
   open: openParquet,
 };
 
@@ -103,11 +107,13 @@ function probes({ partition_by, complete }: Options, input: SinkInput): readonly
     const isRowsOwn = input.columns.some((column) => column.name === name);
     return sql`${isRowsOwn ? id(name) : raw(`(${expression})`)} AS ${id(name)}`;
   });
-  const partitions = values.map((value) => sql`SELECT ${value} FROM ${rowsLike(input)}`);
   const columns = [...values, raw("NULL::TIMESTAMP AS watermark")];
   const when = sql`SELECT (${raw(complete.when ?? "true")}) FROM (SELECT ${columns} FROM ${rowsLike(input)})`;
   return [
-    ...partitions.map((select) => ({ keyPath: ["partition_by"], select })),
+    ...values.map((value, index) => ({
+      keyPath: ["partition_by", String(index)],
+      select: sql`SELECT ${value} FROM ${rowsLike(input)}`,
+    })),
     { keyPath: ["complete", "when"], select: when },
   ];
 }
@@ -209,14 +215,6 @@ async function writtenColumns(
     type: types[index]?.type ?? "",
     written: sql`${value} AS ${id(name)}`,
   }));
-}
-
-/**
- * Parquet has no 128-bit integer: DuckDB would write it as a DOUBLE, and large sums would lose their last
- * digits.
- */
-function writable(value: Sql, type: string): Sql {
-  return type === "HUGEINT" || type === "UHUGEINT" ? sql`CAST(${value} AS DECIMAL(38, 0))` : value;
 }
 
 async function waitingRows(

@@ -86,6 +86,11 @@ export interface SinkContext {
   readonly isDurable: boolean;
   readonly stdout: ByteOutput;
   readonly clock: Clock;
+  /**
+   * A batch under way is ended and committed all the same; but what it waits for may not come for long, and
+   * then the sink throws code `stopped`: the next start gives it the batch again.
+   */
+  readonly stop: AbortSignal;
   /** The connection of the batches. */
   readonly database: Database;
   /** A table of the sink's own in the checkpoint, which it makes; `commit` fills it. */
@@ -96,11 +101,6 @@ export interface SinkContext {
   readonly workingFolder: string;
   /** Environment variables: where credentials are. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  /**
-   * A batch under way is ended and committed all the same; but what it waits for may not come for long, and
-   * then the sink throws code `stopped`: the next start gives it the batch again.
-   */
-  readonly stop: AbortSignal;
 }
 
 export interface Probe {
@@ -122,6 +122,8 @@ export interface SinkKind<Options = unknown> {
   target(options: Options): string | undefined;
   /** The SQL that a job writes in the options, each as a SELECT that DuckDB must understand. */
   probes?(options: Options, input: SinkInput): readonly Probe[];
+  /** What readers of the place will stumble over, as sentences for `check`. */
+  warnings?(options: Options, input: SinkInput, database: Database): Promise<readonly string[]>;
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 
