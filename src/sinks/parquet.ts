@@ -6,7 +6,13 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { durationField, sizeField } from "../job/fields.ts";
-import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
+import {
+  parsePartition,
+  removeUncommitted,
+  stagingFolder,
+  TABLE_NAME,
+  tableFolder,
+} from "../warehouse/hive-layout.ts";
 import { tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
@@ -36,7 +42,10 @@ import {
 
 const options = z.strictObject({
   warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
-  table: z.string().describe("the table's name: NAME or DATABASE.NAME"),
+  table: z
+    .string()
+    .regex(TABLE_NAME, "a table is called NAME or DATABASE.NAME, each of letters, digits and _")
+    .describe("the table's name: NAME or DATABASE.NAME"),
   partition_by: z
     .array(z.string())
     .default([])
