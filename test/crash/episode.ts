@@ -17,7 +17,11 @@ export interface EpisodeOptions {
   /** A fault of the test's own between two lives, which must be found out. */
   readonly meddle?: (folder: string, life: number) => void;
   /** Where the tables are, if not in the folder; and how they come into its `wh` at the end. */
-  readonly elsewhere?: { readonly warehouse: string; fetch(into: string): Promise<void> };
+  readonly elsewhere?: {
+    readonly warehouse: string;
+    readonly env?: Readonly<Record<string, string>>;
+    fetch(into: string): Promise<void>;
+  };
 }
 
 export interface Episode {
@@ -85,7 +89,7 @@ export async function runEpisode({ seed, deaths, meddle, elsewhere }: EpisodeOpt
       const file = linesFrom(filed + 1, LINES_A_LIFE, random);
       filed += file.length;
       await Bun.write(join(folder, `in/${String(life).padStart(4, "0")}.ndjson`), `${file.join("\n")}\n`);
-      const { wasKilled, stderr, code } = await live(folder, nextPiped(), death);
+      const { wasKilled, stderr, code } = await live(folder, nextPiped(), death, elsewhere?.env);
       if (wasKilled) kills += 1;
       else if (code === 0 && "failpoint" in death) survived.push(death.failpoint);
       else wrong.push(`life ${life} (${JSON.stringify(death)}) ended with ${code}: ${stderr}`);
@@ -93,7 +97,7 @@ export async function runEpisode({ seed, deaths, meddle, elsewhere }: EpisodeOpt
       lookAtTaken();
       meddle?.(folder, life);
     }
-    const last = await spawned(folder, ["--once"], {}, new Blob([text(nextPiped())]));
+    const last = await spawned(folder, ["--once"], elsewhere?.env ?? {}, new Blob([text(nextPiped())]));
     const stderr = await new Response(last.stderr).text();
     const code = await last.exited;
     if (code !== 0) wrong.push(`the last life ended with ${code}: ${stderr}`);
@@ -114,14 +118,19 @@ interface Life {
 }
 
 /** Spawns the binary and waits until it is dead. */
-async function live(folder: string, piped: readonly string[], death: Death): Promise<Life> {
+async function live(
+  folder: string,
+  piped: readonly string[],
+  death: Death,
+  extraEnv: Readonly<Record<string, string>> = {},
+): Promise<Life> {
   if ("failpoint" in death) {
-    const env = { STREAMKIT_FAILPOINT: death.failpoint };
+    const env = { ...extraEnv, STREAMKIT_FAILPOINT: death.failpoint };
     const child = await spawned(folder, ["--available-now"], env, new Blob([text(piped)]));
     const stderr = await new Response(child.stderr).text();
     return { code: await child.exited, wasKilled: child.signalCode === "SIGKILL", stderr };
   }
-  const child = await spawned(folder, [], {}, "pipe");
+  const child = await spawned(folder, [], extraEnv, "pipe");
   const stderr = new Response(child.stderr).text();
   // In two pieces: the second comes while the first is worked on, or is not read at all.
   const middle = Math.floor(piped.length / 2);
