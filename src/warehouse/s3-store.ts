@@ -94,8 +94,8 @@ export function openS3Store(s3: S3, url: string, root: string): Store {
     async exists(path) {
       const answer = await s3({ method: "HEAD", key: keyOf(path) }, [NOT_FOUND]);
       if (answer.status !== NOT_FOUND) return true;
-      const { value: xml } = await pages(path, { "max-keys": "1" }).next();
-      return textsIn(String(xml), "Key").length > 0;
+      for await (const xml of pages(path, { "max-keys": "1" })) return textsIn(xml, "Key").length > 0;
+      return false;
     },
     async read(path) {
       const answer = await s3({ method: "GET", key: keyOf(path) }, [NOT_FOUND]);
