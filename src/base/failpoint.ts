@@ -66,12 +66,18 @@ export const TAIL_FAILPOINTS = [
   "tail-position-written", // of the command: the new position file has not its name yet
 ] as const;
 
+/** In a batch that goes to S3. Killed at by test/crash/s3.test.ts. */
+export const S3_FAILPOINTS = [
+  "s3-put", // one file has its name, others may not
+] as const;
+
 type Failpoint =
   | (typeof FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]
-  | (typeof TAIL_FAILPOINTS)[number];
+  | (typeof TAIL_FAILPOINTS)[number]
+  | (typeof S3_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

@@ -1,14 +1,15 @@
 /** The sink `parquet:`: a job's rows into a table in Hive's layout. `src/warehouse` does the work. */
 
 import path from "node:path";
-import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { durationField, sizeField } from "../job/fields.ts";
 import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
-import { tableWarnings } from "../warehouse/hive-table.ts";
+import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
+import { metastoreAddresses, openMetastore } from "../warehouse/metastore/hive-metastore.ts";
+import type { Metastore } from "../warehouse/metastore/metastore.ts";
+import { locationOf, metastoreName, metastoreObserver } from "../warehouse/metastore-observer.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
 import {
   commandHook,
@@ -24,7 +25,9 @@ import { adoptSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
+import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
 import {
+  type Probe,
   rowsLike,
   type Sink,
   type SinkBatch,
@@ -33,85 +36,37 @@ import {
   type SinkKind,
 } from "./sink.ts";
 
-const options = z.strictObject({
-  warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
-  table: z.string().describe("the table's name: NAME or DATABASE.NAME"),
-  partition_by: z
-    .array(z.string())
-    .default([])
-    .describe("partition folders: a column, or `NAME=EXPRESSION` like `dt=window_start::DATE`"),
-  roll: z
-    .strictObject({
-      rows: z.int().positive().optional().describe("a partition's file is written when so many rows wait"),
-      bytes: sizeField.optional().describe("or when its file will be about so large, like 128MiB"),
-      every: durationField.optional().describe("or when a row has waited for so long, like 10m"),
-    })
-    .optional()
-    .describe(
-      "few large files: rows wait in the checkpoint until one of these is so, their partition is complete, " +
-        "or the input ends; without it every batch writes its files",
-    ),
-  complete: z
-    .strictObject({
-      when: z
-        .string()
-        .optional()
-        .describe(
-          "SQL over the partition columns and `watermark` that says that no row is to come, like " +
-            "`dt < watermark::DATE`; if left out, partition columns that are computed from an event " +
-            "time tell it",
-        ),
-      delay: durationField.default(0).describe("how much later than that the watermark must be"),
-      success_file: z.boolean().default(true).describe("a file `_SUCCESS` in a partition that is complete"),
-      run: z
-        .string()
-        .optional()
-        .describe(
-          "a shell command for each; $STREAMKIT_TABLE, $STREAMKIT_PARTITION and $STREAMKIT_LOCATION name it",
-        ),
-      post: z
-        .url()
-        .optional()
-        .describe("a URL that gets a POST of `table`, `partition` and `location` for each"),
-    })
-    .prefault({})
-    .describe("what is done when the watermark passes a partition, after the commit and at least once"),
-  late_partitions: z
-    .enum(["reopen", "dead_letter"])
-    .default("reopen")
-    .describe(
-      "rows of a partition that is complete: written into it, which completes it again; or dead letters",
-    ),
-  keep: durationField.optional().describe("partitions that are older than this by the watermark are removed"),
-});
-
-type Options = z.infer<typeof options>;
-
-export const parquetSink: SinkKind<Options> = {
+export const parquetSink: SinkKind<ParquetOptions> = {
   name: "parquet",
   summary: "Parquet files in Hive layout, partitioned by SQL expressions",
-  options,
+  options: parquetOptions,
   modes: ["append"],
   fromUrl: () => undefined,
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
-  probes: ({ partition_by }, input) =>
-    partition_by.flatMap((text, index) => {
-      const { name, expression } = parsePartition(text);
-      if (!isOwn(name, input)) return [];
-      const select = sql`SELECT ${raw(`(${expression})`)} FROM ${rowsLike(input)}`;
-      return [{ keyPath: ["partition_by", String(index)], select }];
-    }),
+  probes,
   warnings: ({ partition_by }, input, database) =>
     tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
   open: openParquet,
 };
 
-function isOwn(name: string, { columns }: SinkInput): boolean {
-  return !columns.some((column) => column.name === name);
+function probes({ partition_by, complete }: ParquetOptions, input: SinkInput): readonly Probe[] {
+  const values = partition_by.map(parsePartition).map(({ name, expression }) => {
+    const isRowsOwn = input.columns.some((column) => column.name === name);
+    return sql`${isRowsOwn ? id(name) : raw(`(${expression})`)} AS ${id(name)}`;
+  });
+  const columns = [...values, raw("NULL::TIMESTAMP AS watermark")];
+  const when = sql`SELECT (${raw(complete.when ?? "true")}) FROM (SELECT ${columns} FROM ${rowsLike(input)})`;
+  return [
+    ...values.map((value, index) => ({
+      keyPath: ["partition_by", String(index)],
+      select: sql`SELECT ${value} FROM ${rowsLike(input)}`,
+    })),
+    { keyPath: ["complete", "when"], select: when },
+  ];
 }
 
-async function openParquet(given: Options, context: SinkContext): Promise<Sink> {
+async function openParquet(given: ParquetOptions, context: SinkContext): Promise<Sink> {
   const { database, input, isDurable, writer: name } = context;
   const store = openStore(given.warehouse, context);
   const folder = tableFolder(given.table);
@@ -130,6 +85,7 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   });
   refuseWithoutRule(given, rule);
   const columns = await writtenColumns(database, input.columns, partitioning);
+  const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
   await adoptSchema({
     database,
     store,
@@ -142,7 +98,10 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
-  const observers = observersOf(given, store, folder, context);
+  const observers = [
+    ...(catalog === undefined ? [] : [catalog.observer]),
+    ...observersOf(given, store, folder, context),
+  ];
   const table = await openTableWriter({
     database,
     writer,
@@ -165,10 +124,44 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   return {
     ...table,
     write: (_, batch) => table.write(tableBatch(batch)),
+    async close() {
+      await table.close();
+      catalog?.metastore.close();
+    },
   };
 }
 
-function refuseWithoutRule({ keep, late_partitions }: Options, rule: PartitionRule | undefined): void {
+interface Catalog {
+  readonly metastore: Metastore;
+  readonly observer: PartitionObserver;
+}
+
+/** The metastore that the job names, with the table in it. A table that is there is held to, and not altered. */
+async function openCatalog(
+  { metastore: urls, table, partition_by, location }: ParquetOptions,
+  place: { readonly store: Store; readonly folder: string; readonly addsAtOnce: boolean },
+  { database, input, env, clock }: SinkContext,
+): Promise<Catalog | undefined> {
+  if (urls === undefined) return undefined;
+  metastoreAddresses(urls);
+  const partitions = partition_by.map(parsePartition);
+  const spec = {
+    ...metastoreName(table),
+    ...(await hiveTable(database, input.columns, partitions, rowsLike(input))),
+    location: locationOf(place.store, place.folder, location),
+  };
+  const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
+  const metastore = openMetastore(urls, { clock, user });
+  try {
+    await metastore.ensureTable(spec);
+  } catch (error) {
+    metastore.close();
+    throw error;
+  }
+  return { metastore, observer: metastoreObserver({ ...place, metastore, spec, database }) };
+}
+
+function refuseWithoutRule({ keep, late_partitions }: ParquetOptions, rule: PartitionRule | undefined): void {
   if (rule !== undefined) return;
   const what = keep === undefined ? (late_partitions === "reopen" ? undefined : "late_partitions") : "keep";
   if (what === undefined) return;
@@ -211,7 +204,7 @@ async function writtenColumns(
 }
 
 async function waitingRows(
-  { roll, table }: Options,
+  { roll, table }: ParquetOptions,
   { database, state }: SinkContext,
   columns: readonly Column[],
   { columns: partitions, key }: Partitioning,
@@ -237,7 +230,7 @@ async function waitingRows(
 }
 
 function observersOf(
-  { complete, table }: Options,
+  { complete, table }: ParquetOptions,
   store: Store,
   folder: string,
   { env }: SinkContext,
