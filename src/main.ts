@@ -7,11 +7,13 @@ import { runProgram } from "./commands/program.ts";
 import { queryCommand } from "./commands/query.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { simulateCommand } from "./commands/simulate.ts";
+import { tailCommand } from "./commands/tail.ts";
 import { testCommand } from "./commands/test.ts";
 import { verifyCommand } from "./commands/verify.ts";
 
 await runProgram((program, context) => {
   program.addCommand(simulateCommand(context));
+  program.addCommand(tailCommand(context));
   program.addCommand(processCommand(context));
   program.addCommand(serveCommand(context));
   program.addCommand(queryCommand(context));

@@ -28,6 +28,7 @@ export const FAILPOINTS = [
   "batch-written",
   "commit-open", // all statements of the transaction ran, COMMIT did not
   "committed",
+  "partition-marked", // one partition is marked as complete, others are not
   "source-committed", // one source has forgotten what it gave, others have not
   "batch-ended",
   "state-folded", // the write-ahead log went into the database file
@@ -40,7 +41,28 @@ export const KAFKA_FAILPOINTS = [
   "kafka-committed", // the transaction is committed, the checkpoint is not
 ] as const;
 
-type Failpoint = (typeof FAILPOINTS)[number] | (typeof KAFKA_FAILPOINTS)[number];
+/** In a channel on disk. Each is killed at by test/collect/channel-kill.test.ts. */
+export const CHANNEL_FAILPOINTS = [
+  "channel-piece-written", // a part of a group of blocks is in the segment
+  "channel-appended",
+  "channel-synced", // and nobody was told
+  "channel-delivered", // the output has it, the position does not say so
+  "channel-output-synced",
+  "channel-committed", // the position says so, the segment is still there
+  "channel-segment-removed",
+] as const;
+
+/** In a batch that goes to HDFS. Each is killed at by test/crash/hdfs.test.ts. */
+export const HDFS_FAILPOINTS = [
+  "hdfs-created", // a file is in the staging folder, others may not be
+  "hdfs-renamed", // one file has its name
+] as const;
+
+type Failpoint =
+  | (typeof FAILPOINTS)[number]
+  | (typeof KAFKA_FAILPOINTS)[number]
+  | (typeof CHANNEL_FAILPOINTS)[number]
+  | (typeof HDFS_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

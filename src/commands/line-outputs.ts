@@ -2,7 +2,7 @@
 
 import { closeSync, openSync } from "node:fs";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import type { LineKey } from "../kafka/line-output.ts";
+import type { LineOutput as KafkaLines, LineKey } from "../kafka/line-output.ts";
 import { parseKafkaUrl } from "../kafka/options.ts";
 import { type ByteOutput, fdOutput } from "../runtime/stdio.ts";
 import type { Context } from "./context.ts";
@@ -35,22 +35,28 @@ export interface Keyed {
 export async function openOutput(url: string, context: Context, { key, kafka }: Keyed): Promise<LineOutput> {
   if (url === "-")
     return { takesHeader: true, write: (lines) => context.stdout.write(lines), close: noClose };
-  const found = kafkaUrl(url);
-  if (found === undefined) return openFile(url.slice("file:".length));
-  const { openKafkaLines } = await import("../kafka/line-output.ts");
-  const { connection, baseFolder } = kafka;
-  const config = { ...connection.config, ...found.parameters };
-  const reach = {
-    connection: { ...connection, brokers: found.brokers, config },
-    baseFolder,
-    clock: context.clock,
-  };
-  const lines = await openKafkaLines(reach, found.topic, key);
+  const lines = await openKafka(url, context, kafka, key);
+  if (lines === undefined) return openFile(url.slice("file:".length));
   return {
     takesHeader: false,
     write: (block) => lines.write(typeof block === "string" ? Buffer.from(block) : block),
     close: () => lines.close(),
   };
+}
+
+/** A topic to write lines to; undefined where the URL is of something else. */
+export async function openKafka(
+  url: string,
+  { clock }: Pick<Context, "clock">,
+  { connection, baseFolder }: KafkaOptions,
+  key?: LineKey,
+): Promise<KafkaLines | undefined> {
+  const found = kafkaUrl(url);
+  if (found === undefined) return undefined;
+  const { openKafkaLines } = await import("../kafka/line-output.ts");
+  const config = { ...connection.config, ...found.parameters };
+  const reach = { connection: { ...connection, brokers: found.brokers, config }, baseFolder, clock };
+  return openKafkaLines(reach, found.topic, key);
 }
 
 /** A file that is replaced. Throws code `io`. */

@@ -8,6 +8,7 @@ import { resolveSink } from "../sinks/list.ts";
 import { sinkWarnings } from "./outputs.ts";
 import { planForCheck } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
+import { sharingOf } from "./shared-sources.ts";
 
 /**
  * Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find
@@ -20,6 +21,7 @@ export async function explainJob(
   const database = await openDatabase();
   try {
     const { shapes, queries, outputs } = await planForCheck(job, database, given);
+    const sharedBy = sharingOf(job)?.sharing.by;
     const sources = shapes.map(({ name, received, guard, stream: { columns, times } }) => {
       const config = job.config.sources[name];
       const time = [...times.keys()][0];
@@ -33,6 +35,9 @@ export async function explainJob(
             : `${time}${time === received ? ", the clock when a batch is planned" : ""}, ` +
               `watermark ${durationText(config?.watermark ?? 0)} behind the highest`,
         ],
+        ...(sharedBy === undefined
+          ? []
+          : [["shared", `by ${sharedBy.join(", ")}: each process reads some partitions`] as const]),
         ...(received === undefined || time === received
           ? []
           : [["clock", `${received}, when the batch that takes a row is planned`] as const]),
@@ -59,7 +64,7 @@ function endpointOf(from: unknown): string {
   return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
-function explainQuery({ output, key, reads, explanation }: PlannedQuery): string {
+function explainQuery({ output, key, reads, explanation, sharedBecause }: PlannedQuery): string {
   return section(`query ${output.name}`, [
     ["reads", [...new Set(reads)].join(", ")],
     ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
@@ -69,6 +74,7 @@ function explainQuery({ output, key, reads, explanation }: PlannedQuery): string
     ["state", explanation.state],
     ["kept until", explanation.until],
     ["because", explanation.why],
+    ...(sharedBecause === undefined ? [] : [["shared", sharedBecause] as const]),
   ]);
 }
 

@@ -4,12 +4,26 @@
  */
 
 import { z } from "zod";
-import { durationMs } from "../base/units.ts";
+import { durationMs, sizeBytes, timeMs } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
   const parsed = durationMs(String(value));
   if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
+  return parsed;
+});
+
+/** An ISO 8601 time → milliseconds since 1970. */
+export const timeField = z
+  .string("a time like 2026-01-05T14:30:00Z is expected")
+  .transform(
+    (text, context) => timeMs(text) ?? refuse(context, "a time like 2026-01-05T14:30:00Z is expected"),
+  );
+
+/** `64KiB`, `10MB` or a number of bytes. */
+export const sizeField = z.union([z.string(), z.number()]).transform((value, context) => {
+  const parsed = sizeBytes(String(value));
+  if (parsed === undefined || parsed === 0) return refuse(context, `a size like 64KiB or 10MB is expected`);
   return parsed;
 });
 

@@ -37,6 +37,10 @@ export interface Connected<Client> {
   readonly brokers: string;
   /** The broker has answered: if it was said to be away, it is said to be back. */
   alive(): void;
+  /** Undefined where the broker is away, or not ready yet: it may be asked again later. */
+  unlessAway<Answer>(answer: Promise<Answer>): Promise<Answer | undefined>;
+  /** Whether it was said to be away, and has not answered since. */
+  isAway(): boolean;
   /** Resolves when it is disconnected, or after a while. */
   close(): Promise<void>;
 }
@@ -124,8 +128,7 @@ async function connect<Kind extends Client>(
     const fault = tokenFailure === undefined ? attempt : { ...attempt, message: tokenFailure };
     throw refusal(brokers, fault, tokenFailure !== undefined);
   }
-  const alive = watch(client, brokers);
-  return { library, client, brokers, alive, close: () => closed(client, clock) };
+  return { library, client, brokers, ...watch(client, brokers), close: () => closed(client, clock) };
 }
 
 function refusal(brokers: string, fault: KafkaFault, isToken: boolean): StreamkitError {
@@ -179,22 +182,43 @@ interface LogEvent {
   readonly message: string;
 }
 
-/** Says once that the broker is away, and, when the returned function is called, that it is back. */
-function watch(client: Client, brokers: string): () => void {
+/** Says once that the broker is away, and, when it answers, that it is back. */
+function watch(client: Client, brokers: string): Pick<Connected<Client>, "alive" | "unlessAway" | "isAway"> {
   let isAway = false;
+  let signs = 0;
+  const miss = (): void => {
+    if (!isAway) logger("kafka").warn(`Kafka at ${brokers} is away: trying again until it is back`);
+    isAway = true;
+  };
   client.on("event.error", (thrown: unknown) => {
     const fault = eventFault(thrown);
     if (!isAddressFault(fault) && !isIdentityFault(fault)) return;
     // One broker of several may go; librdkafka then uses the others.
-    if (!isAway && fault.code === FAULT.allBrokersDown) {
-      isAway = true;
-      logger("kafka").warn(`Kafka at ${brokers} is away: trying again until it is back`);
-    } else if (isIdentityFault(fault))
+    if (fault.code === FAULT.allBrokersDown) miss();
+    else if (isIdentityFault(fault))
       logger("kafka").warn(`Kafka at ${brokers} refuses us: ${plainReason(fault)}`);
   });
-  return () => {
+  const alive = (): void => {
     if (isAway) logger("kafka").info(`Kafka at ${brokers} is back`);
     isAway = false;
+    signs += 1;
+  };
+  return {
+    alive,
+    async unlessAway(answer) {
+      const before = signs;
+      try {
+        const found = await answer;
+        alive();
+        return found;
+      } catch (error) {
+        if (!(error instanceof StreamkitError && error.retryable)) throw error;
+        // It is known sooner than what librdkafka says of its connections.
+        if (isAddressFault(faultOf(error.cause)) && signs === before) miss();
+        return undefined;
+      }
+    },
+    isAway: () => isAway,
   };
 }
 

@@ -17,7 +17,7 @@ export type JsonLineStyle = "bare" | "changes" | "wrapped";
 export async function* jsonLines(
   database: Database,
   input: SinkInput,
-  batch: SinkBatch,
+  batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
 ): AsyncGenerator<string> {
   const query = sql`SELECT ${lineOf(input, batch.id, style)} FROM ${id(batch.relation)}`;
@@ -35,7 +35,7 @@ const READ_BYTES = 1_048_576;
 export async function* jsonLineBytes(
   database: Database,
   input: SinkInput,
-  batch: SinkBatch,
+  batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
   staged: string,
 ): AsyncGenerator<Uint8Array> {

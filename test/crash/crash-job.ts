@@ -38,7 +38,7 @@ export const CRASH_JOB = stringify({
   checkpoint: "state",
   batch: 0,
   sources: {
-    piped: { from: "-", schema: SCHEMA, watermark: "2s", rate: 1000 },
+    piped: { from: "-", schema: SCHEMA, watermark: "2s", rate: 250 },
     filed: { from: "file:in/*.ndjson", schema: SCHEMA, watermark: "2s" },
   },
   queries: QUERIES,
@@ -48,6 +48,20 @@ export const CRASH_JOB = stringify({
       from: name,
       parquet: { warehouse: "wh", table: name, partition_by: ["part=k"] },
     })),
+    // Rows that wait over batches and lives, until there are enough of them or their time has passed.
+    {
+      from: "all_rows",
+      parquet: { warehouse: "wh", table: "all_rows", partition_by: ["part=k"], roll: { rows: 70 } },
+    },
+    {
+      from: "sums",
+      parquet: {
+        warehouse: "rolled",
+        table: "sums",
+        partition_by: ["part=time_bucket(INTERVAL 20 SECOND, window_start)"],
+        roll: { rows: 1_000_000 },
+      },
+    },
   ],
 });
 
@@ -114,17 +128,21 @@ export async function wrongInSinks(folder: string, piped: readonly string[]): Pr
       );
       if (inFile !== undefined) wrong.push(`file sink of ${name}: ${inFile}`);
       if (!sinks.some(({ from, parquet }) => from === name && parquet !== undefined)) continue;
-      const stored = (await parquetRows(at(`wh/${name}`))).map(({ part: _part, ...row }) =>
-        JSON.stringify(row),
-      );
-      const inParquet = difference(stored, answer);
-      if (inParquet !== undefined) wrong.push(`Parquet sink of ${name}: ${inParquet}`);
+      for (const warehouse of ["wh", "rolled"].filter((root) => existsSync(at(`${root}/${name}`)))) {
+        const stored = (await parquetRows(at(`${warehouse}/${name}`))).map(({ part: _part, ...row }) =>
+          JSON.stringify(row),
+        );
+        const inParquet = difference(stored, answer);
+        if (inParquet !== undefined) wrong.push(`Parquet sink of ${name} in ${warehouse}: ${inParquet}`);
+      }
     }
   } finally {
     database.close();
   }
-  const working = [at("wh"), at("state/segments")].flatMap((root) =>
-    readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => /stag|segment\b/.test(name)),
-  );
+  const working = [at("wh"), at("rolled"), at("state/segments")]
+    .filter((root) => existsSync(root))
+    .flatMap((root) =>
+      readdirSync(root, { recursive: true, encoding: "utf8" }).filter((name) => /stag|segment\b/.test(name)),
+    );
   return working.length === 0 ? wrong : [...wrong, `left behind: ${working.join(", ")}`];
 }

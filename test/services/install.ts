@@ -1,11 +1,13 @@
 /** Installs what the tests' servers and judges need, so that no test waits; quick where it is there. */
 
+import { hdfsLibraries } from "./hdfs.ts";
 import { judgeClasses } from "./judge-process.ts";
 import { newCatalog } from "./metastore.ts";
 import { schemaRegistryProgram } from "./schema-registry.ts";
 import { sparkEnvironment } from "./spark.ts";
 
 await judgeClasses();
+await hdfsLibraries();
 await schemaRegistryProgram();
 await sparkEnvironment();
 await newCatalog("3.1.3");

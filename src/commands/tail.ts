@@ -1,0 +1,197 @@
+/** `streamkit tail`: follows files and writes their lines on. */
+
+import { existsSync } from "node:fs";
+import { Command } from "commander";
+import { StreamkitError } from "../base/error.ts";
+import { counted, sizeFlagBytes } from "../base/units.ts";
+import { type Follower, openFollower } from "../tail/follower.ts";
+import { openGlobs } from "../tail/listing.ts";
+import { cutOptionsOf } from "../tail/options.ts";
+import type { EventOutput } from "../tail/output.ts";
+import { readPositionFile, writePositionFile } from "../tail/position-file.ts";
+import { openWake } from "../tail/wake.ts";
+import type { Context } from "./context.ts";
+import { openEventOutput } from "./event-outputs.ts";
+import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
+import { checkOutput } from "./line-outputs.ts";
+
+interface TailFlags {
+  readonly position?: string;
+  readonly from?: string;
+  readonly out?: readonly string[];
+  readonly multiline?: string;
+  readonly continued?: string;
+  readonly header?: readonly string[];
+  readonly encoding?: string;
+  readonly maxLine: string;
+  readonly once?: boolean;
+  readonly kafkaOptions?: string;
+}
+
+const HELP = `
+Files are followed through rotation by renaming, by copying and truncating, and by gzip, also while streamkit
+is down: a file is known by device, inode and its bytes, not by its name. What rotation put aside is read to
+its end first. Only whole lines are written; a half one at a file's end waits for its line feed, also for the
+next run, until the file was rotated away and rests. With --once and no --position there is no next run.
+
+Nothing is lost, and little comes twice: a position is kept (with --position) when every --out has what was
+read before it: a file is synced, a broker has acknowledged, stdout was written. After kill -9 what was
+written since the last position, up to a second, comes again. A job with a source tail: has each line once.
+
+Examples:
+  A log as it is written:
+    streamkit tail /var/log/nginx/access.log
+  All logs of a folder to Kafka, keyed by file, and on from there after a restart:
+    streamkit tail "/var/log/app/*.log*" --position app.position --out kafka://127.0.0.1:9092/logs
+  Stack traces as one event each; a line that begins with a date begins an event:
+    streamkit tail app.log --multiline "^\\d{4}-" --out kafka://127.0.0.1:9092/logs
+  What is there now, and no more; the next run goes on from there:
+    streamkit tail "*.log" --position my.position --once > new.log`;
+
+export function tailCommand(context: Context): Command {
+  return new Command("tail")
+    .summary("follows growing files through rotation and restarts")
+    .description("Follows growing files, and writes their lines to stdout, files and topics of Kafka.")
+    .argument("<glob...>", "files to follow, as paths or globs like '/var/log/*.log'")
+    .option("--position <file>", "keep here how far each file was read, and go on from it")
+    .option("--from <start|end>", "where files are begun that are there on the first start", "start")
+    .option(
+      "--out <url>",
+      "where to write: - (stdout), file:PATH (appended to) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
+      collect,
+    )
+    .option("--multiline <regex>", "events of several lines: a line that matches begins one")
+    .option("--continued <regex>", "events of several lines: a line that matches belongs to the one before")
+    .option("--header <name=value>", "a header of every event, where messages have them; repeatable", collect)
+    .option("--encoding <name>", "what the files are written in, like utf-16le or latin1 (default: as it is)")
+    .option("--max-line <size>", "a longer line is cut there and marked", "1MiB")
+    .option("--once", "what is there now is all: read it and stop")
+    .option(
+      "--kafka-options <file>",
+      "YAML with tls, sasl and config for kafka:// outputs, with ${NAME} from the environment",
+    )
+    .addHelpText("after", `${HELP}\n${KAFKA_OPTIONS_HELP}`)
+    .action((globs: readonly string[], flags: TailFlags) => tail(globs, flags, context));
+}
+
+function collect(value: string, before: string[] | undefined): string[] {
+  return [...(before ?? []), value];
+}
+
+async function tail(patterns: readonly string[], flags: TailFlags, context: Context): Promise<void> {
+  const urls = flags.out ?? ["-"];
+  for (const url of urls) checkOutput(url);
+  const kafka = readKafkaOptions(flags.kafkaOptions, context.env);
+  const { clock } = context;
+  const globs = openGlobs(patterns, ".", () => clock.nowMs());
+  const settings = settingsOf(flags);
+  const positions = flags.position === undefined ? undefined : readPositionFile(flags.position);
+  const outputs: EventOutput[] = [];
+  let follower: Follower | undefined;
+  const wake = openWake(flags.once === true ? [] : globs.folders, clock, (file) => follower?.noticed(file));
+  try {
+    for (const url of urls)
+      outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
+    follower = openFollower({
+      ...settings,
+      globs,
+      clock,
+      positions,
+      takesWhatIsThere: flags.once === true,
+      endsLines: flags.once === true && flags.position === undefined,
+      notify: () => wake.notify(),
+    });
+    await follow(
+      follower,
+      outputs,
+      { position: flags.position, sleep: wake.sleep, once: flags.once },
+      context,
+    );
+  } catch (error) {
+    // What went wrong is told, not what then can't be closed.
+    await Promise.allSettled(outputs.splice(0).map((output) => output.close()));
+    throw error;
+  } finally {
+    follower?.close();
+    wake.close();
+  }
+  for (const output of outputs) await output.close();
+}
+
+/** How often positions are kept, at most. */
+const KEEP_MS = 1000;
+/** Between two turns of the event loop, where signals and news come in. */
+const TURN_MS = 20;
+const BLOCK_BYTES = 1_048_576;
+
+interface Way {
+  readonly position: string | undefined;
+  readonly sleep: (durationMs: number, signal: AbortSignal) => Promise<void>;
+  readonly once: boolean | undefined;
+}
+
+/** Reads and writes until it is stopped; what was written is settled and kept when it returns. */
+async function follow(
+  follower: Follower,
+  outputs: readonly EventOutput[],
+  { position, sleep, once }: Way,
+  { clock, stop, say }: Context,
+): Promise<void> {
+  const limit = { maxBytes: BLOCK_BYTES, maxEvents: Number.POSITIVE_INFINITY };
+  let keptAtMs = Number.NEGATIVE_INFINITY;
+  let turnedAtMs = clock.monotonicMs();
+  let isKept = position === undefined || existsSync(position);
+  let cutLines = 0;
+  const keep = async (): Promise<void> => {
+    for (const output of outputs) await output.settle();
+    if (position !== undefined) await writePositionFile(position, follower.positions());
+    keptAtMs = clock.monotonicMs();
+    isKept = true;
+  };
+  while (!stop.aborted) {
+    const block = await follower.next(limit);
+    if (block !== undefined) {
+      isKept = false;
+      for (const output of outputs) await output.write(block);
+    }
+    cutLines += follower.takeCutLines();
+    const nowMs = clock.monotonicMs();
+    if (!isKept && nowMs - keptAtMs >= KEEP_MS) await keep();
+    if (block !== undefined) {
+      if (nowMs - turnedAtMs >= TURN_MS) await clock.sleep(0);
+      if (nowMs - turnedAtMs >= TURN_MS) turnedAtMs = clock.monotonicMs();
+      continue;
+    }
+    if (once === true && follower.isDrained()) break;
+    const untilKeptMs = isKept ? Number.POSITIVE_INFINITY : keptAtMs + KEEP_MS - nowMs;
+    await sleep(Math.max(1, Math.min(follower.pauseMs(), untilKeptMs)), stop);
+    turnedAtMs = clock.monotonicMs();
+  }
+  await keep();
+  if (cutLines > 0) say(`streamkit: ${counted(cutLines, "line")} longer than --max-line were cut`);
+}
+
+function settingsOf(flags: TailFlags) {
+  const { from, multiline, continued } = flags;
+  if (from !== "start" && from !== "end")
+    throw new StreamkitError("usage", `--from must be start or end: found "${String(from)}"`);
+  if (multiline !== undefined && continued !== undefined)
+    throw new StreamkitError("usage", "--multiline and --continued exclude each other");
+  const cut = cutOptionsOf({
+    encoding: flags.encoding,
+    max_line: sizeFlagBytes("--max-line", flags.maxLine),
+    multiline:
+      multiline !== undefined
+        ? { starts: multiline }
+        : continued !== undefined
+          ? { continues: continued }
+          : undefined,
+  });
+  return { ...cut, from, headers: Object.fromEntries((flags.header ?? []).map(headerOf)) } as const;
+}
+
+function headerOf(text: string): readonly [string, string] {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new StreamkitError("usage", `--header must be NAME=VALUE: found "${text}"`);
+  return [text.slice(0, equals), text.slice(equals + 1)];
+}

@@ -1,0 +1,62 @@
+/**
+ * How long a writer waits after a signal. What goes well is ended; what waits for a broker that is away is
+ * let alone at once: a transaction that is not committed is not there, and the next start repeats the batch.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
+
+const STOP_POLL_MS = 100;
+const LONG_MS = 3_600_000;
+
+export interface Patience {
+  /** The work's result, or code `stopped` where `stop` aborts while it goes badly: then it is let alone. */
+  orGiveUp<T>(work: Promise<T>, goesBadly: () => boolean): Promise<T>;
+  /** Throws code `stopped` when something was given up: what is let alone must begin nothing new. */
+  check(): void;
+  /** Waits only where nothing was given up. */
+  closed(close: () => Promise<void>): Promise<void>;
+}
+
+interface PatienceOptions {
+  readonly clock: Clock;
+  readonly topic: string;
+  readonly stop: AbortSignal;
+}
+
+export function openPatience({ clock, topic, stop }: PatienceOptions): Patience {
+  let isGivenUp = false;
+  const check = (): void => {
+    if (!isGivenUp) return;
+    throw new StreamkitError(
+      "stopped",
+      `The topic "${topic}" could not be written when the job was stopped, and the batch under way was ` +
+        "given up: with a checkpoint, the next start repeats it",
+      { component: "kafka" },
+    );
+  };
+  const givenUp = async (goesBadly: () => boolean, ended: AbortSignal): Promise<void> => {
+    const either = AbortSignal.any([stop, ended]);
+    while (!either.aborted) await clock.sleep(LONG_MS, either);
+    while (!ended.aborted && !goesBadly()) await clock.sleep(STOP_POLL_MS, ended);
+    if (ended.aborted) return;
+    isGivenUp = true;
+    check();
+  };
+  return {
+    check,
+    async orGiveUp(work, goesBadly) {
+      const ended = new AbortController();
+      try {
+        return await Promise.race([work, givenUp(goesBadly, ended.signal).then(() => work)]);
+      } finally {
+        ended.abort();
+      }
+    },
+    async closed(close) {
+      const closing = close();
+      if (isGivenUp) closing.catch(() => undefined);
+      else await closing;
+    },
+  };
+}

@@ -1,0 +1,134 @@
+/** What is there: the files that globs match, and what the system says of each. */
+
+import { readdirSync, statSync } from "node:fs";
+import path from "node:path";
+import { glob, isDynamicPattern } from "tinyglobby";
+
+export interface Listed {
+  readonly path: string;
+  readonly device: string;
+  readonly inode: string;
+  /** Undefined where the file system does not tell, or can't tell it from the last change yet. */
+  readonly born: string | undefined;
+  readonly sizeBytes: number;
+  /** Milliseconds since 1970; `changedAtMs` also of its name, and nobody can set it back. */
+  readonly modifiedAtMs: number;
+  readonly changedAtMs: number;
+}
+
+type Stats = NonNullable<ReturnType<typeof statsOf>>;
+
+function statsOf(file: string) {
+  return statSync(file, { bigint: true, throwIfNoEntry: false });
+}
+
+export function listedOf(file: string, stats: Omit<Stats, "isFile">): Listed {
+  return {
+    path: file,
+    device: String(stats.dev),
+    inode: String(stats.ino),
+    born: stats.birthtimeNs > 0n && tellsBirths(stats.dev, file) ? String(stats.birthtimeNs) : undefined,
+    sizeBytes: Number(stats.size),
+    modifiedAtMs: Number(stats.mtimeNs) / NS_PER_MS,
+    changedAtMs: Number(stats.ctimeNs) / NS_PER_MS,
+  };
+}
+
+const devicesWithBirths = new Set<bigint>();
+
+/**
+ * Where there is no time of birth, some systems give the last change in its place: the folders above the file
+ * were born before they changed last.
+ */
+function tellsBirths(device: bigint, file: string): boolean {
+  if (devicesWithBirths.has(device)) return true;
+  for (let folder = path.dirname(file); ; folder = path.dirname(folder)) {
+    const stats = statsOf(folder);
+    if (stats?.dev !== device) return false;
+    if (stats.birthtimeNs > 0n && stats.birthtimeNs < stats.ctimeNs) {
+      devicesWithBirths.add(device);
+      return true;
+    }
+    if (folder === path.dirname(folder)) return false;
+  }
+}
+
+/** A regular file; undefined where there is none, or none that we may look at. */
+export function look(file: string): Listed | undefined {
+  try {
+    const stats = statsOf(file);
+    return stats?.isFile() === true ? listedOf(file, stats) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const NS_PER_MS = 1e6;
+
+export interface Globs {
+  /** Paths that match, from the root; each once. */
+  list(): Promise<readonly string[]>;
+  /** Folders in which files may appear, without looking below them. */
+  readonly folders: readonly string[];
+}
+
+/** A folder's time of change has steps of some milliseconds: only after a while it is sure to be the last. */
+const SURE_AFTER_MS = 1000;
+
+/** `nowMs`: of the clock that the file system goes by. */
+export function openGlobs(patterns: readonly string[], baseFolder: string, nowMs: () => number): Globs {
+  const listers = patterns.map((pattern) => openGlob(path.resolve(baseFolder, pattern), nowMs));
+  return {
+    list: async () => {
+      const found = await Promise.all(listers.map(({ list }) => list()));
+      return found.length === 1 ? (found[0] ?? []) : [...new Set(found.flat())];
+    },
+    folders: [...new Set(listers.map(({ folder }) => folder))],
+  };
+}
+
+interface Lister {
+  readonly folder: string;
+  list(): Promise<readonly string[]>;
+}
+
+function openGlob(target: string, nowMs: () => number): Lister {
+  const folder = staticFolderOf(target);
+  if (!isDynamicPattern(target))
+    return { folder: path.dirname(target), list: async () => (look(target) === undefined ? [] : [target]) };
+  const search = async (): Promise<readonly string[]> =>
+    (await glob(path.relative(folder, target), { cwd: folder, absolute: true, dot: true })).toSorted();
+  if (path.dirname(target) !== folder) return { folder, list: search };
+  // All names are in one folder, which has not changed as long as its time has not.
+  let changedAtMs = Number.NaN;
+  let known: readonly string[] = [];
+  return {
+    folder,
+    async list() {
+      const atMs = statSync(folder, { throwIfNoEntry: false })?.mtimeMs ?? Number.NaN;
+      if (atMs === changedAtMs) return known;
+      const isSure = nowMs() - atMs > SURE_AFTER_MS;
+      known = await search();
+      changedAtMs = isSure ? atMs : Number.NaN;
+      return known;
+    },
+  };
+}
+
+function staticFolderOf(target: string): string {
+  let folder = path.dirname(target);
+  while (isDynamicPattern(folder)) folder = path.dirname(folder);
+  return folder;
+}
+
+/** Files beside `file` whose names begin with `stem`. */
+export function siblings(file: string, stem: string): readonly string[] {
+  const folder = path.dirname(file);
+  try {
+    return readdirSync(folder)
+      .filter((name) => name.startsWith(stem))
+      .map((name) => path.join(folder, name));
+  } catch {
+    return [];
+  }
+}

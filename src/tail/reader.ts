@@ -1,0 +1,225 @@
+/**
+ * Reads what is new in one file: whole events only, and only while its content is the one that was read
+ * before. Each read begins with the bytes before the offset, so that a file which was truncated and has grown
+ * again behind our back is seen in the same call.
+ */
+
+import type { Clock } from "../base/clock.ts";
+import { logger } from "../base/log.ts";
+import {
+  bytesAt,
+  EMPTY_FINGERPRINT,
+  fingerprintOf,
+  MAX_HEAD_BYTES,
+  MAX_TAIL_BYTES,
+  readFully,
+} from "./fingerprint.ts";
+import { gunzipped } from "./gzip.ts";
+import { type Cut, type CutOptions, cutEvents } from "./line-cut.ts";
+import { descriptorOf, hasSameContent, type Tracked } from "./tracked.ts";
+
+export interface ReadLimit {
+  /** A single event that is longer is taken all the same. */
+  readonly maxBytes: number;
+  readonly maxEvents: number;
+}
+
+export interface ReadOptions extends CutOptions {
+  readonly clock: Clock;
+  /** Nobody goes on later: a half line at a file's end is whole. */
+  readonly endsLines: boolean;
+}
+
+/**
+ * `bytes` are the reader's until its next call. `changed`: the content is another one. `moved`: its path
+ * leads to another file. `nothing`: no whole event is there.
+ */
+export type ReadResult =
+  | { readonly is: "events"; readonly cut: Cut; readonly offset: number }
+  | { readonly is: "changed" | "moved" | "nothing" };
+
+export interface Reader {
+  read(file: Tracked, limit: ReadLimit): Promise<ReadResult>;
+  /** Whether what waits at the end of the file will be given without more coming. */
+  willRest(file: Tracked): boolean;
+  forget(file: Tracked): void;
+}
+
+/** How much is read at a time, unless one line is longer. */
+const READ_BYTES = 1_048_576;
+/** A renamed or deleted file, or an event of several lines, that has not grown for so long is over. */
+export const REST_MS = 2000;
+
+export function openReader(options: ReadOptions): Reader {
+  const { clock, multiline, endsLines, maxLineBytes } = options;
+  let buffer = Buffer.allocUnsafe(MAX_TAIL_BYTES + READ_BYTES);
+  const packed = new Map<Tracked, PackedStream>();
+
+  const rests = (file: Tracked): boolean =>
+    clock.monotonicMs() - file.changedAtMs >= REST_MS || clock.nowMs() - file.modifiedAtMs >= REST_MS;
+  const endsLine = (file: Tracked): boolean => endsLines || (file.isRotated && rests(file));
+  const endsEvent = (file: Tracked): boolean => endsLines || rests(file);
+
+  /** Goes on in the file, behind what was cut off. */
+  const advance = (file: Tracked, cut: Cut, before: Buffer): void => {
+    if (cut.consumedBytes > 0) {
+      const tail = Buffer.from(before.subarray(Math.max(0, before.length - MAX_TAIL_BYTES)));
+      file.offset += cut.consumedBytes;
+      file.tailBytes = tail;
+      file.tail = fingerprintOf(tail);
+    }
+    file.isInLongLine = cut.isInLongLine;
+  };
+
+  const readPlain = (file: Tracked, limit: ReadLimit): ReadResult => {
+    const descriptor = descriptorOf(file);
+    if (descriptor === undefined) return { is: "moved" };
+    const isSeen = file.isVerified && file.tailBytes !== undefined;
+    if (!isSeen && !hasSameContent(file, descriptor)) return { is: "changed" };
+    const tail = file.tailBytes ?? new Uint8Array();
+    const { offset } = file;
+    for (let wanted = Math.min(READ_BYTES, Math.max(limit.maxBytes, 2)); ; wanted *= 2) {
+      const most = Math.min(wanted, maxLineBytes + READ_BYTES);
+      if (buffer.length < tail.length + most) buffer = Buffer.allocUnsafe(MAX_TAIL_BYTES + most);
+      const found = readFully(descriptor, buffer.subarray(0, tail.length + most), offset - tail.length);
+      if (found < tail.length || !buffer.subarray(0, tail.length).equals(tail)) return { is: "changed" };
+      const raw = buffer.subarray(tail.length, found);
+      const isFull = raw.length === most;
+      // The head is known as far as the file goes when something of it is given.
+      if (!isFull && raw.length !== file.heldBytes) file.changedAtMs = clock.monotonicMs();
+      const isOver = !isFull && endsEvent(file);
+      const cut = cutEvents(
+        {
+          raw,
+          maxEvents: limit.maxEvents,
+          isInLongLine: file.isInLongLine,
+          hasMore: isFull,
+          endsEvent: isOver,
+          endsLine: !isFull && endsLine(file),
+        },
+        options,
+      );
+      if (cut === "more") continue;
+      advance(file, cut, buffer.subarray(0, tail.length + cut.consumedBytes));
+      const left = raw.length - cut.consumedBytes;
+      file.heldBytes = isFull || cut.isLimited ? 0 : left;
+      file.restedBytes = isOver ? left : 0;
+      file.sizeBytes = Math.max(isFull ? file.sizeBytes : 0, offset + raw.length);
+      growHead(file, descriptor, offset === 0 ? raw : undefined);
+      if (cut.bytes.length > 0) return { is: "events", cut, offset };
+      if (cut.consumedBytes === 0) return { is: "nothing" };
+      return readPlain(file, limit);
+    }
+  };
+
+  const readPacked = async (file: Tracked, limit: ReadLimit): Promise<ReadResult> => {
+    let stream = packed.get(file);
+    if (stream === undefined) {
+      stream = openPackedStream(file);
+      packed.set(file, stream);
+    }
+    try {
+      for (let wanted = Math.min(READ_BYTES, Math.max(limit.maxBytes, 2)); ; wanted *= 2) {
+        const raw = await stream.fill(Math.min(wanted, maxLineBytes + READ_BYTES));
+        const { offset } = file;
+        const isFull = !stream.hasEnded();
+        const cut = cutEvents(
+          {
+            raw,
+            maxEvents: limit.maxEvents,
+            isInLongLine: file.isInLongLine,
+            hasMore: isFull,
+            endsEvent: !isFull,
+            endsLine: !isFull,
+          },
+          options,
+        );
+        if (cut === "more") continue;
+        const before = Buffer.concat([file.tailBytes ?? stream.tail(), raw.subarray(0, cut.consumedBytes)]);
+        advance(file, cut, before);
+        if (offset === 0) file.head = stream.head();
+        stream.consume(cut.consumedBytes);
+        const isOver = stream.hasEnded() && raw.length === cut.consumedBytes;
+        if (isOver) end(file);
+        if (cut.bytes.length > 0) return { is: "events", cut, offset };
+        if (isOver || cut.consumedBytes === 0) return { is: "nothing" };
+      }
+    } catch (error) {
+      packed.delete(file);
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return { is: "moved" };
+      logger("tail").warn(`"${file.path}" can't be decompressed to its end: ${String(error)}`);
+      end(file);
+      return { is: "nothing" };
+    }
+  };
+
+  const end = (file: Tracked): void => {
+    packed.delete(file);
+    file.heldBytes = 0;
+    file.gzip = { isWhole: true, head: file.gzip?.head ?? EMPTY_FINGERPRINT };
+  };
+
+  return {
+    read: async (file, limit) => (file.gzip === undefined ? readPlain(file, limit) : readPacked(file, limit)),
+    willRest: ({ heldBytes, restedBytes, isRotated }) =>
+      heldBytes > 0 && (isRotated || (multiline !== undefined && heldBytes !== restedBytes)),
+    forget: (file) => void packed.delete(file),
+  };
+}
+
+/** More of a file's first bytes is known by now. */
+function growHead(file: Tracked, descriptor: number, fromStart: Buffer | undefined): void {
+  if (file.head.lengthBytes >= Math.min(MAX_HEAD_BYTES, file.sizeBytes)) return;
+  const first = fromStart?.subarray(0, MAX_HEAD_BYTES) ?? bytesAt(descriptor, 0, MAX_HEAD_BYTES);
+  if (first.length > file.head.lengthBytes) file.head = fingerprintOf(first);
+}
+
+interface PackedStream {
+  /** Bytes that were not consumed yet, so many if there are. */
+  fill(wantedBytes: number): Promise<Buffer>;
+  consume(bytes: number): void;
+  hasEnded(): boolean;
+  /** Of what was passed over to come to the offset. */
+  tail(): Uint8Array;
+  head(): Tracked["head"];
+}
+
+function openPackedStream(file: Tracked): PackedStream {
+  const chunks = gunzipped(file.path);
+  let toSkip = file.offset;
+  let passed: Buffer = Buffer.alloc(0);
+  let left: Buffer = Buffer.alloc(0);
+  let first = EMPTY_FINGERPRINT;
+  let hasEnded = false;
+  return {
+    async fill(wantedBytes) {
+      const parts = [left];
+      let length = left.length;
+      while (length < wantedBytes && !hasEnded) {
+        const next = await chunks.next();
+        if (next.done === true) {
+          hasEnded = true;
+          break;
+        }
+        const skipped = Math.min(toSkip, next.value.length);
+        toSkip -= skipped;
+        if (skipped > 0) passed = lastOf(Buffer.concat([passed, next.value.subarray(0, skipped)]));
+        parts.push(next.value.subarray(skipped));
+        length += next.value.length - skipped;
+      }
+      left = parts.length === 1 ? left : Buffer.concat(parts);
+      if (first.lengthBytes === 0) first = fingerprintOf(left.subarray(0, MAX_HEAD_BYTES));
+      return left;
+    },
+    consume(bytes) {
+      left = left.subarray(bytes);
+    },
+    hasEnded: () => hasEnded,
+    tail: () => passed,
+    head: () => first,
+  };
+}
+
+function lastOf(bytes: Buffer): Buffer {
+  return bytes.subarray(Math.max(0, bytes.length - MAX_TAIL_BYTES));
+}
