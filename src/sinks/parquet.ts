@@ -7,8 +7,10 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { durationField, sizeField } from "../job/fields.ts";
 import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
-import { tableWarnings } from "../warehouse/hive-table.ts";
+import { type HiveTable, hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
+import { isMetastore } from "../warehouse/metastore/hive-metastore.ts";
+import { addForgotten, metastorePartitions } from "../warehouse/metastore/partitions.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
 import {
   commandHook,
@@ -17,13 +19,14 @@ import {
   urlHook,
 } from "../warehouse/partition-observers.ts";
 import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
-import { openRetention } from "../warehouse/retention.ts";
+import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore } from "../warehouse/stores.ts";
 import { adoptSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
+import { openMetastoreTable } from "./parquet-metastore.ts";
 import {
   rowsLike,
   type Sink,
@@ -83,6 +86,25 @@ const options = z.strictObject({
       "rows of a partition that is complete: written into it, which completes it again; or dead letters",
     ),
   keep: durationField.optional().describe("partitions that are older than this by the watermark are removed"),
+  metastore: z
+    .string()
+    .refine(isMetastore, "a metastore is thrift://HOST:PORT")
+    .optional()
+    .describe(
+      "a Hive Metastore, `thrift://HOST:9083`, or several with commas between: the table is made there or " +
+        "compared before anything is written, and its partitions are added and dropped",
+    ),
+  location: z
+    .string()
+    .optional()
+    .describe(
+      "the warehouse as the metastore's readers name it, like `hdfs://NAMENODE:8020/warehouse`; a local one " +
+        "is `file:/…` if left out",
+    ),
+  add_columns: z
+    .boolean()
+    .default(false)
+    .describe("columns that the metastore's table lacks are added to it; else they are refused"),
 });
 
 type Options = z.infer<typeof options>;
@@ -102,10 +124,17 @@ export const parquetSink: SinkKind<Options> = {
       const select = sql`SELECT ${raw(`(${expression})`)} FROM ${rowsLike(input)}`;
       return [{ keyPath: ["partition_by", String(index)], select }];
     }),
-  warnings: ({ partition_by }, input, database) =>
-    tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
+  async warnings(given, input, database) {
+    if (given.metastore !== undefined) await hiveTableOf(given, input, database);
+    return tableWarnings(database, input.columns, given.partition_by.map(parsePartition), rowsLike(input));
+  },
   open: openParquet,
 };
+
+/** Throws code `job` where Hive can't have it. */
+function hiveTableOf({ partition_by }: Options, input: SinkInput, database: Database): Promise<HiveTable> {
+  return hiveTable(database, input.columns, partition_by.map(parsePartition), rowsLike(input));
+}
 
 function isOwn(name: string, { columns }: SinkInput): boolean {
   return !columns.some((column) => column.name === name);
@@ -130,6 +159,14 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   });
   refuseWithoutRule(given, rule);
   const columns = await writtenColumns(database, input.columns, partitioning);
+  const hive = await openMetastoreTable(given, {
+    store,
+    folder,
+    // Without a metastore nobody asks for it.
+    hive: () => hiveTableOf(given, input, database),
+    clock: context.clock,
+    env: context.env,
+  });
   await adoptSchema({
     database,
     store,
@@ -142,7 +179,14 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
-  const observers = observersOf(given, store, folder, context);
+  if (hive !== undefined) {
+    await hive.metastore.ensureTable(hive.spec);
+    await addForgotten(hive.metastore, hive.spec, await partitionFolders(store, folder, partitions.length));
+  }
+  const observers = [
+    ...(hive === undefined ? [] : [metastorePartitions(hive.metastore, hive.spec, { store, folder })]),
+    ...observersOf(given, store, folder, context),
+  ];
   const table = await openTableWriter({
     database,
     writer,
@@ -165,6 +209,10 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   return {
     ...table,
     write: (_, batch) => table.write(tableBatch(batch)),
+    async close() {
+      await table.close();
+      hive?.metastore.close();
+    },
   };
 }
 
