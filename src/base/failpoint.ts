@@ -70,11 +70,17 @@ export const COMPACTION_FAILPOINTS = [
   "compact-cleared", // that is gone too
 ] as const;
 
+/** In a batch that goes to S3. Killed at by test/crash/s3.test.ts. */
+export const S3_FAILPOINTS = [
+  "s3-put", // one file has its name, others may not
+] as const;
+
 type Failpoint =
   | (typeof FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]
+  | (typeof S3_FAILPOINTS)[number]
   | (typeof COMPACTION_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");

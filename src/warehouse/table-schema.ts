@@ -51,12 +51,19 @@ export async function adoptSchema(options: SchemaOptions): Promise<void> {
         "\n  Ways out: SELECT what the table has, or write to another table",
     );
   const columns = [
-    ...(theirs?.columns ?? []),
+    ...(theirs?.columns ?? []).map(
+      (column) => ours.columns.find(({ name }) => name === column.name) ?? column,
+    ),
     ...ours.columns.filter(({ name }) => theirs?.columns.every((column) => column.name !== name) ?? true),
   ];
   const next: TableSchema = { version: 1, columns, partitions };
   const text = `${JSON.stringify(next, undefined, 2)}\n`;
   if (saved === undefined || Buffer.from(saved).toString() !== text) await store.write(file, text);
+}
+
+/** Earlier versions wrote times without a zone, which readers take for those of their own. */
+function asInstants(type: string): string {
+  return type.replaceAll(/\bTIMESTAMP\b(?! WITH)/g, "TIMESTAMP WITH TIME ZONE");
 }
 
 type Shape = Pick<TableSchema, "columns" | "partitions">;
@@ -69,7 +76,9 @@ function differences(theirs: Shape, ours: Shape): string[] {
     ...theirs.columns.flatMap(({ name, type }) => {
       const own = ours.columns.find((column) => column.name === name);
       if (own === undefined) return [`column ${name}: it is missing from the rows (was it renamed?)`];
-      return own.type === type ? [] : [`column ${name}: it is ${type} in the files, ${own.type} in the rows`];
+      return own.type === type || own.type === asInstants(type)
+        ? []
+        : [`column ${name}: it is ${type} in the files, ${own.type} in the rows`];
     }),
     ...theirs.partitions.flatMap(({ name, type }) => {
       const own = ours.partitions.find((column) => column.name === name);

@@ -36,10 +36,9 @@ describe("a compaction", () => {
       unfinished: 0,
       skipped: [],
     });
-    expect(await table.everything()).toEqual([
-      expect.stringMatching(/^dt=2026-01-05\/host=a b%25\/compacted-\d+-1-0-0\.parquet$/),
-      `${DAY}/part-job-11-0.parquet`,
-    ]);
+    const [made, ...others] = await table.everything();
+    expect(made).toMatch(/^dt=2026-01-05\/host=a b%25\/compacted-\d+-1-0-0\.parquet$/);
+    expect(others).toEqual([`${DAY}/part-job-11-0.parquet`]);
     expect(await table.numbers()).toEqual(written);
     // In the order in which they were written: batch 10 comes after 2.
     const [compacted = ""] = await table.visible();
@@ -65,7 +64,7 @@ describe("a compaction", () => {
     expect(await table.visible()).toHaveLength(2);
   });
 
-  test("leaves alone partitions in which something was just written, and files that are none of a table", async () => {
+  test("leaves alone partitions that were just written, and files that are none of a table", async () => {
     await fourFiles();
     expect(await table.compact({ idleMs: 60_000 })).toMatchObject({ partitions: 0 });
     await table.store.write(`t/${DAY}/_SUCCESS`, "");

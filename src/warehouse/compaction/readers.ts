@@ -3,7 +3,7 @@
 import { link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import nodePath from "node:path";
 import type { Metastore, TableSpec } from "../metastore/metastore.ts";
-import { valuesOf } from "../metastore/partitions.ts";
+import { valuesOf } from "../metastore-observer.ts";
 import { joinPath, type Store } from "../store.ts";
 
 export interface SentReaders {
