@@ -6,9 +6,10 @@ import { kafkaKind } from "./kafka.ts";
 import { simulateKind } from "./simulate.ts";
 import type { SourceKind } from "./source.ts";
 import { stdinKind } from "./stdin.ts";
+import { tailKind } from "./tail.ts";
 
 /** Those with options: a key of their own below `from`. */
-export const keyedSourceKinds = [filesKind, kafkaKind, simulateKind] as readonly SourceKind[];
+export const keyedSourceKinds = [filesKind, tailKind, kafkaKind, simulateKind] as readonly SourceKind[];
 const sourceKinds: readonly SourceKind[] = [stdinKind, ...keyedSourceKinds];
 
 /** The kind and options that `from:` stands for, a URL or `{kind: {…}}`. Throws code `job`. */
@@ -23,8 +24,8 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   }
   throw new StreamkitError(
     "job",
-    "this version reads from - (standard input), file:GLOB, kafka://HOST:PORT/TOPIC and {simulate: {…}}, " +
-      `found "${String(from)}"`,
+    "this version reads from - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC and " +
+      `{simulate: {…}}, found "${String(from)}"`,
   );
 }
 
