@@ -37,7 +37,7 @@ function stdoutOutput({ stdout }: Context): EventOutput {
 const LINE_FEED = 10;
 
 /** A file that is appended to, and synced before positions are kept. */
-export function fileOutput(path: string, goesOn: boolean): EventOutput {
+function fileOutput(path: string, goesOn: boolean): EventOutput {
   const descriptor = openToAppend(path);
   endLastLine(descriptor, goesOn);
   const output = fdOutput(descriptor, false);

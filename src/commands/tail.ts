@@ -57,7 +57,7 @@ export function tailCommand(context: Context): Command {
     .option("--from <start|end>", "where files are begun that are there on the first start", "start")
     .option(
       "--out <url>",
-      "where to write: - (stdout), file:PATH (appended to) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
+      "where to write: - (stdout), file:PATH (appended) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
       collect,
     )
     .option("--multiline <regex>", "events of several lines: a line that matches begins one")
@@ -89,6 +89,7 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
   const outputs: EventOutput[] = [];
   let follower: Follower | undefined;
   const wake = openWake(flags.once === true ? [] : globs.folders, clock, (file) => follower?.noticed(file));
+  context.stop.addEventListener("abort", () => wake.notify());
   try {
     for (const url of urls)
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
@@ -126,7 +127,7 @@ const BLOCK_BYTES = 1_048_576;
 
 interface Way {
   readonly position: string | undefined;
-  readonly sleep: (durationMs: number, signal: AbortSignal) => Promise<void>;
+  readonly sleep: (durationMs: number) => Promise<void>;
   readonly once: boolean | undefined;
 }
 
@@ -164,7 +165,7 @@ async function follow(
     }
     if (once === true && follower.isDrained()) break;
     const untilKeptMs = isKept ? Number.POSITIVE_INFINITY : keptAtMs + KEEP_MS - nowMs;
-    await sleep(Math.max(1, Math.min(follower.pauseMs(), untilKeptMs)), stop);
+    await sleep(Math.max(1, Math.min(follower.pauseMs(), untilKeptMs)));
     turnedAtMs = clock.monotonicMs();
   }
   await keep();

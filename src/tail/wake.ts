@@ -8,8 +8,8 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 
 export interface Wake {
-  /** Resolves after so long, or when something changed, or `signal` aborts. */
-  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
+  /** Resolves after so long, or when something changed. */
+  sleep(durationMs: number): Promise<void>;
   /** Wakes whoever sleeps. */
   notify(): void;
   close(): void;
@@ -40,9 +40,8 @@ export function openWake(
     }
   }
   return {
-    async sleep(durationMs, signal) {
-      const either = signal === undefined ? awake.signal : AbortSignal.any([awake.signal, signal]);
-      await clock.sleep(durationMs, either);
+    async sleep(durationMs) {
+      await clock.sleep(durationMs, awake.signal);
       if (awake.signal.aborted) awake = new AbortController();
     },
     notify,

@@ -8,6 +8,7 @@ import { output, shell, start, streamkit } from "../e2e/running.ts";
 import { freshName } from "../kafka/sink-job.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { bytesOf, type StoredRecord } from "../services/kafka-judge.ts";
 import { filesIn } from "./following.ts";
 
 test("writes lines as they come, and ends cleanly by a signal with its position kept", async () => {
@@ -115,10 +116,10 @@ describe("to Kafka", () => {
     await output([...args, ...kept, "--out", `kafka://${kafka.brokers}/${topic}`]);
     await output([...args, ...kept, "--out", `kafka://${kafka.brokers}/${topic}`]);
     const records = (await kafka.judge.read(topic)).toSorted((x, y) =>
-      String(x.value) < String(y.value) ? -1 : 1,
+      textOf(x.value) < textOf(y.value) ? -1 : 1,
     );
     expect(records.map(({ value }) => value)).toEqual(["1 a\n  b", "2 c", "3 d"]);
-    expect(records.map(({ key }) => path.basename(String(key)))).toEqual(["a.log", "a.log", "b.log"]);
+    expect(records.map(({ key }) => path.basename(textOf(key)))).toEqual(["a.log", "a.log", "b.log"]);
     expect(records[0]?.headers).toEqual([
       ["host", "web-1"],
       ["odd", "\\x"],
@@ -143,8 +144,12 @@ describe("to Kafka", () => {
     ]);
     const records = await kafka.judge.read(topic);
     for (const name of ["a", "b", "c"]) {
-      const own = records.filter(({ key }) => path.basename(String(key)) === `${name}.log`);
+      const own = records.filter(({ key }) => path.basename(textOf(key)) === `${name}.log`);
       expect(own.map(({ value }) => value)).toEqual(Array.from({ length: 30_000 }, (_, n) => `${name} ${n}`));
     }
   });
 });
+
+function textOf(value: StoredRecord["value"]): string {
+  return bytesOf(value)?.toString() ?? "";
+}
