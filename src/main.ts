@@ -1,5 +1,6 @@
 /** The binary's door: one line a command. */
 
+import "./runtime/node-20.ts";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { processCommand } from "./commands/process.ts";
@@ -10,11 +11,13 @@ import { simulateCommand } from "./commands/simulate.ts";
 import { tailCommand } from "./commands/tail.ts";
 import { testCommand } from "./commands/test.ts";
 import { verifyCommand } from "./commands/verify.ts";
+import { writeCommand } from "./commands/write.ts";
 
 await runProgram((program, context) => {
   program.addCommand(simulateCommand(context));
   program.addCommand(tailCommand(context));
   program.addCommand(processCommand(context));
+  program.addCommand(writeCommand(context));
   program.addCommand(serveCommand(context));
   program.addCommand(queryCommand(context));
   program.addCommand(checkCommand(context));

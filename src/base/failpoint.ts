@@ -28,6 +28,7 @@ export const FAILPOINTS = [
   "batch-written",
   "commit-open", // all statements of the transaction ran, COMMIT did not
   "committed",
+  "partition-marked", // one partition is marked as complete, others are not
   "source-committed", // one source has forgotten what it gave, others have not
   "batch-ended",
   "state-folded", // the write-ahead log went into the database file
@@ -40,6 +41,23 @@ export const KAFKA_FAILPOINTS = [
   "kafka-committed", // the transaction is committed, the checkpoint is not
 ] as const;
 
+/** In a channel on disk. Each is killed at by test/collect/channel-kill.test.ts. */
+export const CHANNEL_FAILPOINTS = [
+  "channel-piece-written", // a part of a group of blocks is in the segment
+  "channel-appended",
+  "channel-synced", // and nobody was told
+  "channel-delivered", // the output has it, the position does not say so
+  "channel-output-synced",
+  "channel-committed", // the position says so, the segment is still there
+  "channel-segment-removed",
+] as const;
+
+/** In a batch that goes to HDFS. Each is killed at by test/crash/hdfs.test.ts. */
+export const HDFS_FAILPOINTS = [
+  "hdfs-created", // a file is in the staging folder, others may not be
+  "hdfs-renamed", // one file has its name
+] as const;
+
 /** In a source that tails files. Each is killed at by test/tail/job-torture.test.ts. */
 export const TAIL_FAILPOINTS = [
   "tail-copied", // some of what a batch reads is in its segment
@@ -48,10 +66,31 @@ export const TAIL_FAILPOINTS = [
   "tail-position-written", // of the command: the new position file has not its name yet
 ] as const;
 
+/** In a compaction. Each is killed at by test/warehouse/compact.test.ts. */
+export const COMPACTION_FAILPOINTS = [
+  "compact-written", // the new files are there, nobody knows of them
+  "compact-decided", // who knows of the manifest reads them
+  "compact-switched", // a metastore's readers read them
+  "compact-placed", // one is in the partition's folder, others may not be
+  "compact-removed", // one old file is gone, others may not be
+  "compact-returned", // a metastore's readers are sent back
+  "compact-retired", // only late readers look at the new files' first place
+  "compact-cleared", // that is gone too
+] as const;
+
+/** In a batch that goes to S3. Killed at by test/crash/s3.test.ts. */
+export const S3_FAILPOINTS = [
+  "s3-put", // one file has its name, others may not
+] as const;
+
 type Failpoint =
   | (typeof FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
-  | (typeof TAIL_FAILPOINTS)[number];
+  | (typeof CHANNEL_FAILPOINTS)[number]
+  | (typeof HDFS_FAILPOINTS)[number]
+  | (typeof TAIL_FAILPOINTS)[number]
+  | (typeof S3_FAILPOINTS)[number]
+  | (typeof COMPACTION_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

@@ -1,4 +1,4 @@
-/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), times and counts as people write them. */
+/** Durations (`250ms`, `5s`, `1m`, `2h`, `1d`), sizes, times and counts as people write them. */
 
 import { StreamkitError } from "./error.ts";
 
@@ -67,14 +67,19 @@ export function durationFlagMs(flag: string, text: string): number {
   return value;
 }
 
-/** An ISO 8601 time, taken as UTC where it names no zone. Throws a usage error that names the flag. */
-export function timeFlagMs(flag: string, text: string): number {
+/** An ISO 8601 time, taken as UTC where it names no zone; undefined for anything else. */
+export function timeMs(text: string): number | undefined {
   const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/i.test(text);
   const isDate = /^\d{4}-\d\d-\d\d$/.test(text);
-  const value = /^\d{4}-\d\d-\d\d/.test(text)
-    ? Date.parse(hasZone || isDate ? text : `${text}Z`)
-    : Number.NaN;
-  if (Number.isNaN(value))
+  if (!/^\d{4}-\d\d-\d\d/.test(text)) return undefined;
+  const value = Date.parse(hasZone || isDate ? text : `${text}Z`);
+  return Number.isNaN(value) ? undefined : value;
+}
+
+/** The same for a command's flag: throws a usage error that names the flag. */
+export function timeFlagMs(flag: string, text: string): number {
+  const value = timeMs(text);
+  if (value === undefined)
     throw new StreamkitError(
       "usage",
       `${flag} must be an ISO 8601 time like 2026-01-05T14:30:00Z: found "${text}"`,

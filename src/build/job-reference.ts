@@ -34,7 +34,7 @@ export function jobReference(): string {
     section("A static table: `tables: { NAME: … }`", entry("tables")),
     section("A query: `queries: { NAME: SQL }` or `queries: { NAME: … }`", entry("queries")),
     section("A sink: `sinks: [ … ]`", sink),
-    ...sinkKinds.map(([name, value]) => section(`\`${name}: …\` of a sink`, objectOf(value))),
+    ...sinkKinds.map(([name, value]) => section(`\`${name}: …\` of a sink`, flat(objectOf(value)))),
     section("An example: `tests: [ … ]`", entry("tests")),
   ].join("\n");
 }
@@ -47,6 +47,15 @@ function objectOf(schema: JsonSchema | undefined): JsonSchema {
   if (typeof schema.additionalProperties === "object") return objectOf(schema.additionalProperties);
   const alternatives = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].map(objectOf);
   return alternatives.find((alternative) => alternative.properties !== undefined) ?? schema;
+}
+
+/** The keys of mappings in it too, as `mapping.key`. */
+function flat(schema: JsonSchema): JsonSchema {
+  const properties = Object.entries(schema.properties ?? {}).flatMap(([key, value]) => [
+    [key, value] as const,
+    ...Object.entries(value.properties ?? {}).map(([inner, own]) => [`${key}.${inner}`, own] as const),
+  ]);
+  return { ...schema, properties: Object.fromEntries(properties) };
 }
 
 function section(title: string, schema: JsonSchema): string {

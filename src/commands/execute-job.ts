@@ -79,6 +79,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       clock: context.clock,
       stop: context.stop,
       stdout: context.stdout,
+      env: context.env,
       freshSeed: context.freshSeed,
       checkpointFolder,
       resets: execution.resets,

@@ -4,14 +4,17 @@ import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
+import type { SinkBatch } from "../sinks/sink.ts";
 import type { BatchPlan, Holding, SourceProgress } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
+import { emptyRelations } from "./job-outputs.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
-import { emptyRelations, type PreparedJob } from "./prepare.ts";
+import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
+import { reachedTimes } from "./sink-times.ts";
 import type { Intake } from "./source-reader.ts";
 import { CHECKPOINT, relation } from "./stream.ts";
 import { advance, openWatermarks, type Seen, type SourceTime, type Watermarks } from "./watermark.ts";
@@ -26,6 +29,8 @@ export interface BatchRunner {
   times(): ReadonlyMap<string, SourceTime>;
   /** Whether a batch without input would move a watermark, now that these sources are silent. */
   movesWatermark(silent: Silence): boolean;
+  /** Whether a sink has something to do that needs a batch. */
+  isSinkDue(): boolean;
   /** Groups of sources whose least watermark matters. */
   readonly groups: readonly (readonly string[])[];
   /** `upcoming`: ranges of the batches after this one, to be read while it is executed. */
@@ -120,8 +125,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     plan: BatchPlan,
     batch: Batch,
     intakes: ReadonlyMap<string, Intake>,
+    sinkBatch: (output: Output) => SinkBatch,
   ): Promise<void> => {
     const statements: Sql[] = queries.flatMap((query) => query.commit(batch));
+    for (const { output, sink } of sinks) statements.push(...(sink.commit?.(sinkBatch(output)) ?? []));
     if (totals(intakes).deadLetters > 0)
       statements.push(sql`INSERT INTO ${id(CHECKPOINT, "dead_letters")} FROM ${id(relation.deadLetters)}`);
     watermarks.advance(times, plan.idle);
@@ -158,6 +165,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       plannedAtMs: Math.max(Math.floor(clock.nowMs()), lastPlannedAtMs),
     }),
     times: () => times,
+    isSinkDue: () => sinks.some(({ sink }) => sink.isDue?.(clock.nowMs()) === true),
     movesWatermark({ idle, holding }) {
       const after = timesAfter(() => NOTHING_SEEN, { holding, endsInput: false });
       return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
@@ -185,8 +193,15 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         failpoint("query-executed");
       }
       const rowsOf = (output: Output): number => counts.get(output.relation) ?? 0;
+      const sinkBatch = (output: Output): SinkBatch => ({
+        id: plan.batch,
+        relation: output.relation,
+        rows: rowsOf(output),
+        plannedAtMs: plan.plannedAtMs,
+        ...reachedTimes(output, batch, { beforeMs: lastPlannedAtMs, ...plan }),
+      });
       for (const { output, sink } of sinks) {
-        await sink.write(database, { id: plan.batch, relation: output.relation, rows: rowsOf(output) });
+        await sink.write(database, sinkBatch(output));
         failpoint("sink-written");
       }
       failpoint("batch-written");
@@ -194,7 +209,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       for (const output of observed)
         outputs.push(await observedRows(database, output, { id: plan.batch, rows: rowsOf(output) }));
       times = after;
-      await commit(plan, batch, intakes);
+      await commit(plan, batch, intakes, sinkBatch);
+      for (const { sink } of sinks) await sink.committed?.();
       const report: BatchReport = {
         batch: plan.batch,
         startedAtMs,

@@ -5,8 +5,10 @@ import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSink } from "../sinks/list.ts";
+import { sinkWarnings } from "./outputs.ts";
 import { planForCheck } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
+import { sharingOf } from "./shared-sources.ts";
 
 /**
  * Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find
@@ -18,7 +20,8 @@ export async function explainJob(
 ): Promise<string> {
   const database = await openDatabase();
   try {
-    const { shapes, queries } = await planForCheck(job, database, given);
+    const { shapes, queries, outputs } = await planForCheck(job, database, given);
+    const sharedBy = sharingOf(job)?.sharing.by;
     const sources = shapes.map(({ name, received, guard, stream: { columns, times } }) => {
       const config = job.config.sources[name];
       const time = [...times.keys()][0];
@@ -32,6 +35,9 @@ export async function explainJob(
             : `${time}${time === received ? ", the clock when a batch is planned" : ""}, ` +
               `watermark ${durationText(config?.watermark ?? 0)} behind the highest`,
         ],
+        ...(sharedBy === undefined
+          ? []
+          : [["shared", `by ${sharedBy.join(", ")}: each process reads some partitions`] as const]),
         ...(received === undefined || time === received
           ? []
           : [["clock", `${received}, when the batch that takes a row is planned`] as const]),
@@ -40,10 +46,12 @@ export async function explainJob(
           : [["at most", `${durationText(guard.maxAheadMs)} ahead of the clock`] as const]),
       ]);
     });
-    const sinks = job.config.sinks.map(
-      (sink) =>
-        `sink ${sink.from} → ${resolveSink(sink).kind.name}${sink.to === undefined ? "" : ` ${sink.to}`}\n`,
-    );
+    const warnings = await sinkWarnings(database, job.config.sinks, outputs);
+    const sinks = job.config.sinks.map((sink, index) => {
+      const title = `sink ${sink.from} → ${resolveSink(sink).kind.name}`;
+      const facts = (warnings[index] ?? []).map((warning) => ["beware", warning] as const);
+      return section(`${title}${sink.to === undefined ? "" : ` ${sink.to}`}`, facts);
+    });
     const parts = [`job ${job.config.name}\n`, ...sources, ...queries.map(explainQuery)];
     const text = [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
     return job.withoutSecrets(text);
@@ -56,7 +64,7 @@ function endpointOf(from: unknown): string {
   return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
-function explainQuery({ output, key, reads, explanation }: PlannedQuery): string {
+function explainQuery({ output, key, reads, explanation, sharedBecause }: PlannedQuery): string {
   return section(`query ${output.name}`, [
     ["reads", [...new Set(reads)].join(", ")],
     ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
@@ -66,6 +74,7 @@ function explainQuery({ output, key, reads, explanation }: PlannedQuery): string
     ["state", explanation.state],
     ["kept until", explanation.until],
     ["because", explanation.why],
+    ...(sharedBecause === undefined ? [] : [["shared", sharedBecause] as const]),
   ]);
 }
 

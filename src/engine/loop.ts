@@ -56,7 +56,9 @@ export async function runLoop(
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
     const startedMs = clock.monotonicMs();
-    const isDue = runner.movesWatermark(silence) || (!isOver && isTickDue(prepared, runner, options));
+    const isDue =
+      runner.movesWatermark(silence) ||
+      (!isOver && (isTickDue(prepared, runner, options) || runner.isSinkDue()));
     if (hasInput || (endsInput && !isClosed(runner)) || isDue) {
       await intake.planAhead(ranges, upcoming);
       await execute(runner.plan({ ranges, ...silence, endsInput }));

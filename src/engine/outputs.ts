@@ -2,12 +2,15 @@
 
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
+import { id } from "../duckdb/sql.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
 import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
+import { withoutExcerpt } from "./query-texts.ts";
+import { CHECKPOINT, type TimeBound } from "./stream.ts";
 
 /** A relation that sinks may read. */
 export interface Output {
@@ -17,6 +20,9 @@ export interface Output {
   readonly mode: OutputMode;
   readonly key: readonly string[];
   readonly columns: readonly Column[];
+  /** As in a stream; none where rows don't come in the order of time. */
+  readonly sources: readonly string[];
+  readonly times: ReadonlyMap<string, TimeBound>;
 }
 
 export interface OpenSink {
@@ -34,7 +40,9 @@ export interface SinkRequest {
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
   /** Positions of sinks in the checkpoint. */
   readonly saved: Readonly<Record<string, unknown>>;
-  readonly contextOf: (input: SinkInput) => Omit<SinkContext, "committed">;
+  readonly contextOf: (
+    input: SinkInput,
+  ) => Omit<SinkContext, "committed" | "timeColumns" | "state" | "deadLetters">;
 }
 
 /** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
@@ -80,6 +88,22 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
   });
 }
 
+/** For each sink what it warns of. The job's entries are known to be right. */
+export async function sinkWarnings(
+  database: Database,
+  sinks: readonly SinkConfig[],
+  outputs: ReadonlyMap<string, Output>,
+): Promise<(readonly string[])[]> {
+  const warnings: (readonly string[])[] = [];
+  for (const config of sinks) {
+    const { kind, options } = resolveSink(config);
+    const output = outputs.get(config.from);
+    const found = output === undefined ? [] : await kind.warnings?.(options, sinkInputOf(output), database);
+    warnings.push(found ?? []);
+  }
+  return warnings;
+}
+
 /** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
 export async function probeSinks(
   database: Database,
@@ -88,11 +112,14 @@ export async function probeSinks(
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
     const { kind, options } = resolveSink(config);
-    if (output === undefined || kind.probe === undefined) continue;
-    try {
-      await database.describe(kind.probe(options, sinkInputOf(output)));
-    } catch (error) {
-      throw errorAt(["sinks", index], messageOf(error), error);
+    if (output === undefined || kind.probes === undefined) continue;
+    for (const { keyPath, select } of kind.probes(options, sinkInputOf(output))) {
+      try {
+        await database.describe(select);
+      } catch (error) {
+        const place = config.to === undefined ? [kind.name, ...keyPath] : ["to"];
+        throw errorAt(["sinks", index, ...place], withoutExcerpt(messageOf(error)), error);
+      }
     }
   }
 }
@@ -130,7 +157,13 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     const sinkId = placeOf(kind, options) ?? formerId;
     const committed = request.saved[sinkId] ?? request.saved[formerId];
     try {
-      const sink = await kind.open(options, { ...request.contextOf(sinkInputOf(output)), committed });
+      const sink = await kind.open(options, {
+        ...request.contextOf(sinkInputOf(output)),
+        committed,
+        timeColumns: [...output.times.keys()],
+        state: (name) => id(CHECKPOINT, `sink_${name}_${sinkId}`),
+        deadLetters: id(CHECKPOINT, "dead_letters"),
+      });
       opened.push({ id: sinkId, formerId, output, sink });
     } catch (error) {
       throw error instanceof StreamkitError && error.code === "job"

@@ -8,7 +8,7 @@ import { withoutCtes } from "./lineage.ts";
 import { planQuery } from "./plan-query.ts";
 import type { PlannedQuery } from "./query.ts";
 import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-texts.ts";
-import { type KeyParts, keyPartsOf } from "./sharing.ts";
+import { type KeyParts, sharingOfQuery } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, leavesOf } from "./syntax-facts.ts";
 
@@ -58,14 +58,17 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
     const plan = await at(request, query.name, () =>
       planQuery({ ...query, database, streams, catalog, minRowsToRewrite }),
     );
-    if (key.length > 0)
-      await at(request, query.name, async () => {
-        parts.set(query.name, keyPartsOf({ ...query, streams, catalog, parts, key }));
-      });
+    const sharing =
+      key.length === 0
+        ? undefined
+        : await at(request, query.name, async () =>
+            sharingOfQuery({ ...query, streams, catalog, parts, key }),
+          );
+    if (sharing !== undefined) parts.set(query.name, sharing.parts);
     await database.run(emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
-    planned.push({ ...plan, output, reads: query.reads });
+    planned.push({ ...plan, output, reads: query.reads, sharedBecause: sharing?.why });
   }
   return planned;
 }

@@ -4,25 +4,18 @@
  */
 
 import type { Clock } from "../base/clock.ts";
-import { StreamkitError } from "../base/error.ts";
+import { JobError, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
 import { inferColumns } from "../formats/infer.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
-import type { Source, SourceContext } from "../sources/source.ts";
+import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import { emptyTable } from "./input.ts";
-import {
-  checkEndpoint,
-  checkSinks,
-  checkTests,
-  DEAD_LETTER_COLUMNS,
-  type Output,
-  probeSinks,
-} from "./outputs.ts";
+import { outputsOf } from "./job-outputs.ts";
+import { checkEndpoint, checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
@@ -36,7 +29,6 @@ import {
   type SourceShape,
   segmentFolder,
 } from "./source-reader.ts";
-import { relation, type Stream } from "./stream.ts";
 import { openTables, type StaticTables } from "./tables.ts";
 import { WINDOW_MACROS } from "./windows.ts";
 
@@ -330,7 +322,7 @@ export async function openSource(
   const config = job.config.sources[name];
   if (config === undefined) throw new StreamkitError("bug", `No source ${name}`);
   const { kind, options } = resolveSource(config.from);
-  return kind.open(options, {
+  const context: SourceContext = {
     ...kept,
     name,
     clock: given.clock,
@@ -345,42 +337,12 @@ export async function openSource(
     notify: given.notify,
     partitions: given.partitions,
     membership: given.membership,
-  });
-}
-
-function outputsOf(
-  streams: readonly Stream[],
-  queries: readonly PlannedQuery[],
-): ReadonlyMap<string, Output> {
-  const outputs: Output[] = [
-    ...streams.map((stream): Output => ({ ...stream, relation: stream.name, key: [] })),
-    ...queries.map(({ output, key }): Output => ({ ...output, relation: output.name, key })),
-    {
-      name: "dead_letters",
-      relation: relation.deadLetters,
-      mode: "append",
-      key: [],
-      columns: DEAD_LETTER_COLUMNS,
-    },
-    ...streams.map(
-      (stream): Output => ({
-        ...stream,
-        name: `late.${stream.name}`,
-        relation: relation.late(stream.name),
-        key: [],
-      }),
-    ),
-  ];
-  const [only] = streams;
-  if (only !== undefined && streams.length === 1)
-    outputs.push({ ...only, name: "late", relation: relation.late(only.name), key: [] });
-  return new Map(outputs.map((output) => [output.name, output]));
-}
-
-/** Relations that are there even before a batch made them. */
-export function emptyRelations(readers: readonly SourceReader[]) {
-  return [
-    emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS),
-    ...readers.map(({ name, stream }) => emptyTable(relation.late(name), stream.columns)),
-  ];
+  };
+  try {
+    return await kind.open(options, context);
+  } catch (error) {
+    if (!(error instanceof StreamkitError) || error.code !== "job" || error instanceof JobError) throw error;
+    const option = typeof config.from === "object" ? [kind.name, ...optionOf(error)] : [];
+    throw job.errorAt(["sources", name, "from", ...option], error.message, error);
+  }
 }

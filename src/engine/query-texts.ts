@@ -46,7 +46,7 @@ export async function at<T>(request: QueryTexts, name: string, action: () => Pro
 /**
  * DuckDB shows the statement below its message; ours is not the user's own, and the place is named already.
  */
-function withoutExcerpt(message: string): string {
+export function withoutExcerpt(message: string): string {
   return message
     .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
     .replace(/^(?:Binder|Parser|Catalog) Error: /, "")

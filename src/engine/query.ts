@@ -59,4 +59,6 @@ export interface Query {
 export interface PlannedQuery extends Query {
   /** The sources and queries that it reads. */
   readonly reads: readonly string[];
+  /** Of a job whose input processes share: why each may answer for its own partitions. */
+  readonly sharedBecause: string | undefined;
 }

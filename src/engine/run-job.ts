@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly stdout: ByteOutput;
   readonly freshSeed: () => number;
   readonly checkpointFolder: string | undefined;
+  /** Where sinks find credentials. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /** Queries that begin anew: their state in the checkpoint is dropped. */
   readonly resets?: readonly string[];
   readonly batchMs: number;
@@ -32,7 +34,7 @@ export interface RunOptions {
   readonly observesRows: boolean;
   /** Of an input that several processes share: the partition to read, and who knows the others. */
   readonly shard?: number;
-  readonly membership?: Pick<Membership, "commit">;
+  readonly membership?: Membership;
   /** Called when everything is checked and the first batch is about to be planned. */
   readonly started?: (prepared: PreparedJob) => void;
 }
@@ -98,10 +100,15 @@ async function runPrepared(
       bareRows: options.bareRows,
       committedBatch: checkpoint.progress?.batch ?? 0,
       plannedBatch: checkpoint.pendingPlan?.batch ?? checkpoint.progress?.batch ?? 0,
+      plannedAtMs: checkpoint.pendingPlan?.plannedAtMs,
       checkpointId: checkpoint.id,
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,
       clock,
+      stop,
+      database,
+      workingFolder: checkpoint.folder,
+      env: options.env ?? {},
     }),
   });
   try {

@@ -4,74 +4,77 @@
  * process at a time, so that nobody goes on with a partition before the one before has let it go.
  */
 
-import { existsSync } from "node:fs";
-import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
-import path from "node:path";
-import { messageOf, StreamkitError } from "../base/error.ts";
+import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { LoadedJob } from "../job/load.ts";
-import type { Membership } from "../sources/source.ts";
+import type { Membership, PartitionEnds } from "../sources/source.ts";
+import { withoutExcerpt } from "./query-texts.ts";
 import { type RunOptions, runJob } from "./run-job.ts";
+import { openSharedFolder, type SharedFolder } from "./shared-folder.ts";
 import type { Shared } from "./shared-sources.ts";
 
 /** A partition's run. */
 interface Shard {
-  readonly number: number;
   readonly stop: AbortController;
   readonly done: Promise<void>;
   hasEnded: boolean;
 }
 
+/**
+ * Takes part until `stop` aborts. Where what is there now is all, until each partition has been taken that
+ * far, by whomever: one that dies leaves its partitions to those that wait.
+ */
 export async function runShared(job: LoadedJob, shared: Shared, options: RunOptions): Promise<void> {
-  const { stop, clock } = options;
-  const folder = options.checkpointFolder;
-  if (folder === undefined)
-    throw job.errorAt(
-      ["sources"],
-      "a source that is shared needs a checkpoint that all processes reach: give checkpoint: or --checkpoint",
-    );
-  if ((options.resets ?? []).length > 0)
-    throw new StreamkitError(
-      "usage",
-      "--reset can't drop the state of a shared job: others may be going on with it. Take a new checkpoint",
-    );
-  await mkdir(folder, { recursive: true });
+  const { stop, clock, until } = options;
+  const folder = await openSharedFolder(checkedFolder(job, options));
   const shards = new Map<number, Shard>();
+  /** Partitions that this process has taken to their ends: nothing is left to do there. */
+  const ended = new Set<number>();
   const failed = Promise.withResolvers<never>();
   failed.promise.catch(() => undefined);
-  const ended = Promise.withResolvers<void>();
-  let membership: Membership | undefined;
+  const opened = Promise.withResolvers<Membership>();
+  opened.promise.catch(() => undefined);
 
-  const run = async (number: number, shardStop: AbortController): Promise<void> => {
+  const run = async (number: number, shardStop: AbortSignal): Promise<void> => {
+    const membership = await opened.promise;
     const own = {
       ...options,
-      checkpointFolder: path.join(folder, shardName(number)),
-      stop: AbortSignal.any([stop, shardStop.signal]),
+      checkpointFolder: folder.shard(number),
+      stop: AbortSignal.any([stop, shardStop]),
       shard: number,
-      ...(membership === undefined ? {} : { membership }),
+      membership,
     };
-    for (;;) {
+    const ends = until === "stopped" ? {} : await membership.ends(number);
+    let hasSaid = false;
+    while (!own.stop.aborted) {
       try {
-        return await runJob(job, own);
+        await runJob(job, own);
+        if (until !== "stopped" && !own.stop.aborted) await folder.finish(number, until, ends);
+        return;
       } catch (error) {
-        // The one that had the partition before has not let go of it yet: it may be ending its last batch.
-        if (!isInUse(error)) throw error;
-        if (own.stop.aborted) return;
+        if (isStopped(error)) {
+          logger("engine").info(`Partition ${number}: ${error.message}`);
+          return;
+        }
+        if (!isInUse(error)) throw ofPartition(number, error);
+        if (!hasSaid)
+          logger("engine").info(
+            `Partition ${number} is still open in the process that had it before: waiting until it lets go`,
+          );
+        hasSaid = true;
         await clock.sleep(RETRY_MS, own.stop);
-        if (own.stop.aborted) return;
       }
     }
   };
   const start = (number: number): void => {
     const shardStop = new AbortController();
     const shard: Shard = {
-      number,
       stop: shardStop,
       hasEnded: false,
-      done: run(number, shardStop)
+      done: run(number, shardStop.signal)
         .then(() => {
           shard.hasEnded = !shardStop.signal.aborted;
-          if ([...shards.values()].every(({ hasEnded }) => hasEnded)) ended.resolve();
+          if (shard.hasEnded) ended.add(number);
         })
         .catch((error: unknown) => failed.reject(error as Error)),
     };
@@ -80,50 +83,119 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
   /** Grows when partitions are given back: what was told before it is out of date. */
   let revocations = 0;
   let isClosing = false;
+  let isAssigned = false;
   const stopAll = async (): Promise<void> => {
     revocations += 1;
+    isAssigned = false;
     const running = [...shards.values()];
     for (const shard of running) shard.stop.abort("revoked");
     await Promise.all(running.map(({ done }) => done));
     shards.clear();
   };
+  const assigned = async (partitions: readonly number[], count: number): Promise<void> => {
+    const known = revocations;
+    await folder.keepCount(count);
+    if (isClosing || revocations !== known) return;
+    for (const number of partitions) if (!ended.has(number)) start(number);
+    isAssigned = true;
+  };
 
   const stopped = Promise.withResolvers<void>();
   if (stop.aborted) return;
   stop.addEventListener("abort", () => stopped.resolve());
-  let opened: Membership | undefined;
+  let membership: Membership | undefined;
   try {
-    opened = await shared.sharing.open({
+    membership = await shared.sharing.open({
       job: job.config.name,
       clock,
       baseFolder: job.folder,
       options: shared.options,
       assigned(partitions, count) {
-        const known = revocations;
-        const begin = async (): Promise<void> => {
-          await keepCount(folder, count);
-          if (isClosing || revocations !== known) return;
-          membership = opened;
-          for (const number of partitions) start(number);
-          // Nothing to do while others have all of it; with --once that is the end.
-          if (partitions.length === 0 && options.until !== "stopped") ended.resolve();
-        };
-        begin().catch((error: unknown) => failed.reject(error as Error));
+        assigned(partitions, count).catch((error: unknown) => failed.reject(error as Error));
       },
       revoked: stopAll,
     });
-    await Promise.race([stopped.promise, ended.promise, failed.promise, opened.failed]);
+    opened.resolve(membership);
+    const closed = new AbortController();
+    const isIdle = (): boolean => isAssigned && [...shards.values()].every(({ hasEnded }) => hasEnded);
+    const all =
+      until === "stopped"
+        ? stopped.promise
+        : allFinished({ folder, membership, options, isIdle, closed: closed.signal });
+    all.catch(() => undefined);
+    try {
+      await Promise.race([stopped.promise, all, failed.promise, membership.failed]);
+    } finally {
+      closed.abort();
+    }
   } finally {
     isClosing = true;
     await stopAll();
-    await opened?.close();
+    await membership?.close();
   }
 }
 
 const RETRY_MS = 200;
 
-function shardName(number: number): string {
-  return `shard-${String(number).padStart(4, "0")}`;
+/** Throws codes `job` and `usage`. */
+function checkedFolder(job: LoadedJob, { checkpointFolder, resets }: RunOptions): string {
+  if (checkpointFolder === undefined)
+    throw job.errorAt(
+      ["sources"],
+      "a source that is shared needs a checkpoint that all processes reach: give checkpoint: or --checkpoint",
+    );
+  if ((resets ?? []).length > 0)
+    throw new StreamkitError(
+      "usage",
+      "--reset can't drop the state of a shared job: others may be going on with it. Take a new checkpoint",
+    );
+  return checkpointFolder;
+}
+
+interface Waiting {
+  readonly folder: SharedFolder;
+  readonly membership: Membership;
+  readonly options: RunOptions;
+  /** Whether this process has nothing left to do of its own. */
+  readonly isIdle: () => boolean;
+  readonly closed: AbortSignal;
+}
+
+/** Resolves when every partition has been taken to where it ends now, whoever had it. */
+async function allFinished({ folder, membership, options, isIdle, closed }: Waiting): Promise<void> {
+  const { clock, stop, until } = options;
+  if (until === "stopped") return;
+  const either = AbortSignal.any([stop, closed]);
+  const wanted = new Map<number, PartitionEnds>();
+  for (let number = 0; number < membership.count; number += 1)
+    wanted.set(number, await membership.ends(number));
+  let hasSaid = false;
+  while (!either.aborted) {
+    if (isIdle()) {
+      const left = [...wanted].filter(([number, ends]) => !folder.isFinished(number, until, ends));
+      if (left.length === 0) return;
+      if (!hasSaid)
+        logger("engine").info(
+          "The partitions of this process are done, others have " +
+            `${left.map(([number]) => number).join(", ")}: waiting until those are done too, or come here`,
+        );
+      hasSaid = true;
+    }
+    await clock.sleep(RETRY_MS, either);
+  }
+}
+
+const TOLD_AS_THEY_ARE: ReadonlySet<string> = new Set(["usage", "job", "closed_pipe", "bug"]);
+
+/** What can happen in one partition alone is told with its number, in one line. */
+function ofPartition(number: number, error: unknown): unknown {
+  if (!(error instanceof StreamkitError) || TOLD_AS_THEY_ARE.has(error.code)) return error;
+  const { code, component, retryable } = error;
+  return new StreamkitError(code, `Partition ${number}: ${withoutExcerpt(error.message)}`, {
+    ...(component === undefined ? {} : { component }),
+    retryable,
+    cause: error,
+  });
 }
 
 function isInUse(error: unknown): boolean {
@@ -135,29 +207,7 @@ function isInUse(error: unknown): boolean {
   );
 }
 
-/** With another number of partitions, keys move from one to another, and their state would not. */
-async function keepCount(folder: string, count: number): Promise<void> {
-  const file = path.join(folder, "shards.json");
-  if (existsSync(file)) {
-    const { partitions } = JSON.parse(await readFile(file, "utf8")) as { readonly partitions: number };
-    if (partitions === count) return;
-    throw new StreamkitError(
-      "input",
-      `The shared checkpoint "${folder}" is of ${partitions} partitions, and there are ${count} now: ` +
-        "keys may have moved to others, and their state can't. A new checkpoint reads everything again",
-    );
-  }
-  try {
-    await writeFile(`${file}.${process.pid}`, `${JSON.stringify({ partitions: count })}\n`);
-    await rename(`${file}.${process.pid}`, file);
-  } catch (error) {
-    throw new StreamkitError(
-      "io",
-      `The shared checkpoint "${folder}" can't be written: ${messageOf(error)}`,
-      {
-        cause: error,
-      },
-    );
-  }
-  logger("engine").info(`The checkpoint is shared by ${count} partitions, each in a folder of its own`);
+/** What was given up after a signal, or to give the partition back: whoever has it next repeats it. */
+function isStopped(error: unknown): error is StreamkitError {
+  return error instanceof StreamkitError && error.code === "stopped";
 }

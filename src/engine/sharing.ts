@@ -26,8 +26,15 @@ export interface SharedQuery {
   readonly key: readonly string[];
 }
 
-/** What the query's answer holds of the key. Throws code `job` where it mixes partitions. */
-export function keyPartsOf({ select, streams, catalog, parts, key }: SharedQuery): KeyParts {
+export interface QuerySharing {
+  /** What the query's answer holds of the key. */
+  readonly parts: KeyParts;
+  /** For a person: by which columns its answer splits as the partitions do. */
+  readonly why: string;
+}
+
+/** Throws code `job` where the query mixes partitions. */
+export function sharingOfQuery({ select, streams, catalog, parts, key }: SharedQuery): QuerySharing {
   const { tree, leaves } = markLeaves(withoutCtes(select), catalog);
   const partOf = (leaf: number, column: string | undefined): number | undefined =>
     column === undefined ? undefined : parts.get(leaves[leaf]?.stream ?? "")?.get(column);
@@ -44,17 +51,32 @@ export function keyPartsOf({ select, streams, catalog, parts, key }: SharedQuery
     leaves.every((_, leaf) => partOf(leaf, split.get(leaf)) === part);
   const hasSessions = leaves.some(({ window }) => window?.kind === "session");
   const isRowWise = whyNotRowWise(tree, catalog) === undefined && !hasSessions;
-  const missing = key.find((_, part) => !locality.keys.some((split) => isOfPart(split, part)));
+  const splits = key.map((_, part) => locality.keys.find((split) => isOfPart(split, part)));
+  const missing = key.find((_, part) => splits[part] === undefined);
   if (missing !== undefined && !isRowWise)
     throw refusal(
       `its source is shared by ${key.join(", ")}, and its answer does not split by ${missing}: ` +
         "each process sees some partitions only",
       `add ${missing} to its GROUP BY, PARTITION BY or join, or take share out of the source`,
     );
-  return new Map(
-    [...locality.carriers].flatMap(([column, splits]): (readonly [string, number])[] => {
-      const part = key.findIndex((_, number) => splits.some((split) => isOfPart(split, number)));
-      return part < 0 ? [] : [[column, part]];
-    }),
-  );
+  const held = [...locality.carriers].flatMap(([column, carried]): (readonly [string, number])[] => {
+    const part = key.findIndex((_, number) => carried.some((split) => isOfPart(split, number)));
+    return part < 0 ? [] : [[column, part]];
+  });
+  return {
+    parts: new Map(held),
+    why: isRowWise
+      ? "each of its rows comes from one row alone, in whichever partition that is"
+      : `its answer splits by ${splits.map((split) => placesOf(split, leaves)).join(" and ")}, ` +
+        "and rows of one value are in one partition",
+  };
+}
+
+/** `ticks.symbol`; of a join `ticks.symbol = trades.name`. */
+function placesOf(split: SplitKey | undefined, leaves: readonly { readonly stream: string }[]): string {
+  const places = leaves.flatMap(({ stream }, leaf) => {
+    const column = split?.get(leaf);
+    return column === undefined ? [] : [`${stream}.${column}`];
+  });
+  return [...new Set(places)].join(" = ");
 }

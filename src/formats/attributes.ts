@@ -25,8 +25,6 @@ export interface AttributeColumn extends Column {
   readonly fileType?: string;
   /** From what was read to the column's value. */
   readonly value?: (read: Sql) => Sql;
-  /** True where it is no column of the record. */
-  readonly isHidden?: boolean;
 }
 
 /** ` POSITIONAL JOIN (…)`, to stand behind a record's rows; empty where there is nothing beside them. */
@@ -34,9 +32,7 @@ export function attributeJoin(attributes: Attributes | undefined): Sql {
   if (attributes === undefined) return raw("");
   const { path, columns } = attributes;
   const types = stringStruct(columns.map(({ name, type, fileType }) => [name, fileType ?? type]));
-  const values = columns
-    .filter(({ isHidden }) => isHidden !== true)
-    .map(({ name, value }) => sql`${value?.(id(name)) ?? id(name)} AS ${id(name)}`);
+  const values = columns.map(({ name, value }) => sql`${value?.(id(name)) ?? id(name)} AS ${id(name)}`);
   return sql` POSITIONAL JOIN (SELECT ${values} FROM read_csv(${path}, auto_detect = false, header = false,
     columns = ${types}, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false,
     strict_mode = true, max_line_size = ${2 * MAX_LINE_BYTES}))`;

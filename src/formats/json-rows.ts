@@ -5,6 +5,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { elementType, structFields, typeParts } from "../duckdb/type-text.ts";
 
 /** A VARCHAR expression: the JSON object of a row with these columns. */
 export function rowJson(columns: readonly Column[]): Sql {
@@ -16,11 +17,11 @@ export function rowJson(columns: readonly Column[]): Sql {
 /** An expression whose `to_json` is what we promise. */
 function jsonValue(value: Sql, type: string): Sql {
   if (isPlain(type)) return value;
-  const inner = /^(.+)\[\d*\]$/s.exec(type)?.[1];
+  const inner = elementType(type);
   if (inner !== undefined)
     return sql`list_transform(${value}::${raw(inner)}[], lambda item: ${jsonValue(raw("item"), inner)})`;
   if (/^MAP\(/i.test(type)) {
-    const [key, element] = partsOf(type).map((part) => part.trim());
+    const [key, element] = typeParts(type);
     const entry = sql`struct_pack(k := ${jsonValue(raw("item.key"), key ?? "")},
       v := ${jsonValue(raw("item.value"), element ?? "")})`;
     return sql`map_from_entries(list_transform(map_entries(${value}), lambda item: ${entry}))`;
@@ -48,32 +49,4 @@ function isoTime(value: Sql): Sql {
   return sql`CASE WHEN NOT isfinite(${value}) THEN NULL
     WHEN epoch_us(${value}) % 1000 = 0 THEN strftime(${value}, '%Y-%m-%dT%H:%M:%S.%gZ')
     ELSE strftime(${value}, '%Y-%m-%dT%H:%M:%S.%fZ') END`;
-}
-
-/** `STRUCT(a INTEGER, "b c" VARCHAR[])` → its fields, by DuckDB's own way of writing types. */
-function structFields(type: string): Column[] {
-  return partsOf(type).map((field) => {
-    const match = /^\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.+)$/s.exec(field);
-    return { name: (match?.[1] ?? match?.[2] ?? "").replaceAll('""', '"'), type: match?.[3] ?? "VARCHAR" };
-  });
-}
-
-/** What stands between the commas of a nested type. */
-function partsOf(type: string): readonly string[] {
-  const body = type.slice(type.indexOf("(") + 1, -1);
-  const parts: string[] = [];
-  let depth = 0;
-  let isQuoted = false;
-  let start = 0;
-  body.split("").forEach((character, index) => {
-    if (character === '"') isQuoted = !isQuoted;
-    else if (isQuoted) return;
-    else if (character === "(") depth += 1;
-    else if (character === ")") depth -= 1;
-    else if (character === "," && depth === 0) {
-      parts.push(body.slice(start, index));
-      start = index + 1;
-    }
-  });
-  return [...parts, body.slice(start)];
 }

@@ -4,7 +4,7 @@
  */
 
 import { z } from "zod";
-import { durationMs, sizeBytes } from "../base/units.ts";
+import { durationMs, sizeBytes, timeMs } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
 export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
@@ -12,6 +12,13 @@ export const durationField = z.union([z.string(), z.number()]).transform((value,
   if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
   return parsed;
 });
+
+/** An ISO 8601 time → milliseconds since 1970. */
+export const timeField = z
+  .string("a time like 2026-01-05T14:30:00Z is expected")
+  .transform(
+    (text, context) => timeMs(text) ?? refuse(context, "a time like 2026-01-05T14:30:00Z is expected"),
+  );
 
 /** `64KiB`, `10MB` or a number of bytes. */
 export const sizeField = z.union([z.string(), z.number()]).transform((value, context) => {

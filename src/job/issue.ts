@@ -10,7 +10,7 @@ interface DescribedIssue {
 
 /** `written` is the job as the file has it, before variables are replaced: only that is quoted. */
 export function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSchema): DescribedIssue {
-  const deepest = deepestIssue(issue);
+  const deepest = deepestIssue(issue, written);
   const keyPath = deepest.path;
   const found = valueAt(written, keyPath);
   switch (deepest.code) {
@@ -60,12 +60,16 @@ export function firstIssue(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssu
 }
 
 /** Of a union's failed branches, the one that got furthest is the one that was meant. */
-function deepestIssue(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+function deepestIssue(issue: z.core.$ZodIssue, written: unknown): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
+  const isBlock = typeof valueAt(written, issue.path) === "object";
+  // One of a few words was not meant where a block stands.
+  const isOfOtherType = ({ code, path }: z.core.$ZodIssue): boolean =>
+    path.length === 0 && (code === "invalid_type" || (code === "invalid_value" && isBlock));
   const candidates = issue.errors
-    .filter((branch) => !branch.some((inner) => inner.code === "invalid_type" && inner.path.length === 0))
+    .filter((branch) => !branch.some(isOfOtherType))
     .flatMap((branch) => firstIssue(branch) ?? [])
-    .map((inner) => deepestIssue({ ...inner, path: [...issue.path, ...inner.path] }));
+    .map((inner) => deepestIssue({ ...inner, path: [...issue.path, ...inner.path] }, written));
   return candidates.toSorted((a, b) => b.path.length - a.path.length)[0] ?? issue;
 }
 

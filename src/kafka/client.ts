@@ -17,6 +17,7 @@ import {
   kafkaError,
   plainReason,
 } from "./errors.ts";
+import { type ConsumerLane, openConsumerLane } from "./lane.ts";
 import { type ConnectionOptions, connectionSettings } from "./options.ts";
 import { fetchToken } from "./token.ts";
 
@@ -37,6 +38,10 @@ export interface Connected<Client> {
   readonly brokers: string;
   /** The broker has answered: if it was said to be away, it is said to be back. */
   alive(): void;
+  /** Undefined where the broker is away, or not ready yet: it may be asked again later. */
+  unlessAway<Answer>(answer: Promise<Answer>): Promise<Answer | undefined>;
+  /** Whether it was said to be away, and has not answered since. */
+  isAway(): boolean;
   /** Resolves when it is disconnected, or after a while. */
   close(): Promise<void>;
 }
@@ -47,6 +52,8 @@ const CLOSE_TIMEOUT_MS = 8000;
 /** What never was connected has nothing to end, and upstream waits for its metadata. */
 const FAILED_CLOSE_TIMEOUT_MS = 200;
 const POLL_MS = 50;
+/** When it is told what stands in the way, though we go on trying. */
+const TELL_AFTER_MS = 1000;
 
 /** `settings`: also upstream's callbacks. */
 export function connectConsumer(
@@ -118,14 +125,13 @@ async function connect<Kind extends Client>(
   // A failing token is told with the connection; without a listener it would end the process.
   client.on("error", () => {});
   const { brokers } = connection;
-  const attempt = await ready(client);
+  const attempt = await ready(client, { library, brokers, clock, whyNoToken: () => tokenFailure });
   if (attempt !== undefined) {
     await closed(client, clock, FAILED_CLOSE_TIMEOUT_MS);
     const fault = tokenFailure === undefined ? attempt : { ...attempt, message: tokenFailure };
     throw refusal(brokers, fault, tokenFailure !== undefined);
   }
-  const alive = watch(client, brokers);
-  return { library, client, brokers, alive, close: () => closed(client, clock) };
+  return { library, client, brokers, ...watch(client, brokers), close: () => closed(client, clock) };
 }
 
 function refusal(brokers: string, fault: KafkaFault, isToken: boolean): StreamkitError {
@@ -133,20 +139,40 @@ function refusal(brokers: string, fault: KafkaFault, isToken: boolean): Streamki
   return kafkaError(`Kafka at ${brokers} can't be reached`, fault);
 }
 
+interface Attempt {
+  readonly library: KafkaLibrary;
+  readonly brokers: string;
+  readonly clock: Clock;
+  readonly whyNoToken: () => string | undefined;
+}
+
 /** Undefined when it is connected; else the fault that says most, in the words of librdkafka's log. */
-function ready(client: Client): Promise<KafkaFault | undefined> {
+function ready(client: Client, attempt: Attempt): Promise<KafkaFault | undefined> {
+  const { library, brokers, clock, whyNoToken } = attempt;
   return new Promise((resolve) => {
     let best: KafkaFault | undefined;
     let reason: string | undefined;
-    // What a producer's events say, like a refused login, is heard of when it is polled.
+    const serve = servant(library, client);
+    const startedMs = clock.monotonicMs();
+    let isTold = false;
+    const tellInTime = (): void => {
+      if (isTold || best === undefined || clock.monotonicMs() - startedMs < TELL_AFTER_MS) return;
+      isTold = true;
+      const why = plainReason({ ...best, message: whyNoToken() ?? reason ?? best.message });
+      logger("kafka").warn(
+        `Kafka at ${brokers} can't be reached: ${why}. Trying for ${CONNECT_TIMEOUT_MS / 1000} s`,
+      );
+    };
     const polling = setInterval(() => {
-      if ("poll" in client && client.isConnected()) client.poll();
+      serve.now();
+      tellInTime();
     }, POLL_MS);
     const settle = (fault: KafkaFault | undefined): void => {
       clearInterval(polling);
       client.removeListener("event.error", note);
       client.removeListener("event.log", noteReason);
-      resolve(fault && { ...fault, message: reason ?? fault.message });
+      const found = fault && { ...fault, message: reason ?? fault.message };
+      void serve.end().then(() => resolve(found));
     };
     // No retry will make it right.
     const settleIfHopeless = (): void => {
@@ -173,28 +199,76 @@ function ready(client: Client): Promise<KafkaFault | undefined> {
   });
 }
 
+/** What a client's events say, like a refused login, is heard of when it is polled. */
+function servant(library: KafkaLibrary, client: Client): { now: () => void; end: () => Promise<void> } {
+  if ("poll" in client)
+    return {
+      now() {
+        if (client.isConnected()) client.poll();
+      },
+      end: async () => undefined,
+    };
+  let lane: ConsumerLane | undefined;
+  let filling: Promise<unknown> | undefined;
+  return {
+    now() {
+      if (filling !== undefined || !client.isConnected()) return;
+      lane ??= openConsumerLane(library, client);
+      // Nothing is assigned yet: there are no records.
+      filling = lane.fill({ maxBufferedBytes: 1, timeoutMs: 0 }).finally(() => {
+        filling = undefined;
+      });
+    },
+    async end() {
+      await filling;
+      await lane?.close();
+    },
+  };
+}
+
 /** What librdkafka says of itself; `fac` is FAIL where a connection failed. */
 interface LogEvent {
   readonly fac: string;
   readonly message: string;
 }
 
-/** Says once that the broker is away, and, when the returned function is called, that it is back. */
-function watch(client: Client, brokers: string): () => void {
+/** Says once that the broker is away, and, when it answers, that it is back. */
+function watch(client: Client, brokers: string): Pick<Connected<Client>, "alive" | "unlessAway" | "isAway"> {
   let isAway = false;
+  let signs = 0;
+  const miss = (): void => {
+    if (!isAway) logger("kafka").warn(`Kafka at ${brokers} is away: trying again until it is back`);
+    isAway = true;
+  };
   client.on("event.error", (thrown: unknown) => {
     const fault = eventFault(thrown);
     if (!isAddressFault(fault) && !isIdentityFault(fault)) return;
     // One broker of several may go; librdkafka then uses the others.
-    if (!isAway && fault.code === FAULT.allBrokersDown) {
-      isAway = true;
-      logger("kafka").warn(`Kafka at ${brokers} is away: trying again until it is back`);
-    } else if (isIdentityFault(fault))
+    if (fault.code === FAULT.allBrokersDown) miss();
+    else if (isIdentityFault(fault))
       logger("kafka").warn(`Kafka at ${brokers} refuses us: ${plainReason(fault)}`);
   });
-  return () => {
+  const alive = (): void => {
     if (isAway) logger("kafka").info(`Kafka at ${brokers} is back`);
     isAway = false;
+    signs += 1;
+  };
+  return {
+    alive,
+    async unlessAway(answer) {
+      const before = signs;
+      try {
+        const found = await answer;
+        alive();
+        return found;
+      } catch (error) {
+        if (!(error instanceof StreamkitError && error.retryable)) throw error;
+        // It is known sooner than what librdkafka says of its connections.
+        if (isAddressFault(faultOf(error.cause)) && signs === before) miss();
+        return undefined;
+      }
+    },
+    isAway: () => isAway,
   };
 }
 

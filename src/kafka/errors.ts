@@ -25,11 +25,27 @@ export const FAULT = {
   fatal: -150,
   fenced: -144,
   unknownTopicOrPartition: 3,
+  leaderNotAvailable: 5,
+  notLeader: 6,
+  requestTimedOut: 7,
+  replicaNotAvailable: 9,
+  recordTooLarge: 10,
+  networkException: 13,
+  coordinatorLoading: 14,
+  coordinatorNotAvailable: 15,
+  notCoordinator: 16,
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
   invalidProducerEpoch: 47,
+  storageError: 56,
   saslAuthenticationFailed: 58,
+  fencedLeaderEpoch: 74,
+  unknownLeaderEpoch: 75,
+  offsetNotAvailable: 78,
+  invalidRecord: 87,
+  unstableOffsetCommit: 88,
   producerFenced: 90,
+  unknownTopicId: 100,
 } as const;
 
 const IDENTITY_FAULTS: ReadonlySet<number> = new Set([
@@ -44,6 +60,41 @@ const ADDRESS_FAULTS: ReadonlySet<number> = new Set([
   FAULT.timedOut,
 ]);
 
+const UNKNOWN_TOPIC_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.unknownTopicOrPartition,
+  FAULT.unknownTopic,
+  FAULT.unknownPartition,
+  FAULT.unknownTopicId,
+]);
+const FORBIDDEN_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.topicAuthorizationFailed,
+  FAULT.groupAuthorizationFailed,
+]);
+const COORDINATOR_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.coordinatorLoading,
+  FAULT.coordinatorNotAvailable,
+  FAULT.notCoordinator,
+  FAULT.unstableOffsetCommit,
+]);
+/** Of a broker that is just starting, and of a partition that moves to another one. */
+const STARTING_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.leaderNotAvailable,
+  FAULT.notLeader,
+  FAULT.requestTimedOut,
+  FAULT.replicaNotAvailable,
+  FAULT.networkException,
+  FAULT.storageError,
+  FAULT.fencedLeaderEpoch,
+  FAULT.unknownLeaderEpoch,
+  FAULT.offsetNotAvailable,
+]);
+const RECORD_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.recordTooLarge,
+  FAULT.invalidRecord,
+  FAULT.unknownPartition,
+  FAULT.topicAuthorizationFailed,
+]);
+
 /** Nothing will heal it: another password or certificate is needed. */
 export function isIdentityFault({ code }: KafkaFault): boolean {
   return IDENTITY_FAULTS.has(code);
@@ -52,6 +103,36 @@ export function isIdentityFault({ code }: KafkaFault): boolean {
 /** The broker is away, and may come back. */
 export function isAddressFault({ code }: KafkaFault): boolean {
   return ADDRESS_FAULTS.has(code);
+}
+
+/** A broker does not know it: it is gone, or the broker has just started. */
+export function isUnknownTopic({ code }: KafkaFault): boolean {
+  return UNKNOWN_TOPIC_FAULTS.has(code);
+}
+
+/** We may not read or write it. */
+export function isForbidden({ code }: KafkaFault): boolean {
+  return FORBIDDEN_FAULTS.has(code);
+}
+
+/** A group's coordinator is not there yet, or offsets of a transaction are just ending. */
+export function isCoordinatorFault({ code }: KafkaFault): boolean {
+  return COORDINATOR_FAULTS.has(code);
+}
+
+/** Too large, no such partition, not allowed: the same record will fail again. */
+export function isRecordFault({ code }: KafkaFault): boolean {
+  return RECORD_FAULTS.has(code);
+}
+
+/** The same call may succeed when it is made again. */
+function isPassing(fault: KafkaFault): boolean {
+  return (
+    isAddressFault(fault) ||
+    isUnknownTopic(fault) ||
+    isCoordinatorFault(fault) ||
+    STARTING_FAULTS.has(fault.code)
+  );
 }
 
 /** Another process has taken the producer's name. */
@@ -86,11 +167,7 @@ export function eventFault(thrown: unknown): KafkaFault {
 }
 
 /** Code `io`. `doing`: what failed, like `Kafka at HOST:PORT can't be reached`. */
-export function kafkaError(
-  doing: string,
-  fault: KafkaFault,
-  retryable = isAddressFault(fault),
-): StreamkitError {
+export function kafkaError(doing: string, fault: KafkaFault, retryable = isPassing(fault)): StreamkitError {
   return new StreamkitError("io", `${doing}: ${plainReason(fault)}`, {
     component: "kafka",
     retryable,

@@ -75,6 +75,12 @@ export interface TakeRequest {
   readonly attributes: readonly Attribute[];
   /** Null payloads. Kept they are `{}` in json, an empty line in lines, a length of -1 in raw. */
   readonly tombstones: "skip" | "keep";
+  /**
+   * Files to write `bytes` and `attributes` to, anew, instead of giving them. Where that fails, the records
+   * are taken all the same.
+   */
+  readonly file?: string;
+  readonly attributesFile?: string;
 }
 
 interface TakenPartition extends TopicPartition {
@@ -84,21 +90,28 @@ interface TakenPartition extends TopicPartition {
   readonly records: number;
   /** That came out: of text or, in raw, records. */
   readonly lines: number;
-  /** Of its part of `bytes`, which starts at `startByte`. */
+  /** Of its part of the output, which starts at `startByte`. */
   readonly bytes: number;
   readonly startByte: number;
+  /**
+   * Which record each line is of: pairs of a line's index and its offset, for the first line and wherever the
+   * offset is not one more than that of the line before.
+   */
+  readonly offsets: Float64Array;
   readonly tombstones: number;
 }
 
 export interface Taken {
-  readonly bytes: Buffer;
+  /** Of `bytes`, also where they are in a file. */
+  readonly sizeBytes: number;
+  readonly bytes: Buffer | undefined;
   /** Raw framing only. */
   readonly lengths: Int32Array | undefined;
   /**
-   * One line of CSV for each line of `bytes` (in raw, for each record); undefined if none were asked for.
-   * Text is quoted with `"` doubled, NULL is empty without quotes: DuckDB reads it back with
-   * `read_csv(…, header = false, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls =
-   * false)`.
+   * One line of CSV for each line of `bytes` (in raw, for each record); undefined if none were asked for
+   * or they are in a file. Text is quoted with `"` doubled, NULL is empty without quotes: DuckDB reads it
+   * back with `read_csv(…, header = false, delim = ',', quote = '"', escape = '"', nullstr = '',
+   * allow_quoted_nulls = false)`.
    * - `timestamp`: milliseconds, NULL if the record has none.
    * - `key`: its text, if that is UTF-8 without NUL, line feed and carriage return and doesn't start with
    *   `\x`; else `\xHH` for every byte. `key::BLOB` gives such bytes back, `decode(key::BLOB)` their text. So
@@ -109,6 +122,17 @@ export interface Taken {
   readonly attributes: Buffer | undefined;
   /** Those of which something was taken, in the order of the request. */
   readonly partitions: readonly TakenPartition[];
+}
+
+/** The offset of the record that a line of a partition is of. */
+export function offsetOfLine({ offsets }: Pick<TakenPartition, "offsets">, line: number): number {
+  let [low, high] = [0, offsets.length / 2 - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if ((offsets[2 * middle] ?? 0) <= line) low = middle;
+    else high = middle - 1;
+  }
+  return (offsets[2 * low + 1] ?? 0) + line - (offsets[2 * low] ?? 0);
 }
 
 /** Turn `enable.auto.offset.store` off: a record counts as consumed as soon as it is buffered. */

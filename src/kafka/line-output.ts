@@ -2,7 +2,8 @@
 
 import { type Connected, connectProducer, type Producer, type Reach } from "./client.ts";
 import { type BytesColumn, openProducerLane, type Produced, type ProduceRequest } from "./lane.ts";
-import { requireTopic, writeFailure } from "./topic-writer.ts";
+import { writeFailure } from "./topic-writer.ts";
+import { requireTopic } from "./topics.ts";
 
 /** What a message's key is. */
 export type LineKey =

@@ -5,10 +5,11 @@
 
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
-import { called, connectConsumer, type Reach } from "./client.ts";
-import { FAULT, faultOf, kafkaError } from "./errors.ts";
+import type { KafkaMetadata } from "../runtime/kafka.ts";
+import { type Connected, type Consumer, called, connectConsumer, type Reach } from "./client.ts";
+import { FAULT, faultOf, isForbidden, kafkaError } from "./errors.ts";
 import { openConsumerLane } from "./lane.ts";
-import { parsePartitionName, selectedPartitions } from "./topics.ts";
+import { edgesOf, parsePartitionName, selectedPartitions } from "./topics.ts";
 
 export interface MembershipOptions {
   readonly reach: Reach;
@@ -22,7 +23,13 @@ export interface MembershipOptions {
 export interface GroupMember {
   /** Rejects when the group can't be used any more. */
   readonly failed: Promise<never>;
+  /** Partitions of each topic, when it joined. */
+  readonly count: number;
   commit(next: Readonly<Record<string, number>>): Promise<void>;
+  /** By topic, where this partition ends now. */
+  ends(partition: number): Promise<Readonly<Record<string, number>>>;
+  /** Throws code `input` where a topic has got more partitions. A broker that is away says nothing. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -76,7 +83,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
       { component: "kafka" },
     );
   };
-  let count = await countOf().catch(async (error: unknown) => {
+  const count = await countOf().catch(async (error: unknown) => {
     await connected.close();
     throw error;
   });
@@ -84,12 +91,12 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
   async function take(assignment: readonly Assignment[]): Promise<void> {
     // Nothing is fetched here.
     client.assign([]);
-    count = await countOf();
+    const found = await countOf();
     const own = [...new Set(assignment.map(({ partition }) => partition))].toSorted((a, b) => a - b);
     const isWhole = own.every((number) => topics.every((topic) => isAmong(assignment, topic, number)));
     if (!isWhole) throw new StreamkitError("bug", `The group ${group} was not shared by partition numbers`);
-    logger("kafka").info(`Partitions of this process: ${own.join(", ") || "none"} of ${count}`);
-    options.assigned(own, count);
+    logger("kafka").info(`Partitions of this process: ${own.join(", ") || "none"} of ${found}`);
+    options.assigned(own, found);
   }
   async function giveBack(): Promise<void> {
     await options.revoked();
@@ -101,11 +108,7 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
     while (!closing.signal.aborted) {
       const { errors } = await lane.fill({ maxBufferedBytes: 1, timeoutMs: POLL_MS });
       for (const { code, message } of errors)
-        if (
-          code === FAULT.groupAuthorizationFailed ||
-          code === FAULT.topicAuthorizationFailed ||
-          code === FAULT.fatal
-        )
+        if (isForbidden({ code, message }) || code === FAULT.fatal)
           throw kafkaError(`The group ${group} can't be joined`, { code, message }, false);
     }
   };
@@ -113,6 +116,18 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
   const polling = poll().catch((error: unknown) => failed.reject(error as Error));
   return {
     failed: failed.promise,
+    count,
+    async ends(partition) {
+      const ends = topics.map(
+        async (topic) => [topic, (await edgesOf(connected, { topic, partition })).high] as const,
+      );
+      return Object.fromEntries(await Promise.all(ends));
+    },
+    async check() {
+      const counts = await Promise.all(topics.map((topic) => partitionCount(connected, topic)));
+      const changed = counts.findIndex((found) => found !== undefined && found !== count);
+      if (changed >= 0) throw movedError(topics[changed] ?? "", count, counts[changed] ?? 0);
+    },
     async commit(next) {
       const offsets = Object.entries(next).map(([name, offset]) => ({ ...parsePartitionName(name), offset }));
       await called((done) => client.commitCb(offsets, done));
@@ -127,6 +142,30 @@ export async function openMembership(options: MembershipOptions): Promise<GroupM
       await connected.close();
     },
   };
+}
+
+const CHECK_TIMEOUT_MS = 2000;
+
+/** Undefined where the broker does not say. */
+async function partitionCount({ client }: Connected<Consumer>, topic: string): Promise<number | undefined> {
+  try {
+    const { topics } = await called<KafkaMetadata>((done) =>
+      client.getMetadata({ topic, timeout: CHECK_TIMEOUT_MS }, done),
+    );
+    return topics.find(({ name }) => name === topic)?.partitions.length;
+  } catch {
+    return undefined;
+  }
+}
+
+function movedError(topic: string, before: number, now: number): StreamkitError {
+  return new StreamkitError(
+    "input",
+    `The topic "${topic}" had ${before} partitions and has ${now} now: keys have moved to others, and ` +
+      "their state can't. Nothing that was read since was answered. Write the records to a new topic and " +
+      "take a new checkpoint, or take share out of the source: one process then reads all of it",
+    { component: "kafka" },
+  );
 }
 
 function isAmong(assignment: readonly Assignment[], topic: string, partition: number): boolean {

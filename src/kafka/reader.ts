@@ -7,7 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Connected, Consumer } from "./client.ts";
-import { FAULT, kafkaError } from "./errors.ts";
+import { FAULT, isForbidden, isUnknownTopic, kafkaError } from "./errors.ts";
 import {
   type FillResult,
   openConsumerLane,
@@ -15,10 +15,13 @@ import {
   type TakeRequest,
   type TopicPartition,
 } from "./lane.ts";
+import { missingTopics } from "./missing-topics.ts";
 import {
   gapError,
   gapOf,
   goneError,
+  hasArrived,
+  isAtEnd,
   isOver,
   NOTHING_WAITS,
   type OnGap,
@@ -39,8 +42,15 @@ export interface ReaderOptions {
   readonly onGap: OnGap;
   /** Called when there may be something to take, and when reading has failed. */
   readonly notify: () => void;
-  /** Called every few seconds: partitions that are not read yet, and those that must be read anew. */
-  readonly discover: ((read: readonly Partition[]) => Promise<readonly Start[]>) | undefined;
+  /** Called every few seconds. */
+  readonly discover: (read: readonly Partition[]) => Promise<Discovered>;
+}
+
+export interface Discovered {
+  /** Partitions that are not read yet, and those that must be read anew. */
+  readonly starts: readonly Start[];
+  /** The topics that are there. */
+  readonly topics: ReadonlySet<string>;
 }
 
 /** What to take beside which partitions. */
@@ -80,6 +90,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   let replayed: ReadonlyMap<string, number> | undefined;
   /** Partitions whose next records are not there, it seems. */
   const suspects = new Set<string>();
+  const missing = missingTopics(connected, clock);
 
   /** One at a time: what changes the lane and the partitions together. */
   const exclusively = <T>(action: () => Promise<T>): Promise<T> => {
@@ -97,6 +108,9 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   /** Begins to fetch where each partition stands; what was buffered is fetched again. */
   const assign = (): void => {
     lane.drop();
+    // librdkafka keeps a pause beyond an assignment.
+    const paused = ordered().filter(({ isPaused }) => isPaused);
+    if (paused.length > 0) client.resume(paused.map(({ topic, partition }) => ({ topic, partition })));
     const wanted = ordered().filter((partition) => !isOver(partition));
     for (const partition of ordered())
       Object.assign(partition, { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false });
@@ -104,18 +118,22 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   };
 
   /**
-   * One partition may not take all the room from the others; of a replay, one that has all it needs waits for
-   * the others.
+   * One partition may not take all the room from others that have more to give, and none is fetched further
+   * than it is wanted.
    */
   const balance = (): void => {
+    const competing = ordered().filter((partition) => !isAtEnd(partition) && !hasArrived(partition)).length;
     const share = maxBufferedBytes / 2;
+    const isEnough = (partition: Partition): boolean => {
+      if (replayed !== undefined) return isReplayable(partition, replayed);
+      if (hasArrived(partition)) return true;
+      const { isPaused, buffered } = partition;
+      return competing > 1 && buffered.bytes > (isPaused ? share / 4 : share);
+    };
     for (const partition of partitions.values()) {
-      const { buffered, isPaused, topic, partition: number } = partition;
-      const isHeavy =
-        replayed === undefined
-          ? partitions.size > 1 && buffered.bytes > share
-          : isReplayable(partition, replayed);
-      if (isHeavy === isPaused || (isPaused && buffered.bytes > share / 4)) continue;
+      const { isPaused, topic, partition: number } = partition;
+      const isHeavy = isEnough(partition);
+      if (isHeavy === isPaused) continue;
       partition.isPaused = isHeavy;
       if (isHeavy) client.pause([{ topic, partition: number }]);
       else client.resume([{ topic, partition: number }]);
@@ -128,23 +146,25 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
       const found = partitions.get(partitionName({ topic, partition }));
       if (found !== undefined) found.endOffset = offset;
     }
+    let hasCome = filled.ends.length > 0;
     for (const partition of partitions.values()) {
       const found = held.get(partition.name);
       // What was taken while the lane was filled is not there any more.
       const isThere = found !== undefined && found.lastOffset >= partition.next;
+      hasCome ||= isThere && found.lastOffset > partition.buffered.lastOffset;
       partition.buffered = isThere ? found : NOTHING_WAITS;
       if (isThere && partition.stopAt !== undefined && found.firstOffset >= partition.stopAt)
         partition.next = Math.max(partition.next, partition.stopAt);
       passMarks(partition);
     }
-    if (filled.partitions.length > 0 || filled.ends.length > 0) connected.alive();
+    if (hasCome) connected.alive();
   };
 
   const mend = async (name: string): Promise<void> => {
     const partition = partitions.get(name);
     // What is buffered before the gap is good: it is taken first.
     if (partition === undefined || (partition.buffered.records > 0 && replayed === undefined)) return;
-    const edges = await unlessAway(edgesOf(connected, partition));
+    const edges = await connected.unlessAway(edgesOf(connected, partition));
     if (edges === undefined) return;
     suspects.delete(name);
     const gap = gapOf(name, partition.next, edges);
@@ -155,17 +175,13 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
     assign();
   };
   const judge = async ({ errors }: FillResult): Promise<void> => {
-    for (const { code, message, topic, partition } of errors) {
+    for (const { topic, partition, ...fault } of errors) {
       const name = topic === undefined ? undefined : partitionName({ topic, partition: partition ?? 0 });
-      if (code === FAULT.autoOffsetReset && name !== undefined) suspects.add(name);
-      else if (GONE.has(code) && topic !== undefined) lose(topic);
-      else if (REFUSED.has(code))
-        throw kafkaError(
-          `Kafka at ${connected.brokers} does not let us read ${topic}`,
-          { code, message },
-          false,
-        );
-      else if (code === FAULT.fatal) throw kafkaError("Kafka's client has failed", { code, message }, false);
+      if (fault.code === FAULT.autoOffsetReset && name !== undefined) suspects.add(name);
+      else if (isUnknownTopic(fault) && topic !== undefined) missing.suspect(topic);
+      else if (isForbidden(fault))
+        throw kafkaError(`Kafka at ${connected.brokers} does not let us read ${topic}`, fault, false);
+      else if (fault.code === FAULT.fatal) throw kafkaError("Kafka's client has failed", fault, false);
     }
     for (const name of suspects) await mend(name);
   };
@@ -177,16 +193,27 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
     for (const { name } of lost) partitions.delete(name);
     assign();
   };
+  const settleMissing = async (): Promise<void> => {
+    const { back, gone } = await missing.settled();
+    await exclusively(async () => gone.forEach(lose));
+    if (back.length === 0) return;
+    // It may be another one under the same name.
+    await discover();
+    await exclusively(async () => assign());
+  };
 
   let discoverAtMs = clock.monotonicMs() + DISCOVERY_MS;
-  const discoverIfDue = async (): Promise<void> => {
-    if (options.discover === undefined || clock.monotonicMs() < discoverAtMs) return;
+  const discover = async (): Promise<void> => {
     discoverAtMs = clock.monotonicMs() + DISCOVERY_MS;
-    const found = (await unlessAway(options.discover(ordered()))) ?? [];
-    if (found.length === 0) return;
-    logger("kafka").info(`New partitions: ${found.map(partitionName).join(", ")}`);
+    const found = await connected.unlessAway(options.discover(ordered()));
+    if (found === undefined) return;
+    // librdkafka does not tell of all that are gone.
+    for (const partition of partitions.values())
+      if (!isOver(partition) && !found.topics.has(partition.topic)) missing.suspect(partition.topic);
+    if (found.starts.length === 0) return;
+    logger("kafka").info(`New partitions: ${found.starts.map(partitionName).join(", ")}`);
     await exclusively(async () => {
-      for (const start of found) add(start);
+      for (const start of found.starts) add(start);
       assign();
     });
   };
@@ -208,7 +235,8 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
         balance();
       });
       if (filled.partitions.length > 0 || filled.ends.length > 0) options.notify();
-      await discoverIfDue();
+      await settleMissing();
+      if (clock.monotonicMs() >= discoverAtMs) await discover();
       if (bufferedBytes() - before < SMALL_FILL_BYTES) await clock.sleep(BREATH_MS);
     }
   };
@@ -226,6 +254,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
           : { ...buffered, records: buffered.records - records, bytes: Math.max(0, buffered.bytes - bytes) };
       passMarks(found);
     }
+    balance();
     wake.resolve();
   };
 
@@ -289,16 +318,6 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   };
 }
 
-/** Undefined where the broker is away: it is asked again later. */
-async function unlessAway<T>(answer: Promise<T>): Promise<T | undefined> {
-  try {
-    return await answer;
-  } catch (error) {
-    if (error instanceof StreamkitError && error.retryable) return undefined;
-    throw error;
-  }
-}
-
 /** Whether all of the partition that a range took is there again. */
 function isReplayable(
   { name, next, buffered, endOffset }: Partition,
@@ -313,13 +332,3 @@ function passMarks(partition: Partition): void {
   const { buffered, endOffset, next } = partition;
   if (buffered.records === 0 && endOffset !== undefined && endOffset > next) partition.next = endOffset;
 }
-
-const GONE: ReadonlySet<number> = new Set([
-  FAULT.unknownTopicOrPartition,
-  FAULT.unknownTopic,
-  FAULT.unknownPartition,
-]);
-const REFUSED: ReadonlySet<number> = new Set([
-  FAULT.topicAuthorizationFailed,
-  FAULT.groupAuthorizationFailed,
-]);

@@ -7,7 +7,7 @@ import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
-import type { KafkaMetadata, KafkaTopicPartition } from "../runtime/kafka.ts";
+import type { KafkaTopicPartition } from "../runtime/kafka.ts";
 import {
   type Connected,
   type Consumer,
@@ -21,12 +21,16 @@ import {
   FAULT,
   faultOf,
   isAddressFault,
+  isCoordinatorFault,
   isFenced,
+  isRecordFault,
   type KafkaFault,
   kafkaError,
   plainReason,
 } from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
+import { openPatience, type Patience } from "./patience.ts";
+import { requireTopic } from "./topics.ts";
 
 /** Without the topic. */
 export type Records = Omit<ProduceRequest, "topic">;
@@ -48,7 +52,8 @@ export interface TopicWriter {
   mark(): Promise<Mark | undefined>;
   /**
    * Writes all records and the mark, or nothing. Goes on trying as long as the broker may come back:
-   * `records` may be asked for again. Throws code `io` where it can't be healed.
+   * `records` may be asked for again. Throws code `io` where it can't be healed, and `stopped` where we are
+   * stopped while it can't be written: after that only `close` may be called.
    */
   write(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
   close(): Promise<void>;
@@ -56,8 +61,6 @@ export interface TopicWriter {
 
 const CALL_TIMEOUT_MS = 30_000;
 const ABORT_TIMEOUT_MS = 3000;
-/** Loading, not available, another one, offsets of a transaction that is just ending. */
-const COORDINATOR_COMES: ReadonlySet<number> = new Set([14, 15, 16, 88]);
 const COORDINATOR_RETRY_MS = 100;
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
@@ -69,61 +72,87 @@ export interface TopicWriterOptions {
   readonly topic: string;
   /** Undefined: records are written at once, and a mark is not kept. */
   readonly transaction: TransactionNames | undefined;
+  /** What goes well is ended after it; what does not is given up. */
+  readonly stop: AbortSignal;
 }
 
 /** Throws codes `io` and `input`: no broker, no topic, not allowed. */
 export async function openTopicWriter(options: TopicWriterOptions): Promise<TopicWriter> {
-  const { transaction } = options;
-  const writer = await openSession(options);
-  if (transaction === undefined) return plainWriter(options, writer);
+  const { reach, topic, stop } = options;
+  const patience = openPatience({ clock: reach.clock, topic, stop });
+  const open = (): Promise<Session> => openSession(options, patience.check);
+  const opening = open();
+  const writer = await patience.orGiveUpOpening(opening).catch((error: unknown) => {
+    opening.then((session) => session.close()).catch(() => undefined);
+    throw error;
+  });
+  return options.transaction === undefined
+    ? plainWriter(options, writer, patience)
+    : transactionalWriter(options, writer, { open, patience });
+}
+
+interface Opened {
+  readonly open: () => Promise<Session>;
+  readonly patience: Patience;
+}
+
+function transactionalWriter(
+  { reach: { clock }, topic, stop }: TopicWriterOptions,
+  writer: Session,
+  { open, patience }: Opened,
+): TopicWriter {
   let session: Session | undefined = writer;
   /** What is known to stand there; undefined also where that was not asked for. */
   let last: Mark | undefined;
-  const { clock } = options.reach;
   /** What can't go on is opened anew: that also ends what was open. */
   const reopen = async (): Promise<void> => {
     await session?.close();
     session = undefined;
-    session = await openSession(options);
+    session = await open();
   };
   /** A commit that was not answered may have been done. Throws where another has written since. */
   const isThere = async (mark: Mark): Promise<boolean> => {
     const found = await session?.mark();
     if (found !== undefined && isSame(found, mark)) return true;
     if (found !== undefined && last !== undefined && !isSame(found, last))
-      throw fencedError(options.topic, { code: FAULT.fenced, message: `batch ${found.offset} is there` });
+      throw fencedError(topic, { code: FAULT.fenced, message: `batch ${found.offset} is there` });
     return false;
   };
   const attempt = async (records: () => AsyncIterable<Records>, mark: Mark, isFirst: boolean) => {
-    session ??= await openSession(options);
+    session ??= await open();
     if (isFirst || !(await isThere(mark))) await session.transact(records, mark);
     last = mark;
+  };
+  let hasFailed = false;
+  const writeAll = async (records: () => AsyncIterable<Records>, mark: Mark): Promise<void> => {
+    for (let delayMs = RETRY_MS; ; delayMs = Math.min(2 * delayMs, MAX_RETRY_MS)) {
+      try {
+        await attempt(records, mark, delayMs === RETRY_MS);
+        hasFailed = false;
+        return;
+      } catch (error) {
+        patience.check();
+        hasFailed = true;
+        const fault = causeOf(error);
+        const ended = isAddressFault(fault) ? undefined : await session?.abort();
+        const fencing = [fault, ended].find((found) => found !== undefined && isFenced(found));
+        if (fencing !== undefined) throw fencedError(topic, fencing);
+        if (error instanceof StreamkitError && !error.retryable) throw error;
+        logger("kafka").warn(`The topic "${topic}" could not be written, trying again: ${reasonOf(error)}`);
+        await clock.sleep(delayMs, stop);
+        patience.check();
+        await reopen().catch(() => undefined);
+      }
+    }
   };
   return {
     async mark() {
       last = await session?.mark();
       return last;
     },
-    async write(records, mark) {
-      for (let delayMs = RETRY_MS; ; delayMs = Math.min(2 * delayMs, MAX_RETRY_MS)) {
-        try {
-          await attempt(records, mark, delayMs === RETRY_MS);
-          return;
-        } catch (error) {
-          const fault = causeOf(error);
-          const ended = isAddressFault(fault) ? undefined : await session?.abort();
-          const fencing = [fault, ended].find((found) => found !== undefined && isFenced(found));
-          if (fencing !== undefined) throw fencedError(options.topic, fencing);
-          if (error instanceof StreamkitError && !error.retryable) throw error;
-          logger("kafka").warn(
-            `The topic "${options.topic}" could not be written, trying again: ${reasonOf(error)}`,
-          );
-          await clock.sleep(delayMs);
-          await reopen().catch(() => undefined);
-        }
-      }
-    },
-    close: async () => session?.close(),
+    write: (records, mark) =>
+      patience.orGiveUp(writeAll(records, mark), () => hasFailed || session?.isAway() === true),
+    close: () => patience.closed(async () => session?.close()),
   };
 }
 
@@ -136,15 +165,18 @@ function causeOf(error: unknown): KafkaFault {
   return faultOf(error instanceof StreamkitError && error.cause !== undefined ? error.cause : error);
 }
 
-function plainWriter({ topic }: TopicWriterOptions, session: Session): TopicWriter {
+function plainWriter({ topic }: TopicWriterOptions, session: Session, patience: Patience): TopicWriter {
   return {
     mark: async () => undefined,
-    write: (records) => sendAll(session.lane, topic, records()),
-    close: () => session.close(),
+    async write(records) {
+      await patience.orGiveUp(sendAll(session.lane, topic, records()), session.isAway);
+      session.alive();
+    },
+    close: () => patience.closed(async () => session?.close()),
   };
 }
 
-interface Session {
+interface Session extends Pick<Connected<Producer>, "alive" | "isAway"> {
   readonly lane: ProducerLane;
   mark(): Promise<Mark | undefined>;
   transact(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
@@ -153,7 +185,11 @@ interface Session {
   close(): Promise<void>;
 }
 
-async function openSession({ reach, topic, transaction }: TopicWriterOptions): Promise<Session> {
+/** `check` throws when it is wanted no more: another one may have taken the name by then. */
+async function openSession(
+  { reach, topic, transaction }: TopicWriterOptions,
+  check: () => void,
+): Promise<Session> {
   const producer = await connectProducer(reach, {
     "enable.idempotence": true,
     "linger.ms": 5,
@@ -173,6 +209,7 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
   let marks: Connected<Consumer> | undefined;
   try {
     await requireTopic(producer, topic);
+    check();
     if (transaction !== undefined) {
       await begun(producer.client, reach.connection.brokers);
       marks = await connectConsumer(reach, { "group.id": transaction.group, "enable.auto.commit": false });
@@ -185,6 +222,8 @@ async function openSession({ reach, topic, transaction }: TopicWriterOptions): P
   const place = { topic, partition: 0 };
   return {
     lane,
+    alive: producer.alive,
+    isAway: producer.isAway,
     async mark() {
       if (marks === undefined) return undefined;
       const { client, brokers } = marks;
@@ -233,7 +272,7 @@ async function askedAgain<T>({ clock }: Reach, doing: string, ask: () => Promise
       return await ask();
     } catch (error) {
       const fault = faultOf(error);
-      const isComing = COORDINATOR_COMES.has(fault.code);
+      const isComing = isCoordinatorFault(fault);
       if (!isComing || clock.monotonicMs() - startedMs > CALL_TIMEOUT_MS)
         throw kafkaError(doing, fault, isComing || isAddressFault(fault));
       await clock.sleep(COORDINATOR_RETRY_MS);
@@ -247,19 +286,6 @@ async function begun(client: Producer, brokers: string): Promise<void> {
   } catch (error) {
     throw kafkaError(`Kafka at ${brokers} does not begin transactions`, faultOf(error));
   }
-}
-
-/** Throws code `input` where it is not there. */
-export async function requireTopic({ client, brokers }: Connected<Producer>, topic: string): Promise<void> {
-  const metadata = await called<KafkaMetadata>((done) =>
-    client.getMetadata({ allTopics: true, timeout: 8000 }, done),
-  );
-  if (metadata.topics.some(({ name, partitions }) => name === topic && partitions.length > 0)) return;
-  throw new StreamkitError(
-    "input",
-    `Kafka at ${brokers} has no topic "${topic}" to write to: make it first, with the partitions you want`,
-    { component: "kafka" },
-  );
 }
 
 /** Sends all, a few requests at a time, and waits until all are acknowledged. */
@@ -290,16 +316,8 @@ export function writeFailure(
   first: KafkaFault,
 ): StreamkitError {
   const doing = `${failedRecords} of ${counted(records, "record")} were not taken by the topic "${topic}"`;
-  return kafkaError(doing, first, !PERMANENT.has(first.code));
+  return kafkaError(doing, first, !isRecordFault(first));
 }
-
-/** Too large, no such partition, not allowed: the same record will fail again. */
-const PERMANENT: ReadonlySet<number> = new Set([
-  10,
-  FAULT.unknownPartition,
-  FAULT.topicAuthorizationFailed,
-  87,
-]);
 
 function reasonOf(error: unknown): string {
   return error instanceof StreamkitError ? error.message : plainReason(faultOf(error));

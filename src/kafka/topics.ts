@@ -2,7 +2,7 @@
 
 import { StreamkitError } from "../base/error.ts";
 import type { KafkaMetadata, KafkaTopicDescription, KafkaTopicPartition } from "../runtime/kafka.ts";
-import { type Connected, type Consumer, called } from "./client.ts";
+import { type Connected, type Consumer, called, type Producer } from "./client.ts";
 import { faultOf, kafkaError } from "./errors.ts";
 import type { TopicPartition } from "./lane.ts";
 
@@ -74,8 +74,28 @@ function missingTopic(brokers: string, topic: string, found: readonly string[]):
   return `Kafka at ${brokers} has no topic "${topic}": ${there}`;
 }
 
+/** The names of all topics. Throws code `io`. */
+export async function topicNames(connected: Connected<Consumer>): Promise<ReadonlySet<string>> {
+  return new Set((await allTopics(connected)).keys());
+}
+
+/** Throws code `input` where it is not there to be written to, and `io` where nobody answers. */
+export async function requireTopic(connected: Connected<Producer>, topic: string): Promise<void> {
+  const found = await allTopics(connected);
+  if ((found.get(topic) ?? 0) > 0) return;
+  const { brokers } = connected;
+  throw new StreamkitError(
+    "input",
+    `Kafka at ${brokers} has no topic "${topic}" to write to: make it first, with the partitions you want`,
+    { component: "kafka" },
+  );
+}
+
 /** Numbers of partitions, by topic. */
-async function allTopics({ client, brokers }: Connected<Consumer>): Promise<ReadonlyMap<string, number>> {
+async function allTopics({
+  client,
+  brokers,
+}: Connected<Consumer | Producer>): Promise<ReadonlyMap<string, number>> {
   try {
     const metadata = await called<KafkaMetadata>((done) =>
       client.getMetadata({ allTopics: true, timeout: TIMEOUT_MS }, done),

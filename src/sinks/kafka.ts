@@ -5,12 +5,15 @@
 
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
+import { isInTopic } from "../kafka/topic-search.ts";
 import { type Mark, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
 import { lineOf } from "./json-lines.ts";
 import {
+  type Probe,
   rowsLike,
   type Sink,
   type SinkBatch,
@@ -55,7 +58,7 @@ export const kafkaSink: SinkKind<Options> = {
     const found = parseKafkaUrl(url);
     return found && { brokers: found.brokers, topic: found.topic, ...found.parameters };
   },
-  probe: (given, input) => recordsQuery(given, input).select(rowsLike(input), 0),
+  probes,
   target: ({ brokers, topic }) => `${brokers}/${topic}`,
   open: openKafkaSink,
 };
@@ -67,27 +70,48 @@ interface KafkaSinkPosition {
 }
 
 async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink> {
-  const { input, isDurable, writer: name, baseFolder, clock } = context;
+  const { input, isDurable, writer: name, baseFolder, clock, stop } = context;
   const reach = { connection: given, baseFolder, clock };
   const query = recordsQuery(given, input);
   const committed = context.committed as KafkaSinkPosition | undefined;
   const writer = await openTopicWriter({
     reach,
     topic: given.topic,
+    stop,
     transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group: name } : undefined,
   });
   let committedBatch = committed?.batch ?? 0;
   let writtenBatch = committed?.written ?? 0;
+  /** A batch that may be there, as a crash has left its plan behind, and there is no mark to tell. */
+  let doubtful: number | undefined;
   try {
-    if (isDurable) writtenBatch = foundBatch(await writer.mark(), writtenBatch, given.topic, context);
+    if (isDurable) {
+      const mark = await writer.mark();
+      writtenBatch = foundBatch(mark, writtenBatch, given.topic, context);
+      if (mark === undefined && context.plannedAtMs !== undefined) doubtful = context.plannedBatch;
+    }
   } catch (error) {
     await writer.close();
     throw error;
   }
+  const isThere = async (batch: AsyncIterable<Records>): Promise<boolean> => {
+    const sinceMs = context.plannedAtMs ?? 0;
+    const found = await isInTopic(reach, { topic: given.topic, group: name, records: batch, sinceMs });
+    if (found)
+      logger("kafka").info(
+        `The topic "${given.topic}" holds all records of batch ${doubtful} from before the crash, though ` +
+          "the broker has forgotten its mark: it is not written again",
+      );
+    return found;
+  };
   return {
     async write(database, batch) {
       committedBatch = batch.id;
       if (batch.rows === 0 || batch.id <= writtenBatch) return;
+      if (batch.id === doubtful && (await isThere(records(database, batch, query)))) {
+        writtenBatch = batch.id;
+        return;
+      }
       const mark = { offset: batch.id, text: markText(context) };
       await writer.write(() => records(database, batch, query), mark);
       writtenBatch = batch.id;
@@ -110,7 +134,8 @@ function foundBatch(mark: Mark | undefined, written: number, topic: string, cont
   const { committedBatch, plannedBatch, checkpointId } = context;
   const refuse = (message: string): StreamkitError =>
     new StreamkitError("io", `The topic "${topic}" ${message}`, { component: "kafka" });
-  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes).
+  // The broker forgets the marks of jobs that have not run for a week (offsets.retention.minutes); what a
+  // crash left in doubt then is looked for in the topic itself.
   if (mark === undefined) return written;
   if (!mark.text.startsWith(`${checkpointId} `)) {
     if (written === 0) return 0;
@@ -142,9 +167,29 @@ interface RecordsQuery {
   readonly hasHeaders: boolean;
 }
 
+/** The types of the options whose SQL gives a part of a record. */
+const PARTS = { key: "VARCHAR", partition: "INTEGER", timestamp: "TIMESTAMP", value: "VARCHAR" } as const;
+
+function text(expression: string | undefined, type: string): Sql {
+  return expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
+}
+
+function probes(given: Options, input: SinkInput): readonly Probe[] {
+  const rows = rowsLike(input);
+  const probe = (keyPath: readonly string[], expression: string | undefined, type: string): Probe => ({
+    keyPath,
+    select: sql`SELECT ${text(expression, type)} AS part FROM ${rows}`,
+  });
+  return [
+    ...Object.entries(PARTS).map(([name, type]) => probe([name], given[name as keyof typeof PARTS], type)),
+    ...Object.entries(given.headers).map(([name, expression]) =>
+      probe(["headers", name], expression, "VARCHAR"),
+    ),
+    { keyPath: [], select: recordsQuery(given, input).select(rows, 0) },
+  ];
+}
+
 function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
-  const text = (expression: string | undefined, type: string): Sql =>
-    expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
   const headers = Object.entries(given.headers).map(
     ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NOT NULL
       THEN json_array(${name}, CAST((${raw(expression)}) AS VARCHAR))::VARCHAR END`,
@@ -157,13 +202,13 @@ function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
     hasHeaders: headers.length > 0,
     select(rows, batchId) {
       const line =
-        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, "VARCHAR");
+        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, PARTS.value);
       const headerList =
         headers.length === 0 ? raw("NULL::VARCHAR") : sql`concat('[', concat_ws(',', ${join(headers)}), ']')`;
       return sql`SELECT CASE WHEN ${isDelete} THEN NULL ELSE ${line} END AS value,
-        ${text(given.key ?? defaultKey(input.key), "VARCHAR")} AS key,
-        coalesce(${text(given.partition, "INTEGER")}, -1) AS partition,
-        epoch_ms(${text(given.timestamp, "TIMESTAMP")})::DOUBLE AS timestamp,
+        ${text(given.key ?? defaultKey(input.key), PARTS.key)} AS key,
+        coalesce(${text(given.partition, PARTS.partition)}, -1) AS partition,
+        epoch_ms(${text(given.timestamp, PARTS.timestamp)})::DOUBLE AS timestamp,
         ${headerList} AS headers
         FROM ${rows}`;
     },

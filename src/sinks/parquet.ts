@@ -1,97 +1,269 @@
-/**
- * Hive-layout Parquet: a batch is written under a staging name and renamed to a name that contains its id, so
- * a batch that is written again replaces itself.
- */
+/** The sink `parquet:`: a job's rows into a table in Hive's layout. `src/warehouse` does the work. */
 
-import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { z } from "zod";
-import { failpoint } from "../base/failpoint.ts";
-import type { Column } from "../duckdb/database.ts";
-import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
+import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
+import { writable } from "../warehouse/hive-types.ts";
+import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
+import type { Metastore } from "../warehouse/metastore/metastore.ts";
 import {
-  type PartitionColumn,
-  parsePartition,
-  publish,
-  removeUncommitted,
-  STAGED_EXTENSION,
-  stagingFolder,
-  tableFolder,
-} from "../warehouse/hive-layout.ts";
-import type { Sink, SinkContext, SinkKind } from "./sink.ts";
+  addForgotten,
+  locationOf,
+  type MetastoreObserverOptions,
+  metastoreName,
+  metastoreObserver,
+} from "../warehouse/metastore-observer.ts";
+import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
+import {
+  commandHook,
+  type PartitionObserver,
+  successFiles,
+  urlHook,
+} from "../warehouse/partition-observers.ts";
+import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
+import { openRetention, partitionFolders } from "../warehouse/retention.ts";
+import type { Store } from "../warehouse/store.ts";
+import { openStore } from "../warehouse/stores.ts";
+import { adoptSchema } from "../warehouse/table-schema.ts";
+import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
+import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
+import { lineOf } from "./json-lines.ts";
+import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
+import {
+  type Probe,
+  rowsLike,
+  type Sink,
+  type SinkBatch,
+  type SinkContext,
+  type SinkInput,
+  type SinkKind,
+} from "./sink.ts";
 
-const options = z.strictObject({
-  warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
-  table: z.string().describe("the table's name: NAME or DATABASE.NAME"),
-  partition_by: z
-    .array(z.string())
-    .default([])
-    .describe("partition folders: a column, or `NAME=EXPRESSION` like `dt=window_start::DATE`"),
-});
-
-export const parquetSink: SinkKind<z.infer<typeof options>> = {
+export const parquetSink: SinkKind<ParquetOptions> = {
   name: "parquet",
   summary: "Parquet files in Hive layout, partitioned by SQL expressions",
-  options,
+  options: parquetOptions,
   modes: ["append"],
   fromUrl: () => undefined,
-  target: ({ warehouse, table }) => path.join(warehouse, table),
+  target: ({ warehouse, table }) =>
+    /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
+  probes,
+  async warnings(given, input, database) {
+    if (given.metastore !== undefined) await hiveTableOf(given, input, database);
+    return tableWarnings(database, input.columns, given.partition_by.map(parsePartition), rowsLike(input));
+  },
   open: openParquet,
 };
 
-interface ParquetPosition {
-  readonly batch: number;
+function probes({ partition_by, complete }: ParquetOptions, input: SinkInput): readonly Probe[] {
+  const values = partition_by.map(parsePartition).map(({ name, expression }) => {
+    const isRowsOwn = input.columns.some((column) => column.name === name);
+    return sql`${isRowsOwn ? id(name) : raw(`(${expression})`)} AS ${id(name)}`;
+  });
+  const columns = [...values, raw("NULL::TIMESTAMP AS watermark")];
+  const when = sql`SELECT (${raw(complete.when ?? "true")}) FROM (SELECT ${columns} FROM ${rowsLike(input)})`;
+  return [
+    ...values.map((value, index) => ({
+      keyPath: ["partition_by", String(index)],
+      select: sql`SELECT ${value} FROM ${rowsLike(input)}`,
+    })),
+    { keyPath: ["complete", "when"], select: when },
+  ];
 }
 
-async function openParquet(
-  { warehouse, table, partition_by }: z.infer<typeof options>,
-  context: SinkContext,
-): Promise<Sink> {
-  const folder = tableFolder(path.resolve(context.baseFolder, warehouse), table);
-  const partitions = partition_by.map(parsePartition);
-  const writer = context.writer;
-  const staging = stagingFolder(folder, writer);
-  let committedBatch = (context.committed as ParquetPosition | undefined)?.batch ?? 0;
-  await removeUncommitted(folder, writer, committedBatch);
+async function openParquet(given: ParquetOptions, context: SinkContext): Promise<Sink> {
+  const { database, input, isDurable, writer: name } = context;
+  const store = openStore(given.warehouse, context);
+  const folder = tableFolder(given.table);
+  const staging = path.join(
+    store.localFolder ?? path.join(context.workingFolder, "parquet"),
+    stagingFolder(folder, name),
+  );
+  const partitions = given.partition_by.map(parsePartition);
+  const partitioning = await partitioningOf(database, input.columns, partitions);
+  const rule = await partitionRule(database, {
+    rows: input.columns,
+    partitions,
+    partitioning,
+    timeColumns: context.timeColumns,
+    when: given.complete.when,
+  });
+  refuseWithoutRule(given, rule);
+  const columns = await writtenColumns(database, input.columns, partitioning);
+  const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
+  await adoptSchema({
+    database,
+    store,
+    folder,
+    table: given.table,
+    rows: sql`SELECT ${columns.map(({ written }) => written)} FROM ${rowsLike(input)}`,
+    partitions: partitioning.columns,
+    workingFolder: context.workingFolder,
+  });
+  const committed = context.committed as TablePosition | undefined;
+  const writer = { store, folder, name, staging, isDurable };
+  await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
+  if (catalog !== undefined) {
+    await catalog.metastore.ensureTable(catalog.options.spec);
+    await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));
+  }
+  const observers = [
+    ...(catalog === undefined ? [] : [metastoreObserver(catalog.options)]),
+    ...observersOf(given, store, folder, context),
+  ];
+  const table = await openTableWriter({
+    database,
+    writer,
+    columns,
+    partitioning,
+    rule,
+    completionDelayMs: given.complete.delay,
+    retention:
+      rule === undefined || given.keep === undefined
+        ? undefined
+        : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
+    waiting: await waitingRows(given, context, columns, partitioning),
+    divert:
+      given.late_partitions === "dead_letter"
+        ? (rows, batch) => asDeadLetters(rows, batch, context)
+        : undefined,
+    observers,
+    committed,
+  });
   return {
-    async write(database, batch) {
-      if (batch.rows > 0) {
-        await rm(staging, { recursive: true, force: true });
-        await mkdir(staging, { recursive: true });
-        await database.run(copyStatement(context.input.columns, batch.relation, partitions, staging));
-        failpoint("parquet-staged");
-        await publish(staging, folder, writer, batch.id, context.isDurable);
-      }
-      committedBatch = batch.id;
+    ...table,
+    write: (_, batch) => table.write(tableBatch(batch)),
+    async close() {
+      await table.close();
+      catalog?.metastore.close();
     },
-    position: (): ParquetPosition => ({ batch: committedBatch }),
-    close: async () => {},
   };
 }
 
-function copyStatement(
-  columns: readonly Column[],
-  relation: string,
-  partitions: readonly PartitionColumn[],
-  staging: string,
-): Sql {
-  const own = partitions.filter(({ name }) => !columns.some((column) => column.name === name));
-  const items = [
-    ...columns.map(({ name, type }) => sql`${writable(id(name), type)} AS ${id(name)}`),
-    ...own.map(({ name, expression }) => sql`${raw(expression)} AS ${id(name)}`),
-  ];
-  const rows = sql`SELECT ${join(items)} FROM ${id(relation)}`;
-  if (partitions.length === 0)
-    return sql`COPY (${rows}) TO ${path.join(staging, `0.${STAGED_EXTENSION}`)}
-      (FORMAT parquet, COMPRESSION zstd)`;
-  return sql`COPY (${rows}) TO ${staging} (FORMAT parquet, COMPRESSION zstd, OVERWRITE_OR_IGNORE,
-    PARTITION_BY (${partitions.map(({ name }) => id(name))}), FILE_EXTENSION ${STAGED_EXTENSION})`;
+interface Catalog {
+  readonly metastore: Metastore;
+  readonly options: MetastoreObserverOptions;
 }
 
-/**
- * Parquet has no 128-bit integer: DuckDB would write it as a DOUBLE, and large sums would lose their last
- * digits.
- */
-function writable(value: Sql, type: string): Sql {
-  return type === "HUGEINT" || type === "UHUGEINT" ? sql`CAST(${value} AS DECIMAL(38, 0))` : value;
+type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
+
+/** The metastore that the job names. A table that is there is compared; nothing is made yet. */
+async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
+  const { metastore: urls, table, location, add_columns: addsColumns } = given;
+  const { database, input, env, clock } = context;
+  if (urls === undefined) return undefined;
+  const spec = {
+    ...metastoreName(table),
+    ...(await hiveTableOf(given, input, database)),
+    location: locationOf(place.store, place.folder, location),
+  };
+  const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
+  const metastore = openMetastore(urls, { clock, user });
+  try {
+    const added = addsColumns ? await metastore.addColumns(spec) : [];
+    if (added.length > 0) logger("parquet").info(`${table} has new columns: ${added.join(", ")}`);
+    await metastore.checkTable(spec);
+  } catch (error) {
+    metastore.close();
+    throw error;
+  }
+  return { metastore, options: { ...place, metastore, spec, database } } satisfies Catalog;
+}
+
+/** Throws code `job` where Hive can't have it. */
+function hiveTableOf({ partition_by }: ParquetOptions, input: SinkInput, database: Database) {
+  return hiveTable(database, input.columns, partition_by.map(parsePartition), rowsLike(input));
+}
+
+function refuseWithoutRule({ keep, late_partitions }: ParquetOptions, rule: PartitionRule | undefined): void {
+  if (rule !== undefined) return;
+  const what = keep === undefined ? (late_partitions === "reopen" ? undefined : "late_partitions") : "keep";
+  if (what === undefined) return;
+  throw new StreamkitError(
+    "job",
+    `${what} needs to know the time of a partition, and nothing tells it: let partition_by have a column ` +
+      "that is computed from an event time and sorts as time goes, like dt=ts::DATE, or say complete.when",
+  );
+}
+
+function tableBatch({ watermark, times, ...batch }: SinkBatch): TableBatch {
+  const at = (which: "before" | "after") => ({
+    watermark: watermark[which],
+    columns: new Map([...times].map(([name, reached]) => [name, reached[which]])),
+  });
+  return { ...batch, before: at("before"), after: at("after") };
+}
+
+/** The columns of the files: a partition column is in its folder's name alone. */
+async function writtenColumns(
+  database: Database,
+  columns: readonly Column[],
+  partitioning: Partitioning,
+): Promise<readonly (Column & { readonly written: Sql })[]> {
+  const inFolders = new Set(partitioning.columns.map(({ name }) => name));
+  const written = columns
+    .filter(({ name }) => !inFolders.has(name))
+    .map(({ name, type }) => ({ name, value: writable(id(name), type) }));
+  if (written.length === 0)
+    throw new StreamkitError("job", "every column is a partition: files need one too");
+  const types = await database.describe(
+    sql`SELECT ${written.map(({ name, value }) => sql`${value} AS ${id(name)}`)}
+      FROM (SELECT ${columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`)} WHERE false)`,
+  );
+  return written.map(({ name, value }, index) => ({
+    name,
+    type: types[index]?.type ?? "",
+    written: sql`${value} AS ${id(name)}`,
+  }));
+}
+
+async function waitingRows(
+  { roll, table }: ParquetOptions,
+  { database, state }: SinkContext,
+  columns: readonly Column[],
+  { columns: partitions, key }: Partitioning,
+): Promise<WaitingRows | undefined> {
+  const rows = state("rows");
+  // Rows that waited when the job still said so are not forgotten.
+  const isThere = (): Promise<boolean> =>
+    database.rows(sql`SELECT 1 FROM ${rows} LIMIT 1`).then(
+      (found) => found.length > 0,
+      () => false,
+    );
+  if (roll === undefined && !(await isThere())) return undefined;
+  const given: Roll =
+    roll === undefined ? { rows: 1 } : { rows: roll.rows, bytes: roll.bytes, everyMs: roll.every };
+  return openWaitingRows({
+    database,
+    table: rows,
+    name: table,
+    columns: [...columns, ...partitions],
+    key,
+    roll: given,
+  });
+}
+
+function observersOf(
+  { complete, table }: ParquetOptions,
+  store: Store,
+  folder: string,
+  { env }: SinkContext,
+): readonly PartitionObserver[] {
+  const target = { store, folder, table, env };
+  return [
+    ...(complete.success_file ? [successFiles(store, folder)] : []),
+    ...(complete.run === undefined ? [] : [commandHook(complete.run, target)]),
+    ...(complete.post === undefined ? [] : [urlHook(complete.post, target)]),
+  ];
+}
+
+/** Rows as dead letters of the query: their text is the row as JSON. */
+function asDeadLetters(rows: Sql, batch: number, { input, deadLetters }: SinkContext): Sql {
+  return sql`INSERT INTO ${deadLetters} (source, origin, byte_offset, line, reason, batch)
+    SELECT ${input.query}, NULL, NULL, ${lineOf(input, batch, "bare")}, 'its partition is complete', ${batch}
+    FROM (${rows})`;
 }

@@ -29,6 +29,20 @@ export interface SinkBatch {
   /** A temporary table of the batch's rows, in order. */
   readonly relation: string;
   readonly rows: number;
+  /** The wall clock when the batch was planned: the same when it is written again. */
+  readonly plannedAtMs: number;
+  /** True in the batch after which no row is to come. */
+  readonly endsInput: boolean;
+  /** How far time has come: the watermark, and by name the input's event-time columns. */
+  readonly watermark: Reached;
+  readonly times: ReadonlyMap<string, Reached>;
+}
+
+/** TIMESTAMPs: no row of this batch, and none after it, has an earlier value in a column. */
+export interface Reached {
+  readonly before: Sql;
+  /** The same of rows after this batch; infinity where the input has ended. */
+  readonly after: Sql;
 }
 
 export interface Sink {
@@ -36,6 +50,12 @@ export interface Sink {
   write(database: Database, batch: SinkBatch): Promise<void>;
   /** What the sink must remember of a commit, as JSON; undefined if nothing. */
   position(): unknown;
+  /** After `write`: statements for the commit's transaction, over tables of `SinkContext.state`. */
+  commit?(batch: SinkBatch): readonly Sql[];
+  /** The batch just written is committed. After a crash in here, `open` has to see to it again. */
+  committed?(): Promise<void>;
+  /** Whether the sink has something to do now that only a batch can do, be it one without input. */
+  isDue?(nowMs: number): boolean;
   close(): Promise<void>;
 }
 
@@ -49,12 +69,16 @@ export interface SinkContext {
   /** The partition whose rows these are, where each is run for itself; a place may have one writer. */
   readonly shard?: number | undefined;
   readonly baseFolder: string;
+  /** The input's event-time columns: what a batch's `times` tell of. */
+  readonly timeColumns: readonly string[];
   /** `position()` of the last commit; undefined on a first start. */
   readonly committed: unknown;
   /** The last batch that the checkpoint has committed, and what tells this checkpoint from all others. */
   readonly committedBatch: number;
   /** The last batch that it knows of: the same, or the next one, whose plan a crash has left behind. */
   readonly plannedBatch: number;
+  /** When that was planned, if a crash has left it behind. */
+  readonly plannedAtMs?: number | undefined;
   readonly checkpointId: string;
   /** Bare rows, without query and batch, on standard output. */
   readonly bareRows: boolean;
@@ -62,6 +86,27 @@ export interface SinkContext {
   readonly isDurable: boolean;
   readonly stdout: ByteOutput;
   readonly clock: Clock;
+  /**
+   * A batch under way is ended and committed all the same; but what it waits for may not come for long, and
+   * then the sink throws code `stopped`: the next start gives it the batch again.
+   */
+  readonly stop: AbortSignal;
+  /** The connection of the batches. */
+  readonly database: Database;
+  /** A table of the sink's own in the checkpoint, which it makes; `commit` fills it. */
+  readonly state: (name: string) => Sql;
+  /** The checkpoint's table of dead letters: source, origin, byte_offset, line, reason, batch. */
+  readonly deadLetters: Sql;
+  /** A folder of this machine for files on their way. */
+  readonly workingFolder: string;
+  /** Environment variables: where credentials are. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+export interface Probe {
+  /** Where the options have it, like `["headers", "version"]`. */
+  readonly keyPath: readonly string[];
+  readonly select: Sql;
 }
 
 export interface SinkKind<Options = unknown> {
@@ -75,8 +120,10 @@ export interface SinkKind<Options = unknown> {
    * under this name. Undefined where any number may write and there is no position.
    */
   target(options: Options): string | undefined;
-  /** A SELECT that DuckDB must understand: it holds the SQL that a job writes in the options. */
-  probe?(options: Options, input: SinkInput): Sql;
+  /** The SQL that a job writes in the options, each as a SELECT that DuckDB must understand. */
+  probes?(options: Options, input: SinkInput): readonly Probe[];
+  /** What readers of the place will stumble over, as sentences for `check`. */
+  warnings?(options: Options, input: SinkInput, database: Database): Promise<readonly string[]>;
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 

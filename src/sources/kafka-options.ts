@@ -3,9 +3,10 @@
 import { z } from "zod";
 import { sql } from "../duckdb/sql.ts";
 import type { AttributeColumn } from "../formats/attributes.ts";
+import { timeField } from "../job/fields.ts";
 import type { Attribute } from "../kafka/lane.ts";
 import { connectionFields } from "../kafka/options.ts";
-import type { Selection } from "../kafka/topics.ts";
+import { parsePartitionName, type Selection } from "../kafka/topics.ts";
 
 /** What is known of a message beside its value, as a column: how it is read from the lane's CSV. */
 const ATTRIBUTES: Readonly<Record<Attribute, Omit<AttributeColumn, "name">>> = {
@@ -35,6 +36,9 @@ const registryOptions = z.strictObject({
   token: z.string().optional().describe("a bearer token: take it from ${NAME}"),
 });
 
+const partitionField = z.string().regex(/^[^/]+\/\d+$/, "a partition is expected, written TOPIC/PARTITION");
+const offsetField = z.int("a whole number is expected").min(0, "a number from 0 on is expected");
+
 export const kafkaSourceOptions = z
   .strictObject({
     ...connectionFields,
@@ -56,8 +60,8 @@ export const kafkaSourceOptions = z
       .union(
         [
           z.enum(["earliest", "latest"]),
-          z.strictObject({ timestamp: z.string() }),
-          z.strictObject({ offsets: z.record(z.string(), z.int().min(0)) }),
+          z.strictObject({ timestamp: timeField }),
+          z.strictObject({ offsets: z.record(partitionField, offsetField) }),
         ],
         { error: "earliest or latest is expected, or in a job file {timestamp: …} or {offsets: …}" },
       )
@@ -103,11 +107,23 @@ export const kafkaSourceOptions = z
   })
   .refine(({ topics, pattern }) => (topics === undefined) !== (pattern === undefined), {
     message: "exactly one of topics and pattern is expected",
+  })
+  .superRefine((options, context) => {
+    const { start } = options;
+    const selection = selectionOf(options);
+    if (typeof start === "string" || !("offsets" in start) || !("topics" in selection)) return;
+    for (const name of Object.keys(start.offsets))
+      if (!selection.topics.includes(parsePartitionName(name).topic))
+        context.addIssue({
+          code: "custom",
+          path: ["start", "offsets", name],
+          message: `a partition of ${selection.topics.join(", ")} is expected`,
+        });
   });
 
 export type KafkaSourceOptions = z.infer<typeof kafkaSourceOptions>;
 
-export function selectionOf({ topics, pattern }: KafkaSourceOptions): Selection {
+export function selectionOf({ topics, pattern }: Pick<KafkaSourceOptions, "topics" | "pattern">): Selection {
   if (pattern !== undefined) return { pattern };
   return { topics: typeof topics === "string" ? [topics] : (topics ?? []) };
 }

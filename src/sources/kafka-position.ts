@@ -1,11 +1,10 @@
 /** How far the partitions of a Kafka source were read, and where they are read from when it is opened. */
 
-import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Connected, Consumer } from "../kafka/client.ts";
 import type { TopicPartition } from "../kafka/lane.ts";
 import { type Gap, gapError, gapOf, goneError, type Partition } from "../kafka/partition.ts";
-import type { Start } from "../kafka/reader.ts";
+import type { Discovered, Start } from "../kafka/reader.ts";
 import {
   type Edges,
   edgesOf,
@@ -16,7 +15,7 @@ import {
   topicIds,
 } from "../kafka/topics.ts";
 import { type KafkaSourceOptions, selectionOf } from "./kafka-options.ts";
-import type { SourceContext } from "./source.ts";
+import { optionError, type SourceContext } from "./source.ts";
 
 export interface KafkaPosition {
   /** By `TOPIC/PARTITION`: the offset of the next record. */
@@ -44,7 +43,9 @@ export async function openingOf(
   context: SourceContext,
 ): Promise<readonly Start[]> {
   const committed = context.committed as KafkaPosition | undefined;
-  const partitions = ownPartitions(await selectedPartitions(connected, selectionOf(options)), context);
+  const all = await selectedPartitions(connected, selectionOf(options));
+  if (committed === undefined) checkNamed(all, options);
+  const partitions = ownPartitions(all, context);
   checkMissing(partitions, options, committed, context);
   const ids = await topicIds(connected, topicsOf(partitions));
   const starts: Start[] = [];
@@ -61,15 +62,15 @@ export async function openingOf(
 }
 
 /**
- * What is there beside what is `read`: partitions that were not there begin with their first record. So do
- * those of a topic that was made anew, where `on_gap` lets them.
+ * What is there beside what is `read`: partitions that were not there begin with their first record, where
+ * more is wanted than what was there. So do those of a topic that was made anew, where `on_gap` lets them.
  */
-export async function discoveredStarts(
+export async function discovered(
   connected: Connected<Consumer>,
   options: KafkaSourceOptions,
   context: SourceContext,
   read: readonly Partition[],
-): Promise<readonly Start[]> {
+): Promise<Discovered> {
   const all = await selectedPartitions(connected, selectionOf(options), "those that are there");
   const partitions = ownPartitions(all, context);
   const ids = await topicIds(connected, topicsOf(partitions));
@@ -80,12 +81,13 @@ export async function discoveredStarts(
     const before = known.get(name);
     const topicId = ids.get(partition.topic) ?? before?.topicId;
     const isAnew = before?.topicId !== undefined && before.topicId !== topicId;
-    if (before !== undefined && !isAnew) continue;
+    if (before === undefined ? context.takesWhatIsThere : !isAnew) continue;
     const edges = await edgesOf(connected, partition);
     const next = before === undefined ? edges.low : overGap(options, gapOf(name, before.next, edges, isAnew));
-    starts.push({ ...partition, next: next ?? edges.low, topicId, stopAt: undefined });
+    const stopAt = context.takesWhatIsThere ? edges.high : undefined;
+    starts.push({ ...partition, next: next ?? edges.low, topicId, stopAt });
   }
-  return starts;
+  return { starts, topics: new Set(topicsOf(all)) };
 }
 
 function ownPartitions(
@@ -123,23 +125,29 @@ async function firstOffset(
 ): Promise<number> {
   if (start === "earliest") return low;
   if (start === "latest") return high;
-  if ("timestamp" in start) return (await offsetAt(connected, partition, timeMs(start.timestamp))) ?? high;
+  if ("timestamp" in start) return (await offsetAt(connected, partition, start.timestamp)) ?? high;
   const wanted = start.offsets[partitionName(partition)];
   if (wanted === undefined) return low;
   if (wanted >= low && wanted <= high) return wanted;
-  throw new StreamkitError(
-    "job",
-    `start: ${partitionName(partition)} has the offsets ${low} to ${high}, found ${wanted}`,
-    { component: "kafka" },
-  );
+  const name = partitionName(partition);
+  throw optionError(["start", "offsets", name], `${name} has the offsets ${low} to ${high}, found ${wanted}`);
 }
 
-function timeMs(text: string): number {
-  const value = Date.parse(text);
-  if (!Number.isNaN(value)) return value;
-  throw new StreamkitError("job", `start: an ISO 8601 time is expected, found "${text}"`, {
-    component: "kafka",
-  });
+/** Code `job`, for a partition that `start` names and that is not there. */
+function checkNamed(partitions: readonly TopicPartition[], { start }: KafkaSourceOptions): void {
+  if (typeof start === "string" || !("offsets" in start)) return;
+  const there = new Set(partitions.map(partitionName));
+  const name = Object.keys(start.offsets).find((wanted) => !there.has(wanted));
+  if (name !== undefined)
+    throw optionError(["start", "offsets", name], `there is no such partition: ${topicWords(partitions)}`);
+}
+
+/** `quotes has 4, trades has 1`. */
+function topicWords(partitions: readonly TopicPartition[]): string {
+  const counts = topicsOf(partitions).map(
+    (topic) => `${topic} has ${partitions.filter((found) => found.topic === topic).length}`,
+  );
+  return counts.join(", ") || "no topic is there";
 }
 
 function resumedOffset(

@@ -8,6 +8,7 @@
 
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
@@ -80,7 +81,7 @@ export interface SourceContext {
   /** Of a source in partitions, the numbers of those to read; all if left out. */
   readonly partitions?: readonly number[] | undefined;
   /** Where the partitions are shared, who mirrors the offsets. */
-  readonly membership?: Pick<Membership, "commit"> | undefined;
+  readonly membership?: Membership | undefined;
   readonly clock: Clock;
   /** The position of the last commit; undefined on a first start. */
   readonly committed: Position | undefined;
@@ -121,13 +122,36 @@ export interface SharingRequest {
   readonly revoked: () => Promise<void>;
 }
 
+/** By topic, the offset behind the last record of the partition. */
+export type PartitionEnds = Readonly<Record<string, number>>;
+
 export interface Membership {
   /** Rejects when it is no member any more, and can't become one. */
   readonly failed: Promise<never>;
   /** Mirrors offsets to the group: only a member may. */
   commit(offsets: Readonly<Record<string, number>>): Promise<void>;
+  /** Of each topic; they don't change while it is a member. */
+  readonly count: number;
+  /** Where a partition ends now. */
+  ends(partition: number): Promise<PartitionEnds>;
+  /**
+   * Throws code `input` where there are more partitions now: keys have moved, and what was just read may hold
+   * records of both times.
+   */
+  check(): Promise<void>;
   /** Others take over. */
   close(): Promise<void>;
+}
+
+/** Code `job`: an option of a source that turns out wrong when it is opened, to be told where it stands. */
+export function optionError(option: readonly string[], message: string): StreamkitError {
+  return new StreamkitError("job", message, { cause: { option } });
+}
+
+/** The option that an error of `optionError`'s is about; none for others. */
+export function optionOf({ cause }: StreamkitError): readonly string[] {
+  const { option } = (cause ?? {}) as { readonly option?: readonly string[] };
+  return option ?? [];
 }
 
 export interface SourceKind<Options = unknown> {

@@ -145,6 +145,10 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         isDurable: false,
         stdout: { isTerminal: false, write: () => {} },
         clock,
+        stop: new AbortController().signal,
+        database,
+        workingFolder: prepared.checkpoint.folder,
+        env: {},
       }),
     });
     const parts = { checkpoint: prepared.checkpoint, sinks };

@@ -2,12 +2,12 @@
  * Tables as folders in Hive's layout: `warehouse/[db.db/]table/dt=2026-01-05/part-<job>-<batch>-<n>.parquet`.
  */
 
-import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
-import path from "node:path";
-import { sync } from "../base/durable.ts";
+import { rm } from "node:fs/promises";
+import nodePath from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { partitionPath } from "./partition-path.ts";
+import { isHiddenName, joinPath, type Store } from "./store.ts";
 
 /** One level of partition folders. */
 export interface PartitionColumn {
@@ -27,14 +27,14 @@ export function parsePartition(text: string): PartitionColumn {
   return { name: match[1], expression: match[2] ?? `"${match[1]}"` };
 }
 
-/** The folder of a table; `db.table` is a table of a database. Throws code `job` where the name is none. */
-export function tableFolder(warehouse: string, table: string): string {
-  if (!/^(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*$/.test(table))
+export const TABLE_NAME = /^(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*$/;
+
+/** A table's folder in its store; `db.table` is a table of a database. Throws code `job` if it is no name. */
+export function tableFolder(table: string): string {
+  if (!TABLE_NAME.test(table))
     throw new StreamkitError("job", `A table is called NAME or DATABASE.NAME: found "${table}"`);
   const [first, second] = table.split(".");
-  return second === undefined
-    ? path.join(warehouse, first ?? "")
-    : path.join(warehouse, `${first}.db`, second);
+  return second === undefined ? (first ?? "") : `${first}.db/${second}`;
 }
 
 /**
@@ -42,60 +42,81 @@ export function tableFolder(warehouse: string, table: string): string {
  * without `.parquet` at its end a reader by glob does too.
  */
 export function stagingFolder(folder: string, writer: string): string {
-  return path.join(folder, `_staging-${writer}`);
+  return joinPath(folder, `_staging-${writer}`);
 }
 export const STAGED_EXTENSION = "staged";
+
+/** Whose files of a table are spoken of. */
+export interface Writer {
+  readonly store: Store;
+  /** The table's. */
+  readonly folder: string;
+  readonly name: string;
+  /** Where its files are staged on this machine. */
+  readonly staging: string;
+  readonly isDurable: boolean;
+}
+
+/** A Parquet file that a batch has given to readers. */
+interface PublishedFile {
+  /** In the table's folder. */
+  readonly partition: string;
+  readonly path: string;
+}
 
 /**
  * Moves staged files to the names of a batch. A file of the same name is replaced: it is the same batch's.
  * With `isDurable` they are there after a power cut too when this returns.
  */
 export async function publish(
-  staging: string,
-  folder: string,
-  writer: string,
+  { store, folder, name, staging, isDurable }: Writer,
+  staged: readonly string[],
   batchId: number,
-  isDurable: boolean,
-): Promise<void> {
-  let count = 0;
-  const changed = new Set<string>();
-  for (const staged of await filesBelow(staging)) {
-    const target = path.join(folder, path.dirname(path.relative(staging, staged)));
-    await mkdir(target, { recursive: true });
-    if (isDurable) await sync(staged);
-    await rename(staged, path.join(target, `part-${writer}-${batchId}-${count}.parquet`));
-    failpoint("parquet-renamed");
-    count += 1;
-    // A partition's folder may be new, and so may those above it.
-    for (let above = target; above.startsWith(folder); above = path.dirname(above)) changed.add(above);
-  }
-  if (isDurable) for (const name of [...changed, path.dirname(folder)]) await sync(name);
+): Promise<readonly PublishedFile[]> {
+  const files = staged.map((from, index) => {
+    const partition = hivePath(nodePath.relative(staging, nodePath.dirname(from)));
+    return { from, partition, to: joinPath(folder, partition, `part-${name}-${batchId}-${index}.parquet`) };
+  });
+  await store.put(files, { staging: stagingFolder(folder, name), isDurable });
   await rm(staging, { recursive: true, force: true });
+  await store.remove(stagingFolder(folder, name));
   failpoint("parquet-published");
+  return files.map(({ partition, to }) => ({ partition, path: to }));
 }
+
+/** DuckDB's names of partition folders as Hive's: it escapes more, by the bytes of UTF-8. */
+function hivePath(duckdbPath: string): string {
+  const values = duckdbPath
+    .split("/")
+    .filter((folder) => folder !== "")
+    .map((folder) => {
+      const at = folder.indexOf("=");
+      return [folder.slice(0, at), folder.slice(at + 1)].map(decodeURIComponent) as [string, string];
+    });
+  return partitionPath(
+    values.map(([name]) => name),
+    values.map(([, value]) => value),
+  );
+}
+
+const MAX_HIDDEN_MS = 3_600_000;
 
 /** Removes what a crash left: staged files, and files of batches after the last commit. Returns how many. */
 export async function removeUncommitted(
-  folder: string,
-  writer: string,
+  { store, folder, name, staging }: Writer,
   committedBatch: number,
+  nowMs: number,
 ): Promise<number> {
-  if (!existsSync(folder)) return 0;
-  await rm(stagingFolder(folder, writer), { recursive: true, force: true });
+  await rm(staging, { recursive: true, force: true });
+  await store.remove(stagingFolder(folder, name));
   let removed = 0;
-  for (const file of await filesBelow(folder)) {
-    const match = /^part-(.+)-(\d+)-\d+\.parquet$/.exec(path.basename(file));
-    if (match?.[1] !== writer || Number(match[2]) <= committedBatch) continue;
-    await rm(file);
+  for (const { path, modifiedAtMs } of await store.list(folder)) {
+    // Of a writer that is alive it would have its name long since.
+    if (isHiddenName(path) && nowMs - modifiedAtMs > MAX_HIDDEN_MS) await store.remove(path);
+    const match = /\/part-(.+)-(\d+)-\d+\.parquet$/.exec(path);
+    if (match?.[1] !== name || Number(match[2]) <= committedBatch) continue;
+    await store.remove(path);
     removed += 1;
   }
   return removed;
-}
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
-    .toSorted();
 }

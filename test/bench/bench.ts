@@ -3,7 +3,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
-import { byTurns, median, quantile, timed, timedInShell } from "./measure.ts";
+import { kafkaRows } from "./kafka.ts";
+import { byTurns, median, quantile, type Row, timed, timedInShell } from "./measure.ts";
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
 import { nexmarkTable } from "./nexmark.ts";
 import { batchesWithOpenKeys } from "./open-keys.ts";
@@ -19,14 +20,7 @@ const ticks = join(folder, "ticks.ndjson");
 const OHLC = `SELECT symbol, window_start, arg_min(price, ts) AS open, max(price) AS high, min(price) AS low,
   arg_max(price, ts) AS close, sum(volume) AS volume FROM tumble(input, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
 
-interface Line {
-  readonly what: string;
-  readonly ours: string;
-  readonly reference: string;
-  readonly ratio: string;
-  readonly target: string;
-}
-const lines: Line[] = [];
+const lines: Row[] = [];
 const perSecond = (seconds: number): string => `${(ROWS / seconds / 1e6).toFixed(2)} M/s`;
 
 async function simulate(): Promise<void> {
@@ -183,6 +177,10 @@ async function firstResult(): Promise<void> {
   });
 }
 
+async function kafka(): Promise<void> {
+  lines.push(...(await kafkaRows()));
+}
+
 function add(what: string, ourSeconds: number, referenceSeconds: number, target: string): void {
   lines.push({
     what,
@@ -198,7 +196,7 @@ function print(text: string): void {
 }
 
 try {
-  for (const row of [simulate, ohlc, parquet, checkpointed, openKeys, microBatches, firstResult]) {
+  for (const row of [simulate, ohlc, parquet, checkpointed, openKeys, microBatches, firstResult, kafka]) {
     process.stderr.write(`${row.name} …\n`);
     await row();
   }

@@ -1,7 +1,7 @@
 /**
  * Kafka's batch lanes against the package's own functions in the same runtime and against bare librdkafka,
  * with the broker at KAFKA_BROKERS: `KAFKA_BROKERS=… bun test/bench/kafka-lane.ts [RECORDS]`. In Deno and
- * Node too.
+ * Node too. With `--json` the last line is the rates for `npm run bench`.
  */
 
 import assert from "node:assert/strict";
@@ -36,6 +36,8 @@ console.log(`produce lane / produce() with reports: ${(produceLane / producePlai
 console.log(`consumer lane / consume(10000): ${(consumeLane / consumePlain).toFixed(2)} (wanted 5)`);
 if (raw !== undefined)
   console.log(`consumer lane / librdkafka: ${(consumeLane / raw).toFixed(2)} (wanted 0.6)`);
+if (process.argv.includes("--json"))
+  console.log(JSON.stringify({ produceLane, producePlain, consumeLane, consumePlain, raw }));
 for (const name of [topic, scratch]) await cluster.deleteTopic(name);
 cluster.admin.disconnect();
 

@@ -8,6 +8,15 @@ export interface Run {
   readonly firstOutputSeconds: number;
 }
 
+/** One claim. */
+export interface Row {
+  readonly what: string;
+  readonly ours: string;
+  readonly reference: string;
+  readonly ratio: string;
+  readonly target: string;
+}
+
 /**
  * `stdinFile` is piped in by `cat`, as a user would; output is thrown away but for the time of its first
  * byte.

@@ -5,5 +5,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bash src/build/install.sh
+node_modules/.bin/bun test/services/install.ts
+bash src/build/kafka-addon.sh >/dev/null
 node_modules/.bin/bun src/build/build.ts
 exec node_modules/.bin/bun test/bench/bench.ts "$@"

@@ -7,7 +7,7 @@ import { FAILPOINTS } from "../../src/base/failpoint.ts";
 import { anyDeaths, type Death, runEpisode } from "./episode.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
-const EPISODES = 7;
+const EPISODES = 8;
 const LIVES = 31;
 /** Of the lives some come to their end: a failpoint may be passed less often than its death asks for. */
 const LEAST_KILLS = 200;
@@ -54,7 +54,9 @@ describe("it is found out", () => {
     return wrong.join("\n");
   };
 
-  test("that a segment of the spool is lost", async () => {
+  const slow = { timeout: TIMEOUT_MS };
+
+  test("that a segment of the spool is lost", slow, async () => {
     const wrong = await wrongAfter("batch-read:3", (folder) => {
       const spool = join(folder, "state/segments/piped");
       for (const name of readdirSync(spool)) rmSync(join(spool, name));
@@ -62,7 +64,7 @@ describe("it is found out", () => {
     expect(wrong).toMatch(/is gone|ended with 1/);
   });
 
-  test("that a Parquet file stands there twice", async () => {
+  test("that a Parquet file stands there twice", slow, async () => {
     const wrong = await wrongAfter("batch-ended:3", (folder) => {
       const file = globSync(join(folder, "wh/piped_rows/**/*.parquet"))[0] ?? "";
       cpSync(file, file.replace("part-crash", "part-copy"));
@@ -70,7 +72,7 @@ describe("it is found out", () => {
     expect(wrong).toContain("Parquet sink of piped_rows");
   });
 
-  test("that the checkpoint is another one than the files'", async () => {
+  test("that the checkpoint is another one than the files'", slow, async () => {
     const wrong = await wrongAfter("batch-ended:3", (folder) => {
       expect(existsSync(join(folder, "state/plan.json"))).toBe(true);
       rmSync(join(folder, "state"), { recursive: true });

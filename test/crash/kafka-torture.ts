@@ -1,17 +1,14 @@
 /** npm run torture -- --kafka: process and broker are killed as long as one likes; a seed repeats it. */
 
-import { parseArgs } from "node:util";
 import { startKafka } from "../services/kafka.ts";
+import { tortureFlags } from "./flags.ts";
 import { anyKafkaDeaths, runKafkaEpisode } from "./kafka-episode.ts";
 
 const MAX_LIVES = 30;
 const BROKER_EVERY = 10;
 
-const { values } = parseArgs({
-  options: { kafka: { type: "boolean" }, kills: { type: "string" }, seed: { type: "string" } },
-});
-const wanted = countOf("--kills", values.kills ?? "300");
-let seed = countOf("--seed", values.seed ?? String(1 + (Date.now() % 1_000_000_000)));
+const { kills: wanted, seed: firstSeed } = tortureFlags(300);
+let seed = firstSeed;
 const startedMs = performance.now();
 let [kills, brokerKills, rows] = [0, 0, 0];
 
@@ -37,14 +34,9 @@ while (kills < wanted) {
   }
   seed += 1;
 }
-if (process.exitCode === undefined) say("Every topic and Parquet table held the batch answer of DuckDB");
+if (process.exitCode === undefined)
+  say(`Seeds ${firstSeed} to ${seed - 1}: every topic and Parquet table held the batch answer of DuckDB`);
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function countOf(flag: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new Error(`${flag} must be a whole number over 0: found "${text}"`);
 }

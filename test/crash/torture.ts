@@ -1,14 +1,12 @@
 /** npm run torture: kills and restarts for as long as one likes, with the seed that repeats a failure. */
 
-import { parseArgs } from "node:util";
 import { anyDeaths, runEpisode } from "./episode.ts";
+import { tortureFlags } from "./flags.ts";
 
 const MAX_LIVES = 31;
 
-const { values } = parseArgs({ options: { kills: { type: "string" }, seed: { type: "string" } } });
-const wanted = countOf("--kills", values.kills ?? "1000");
-let seed = countOf("--seed", values.seed ?? String(1 + (Date.now() % 1_000_000_000)));
-const firstSeed = seed;
+const { kills: wanted, seed: firstSeed } = tortureFlags(1000);
+let seed = firstSeed;
 const startedMs = performance.now();
 let kills = 0;
 let lives = 0;
@@ -35,10 +33,4 @@ sink held the batch answer of DuckDB as a multiset, nothing was lost from the sp
 
 function say(line: string): void {
   process.stdout.write(`${line}\n`);
-}
-
-function countOf(flag: string, text: string): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value > 0) return value;
-  throw new Error(`${flag} must be a whole number over 0: found "${text}"`);
 }

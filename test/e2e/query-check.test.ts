@@ -39,11 +39,11 @@ describe("query", () => {
       });
     expect(await ask("table")).toBe(
       [
-        "k                 n  ts                     ",
-        "─  ────────────────  ───────────────────────",
-        "x                 1  2026-01-05 10:00:00",
-        "y  9007199254740993  2026-01-05 23:59:59.999",
-        "x              NULL  2026-01-06 00:00:00",
+        "k                 n  ts                        ",
+        "─  ────────────────  ──────────────────────────",
+        "x                 1  2026-01-05 10:00:00+00",
+        "y  9007199254740993  2026-01-05 23:59:59.999+00",
+        "x              NULL  2026-01-06 00:00:00+00",
         "(3 rows)",
         "",
       ]
@@ -60,9 +60,9 @@ describe("query", () => {
     expect(await ask("csv")).toBe(
       [
         "k,n,ts",
-        "x,1,2026-01-05 10:00:00",
-        "y,9007199254740993,2026-01-05 23:59:59.999",
-        "x,,2026-01-06 00:00:00",
+        "x,1,2026-01-05 10:00:00+00",
+        "y,9007199254740993,2026-01-05 23:59:59.999+00",
+        "x,,2026-01-06 00:00:00+00",
         "",
       ].join("\n"),
     );
@@ -219,6 +219,31 @@ sinks: [{ from: a, to: "file:out/a.ndjson" }, { from: a, parquet: { table: a } }
       expect(checked).toMatchObject({ code: 2, stdout: "" });
       expect(processed).toEqual(checked);
     }
+  });
+
+  test("warns of what readers of a Parquet table stumble over", async () => {
+    using folder = emptyFolder();
+    const schema = "{ ts: TIMESTAMP, price: 'DECIMAL(9,2)', at: TIME, n: BIGINT }";
+    const job = (columns: string, partitions: string) => `
+sources: { a: { from: "-", schema: ${columns} } }
+sinks: [{ from: a, parquet: { table: t, partition_by: [${partitions}] } }]
+`;
+    const check = async (text: string) => {
+      await Bun.write(join(folder.path, "job.yaml"), text);
+      return streamkit(["check", "job.yaml"], { cwd: folder.path });
+    };
+    const { stdout } = await check(job(schema, "h=ts"));
+    const beware = stdout.match(/(?<=beware +)\S.*/g) ?? [];
+    expect(beware).toEqual([
+      expect.stringMatching(/^"ts" can't be read by Hive before 4, nor by Spark with convertMetastore/),
+      expect.stringMatching(/^"price" can't be read by Hive before 4.*cast it to DECIMAL\(19,2\)/),
+      expect.stringMatching(/^"at" is written as text like 14:30:00/),
+      expect.stringMatching(/^"h" is a string in the table/),
+    ]);
+    expect((await check(job(schema, "TS=n"))).stdout).toContain('"ts" and "TS" are one of its columns');
+    const wrong = await check(job("{ n: BIGINT }", "dt=day(nn)"));
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain('"nn"');
   });
 
   test("--json-schema is a schema that takes the fixtures and refuses a slip", async () => {

@@ -6,6 +6,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { StreamkitError } from "../../src/base/error.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
+import { explainJob } from "../../src/engine/explain.ts";
 import { planJob } from "../../src/engine/prepare.ts";
 import { loadJobText } from "../../src/job/load.ts";
 
@@ -17,7 +18,7 @@ afterAll(() => database.close());
 
 type Queries = Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
 
-async function verdict(queries: Queries, shares: readonly unknown[] = ["k", "k"]) {
+function jobOf(queries: Queries, shares: readonly unknown[] = ["k", "k"]) {
   const source = (topic: string, share: unknown) => ({
     from: {
       kafka: { brokers: "127.0.0.1:1", topics: topic, ...(share === undefined ? {} : { share }) },
@@ -28,7 +29,11 @@ async function verdict(queries: Queries, shares: readonly unknown[] = ["k", "k"]
     sources: { ticks: source("ticks", shares[0]), others: source("others", shares[1]) },
     queries,
   });
-  const job = loadJobText(text, "/tmp/job.yaml", wholeJobSchema(), { env: {}, overrides: [] });
+  return loadJobText(text, "/tmp/job.yaml", wholeJobSchema(), { env: {}, overrides: [] });
+}
+
+async function verdict(queries: Queries, shares?: readonly unknown[]) {
+  const job = jobOf(queries, shares);
   try {
     await planJob(job, database, { clock: systemClock }, new Map());
     return "taken";
@@ -134,4 +139,36 @@ test("all sources are shared, by the same columns, which they have", async () =>
   expect(await verdict(rows, ["k", undefined])).toContain("all sources of the job must be");
   expect(await verdict(rows, ["k", "j"])).toContain("by the same columns");
   expect(await verdict(rows, ["symbol", "symbol"])).toMatch(/"symbol", which is none of its columns/);
+});
+
+describe("check says why a query can be shared", () => {
+  async function why(queries: Queries, shares?: readonly unknown[]): Promise<(string | undefined)[]> {
+    const text = await explainJob(jobOf(queries, shares), { clock: systemClock, freshSeed: () => 1 });
+    return text
+      .split("\n\n")
+      .filter((part) => part.startsWith("query"))
+      .map((part) => / {2}shared +(.*)/.exec(part)?.[1]);
+  }
+  const ONE_PARTITION = "and rows of one value are in one partition";
+
+  test("by the columns that its answer splits by, of each source and query that it reads", async () => {
+    const join = TAKEN["a join on the key"] ?? {};
+    expect(await why(join)).toEqual([`its answer splits by ticks.k = others.k, ${ONE_PARTITION}`]);
+    const both = { q: `SELECT k, j, window_start, sum(n) AS n FROM ${T} GROUP BY ALL` };
+    const shares = ["k", "j"];
+    expect(await why(both, [shares, shares])).toEqual([
+      `its answer splits by ticks.k and ticks.j, ${ONE_PARTITION}`,
+    ]);
+  });
+
+  test("a query on rows alone splits anywhere, and passes the key on", async () => {
+    expect(await why(TAKEN["a renamed key that is passed on"] ?? {})).toEqual([
+      "each of its rows comes from one row alone, in whichever partition that is",
+      `its answer splits by a.symbol, ${ONE_PARTITION}`,
+    ]);
+  });
+
+  test("nothing where nothing is shared", async () => {
+    expect(await why(TAKEN["rows alone"] ?? {}, [undefined, undefined])).toEqual([undefined]);
+  });
 });

@@ -1,12 +1,12 @@
 /** Checkpoints and topics of one story, or of two: what goes on, and what is refused in words. */
 
-import { beforeAll, expect, test } from "bun:test";
+import { beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { start } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
-import { type SinkJob, sinkJob } from "./sink-job.ts";
+import { type JobParts, type SinkJob, sinkJob } from "./sink-job.ts";
 
 let kafka: KafkaService;
 
@@ -23,8 +23,8 @@ async function values(job: SinkJob): Promise<unknown[]> {
   );
 }
 
-async function done(job: SinkJob, v: number, env: Record<string, string> = {}): Promise<void> {
-  const { code, stderr } = await job.once(row(v), { env });
+async function done(job: SinkJob, rows: number | readonly unknown[]): Promise<void> {
+  const { code, stderr } = await job.once(typeof rows === "number" ? row(rows) : rows);
   if (code !== 0) throw new Error(stderr);
 }
 
@@ -110,6 +110,68 @@ test("a mark that the broker has forgotten is no fault", async () => {
   await kafka.judge.deleteGroup(job.topic);
   await done(job, 2);
   expect(await values(job)).toEqual([1, 2]);
+});
+
+describe("a crash, and the broker forgets the mark", () => {
+  /** How a batch is written for the second time, after a crash at a failpoint. */
+  async function afterCrash(failpoint: string, parts: JobParts, rows: readonly (readonly unknown[])[]) {
+    using job = await sinkJob(parts);
+    const [first = [], second = []] = rows;
+    if (rows.length > 1) await done(job, first);
+    expect((await job.once(rows.length > 1 ? second : first, crash(failpoint))).code).not.toBe(0);
+    await kafka.judge.deleteGroup(job.topic).catch(() => undefined);
+    const { code, stderr } = await job.once();
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    const records = await kafka.judge.read(job.topic);
+    const wasFound = stderr.includes(`holds all records of batch`);
+    return { wasFound, records: records.map(({ key, value }) => [key, value]) };
+  }
+  const crash = (failpoint: string) => ({ env: { STREAMKIT_FAILPOINT: failpoint } });
+  const VALUE = { key: "k", value: "v" };
+  const old = (k: string | null, v: number) => ({ k, v, ts: "2020-01-05T14:30:00Z" });
+
+  test("after the commit: the batch is found, and not written again", async () => {
+    const { wasFound, records } = await afterCrash("kafka-committed", { kafka: VALUE }, [row(1), row(2)]);
+    expect(records).toEqual([
+      ["a", "1"],
+      ["a", "2"],
+    ]);
+    expect(wasFound).toBe(true);
+  });
+
+  test("also where it was the first one", async () => {
+    const { wasFound, records } = await afterCrash("kafka-committed", { kafka: VALUE }, [row(1)]);
+    expect({ wasFound, records }).toEqual({ wasFound: true, records: [["a", "1"]] });
+  });
+
+  for (const failpoint of ["kafka-produced", "kafka-offsets-sent"])
+    test(`at ${failpoint}: it is written, also where the batch before had the same rows`, async () => {
+      const { wasFound, records } = await afterCrash(failpoint, { kafka: VALUE }, [row(1), row(1)]);
+      expect(records).toEqual([
+        ["a", "1"],
+        ["a", "1"],
+      ]);
+      expect(wasFound).toBe(false);
+    });
+
+  const ODD = [old("", 1), old(null, 2), old("line\nfeed", 3), old('"q"', 4), old("\\x41", 5), old("ü", 6)];
+  for (const partitions of [1, 3])
+    test(`odd keys, times of their own, ${partitions} partitions`, async () => {
+      const kafka = { ...VALUE, timestamp: "CASE WHEN v % 2 = 0 THEN ts END" };
+      const { wasFound, records } = await afterCrash("kafka-committed", { partitions, kafka }, [ODD]);
+      expect(records).toHaveLength(ODD.length);
+      expect(wasFound).toBe(true);
+    });
+
+  test("many records, and tombstones", async () => {
+    const sql = "SELECT k || '-' || i AS id, count(*) AS n FROM rows, range(50000) AS m(i) GROUP BY ALL";
+    const having = `${sql} HAVING max(v) < 9`;
+    const parts = { sql: having, mode: "update", kafka: { deletes: "tombstone" } };
+    const { wasFound, records } = await afterCrash("kafka-committed", parts, [row(1), row(9)]);
+    expect(records).toHaveLength(100_000);
+    expect(records.filter(([, value]) => value === null)).toHaveLength(50_000);
+    expect(wasFound).toBe(true);
+  });
 });
 
 test("of two processes with copies of a checkpoint the older is shut out, with one line", async () => {

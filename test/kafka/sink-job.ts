@@ -44,8 +44,9 @@ export function freshName(prefix: string): string {
 
 const SCHEMA = { k: "VARCHAR", v: "BIGINT", ts: "TIMESTAMP" };
 
-export async function sinkJob(parts: JobParts = {}): Promise<SinkJob> {
-  const kafka: KafkaService = await sharedKafka();
+/** `service`: a broker of the test's own, which it may stop. */
+export async function sinkJob(parts: JobParts = {}, service?: KafkaService): Promise<SinkJob> {
+  const kafka = service ?? (await sharedKafka());
   const topic = freshName("out");
   const { partitions = 1, topicConfig = {}, checkpoint = "state" } = parts;
   await kafka.createTopic(topic, { partitions, config: topicConfig });

@@ -30,6 +30,21 @@ function objectOf(value: unknown): Record<string, unknown> {
   return JSON.parse(typeof value === "string" ? value : "null") as Record<string, unknown>;
 }
 
+/** In one line that names the place. */
+async function expectRefused(job: SinkJob, key: string, line: RegExp, words: string): Promise<void> {
+  const { code, stderr } = await streamkit(["check", job.file]);
+  const number =
+    1 +
+    readFileSync(job.file, "utf8")
+      .split("\n")
+      .findIndex((text) => line.test(text));
+  expect(stderr).toContain(`${job.file}:${number}:`);
+  expect(stderr).toContain(` ${key}: `);
+  expect(stderr).toContain(words);
+  expect(stderr.trim().split("\n")).toHaveLength(1);
+  expect(code).toBe(2);
+}
+
 const AT = "2026-01-05T14:30:00.123Z";
 
 describe("a record's parts are SQL", () => {
@@ -190,21 +205,22 @@ describe("what is wrong is told", () => {
   for (const option of ["key", "partition", "timestamp", "value"])
     test(`check: SQL of ${option}, with file, line and key`, async () => {
       using job = await sinkJob({ kafka: { [option]: "nonsense + 1" } });
-      const { code, stderr } = await streamkit(["check", job.file]);
-      expect(code).toBe(2);
-      const line =
-        1 +
-        readFileSync(job.file, "utf8")
-          .split("\n")
-          .findIndex((text) => /- from: q/.test(text));
-      expect(stderr).toContain(`${job.file}:${line}:`);
-      expect(stderr).toContain("sinks.0");
-      expect(stderr).toContain("nonsense");
+      await expectRefused(job, `sinks.0.kafka.${option}`, new RegExp(`^ +${option}: nonsense`), "nonsense");
     });
 
-  test("check: headers, unknown options", async () => {
-    using job = await sinkJob({ kafka: { headers: { h: "oops(" } } });
-    expect(await streamkit(["check", job.file])).toMatchObject({ code: 2 });
+  test("check: SQL of a header, with file, line and key", async () => {
+    using job = await sinkJob({ kafka: { headers: { fine: "k", h: "oops(" } } });
+    await expectRefused(job, "sinks.0.kafka.headers.h", /^ +h: oops/, "syntax error");
+  });
+
+  test("check: SQL in a URL", async () => {
+    using job = await sinkJob({ kafka: { key: "nonsense" } });
+    const url = `to: kafka://${kafka.brokers}/${job.topic}?key=nonsense`;
+    writeFileSync(job.file, readFileSync(job.file, "utf8").replace(/kafka:\n[\s\S]*$/, `${url}\n`));
+    await expectRefused(job, "sinks.0.to", /^ +to: kafka/, "nonsense");
+  });
+
+  test("check: unknown options", async () => {
     using other = await sinkJob({ kafka: { keys: "k" } });
     const { code, stderr } = await streamkit(["check", other.file]);
     expect(code).toBe(2);

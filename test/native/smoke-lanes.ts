@@ -1,10 +1,14 @@
 /** The lanes' part of the smoke test: awkward payloads, compared with a second, slow way of framing them. */
 
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import {
   type BytesColumn,
   type ConsumerLane,
   type LaneError,
+  offsetOfLine,
   openConsumerLane,
   openProducerLane,
   type Taken,
@@ -96,7 +100,7 @@ async function checkOrder(cluster: Cluster, topic: string, count: number): Promi
   const taken = [little, ...(await takeAll(lane, topic, 3, request))];
   await close();
   const rows = taken
-    .flatMap(({ bytes }) => bytes.toString().split("\n"))
+    .flatMap(({ bytes }) => bytes?.toString().split("\n") ?? [])
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as { k: string; n: number });
   assert.equal(rows.length, count);
@@ -146,7 +150,7 @@ async function checkFraming(
   const attributes = ["topic", "partition", "offset", "timestamp", "key", "headers"] as const;
   const taken = (await takeAll(lane, topic, 2, { ...ALL, framing, tombstones, attributes }))[0];
   await close();
-  assert(taken !== undefined);
+  assert(taken?.bytes !== undefined);
   const kept = PAYLOADS.map((value, index) => ({ value, index })).filter(
     ({ value }) => value !== null || tombstones === "keep",
   );
@@ -154,26 +158,63 @@ async function checkFraming(
   assert(taken.bytes.equals(Buffer.concat(pieces)), `${framing} bytes`);
   const expectedLengths = framing === "raw" ? kept.map(({ value }) => value?.length ?? -1) : undefined;
   assert.deepEqual(taken.lengths && [...taken.lengths], expectedLengths);
+  const offsets: number[] = [];
   const rows = kept.flatMap(({ index }, at) => {
     const json = `[[""n"",""${index}""],[""bin"",""\\\\xFF""],[""none"",null],[""lf"",""a\\u000Ab""]]`;
     const row = `"${topic}",1,${index},${5000 + index},${CSV_KEYS[index % CSV_KEYS.length]},"${json}"`;
     const lines = framing === "raw" ? 1 : (pieces[at]?.toString("latin1").split("\n").length ?? 1) - 1;
+    for (let line = 0; line < lines; line++) offsets.push(index);
     return Array.from({ length: lines }, () => row);
   });
   assert.deepEqual(taken.attributes?.toString().split("\n"), [...rows, ""]);
-  assert.deepEqual(taken.partitions, [
-    {
-      topic,
-      partition: 1,
-      firstOffset: 0,
-      lastOffset: PAYLOADS.length - 1,
-      records: PAYLOADS.length,
-      lines: rows.length,
-      bytes: taken.bytes.length,
-      tombstones: 2,
-      startByte: 0,
-    },
-  ]);
+  assert.equal(taken.sizeBytes, taken.bytes.length);
+  const told = offsets.map((_, line) => taken.partitions.map((part) => offsetOfLine(part, line))[0]);
+  assert.deepEqual(told, offsets, `${framing}: which record each line is of`);
+  assert.deepEqual(
+    taken.partitions.map((part) => ({ ...part, offsets: undefined })),
+    [
+      {
+        topic,
+        partition: 1,
+        firstOffset: 0,
+        lastOffset: PAYLOADS.length - 1,
+        records: PAYLOADS.length,
+        lines: rows.length,
+        bytes: taken.bytes.length,
+        tombstones: 2,
+        startByte: 0,
+        offsets: undefined,
+      },
+    ],
+  );
+  await checkFiles(cluster, topic, taken, { ...ALL, framing, tombstones, attributes });
+}
+
+/** What was taken, once more, into files; and into one that can't be. */
+async function checkFiles(
+  cluster: Cluster,
+  topic: string,
+  expected: Taken,
+  request: Omit<TakeRequest, "partitions">,
+): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "streamkit-lane-"));
+  const [file, attributesFile] = [join(folder, "lines"), join(folder, "attributes")];
+  await writeFile(file, "what was there before ".repeat(1000));
+  const { lane, close } = await reading(cluster, topic, 2);
+  const into = { ...request, file, attributesFile, maxBytes: 1 << 28 };
+  const taken = await lane.take({ ...into, partitions: [{ topic, partition: 1 }] });
+  assert.deepEqual(
+    { ...taken, bytes: await readFile(file), attributes: await readFile(attributesFile) },
+    expected,
+  );
+  assert.deepEqual([taken.bytes, taken.attributes], [undefined, undefined]);
+  await lane.fill({ maxBufferedBytes: 1, timeoutMs: 0 });
+  await assert.rejects(
+    lane.take({ ...into, file: join(folder, "none", "lines"), partitions: [{ topic, partition: 0 }] }),
+    /none\/lines: No such file or directory/,
+  );
+  await close();
+  await rm(folder, { recursive: true });
 }
 
 /** The slow way: byte by byte, as src/kafka/lane.ts says it. */

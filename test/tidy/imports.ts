@@ -13,14 +13,15 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/warehouse": 5,
   "src/kafka": 5,
   "src/tail": 5,
-  "src/sources": 6,
-  "src/sinks": 6,
-  "src/engine": 7,
-  "src/server": 8,
-  "src/verify": 8,
-  "src/commands": 9,
-  "src/main.ts": 10,
-  "src/build": 11,
+  "src/collect": 6,
+  "src/sources": 7,
+  "src/sinks": 7,
+  "src/engine": 8,
+  "src/server": 9,
+  "src/verify": 9,
+  "src/commands": 10,
+  "src/main.ts": 11,
+  "src/build": 12,
 };
 
 /** What both ends of the live feed share: its messages, and the pure state that they are folded into. */

@@ -1,7 +1,7 @@
 // See js.h.
 #include "js.h"
 
-#include <cstdio>
+#include <charconv>
 #include <cstdlib>
 
 using kn::Check;
@@ -86,6 +86,11 @@ std::string RequiredText(napi_value object, const char* name) {
   return ToText(value);
 }
 
+std::string TextOr(napi_value object, const char* name, const char* otherwise) {
+  napi_value value = Get(object, name);
+  return value == nullptr ? otherwise : ToText(value);
+}
+
 View TypedArray(napi_value value, napi_typedarray_type type, const char* name) {
   static const char nothing[8] = {};
   napi_typedarray_type found;
@@ -111,7 +116,7 @@ void Bytes::Reserve(size_t capacity) {
 
 void Bytes::AppendInteger(int64_t value) {
   char text[24];
-  Append(text, std::snprintf(text, sizeof text, "%lld", static_cast<long long>(value)));
+  Append(text, std::to_chars(text, text + sizeof text, value).ptr - text);
 }
 
 napi_value Bytes::ToBuffer() {
@@ -131,14 +136,22 @@ napi_value Bytes::ToBuffer() {
   return buffer;
 }
 
-napi_value Bytes::ToInt32Array() {
+namespace {
+
+// A copy: small things only.
+napi_value ToTypedArray(napi_typedarray_type type, size_t element_size, const char* data, size_t size) {
   napi_value buffer, array;
   void* memory = nullptr;
-  Check(napi_create_arraybuffer(Env(), size_, &memory, &buffer));
-  if (size_ > 0) __builtin_memcpy(memory, data_, size_);
-  Check(napi_create_typedarray(Env(), napi_int32_array, size_ / sizeof(int32_t), buffer, 0, &array));
+  Check(napi_create_arraybuffer(Env(), size, &memory, &buffer));
+  if (size > 0) __builtin_memcpy(memory, data, size);
+  Check(napi_create_typedarray(Env(), type, size / element_size, buffer, 0, &array));
   return array;
 }
+
+}  // namespace
+
+napi_value Bytes::ToInt32Array() { return ToTypedArray(napi_int32_array, sizeof(int32_t), data_, size_); }
+napi_value Bytes::ToFloat64Array() { return ToTypedArray(napi_float64_array, sizeof(double), data_, size_); }
 
 Promise::Promise() { Check(napi_create_promise(Env(), &deferred_, &value_)); }
 

@@ -27,6 +27,7 @@ double NumberOr(napi_value object, const char* name, double otherwise);
 std::string ToText(napi_value value);
 // Throws where it is none.
 std::string RequiredText(napi_value object, const char* name);
+std::string TextOr(napi_value object, const char* name, const char* otherwise);
 
 struct View {
   const char* data = nullptr;
@@ -58,9 +59,13 @@ class Bytes {
   void Append(char byte) { *Grow(1) = byte; }
   void AppendInteger(int64_t value);
   size_t size() const { return size_; }
+  const char* data() const { return data_; }
+  // Keeps the memory for what comes next.
+  void Clear() { size_ = 0; }
   // Hands the memory over.
   napi_value ToBuffer();
   napi_value ToInt32Array();
+  napi_value ToFloat64Array();
 
  private:
   char* data_ = nullptr;

@@ -1,6 +1,12 @@
 // See taking.h; the contract is in src/kafka/lane.ts.
 #include "taking.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
 #include "text.h"
 
 namespace lanes {
@@ -45,6 +51,50 @@ size_t IndexOf(const std::string& name, const std::vector<const char*>& names) {
 
 }  // namespace
 
+Outlet::~Outlet() {
+  if (fd_ >= 0) close(fd_);
+}
+
+void Outlet::Open(const std::string& path) {
+  if (path.empty()) return;
+  path_ = path;
+  fd_ = open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd_ < 0) error_ = errno;
+}
+
+void Outlet::Flush() {
+  const char* next = block_.data();
+  for (size_t left = block_.size(); left > 0 && error_ == 0;) {
+    ssize_t written = write(fd_, next, left);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) error_ = errno;
+    next += written, left -= written;
+  }
+  flushed_ += block_.size();
+  block_.Clear();
+}
+
+void Outlet::Close() {
+  if (fd_ < 0) return;
+  Flush();
+  if (close(fd_) != 0 && error_ == 0) error_ = errno;
+  fd_ = -1;
+}
+
+void Outlet::Throw() const {
+  if (error_ != 0) kn::ThrowPlainError((path_ + ": " + std::strerror(error_)).c_str());
+}
+
+void Taking::Part::Note(int64_t offset, size_t count) {
+  for (size_t line = lines - count; line < lines; line++) {
+    if (offset != expected) {
+      double pair[] = {static_cast<double>(line), static_cast<double>(offset)};
+      offsets.Append(reinterpret_cast<const char*>(pair), sizeof pair);
+    }
+    expected = offset + 1;
+  }
+}
+
 napi_value PartitionObject(const Key& key) {
   napi_value object = js::Object();
   js::Set(object, "topic", js::Text(key.first));
@@ -60,7 +110,7 @@ Key KeyOf(napi_value object) {
 
 void Taking::AppendRows(const rd_kafka_message_t* message, const std::string& topic, size_t lines) {
   if (lines == 0) return;
-  js::Bytes* out = &rows_;
+  js::Bytes* out = rows_.block();
   size_t start = out->size();
   for (size_t i = 0; i < attributes_.size(); i++) {
     if (i > 0) out->Append(',');
@@ -73,46 +123,59 @@ void Taking::AppendRows(const rd_kafka_message_t* message, const std::string& to
     row.assign(out->Grow(0) - length, length);
   }
   for (size_t i = 1; i < lines; i++) out->Append(row.data(), row.size());
+  rows_.Pass();
 }
 
 void Taking::Append(const fifo::Order& order) {
-  Part part{order.key, order.taken.front()->offset, order.taken.back()->offset,
-            order.taken.size(), 0, 0, 0, bytes_.size()};
+  parts_.emplace_back();
+  Part& part = parts_.back();
+  part.key = order.key;
+  part.first = order.taken.front()->offset, part.last = order.taken.back()->offset;
+  part.records = order.taken.size();
+  part.lines = part.tombstones = 0;
+  part.start = lines_.size();
   for (const rd_kafka_message_t* message : order.taken) {
     bool is_tombstone = message->payload == nullptr;
     if (is_tombstone) part.tombstones++;
     if (is_tombstone && !keep_tombstones_) continue;
     auto* payload = static_cast<const char*>(message->payload);
-    size_t lines = framing::Append(framing_, payload, message->len, &bytes_);
+    size_t lines = framing::Append(framing_, payload, message->len, lines_.block());
     part.lines += lines;
+    part.Note(message->offset, lines);
     if (framing_ == framing::Kind::kRaw) {
       int32_t length = is_tombstone ? -1 : static_cast<int32_t>(message->len);
       lengths_.Append(reinterpret_cast<const char*>(&length), sizeof length);
     }
     if (!attributes_.empty()) AppendRows(message, order.key.first, lines);
+    lines_.Pass();
   }
-  part.bytes = bytes_.size() - part.start;
-  parts_.push_back(part);
+  part.bytes = lines_.size() - part.start;
 }
 
 void Taking::Run(fifo::Buffer* buffer) {
   buffer->Take(&orders_, max_bytes_, framing_);
+  lines_.Open(file_);
+  rows_.Open(attributes_file_);
   size_t size = 0;
   for (const fifo::Order& order : orders_) {
     for (const rd_kafka_message_t* message : order.taken) size += framing::MaxSize(framing_, message->len);
   }
-  bytes_.Reserve(size);
+  if (file_.empty()) lines_.block()->Reserve(size);
   for (const fifo::Order& order : orders_) {
     if (order.taken.empty()) continue;
     Append(order);
     fifo::Destroy(order.taken);
   }
+  lines_.Close();
+  rows_.Close();
 }
 
 napi_value Taking::Result() {
   napi_value result = js::Object(), partitions = js::Array(parts_.size());
+  lines_.Throw();
+  rows_.Throw();
   size_t index = 0;
-  for (const Part& part : parts_) {
+  for (Part& part : parts_) {
     napi_value object = PartitionObject(part.key);
     js::Set(object, "firstOffset", js::Number(static_cast<double>(part.first)));
     js::Set(object, "lastOffset", js::Number(static_cast<double>(part.last)));
@@ -121,12 +184,15 @@ napi_value Taking::Result() {
     js::Set(object, "bytes", js::Number(static_cast<double>(part.bytes)));
     js::Set(object, "tombstones", js::Number(static_cast<double>(part.tombstones)));
     js::Set(object, "startByte", js::Number(static_cast<double>(part.start)));
+    js::Set(object, "offsets", part.offsets.ToFloat64Array());
     js::Set(partitions, index++, object);
   }
   bool is_raw = framing_ == framing::Kind::kRaw;
-  js::Set(result, "bytes", bytes_.ToBuffer());
+  js::Set(result, "sizeBytes", js::Number(static_cast<double>(lines_.size())));
+  js::Set(result, "bytes", file_.empty() ? lines_.block()->ToBuffer() : kn::Undefined());
   js::Set(result, "lengths", is_raw ? lengths_.ToInt32Array() : kn::Undefined());
-  js::Set(result, "attributes", attributes_.empty() ? kn::Undefined() : rows_.ToBuffer());
+  bool gives_rows = !attributes_.empty() && attributes_file_.empty();
+  js::Set(result, "attributes", gives_rows ? rows_.block()->ToBuffer() : kn::Undefined());
   js::Set(result, "partitions", partitions);
   return result;
 }
@@ -138,6 +204,8 @@ void Taking::Read(napi_value request) {
   framing_ = static_cast<framing::Kind>(
       IndexOf(js::RequiredText(request, "framing"), {"json", "lines", "full-lines", "text-lines", "raw"}));
   keep_tombstones_ = IndexOf(js::RequiredText(request, "tombstones"), {"skip", "keep"}) == 1;
+  file_ = js::TextOr(request, "file", "");
+  attributes_file_ = js::TextOr(request, "attributesFile", "");
   napi_value attributes = js::Get(request, "attributes"), partitions = js::Get(request, "partitions");
   for (size_t i = 0; attributes != nullptr && i < js::Length(attributes); i++) {
     attributes_.push_back(

@@ -2,6 +2,7 @@
 #ifndef STREAMKIT_KAFKA_TAKING_H_
 #define STREAMKIT_KAFKA_TAKING_H_
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,35 @@ fifo::Key KeyOf(napi_value object);
 
 enum class Attribute { kTopic, kPartition, kOffset, kTimestamp, kKey, kHeaders };
 
+// Where lines go: into memory, or through a block of it into a file that is written anew.
+class Outlet {
+ public:
+  ~Outlet();
+  // Of the file, if there shall be one; its errors are kept for `Throw`.
+  void Open(const std::string& path);
+  js::Bytes* block() { return &block_; }
+  // After each record: a full block goes to the file.
+  void Pass() {
+    if (fd_ >= 0 && block_.size() >= kBlockBytes) Flush();
+  }
+  void Close();
+  // Of all that came.
+  size_t size() const { return flushed_ + block_.size(); }
+  // On the JavaScript thread: what went wrong with the file.
+  void Throw() const;
+
+ private:
+  static constexpr size_t kBlockBytes = 512 << 10;
+
+  void Flush();
+
+  js::Bytes block_;
+  std::string path_;
+  int fd_ = -1;
+  int error_ = 0;
+  size_t flushed_ = 0;
+};
+
 class Taking {
  public:
   // On the JavaScript thread: throws a TypeError for a bad request.
@@ -33,6 +63,11 @@ class Taking {
     fifo::Key key;
     int64_t first, last;
     size_t records, lines, bytes, tombstones, start;
+    // Pairs of a line's index and its offset, wherever that is not one more than the line's before.
+    js::Bytes offsets;
+    int64_t expected = -1;
+
+    void Note(int64_t offset, size_t count);
   };
 
   void Append(const fifo::Order& order);
@@ -44,8 +79,10 @@ class Taking {
   std::vector<Attribute> attributes_;
   bool keep_tombstones_ = false;
 
-  js::Bytes bytes_, lengths_, rows_;
-  std::vector<Part> parts_;
+  std::string file_, attributes_file_;
+  Outlet lines_, rows_;
+  js::Bytes lengths_;
+  std::deque<Part> parts_;
 };
 
 }  // namespace lanes

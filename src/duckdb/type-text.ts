@@ -1,0 +1,36 @@
+/** The types of columns as DuckDB writes them: `STRUCT(a INTEGER, "b c" VARCHAR[])`, taken apart. */
+
+import type { Column } from "./database.ts";
+
+/** The type of a list's or array's elements; undefined where it is none. */
+export function elementType(type: string): string | undefined {
+  return /^(.+)\[\d*\]$/s.exec(type)?.[1];
+}
+
+/** `STRUCT(a INTEGER, "b c" VARCHAR[])` → its fields. */
+export function structFields(type: string): Column[] {
+  return typeParts(type).map((field) => {
+    const match = /^\s*(?:"((?:[^"]|"")*)"|(\S+))\s+(.+)$/s.exec(field);
+    return { name: (match?.[1] ?? match?.[2] ?? "").replaceAll('""', '"'), type: match?.[3] ?? "VARCHAR" };
+  });
+}
+
+/** What stands between the commas of a nested type: `MAP(VARCHAR, INTEGER)` → its key's and its value's. */
+export function typeParts(type: string): readonly string[] {
+  const body = type.slice(type.indexOf("(") + 1, -1);
+  const parts: string[] = [];
+  let depth = 0;
+  let quote = "";
+  let start = 0;
+  body.split("").forEach((character, index) => {
+    if (quote !== "") quote = character === quote ? "" : quote;
+    else if (character === '"' || character === "'") quote = character;
+    else if (character === "(") depth += 1;
+    else if (character === ")") depth -= 1;
+    else if (character === "," && depth === 0) {
+      parts.push(body.slice(start, index));
+      start = index + 1;
+    }
+  });
+  return [...parts, body.slice(start)].map((part) => part.trim());
+}

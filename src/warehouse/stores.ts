@@ -1,0 +1,104 @@
+/** The stores there are, by the URL that names a warehouse. */
+
+import path from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
+import { openHdfsStore } from "./hdfs-store.ts";
+import { openLocalStore } from "./local-store.ts";
+import { openS3 } from "./s3.ts";
+import { openS3Store } from "./s3-store.ts";
+import type { Store } from "./store.ts";
+import { openWebHdfs } from "./webhdfs.ts";
+
+export interface StoreContext {
+  readonly baseFolder: string;
+  readonly clock: Clock;
+  /** Environment variables: where credentials are. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+const KINDS = "a folder, webhdfs://HOST:PORT/PATH or s3://BUCKET/PREFIX";
+
+/** A folder, relative to `baseFolder`, or a URL. Throws code `job` where nothing is meant by it. */
+export function openStore(warehouse: string, context: StoreContext): Store {
+  const scheme = schemeOf(warehouse);
+  switch (scheme) {
+    case undefined:
+      return openLocalStore(path.resolve(context.baseFolder, warehouse));
+    case "file":
+      return openLocalStore(
+        path.resolve(context.baseFolder, warehouse.replace(/^file:(?:\/\/(?=\/))?/i, "")),
+      );
+    case "webhdfs":
+    case "swebhdfs":
+      return hdfsStore(warehouse, scheme === "swebhdfs" ? "https" : "http", context);
+    case "s3":
+    case "s3a":
+      return s3Store(warehouse, context);
+    case "hdfs":
+      throw new StreamkitError(
+        "job",
+        `HDFS is written over WebHDFS, at the name node's HTTP port: webhdfs://HOST:9870/PATH, ` +
+          `found "${warehouse}"`,
+      );
+    default:
+      throw new StreamkitError("job", `A warehouse is ${KINDS}: found "${warehouse}"`);
+  }
+}
+
+/** Whether the warehouse is somewhere else than on this machine. */
+export function isRemote(warehouse: string): boolean {
+  const scheme = schemeOf(warehouse);
+  return scheme !== undefined && scheme !== "file";
+}
+
+function schemeOf(warehouse: string): string | undefined {
+  return /^([A-Za-z][\w+.-]+):/.exec(warehouse)?.[1]?.toLowerCase();
+}
+
+/** `webhdfs://[USER@]HOST:PORT[,HOST:PORT…]/PATH` */
+function hdfsStore(url: string, protocol: string, { clock, env }: StoreContext): Store {
+  const match = /^\w+:\/\/(?:([^@/]*)@)?([^/]+)(?:\/(.*?))?\/*$/.exec(url);
+  const nameNodes = (match?.[2] ?? "").split(",");
+  if (match === null || nameNodes.some((node) => !/^(?:[\w.-]+|\[[\da-fA-F:]+\])(?::\d+)?$/.test(node)))
+    throw new StreamkitError(
+      "job",
+      `HDFS is webhdfs://HOST:PORT/PATH, with several name nodes webhdfs://HOST:PORT,HOST:PORT/PATH: ` +
+        `found "${url}"`,
+    );
+  const hdfs = openWebHdfs({
+    protocol,
+    nameNodes,
+    user: match[1] ?? env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit",
+    token: env["WEBHDFS_DELEGATION_TOKEN"],
+    clock,
+  });
+  return openHdfsStore(hdfs, url.replace(/\/+$/, ""), match[3] ?? "");
+}
+
+const DEFAULT_REGION = "us-east-1";
+
+/** `s3://BUCKET/PREFIX`; where it is and who we are is said by the variables that AWS's own tools read. */
+function s3Store(url: string, { clock, env }: StoreContext): Store {
+  const match = /^\w+:\/\/([a-z0-9][a-z0-9.-]+[a-z0-9])(?:\/(.*?))?\/*$/.exec(url);
+  const bucket = match?.[1];
+  if (bucket === undefined)
+    throw new StreamkitError("job", `An S3 store is s3://BUCKET/PREFIX: found "${url}"`);
+  const accessKeyId = env["AWS_ACCESS_KEY_ID"];
+  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"];
+  if (accessKeyId === undefined || secretAccessKey === undefined)
+    throw new StreamkitError(
+      "job",
+      `"${url}" needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment`,
+    );
+  const s3 = openS3({
+    bucket,
+    endpoint: env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"],
+    region: env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? DEFAULT_REGION,
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: env["AWS_SESSION_TOKEN"],
+    clock,
+  });
+  return openS3Store(s3, url.replace(/\/+$/, ""), match?.[2] ?? "");
+}

@@ -1,0 +1,154 @@
+/**
+ * Rows that wait for company, so that files are not small. They lie in a table of the checkpoint, not in
+ * memory: what a batch adds to it, and what its files take from it, is part of the batch's commit. So a row
+ * is in the table or in a file, never in both and never in neither.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+
+/** When rows of a partition have waited enough: whichever comes first. */
+export interface Roll {
+  readonly rows?: number | undefined;
+  /** Of the file that they will be, about. */
+  readonly bytes?: number | undefined;
+  readonly everyMs?: number | undefined;
+}
+
+export interface WaitingRows {
+  /** Takes a batch's rows, which the query gives with the partition columns. */
+  add(rows: Sql, plannedAtMs: number): Promise<void>;
+  /** The keys of the partitions that have rows waiting, those of the batch among them. */
+  keys(): readonly string[];
+  /** Those that have waited enough. `bytesPerRow` is what a row takes in a file. */
+  dueKeys(nowMs: number, bytesPerRow: number): readonly string[];
+  /** All rows of these partitions, with the partition columns. */
+  rowsOf(keys: readonly string[]): Sql;
+  countOf(keys: readonly string[]): number;
+  /** Statements for the commit of a batch whose files took the rows of these partitions. */
+  commit(takenKeys: readonly string[]): readonly Sql[];
+  /** Whether some have waited for as long as they may. */
+  isOverdue(nowMs: number): boolean;
+}
+
+export interface WaitingOptions {
+  readonly database: Database;
+  /** The checkpoint's table. */
+  readonly table: Sql;
+  /** Names a temporary table. */
+  readonly name: string;
+  /** Of the files, and then the partition columns that are none of those. */
+  readonly columns: readonly Column[];
+  /** SQL over these that tells a row's partition. */
+  readonly key: Sql;
+  readonly roll: Roll;
+}
+
+interface Entry {
+  /** In the table, and of the batch under way. */
+  readonly kept: number;
+  readonly added: number;
+  readonly sinceMs: number;
+}
+
+const KEY = id("_streamkit_key");
+const SINCE = id("_streamkit_since");
+
+export async function openWaitingRows(options: WaitingOptions): Promise<WaitingRows> {
+  const { database, table, columns, key, roll } = options;
+  const added = id(`_waiting_${options.name}`);
+  const names = columns.map(({ name }) => id(name));
+  await makeTable(options);
+  const entries = new Map<string, Entry>();
+  const found = await database.rows(
+    sql`SELECT ${KEY} AS key, count(*) AS rows, min(${SINCE}) AS since FROM ${table} GROUP BY ALL`,
+  );
+  for (const row of found)
+    entries.set(String(row["key"]), { kept: Number(row["rows"]), added: 0, sinceMs: Number(row["since"]) });
+  /** Rows in the table that are gone as far as anybody knows, but whose place is not given back. */
+  let deletedRows = 0;
+  let hasAdded = false;
+
+  const among = (keys: readonly string[]): Sql => {
+    const isAll = entries.size === keys.length;
+    if (isAll) return raw("true");
+    return keys.length === 0 ? raw("false") : sql`${KEY} IN (${keys.map((text) => sql`${text}`)})`;
+  };
+  const totalOf = (keys: Iterable<string>, part: (entry: Entry) => number): number =>
+    [...keys].reduce((total, name) => {
+      const entry = entries.get(name);
+      return entry === undefined ? total : total + part(entry);
+    }, 0);
+  const isOld = ({ sinceMs }: Entry, nowMs: number): boolean =>
+    roll.everyMs !== undefined && nowMs - sinceMs >= roll.everyMs;
+  return {
+    async add(rows, plannedAtMs) {
+      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${added} AS
+        SELECT *, ${key} AS ${KEY}, ${plannedAtMs}::BIGINT AS ${SINCE} FROM (${rows})`);
+      hasAdded = true;
+      const counts = await database.rows(
+        sql`SELECT ${KEY} AS key, count(*) AS rows FROM ${added} GROUP BY ALL`,
+      );
+      for (const row of counts) {
+        const before = entries.get(String(row["key"])) ?? { kept: 0, added: 0, sinceMs: plannedAtMs };
+        entries.set(String(row["key"]), { ...before, added: Number(row["rows"]) });
+      }
+    },
+    keys: () => [...entries.keys()],
+    dueKeys: (nowMs, bytesPerRow) =>
+      [...entries].flatMap(([name, entry]) => {
+        const rows = entry.kept + entry.added;
+        const isEnough =
+          (roll.rows !== undefined && rows >= roll.rows) ||
+          (roll.bytes !== undefined && rows * bytesPerRow >= roll.bytes);
+        return isEnough || isOld(entry, nowMs) ? [name] : [];
+      }),
+    rowsOf(keys) {
+      const of = among(keys);
+      const kept = sql`SELECT ${names} FROM ${table} WHERE ${of}`;
+      return hasAdded ? sql`${kept} UNION ALL SELECT ${names} FROM ${added} WHERE ${of}` : kept;
+    },
+    countOf: (keys) => totalOf(keys, ({ kept, added: fresh }) => kept + fresh),
+    commit(takenKeys) {
+      const statements: Sql[] = [];
+      const taken = among(takenKeys);
+      const gone = totalOf(takenKeys, ({ kept }) => kept);
+      const left = totalOf(entries.keys(), ({ kept }) => kept) - gone;
+      // DuckDB does not give back what is deleted: now and then the rest is written anew.
+      if (gone > 0 && gone + deletedRows >= left) {
+        statements.push(sql`CREATE OR REPLACE TABLE ${table} AS FROM ${table} WHERE NOT (${taken})`);
+        deletedRows = 0;
+      } else if (gone > 0) {
+        statements.push(sql`DELETE FROM ${table} WHERE ${taken}`);
+        deletedRows += gone;
+      }
+      const stay = [...entries].some(([name, entry]) => entry.added > 0 && !takenKeys.includes(name));
+      if (stay) statements.push(sql`INSERT INTO ${table} FROM ${added} WHERE NOT (${taken})`);
+      for (const name of takenKeys) entries.delete(name);
+      for (const [name, entry] of entries)
+        entries.set(name, { ...entry, kept: entry.kept + entry.added, added: 0 });
+      hasAdded = false;
+      return statements;
+    },
+    isOverdue: (nowMs) => [...entries.values()].some((entry) => isOld(entry, nowMs)),
+  };
+}
+
+/** The table as it is to be: columns that came since rows were put there are NULL in those. */
+async function makeTable({ database, table, columns }: WaitingOptions): Promise<void> {
+  const wanted = [
+    ...columns,
+    { name: "_streamkit_key", type: "VARCHAR" },
+    { name: "_streamkit_since", type: "BIGINT" },
+  ];
+  const definitions = wanted.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
+  await database.run(sql`CREATE TABLE IF NOT EXISTS ${table} (${definitions})`);
+  const found = await database.describe(sql`SELECT * FROM ${table}`);
+  const nameAndType = ({ name, type }: Column): string => `${name} ${type}`;
+  if (found.map(nameAndType).join() === wanted.map(nameAndType).join()) return;
+  const items = wanted.map(({ name, type }) => {
+    const there = found.some((column) => column.name === name);
+    return sql`CAST(${there ? id(name) : raw("NULL")} AS ${raw(type)}) AS ${id(name)}`;
+  });
+  await database.run(sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${items} FROM ${table}`);
+}

@@ -1,0 +1,205 @@
+/**
+ * A real Hive Metastore (the standalone one, with Derby inside) on 127.0.0.1, with its own port and folder,
+ * that tests may break. A started one is up in 4 to 8 seconds; tests that don't break theirs share one.
+ */
+
+import { cpSync, mkdirSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { emptyFolder } from "../e2e/binary.ts";
+import { cachedFolder, hashOf } from "./cache.ts";
+import { type Jvm, startJvm, tailOf } from "./jvm.ts";
+import { mavenLibraries } from "./maven.ts";
+import { freePorts } from "./ports.ts";
+import { serverFolder } from "./server-folder.ts";
+
+const HADOOP = "3.3.6";
+const HADOOP_LIBRARIES = [
+  `org.apache.hadoop:hadoop-common:${HADOOP}`,
+  `org.apache.hadoop:hadoop-mapreduce-client-core:${HADOOP}`,
+  `org.apache.hadoop:hadoop-hdfs:${HADOOP}`,
+  `org.apache.hadoop:hadoop-hdfs-client:${HADOOP}`,
+];
+
+/** The last that Spark's client speaks to, and one that has only the newer calls. */
+export const METASTORES = {
+  "3.1.3": "org.apache.hive:hive-standalone-metastore:3.1.3",
+  "4.0.1": "org.apache.hive:hive-standalone-metastore-server:4.0.1",
+} as const;
+
+export type MetastoreVersion = keyof typeof METASTORES;
+
+export interface MetastoreService extends AsyncDisposable {
+  /** `thrift://127.0.0.1:PORT` */
+  readonly url: string;
+  readonly port: number;
+  readonly pid: number;
+  /** The folder in which it puts databases and tables that say no location. */
+  readonly warehouse: string;
+  /** SIGKILL, as a crash; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Again, on the same port and catalog. */
+  start(): Promise<void>;
+  /** SIGSTOP: connections stay open, nothing is answered. */
+  pause(): void;
+  resume(): void;
+  logTail(): string;
+}
+
+/** The jars: what a first use installs. */
+function metastoreLibraries(version: MetastoreVersion): Promise<string> {
+  return mavenLibraries(`hive-metastore-${version}`, [METASTORES[version], ...HADOOP_LIBRARIES]);
+}
+
+export async function startMetastore(version: MetastoreVersion = "3.1.3"): Promise<MetastoreService> {
+  const libraries = await metastoreLibraries(version);
+  const template = await newCatalog(version);
+  const [port = 0] = await freePorts(1);
+  const folder = serverFolder();
+  const warehouse = join(folder.path, "warehouse");
+  cpSync(template, folder.path, { recursive: true });
+  mkdirSync(warehouse);
+  const logFile = join(folder.path, "metastore.log");
+  let metastore: Jvm | undefined;
+
+  const running = (): Jvm => {
+    if (metastore === undefined || metastore.hasEnded()) throw new Error("The metastore doesn't run");
+    return metastore;
+  };
+
+  const kill = async (): Promise<void> => {
+    metastore?.kill("SIGKILL");
+    await metastore?.exited;
+  };
+
+  const service: MetastoreService = {
+    url: `thrift://127.0.0.1:${port}`,
+    port,
+    warehouse,
+    get pid() {
+      return metastore?.pid ?? -1;
+    },
+    kill,
+    async start() {
+      if (metastore !== undefined && !metastore.hasEnded()) throw new Error("The metastore runs already");
+      metastore = await launch({ libraries, folder: folder.path, warehouse, port, logFile });
+    },
+    pause: () => running().kill("SIGSTOP"),
+    resume: () => running().kill("SIGCONT"),
+    logTail: () => tailOf(logFile),
+    async [Symbol.asyncDispose]() {
+      await kill();
+      folder[Symbol.dispose]();
+    },
+  };
+  try {
+    await service.start();
+  } catch (cause) {
+    await service[Symbol.asyncDispose]();
+    throw cause;
+  }
+  return service;
+}
+
+/**
+ * The catalog that a metastore makes when it has none, which takes it most of its start. Its `default`
+ * database is in no folder that is there.
+ */
+export async function newCatalog(version: MetastoreVersion): Promise<string> {
+  const libraries = await metastoreLibraries(version);
+  return cachedFolder("metastore", `catalog-${hashOf(libraries, "1")}`, async (empty) => {
+    using folder = emptyFolder();
+    const [port = 0] = await freePorts(1);
+    const logFile = join(folder.path, "metastore.log");
+    const made = { libraries, folder: folder.path, warehouse: "/no-default-database", port, logFile };
+    const metastore = await launch(made);
+    metastore.kill("SIGTERM");
+    await metastore.exited;
+    cpSync(join(folder.path, "catalog"), join(empty, "catalog"), { recursive: true });
+  });
+}
+
+interface Launch {
+  readonly libraries: string;
+  readonly folder: string;
+  readonly warehouse: string;
+  readonly port: number;
+  readonly logFile: string;
+}
+
+const OPENED = ["java.lang", "java.net", "java.util"].map(
+  (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
+);
+
+/** Resolves when it takes connections. Of all interfaces: 3.1.3 can't be told one. */
+async function launch({ libraries, folder, warehouse, port, logFile }: Launch): Promise<Jvm> {
+  const conf = join(folder, "conf");
+  writeConfig(conf, {
+    "javax.jdo.option.ConnectionURL": `jdbc:derby:;databaseName=${join(folder, "catalog")};create=true`,
+    "datanucleus.schema.autoCreateAll": "true",
+    "metastore.schema.verification": "false",
+    "metastore.warehouse.dir": `file:${warehouse}`,
+    "metastore.thrift.bind.host": "127.0.0.1",
+    "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
+    "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",
+  });
+  const metastore = startJvm({
+    program: ["org.apache.hadoop.hive.metastore.HiveMetaStore", "-p", String(port)],
+    jvmFlags: [
+      "-Xmx384m",
+      "-XX:TieredStopAtLevel=1",
+      ...OPENED,
+      `-Dderby.stream.error.file=${join(folder, "derby.log")}`,
+      "-cp",
+      `${conf}:${libraries}/*`,
+    ],
+    cwd: folder,
+    logFile,
+    // Java reads the names of files by it.
+    env: { LC_ALL: "C.UTF-8" },
+  });
+  await listening(metastore, port, logFile);
+  return metastore;
+}
+
+const MAX_WAIT_MS = 90_000;
+
+/** Longer than `until` waits: the first one makes its catalog. */
+async function listening(metastore: Jvm, port: number, logFile: string): Promise<void> {
+  const startedAtMs = performance.now();
+  while (!(await takesConnections(port))) {
+    if (metastore.hasEnded()) throw new Error(`The metastore ended\n${tailOf(logFile)}`);
+    if (performance.now() - startedAtMs > MAX_WAIT_MS)
+      throw new Error(`The metastore takes no connections\n${tailOf(logFile)}`);
+    await Bun.sleep(50);
+  }
+}
+
+function takesConnections(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: "127.0.0.1", port });
+    socket.once("error", () => resolve(false));
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+  });
+}
+
+/** Hive reads the first of the two, Hadoop's part of it the other. */
+function writeConfig(folder: string, properties: Readonly<Record<string, string>>): void {
+  mkdirSync(folder, { recursive: true });
+  const entries = Object.entries(properties).map(
+    ([name, value]) => `  <property><name>${name}</name><value>${value}</value></property>\n`,
+  );
+  for (const name of ["metastore-site.xml", "hive-site.xml"])
+    writeFileSync(join(folder, name), `<configuration>\n${entries.join("")}</configuration>\n`);
+}
+
+let shared: Promise<MetastoreService> | undefined;
+
+/** One metastore for all tests of this process, gone with it: tables need names of their own. */
+export function sharedMetastore(): Promise<MetastoreService> {
+  shared ??= startMetastore();
+  return shared;
+}

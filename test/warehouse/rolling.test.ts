@@ -1,0 +1,114 @@
+/** Rows wait in the checkpoint for company, and come into the files once. */
+
+import { expect, test } from "bun:test";
+import { join } from "node:path";
+import { start } from "../e2e/running.ts";
+import { parquetRows } from "../e2e/warehouse.ts";
+import { until } from "../server/until.ts";
+import { type TableJob, tableJob } from "./table-job.ts";
+
+const SCHEMA = { ts: "TIMESTAMP", n: "BIGINT" };
+const at = (minute: number, n: number) => ({
+  ts: new Date(Date.UTC(2026, 0, 5, 9, minute)).toISOString(),
+  n,
+});
+const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, i) => first + i);
+const stop = { flags: ["--available-now"] };
+
+async function numbers({ table }: TableJob): Promise<number[]> {
+  return (await parquetRows(table)).map((row) => Number(row["n"])).toSorted((a, b) => a - b);
+}
+
+const ok = { code: 0 };
+
+test("by rows, over runs: a partition's file is written when enough rows wait", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { partition_by: ["p=n % 2"], roll: { rows: 10 } } });
+  expect(
+    await job.run(
+      range(0, 8).map((n) => at(0, n)),
+      stop,
+    ),
+  ).toMatchObject(ok);
+  expect(job.files()).toEqual([]);
+  // Of the even ones there are ten now, of the odd ones nine.
+  expect(
+    await job.run(
+      range(8, 11).map((n) => at(0, n)),
+      stop,
+    ),
+  ).toMatchObject(ok);
+  expect(job.files()).toEqual(["p=0/part-job-2-0.parquet"]);
+  expect(await numbers(job)).toEqual(range(0, 10).map((n) => 2 * n));
+  expect(await job.run([at(0, 19)])).toMatchObject(ok);
+  expect(await numbers(job)).toEqual(range(0, 20));
+});
+
+test("without roll every batch writes its files, and rows that waited before come too", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 100 } } });
+  await job.run([at(0, 1)], stop);
+  expect(job.files()).toEqual([]);
+  await job.run([at(0, 2)], { ...stop, parquet: { roll: undefined } });
+  expect(job.files()).toEqual(["part-job-2-0.parquet"]);
+  await job.run([at(0, 3)], { ...stop, parquet: { roll: undefined } });
+  expect(job.files()).toEqual(["part-job-2-0.parquet", "part-job-3-0.parquet"]);
+  expect(await numbers(job)).toEqual([1, 2, 3]);
+});
+
+test("by size", async () => {
+  using job = tableJob({ schema: { ...SCHEMA, text: "VARCHAR" }, parquet: { roll: { bytes: "100KB" } } });
+  const rows = (first: number) =>
+    range(first, 1000).map((n) => ({
+      ...at(0, n),
+      text: crypto.getRandomValues(new Uint8Array(32)).toHex(),
+    }));
+  for (const run of [0, 1, 2]) {
+    expect(await job.run(rows(1000 * run), stop)).toMatchObject(ok);
+    // A row is 32 random bytes, as 64 digits, which zstd knows to halve.
+    expect(job.files()).toHaveLength(run < 2 ? 0 : 1);
+  }
+  expect(await numbers(job)).toEqual(range(0, 3000));
+});
+
+test("when the watermark passes the partition", async () => {
+  using job = tableJob({
+    schema: SCHEMA,
+    parquet: { partition_by: ["dt=ts::DATE", "hour=strftime(ts, '%H')"], roll: { rows: 100 } },
+  });
+  await job.run([at(0, 1), at(59, 2)], stop);
+  expect(job.files()).toEqual([]);
+  await job.run([at(60, 3), at(119, 4)], stop);
+  expect(job.everything().filter((name) => !name.startsWith("_"))).toEqual([
+    "dt=2026-01-05/hour=09/_SUCCESS",
+    "dt=2026-01-05/hour=09/part-job-2-0.parquet",
+  ]);
+  expect(await numbers(job)).toEqual([1, 2]);
+});
+
+test("by age, even if nothing comes", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 1000, every: "1s" } } });
+  await job.run([at(0, 1)], stop);
+  expect(job.files()).toEqual([]);
+  await using running = await start(["process", join(job.folder, "job.yaml")]);
+  await until("the file of rows that waited", () => job.files().length > 0);
+  running.kill("SIGINT");
+  expect(await running.finished()).toMatchObject({ code: 130 });
+  expect(await numbers(job)).toEqual([1]);
+});
+
+test("without a checkpoint they are written when the job is stopped", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 1000 } }, checkpoint: false });
+  await job.run([at(0, 1), at(0, 2)], stop);
+  expect(await numbers(job)).toEqual([1, 2]);
+});
+
+test("a column that is added meanwhile is NULL in rows that waited", async () => {
+  using job = tableJob({ schema: SCHEMA, query: "SELECT n FROM rows", parquet: { roll: { rows: 3 } } });
+  await job.run([at(0, 1), at(0, 2)], stop);
+  const query = "SELECT n, 2 * n AS twice FROM rows";
+  expect(await job.run([at(0, 3)], { ...stop, query })).toMatchObject(ok);
+  expect(await parquetRows(job.table)).toEqual([
+    { n: 1, twice: null },
+    { n: 2, twice: null },
+    { n: 3, twice: 6 },
+  ]);
+});
