@@ -89,7 +89,6 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
   const outputs: EventOutput[] = [];
   let follower: Follower | undefined;
   const wake = openWake(flags.once === true ? [] : globs.folders, clock, (file) => follower?.noticed(file));
-  context.stop.addEventListener("abort", () => wake.notify());
   try {
     for (const url of urls)
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
@@ -127,7 +126,7 @@ const BLOCK_BYTES = 1_048_576;
 
 interface Way {
   readonly position: string | undefined;
-  readonly sleep: (durationMs: number) => Promise<void>;
+  readonly sleep: (durationMs: number, signal: AbortSignal) => Promise<void>;
   readonly once: boolean | undefined;
 }
 
@@ -165,7 +164,7 @@ async function follow(
     }
     if (once === true && follower.isDrained()) break;
     const untilKeptMs = isKept ? Number.POSITIVE_INFINITY : keptAtMs + KEEP_MS - nowMs;
-    await sleep(Math.max(1, Math.min(follower.pauseMs(), untilKeptMs)));
+    await sleep(Math.max(1, Math.min(follower.pauseMs(), untilKeptMs)), stop);
     turnedAtMs = clock.monotonicMs();
   }
   await keep();

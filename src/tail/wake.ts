@@ -8,8 +8,8 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 
 export interface Wake {
-  /** Resolves after so long, or when something changed. */
-  sleep(durationMs: number): Promise<void>;
+  /** Resolves after so long, or when something changed, or `signal` aborts. */
+  sleep(durationMs: number, signal?: AbortSignal): Promise<void>;
   /** Wakes whoever sleeps. */
   notify(): void;
   close(): void;
@@ -40,8 +40,12 @@ export function openWake(
     }
   }
   return {
-    async sleep(durationMs) {
+    async sleep(durationMs, signal) {
+      if (signal?.aborted === true) return;
+      // A signal that lives long would keep what AbortSignal.any makes of it.
+      signal?.addEventListener("abort", notify);
       await clock.sleep(durationMs, awake.signal);
+      signal?.removeEventListener("abort", notify);
       if (awake.signal.aborted) awake = new AbortController();
     },
     notify,
