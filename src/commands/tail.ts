@@ -57,7 +57,7 @@ export function tailCommand(context: Context): Command {
     .option("--from <start|end>", "where files are begun that are there on the first start", "start")
     .option(
       "--out <url>",
-      "where to write: - (stdout), file:PATH (appended to) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
+      "where to write: - (stdout), file:PATH (appended) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
       collect,
     )
     .option("--multiline <regex>", "events of several lines: a line that matches begins one")
