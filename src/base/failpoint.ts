@@ -58,11 +58,20 @@ export const HDFS_FAILPOINTS = [
   "hdfs-renamed", // one file has its name
 ] as const;
 
+/** In a source that tails files. Each is killed at by test/tail/job-torture.test.ts. */
+export const TAIL_FAILPOINTS = [
+  "tail-copied", // some of what a batch reads is in its segment
+  "tail-segment-written", // all of it is, nothing says so
+  "tail-segment-kept", // no batch of it is planned
+  "tail-position-written", // of the command: the new position file has not its name yet
+] as const;
+
 type Failpoint =
   | (typeof FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
-  | (typeof HDFS_FAILPOINTS)[number];
+  | (typeof HDFS_FAILPOINTS)[number]
+  | (typeof TAIL_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

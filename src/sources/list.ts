@@ -8,11 +8,13 @@ import { simulateKind } from "./simulate.ts";
 import type { SourceKind } from "./source.ts";
 import { stdinKind } from "./stdin.ts";
 import { syslogKind } from "./syslog.ts";
+import { tailKind } from "./tail.ts";
 import { tcpKind } from "./tcp.ts";
 
 /** Those with options: a key of their own below `from`. */
 export const keyedSourceKinds = [
   filesKind,
+  tailKind,
   kafkaKind,
   httpKind,
   tcpKind,
@@ -33,9 +35,9 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   }
   throw new StreamkitError(
     "job",
-    "this version reads from - (standard input), file:GLOB, kafka://HOST:PORT/TOPIC, http://HOST:PORT/PATH, " +
-      "tcp://HOST:PORT, syslog://HOST:PORT, syslog+udp://HOST:PORT and {simulate: {…}}, " +
-      `found "${String(from)}"`,
+    "this version reads from - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC, " +
+      "http://HOST:PORT/PATH, tcp://HOST:PORT, syslog://HOST:PORT, syslog+udp://HOST:PORT and " +
+      `{simulate: {…}}, found "${String(from)}"`,
   );
 }
 
