@@ -11,11 +11,13 @@ import { simulateCommand } from "./commands/simulate.ts";
 import { tailCommand } from "./commands/tail.ts";
 import { testCommand } from "./commands/test.ts";
 import { verifyCommand } from "./commands/verify.ts";
+import { writeCommand } from "./commands/write.ts";
 
 await runProgram((program, context) => {
   program.addCommand(simulateCommand(context));
   program.addCommand(tailCommand(context));
   program.addCommand(processCommand(context));
+  program.addCommand(writeCommand(context));
   program.addCommand(serveCommand(context));
   program.addCommand(queryCommand(context));
   program.addCommand(checkCommand(context));

@@ -1,10 +1,9 @@
-/** A job of one query, from `--sql`. */
+/** Jobs that stand in no file: of one query, from `--sql`, and of one table, from `write`. */
 
 import { stringify } from "yaml";
 
-export interface InlineJob {
-  readonly sql: string;
-  readonly mode: string;
+/** What is read. */
+interface InlineSource {
   readonly format: string;
   /** `ts TIMESTAMP, price DOUBLE`; found from the first lines if undefined. */
   readonly schema: string | undefined;
@@ -15,9 +14,35 @@ export interface InlineJob {
   readonly from: string;
 }
 
+export interface InlineJob extends InlineSource {
+  readonly sql: string;
+  readonly mode: string;
+}
+
+export interface InlineTable extends InlineSource {
+  /** Names the files. */
+  readonly name: string;
+  /** The options of the sink `parquet:`. */
+  readonly parquet: Readonly<Record<string, unknown>>;
+}
+
 /** The job's YAML: what a person would write. */
 export function inlineJobText(inline: InlineJob): string {
-  const source = {
+  return stringify({
+    name: "sql",
+    sources: { input: sourceOf(inline) },
+    queries: { sql: { mode: inline.mode, sql: inline.sql } },
+  });
+}
+
+/** The same of a job that writes what it reads into a table. */
+export function writeJobText({ name, parquet, ...inline }: InlineTable): string {
+  const sinks = [{ from: "input", parquet }];
+  return stringify({ name, sources: { input: sourceOf(inline) }, sinks });
+}
+
+function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
+  return {
     from: inline.from,
     format: inline.format,
     ...(inline.schema === undefined ? {} : { schema: parseColumns(inline.schema) }),
@@ -25,19 +50,29 @@ export function inlineJobText(inline: InlineJob): string {
     ...(inline.watermark === undefined ? {} : { watermark: inline.watermark }),
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
   };
-  return stringify({
-    name: "sql",
-    sources: { input: source },
-    queries: { sql: { mode: inline.mode, sql: inline.sql } },
-  });
 }
 
 /** The flag that a key of this job came from; `input` for what is about the stream as a whole. */
 export function inlineFlagOf(keyPath: readonly PropertyKey[]): string {
-  const [part, , key, column] = keyPath.map(String);
+  const [part, , key, column, inner] = keyPath.map(String);
+  if (part === "sinks") return tableFlagOf(column, inner);
   if (part !== "sources") return key === "mode" ? "--mode" : "--sql";
   if (key === undefined) return "input";
   return `--${key === "from" ? "in" : key}${column === undefined ? "" : ` ${column}`}`;
+}
+
+/** `roll: { rows }` is `--roll-rows`; what `write` has no flag for is given by `--set`. */
+function tableFlagOf(option: string | undefined, inner: string | undefined): string {
+  switch (option) {
+    case undefined:
+      return "--table";
+    case "roll":
+      return inner === undefined ? "--roll-rows" : `--roll-${inner}`;
+    case "complete":
+      return `--set sinks.0.parquet.complete.${inner ?? ""}`;
+    default:
+      return `--${option.replaceAll("_", "-")}`;
+  }
 }
 
 /** `a INTEGER, b STRUCT(c VARCHAR, d DATE)` → names and types; commas in parentheses stay. */

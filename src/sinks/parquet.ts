@@ -1,14 +1,22 @@
 /** The sink `parquet:`: a job's rows into a table in Hive's layout. `src/warehouse` does the work. */
 
 import path from "node:path";
-import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { durationField, sizeField } from "../job/fields.ts";
 import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
-import { tableWarnings } from "../warehouse/hive-table.ts";
+import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
+import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
+import type { Metastore } from "../warehouse/metastore/metastore.ts";
+import {
+  addForgotten,
+  locationOf,
+  type MetastoreObserverOptions,
+  metastoreName,
+  metastoreObserver,
+} from "../warehouse/metastore-observer.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
 import {
   commandHook,
@@ -17,14 +25,16 @@ import {
   urlHook,
 } from "../warehouse/partition-observers.ts";
 import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
-import { openRetention } from "../warehouse/retention.ts";
+import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore } from "../warehouse/stores.ts";
 import { adoptSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
+import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
 import {
+  type Probe,
   rowsLike,
   type Sink,
   type SinkBatch,
@@ -33,85 +43,39 @@ import {
   type SinkKind,
 } from "./sink.ts";
 
-const options = z.strictObject({
-  warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
-  table: z.string().describe("the table's name: NAME or DATABASE.NAME"),
-  partition_by: z
-    .array(z.string())
-    .default([])
-    .describe("partition folders: a column, or `NAME=EXPRESSION` like `dt=window_start::DATE`"),
-  roll: z
-    .strictObject({
-      rows: z.int().positive().optional().describe("a partition's file is written when so many rows wait"),
-      bytes: sizeField.optional().describe("or when its file will be about so large, like 128MiB"),
-      every: durationField.optional().describe("or when a row has waited for so long, like 10m"),
-    })
-    .optional()
-    .describe(
-      "few large files: rows wait in the checkpoint until one of these is so, their partition is complete, " +
-        "or the input ends; without it every batch writes its files",
-    ),
-  complete: z
-    .strictObject({
-      when: z
-        .string()
-        .optional()
-        .describe(
-          "SQL over the partition columns and `watermark` that says that no row is to come, like " +
-            "`dt < watermark::DATE`; if left out, partition columns that are computed from an event " +
-            "time tell it",
-        ),
-      delay: durationField.default(0).describe("how much later than that the watermark must be"),
-      success_file: z.boolean().default(true).describe("a file `_SUCCESS` in a partition that is complete"),
-      run: z
-        .string()
-        .optional()
-        .describe(
-          "a shell command for each; $STREAMKIT_TABLE, $STREAMKIT_PARTITION and $STREAMKIT_LOCATION name it",
-        ),
-      post: z
-        .url()
-        .optional()
-        .describe("a URL that gets a POST of `table`, `partition` and `location` for each"),
-    })
-    .prefault({})
-    .describe("what is done when the watermark passes a partition, after the commit and at least once"),
-  late_partitions: z
-    .enum(["reopen", "dead_letter"])
-    .default("reopen")
-    .describe(
-      "rows of a partition that is complete: written into it, which completes it again; or dead letters",
-    ),
-  keep: durationField.optional().describe("partitions that are older than this by the watermark are removed"),
-});
-
-type Options = z.infer<typeof options>;
-
-export const parquetSink: SinkKind<Options> = {
+export const parquetSink: SinkKind<ParquetOptions> = {
   name: "parquet",
   summary: "Parquet files in Hive layout, partitioned by SQL expressions",
-  options,
+  options: parquetOptions,
   modes: ["append"],
   fromUrl: () => undefined,
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
-  probes: ({ partition_by }, input) =>
-    partition_by.flatMap((text, index) => {
-      const { name, expression } = parsePartition(text);
-      if (!isOwn(name, input)) return [];
-      const select = sql`SELECT ${raw(`(${expression})`)} FROM ${rowsLike(input)}`;
-      return [{ keyPath: ["partition_by", String(index)], select }];
-    }),
-  warnings: ({ partition_by }, input, database) =>
-    tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
+  probes,
+  async warnings(given, input, database) {
+    if (given.metastore !== undefined) await hiveTableOf(given, input, database);
+    return tableWarnings(database, input.columns, given.partition_by.map(parsePartition), rowsLike(input));
+  },
   open: openParquet,
 };
 
-function isOwn(name: string, { columns }: SinkInput): boolean {
-  return !columns.some((column) => column.name === name);
+function probes({ partition_by, complete }: ParquetOptions, input: SinkInput): readonly Probe[] {
+  const values = partition_by.map(parsePartition).map(({ name, expression }) => {
+    const isRowsOwn = input.columns.some((column) => column.name === name);
+    return sql`${isRowsOwn ? id(name) : raw(`(${expression})`)} AS ${id(name)}`;
+  });
+  const columns = [...values, raw("NULL::TIMESTAMP AS watermark")];
+  const when = sql`SELECT (${raw(complete.when ?? "true")}) FROM (SELECT ${columns} FROM ${rowsLike(input)})`;
+  return [
+    ...values.map((value, index) => ({
+      keyPath: ["partition_by", String(index)],
+      select: sql`SELECT ${value} FROM ${rowsLike(input)}`,
+    })),
+    { keyPath: ["complete", "when"], select: when },
+  ];
 }
 
-async function openParquet(given: Options, context: SinkContext): Promise<Sink> {
+async function openParquet(given: ParquetOptions, context: SinkContext): Promise<Sink> {
   const { database, input, isDurable, writer: name } = context;
   const store = openStore(given.warehouse, context);
   const folder = tableFolder(given.table);
@@ -130,6 +94,7 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   });
   refuseWithoutRule(given, rule);
   const columns = await writtenColumns(database, input.columns, partitioning);
+  const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
   await adoptSchema({
     database,
     store,
@@ -142,7 +107,14 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
-  const observers = observersOf(given, store, folder, context);
+  if (catalog !== undefined) {
+    await catalog.metastore.ensureTable(catalog.options.spec);
+    await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));
+  }
+  const observers = [
+    ...(catalog === undefined ? [] : [metastoreObserver(catalog.options)]),
+    ...observersOf(given, store, folder, context),
+  ];
   const table = await openTableWriter({
     database,
     writer,
@@ -165,10 +137,49 @@ async function openParquet(given: Options, context: SinkContext): Promise<Sink> 
   return {
     ...table,
     write: (_, batch) => table.write(tableBatch(batch)),
+    async close() {
+      await table.close();
+      catalog?.metastore.close();
+    },
   };
 }
 
-function refuseWithoutRule({ keep, late_partitions }: Options, rule: PartitionRule | undefined): void {
+interface Catalog {
+  readonly metastore: Metastore;
+  readonly options: MetastoreObserverOptions;
+}
+
+type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
+
+/** The metastore that the job names. A table that is there is compared; nothing is made yet. */
+async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
+  const { metastore: urls, table, location, add_columns: addsColumns } = given;
+  const { database, input, env, clock } = context;
+  if (urls === undefined) return undefined;
+  const spec = {
+    ...metastoreName(table),
+    ...(await hiveTableOf(given, input, database)),
+    location: locationOf(place.store, place.folder, location),
+  };
+  const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
+  const metastore = openMetastore(urls, { clock, user });
+  try {
+    const added = addsColumns ? await metastore.addColumns(spec) : [];
+    if (added.length > 0) logger("parquet").info(`${table} has new columns: ${added.join(", ")}`);
+    await metastore.checkTable(spec);
+  } catch (error) {
+    metastore.close();
+    throw error;
+  }
+  return { metastore, options: { ...place, metastore, spec, database } } satisfies Catalog;
+}
+
+/** Throws code `job` where Hive can't have it. */
+function hiveTableOf({ partition_by }: ParquetOptions, input: SinkInput, database: Database) {
+  return hiveTable(database, input.columns, partition_by.map(parsePartition), rowsLike(input));
+}
+
+function refuseWithoutRule({ keep, late_partitions }: ParquetOptions, rule: PartitionRule | undefined): void {
   if (rule !== undefined) return;
   const what = keep === undefined ? (late_partitions === "reopen" ? undefined : "late_partitions") : "keep";
   if (what === undefined) return;
@@ -211,7 +222,7 @@ async function writtenColumns(
 }
 
 async function waitingRows(
-  { roll, table }: Options,
+  { roll, table }: ParquetOptions,
   { database, state }: SinkContext,
   columns: readonly Column[],
   { columns: partitions, key }: Partitioning,
@@ -237,7 +248,7 @@ async function waitingRows(
 }
 
 function observersOf(
-  { complete, table }: Options,
+  { complete, table }: ParquetOptions,
   store: Store,
   folder: string,
   { env }: SinkContext,

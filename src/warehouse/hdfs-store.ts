@@ -96,7 +96,7 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
     },
     async download(path, localFile) {
       const answer = await hdfs.open(at(path));
-      if (answer?.body == null)
+      if (answer?.body === undefined || answer.body === null)
         throw new HdfsRefusal("FileNotFoundException", `HDFS has no file "${path}" in ${url}`);
       await saveBody(answer.body, localFile);
     },
@@ -113,6 +113,8 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
       }
     },
     async write(path, text) {
+      // There is no half of an empty file.
+      if (text === "") return hdfs.create(at(path), text);
       await rename(await stage(path, text), path, "OVERWRITE");
     },
     async create(path, text) {

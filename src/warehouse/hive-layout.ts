@@ -27,9 +27,11 @@ export function parsePartition(text: string): PartitionColumn {
   return { name: match[1], expression: match[2] ?? `"${match[1]}"` };
 }
 
+export const TABLE_NAME = /^(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*$/;
+
 /** A table's folder in its store; `db.table` is a table of a database. Throws code `job` if it is no name. */
 export function tableFolder(table: string): string {
-  if (!/^(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*$/.test(table))
+  if (!TABLE_NAME.test(table))
     throw new StreamkitError("job", `A table is called NAME or DATABASE.NAME: found "${table}"`);
   const [first, second] = table.split(".");
   return second === undefined ? (first ?? "") : `${first}.db/${second}`;

@@ -41,6 +41,11 @@ export function openLocalStore(root: string): Store {
     download: (path, localFile) => copyFile(at(path), localFile),
     put: (files, options) => putAll(root, files, options),
     async write(path, text) {
+      // There is no half of an empty file.
+      if (text === "") {
+        await mkdir(nodePath.dirname(at(path)), { recursive: true });
+        return writeFile(at(path), text);
+      }
       await place(at(path), text, (staged) => rename(staged, at(path)));
     },
     async create(path, text) {

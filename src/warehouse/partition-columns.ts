@@ -1,5 +1,6 @@
 /** The partition columns of a table's rows, as SQL. */
 
+import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { PartitionColumn } from "./hive-layout.ts";
@@ -16,12 +17,19 @@ export interface Partitioning {
   readonly expressions: readonly Sql[];
 }
 
-/** Throws what DuckDB says where an expression is wrong. */
+/** Throws code `job`, or what DuckDB says where an expression is wrong. */
 export async function partitioningOf(
   database: Database,
   rows: readonly Column[],
   partitions: readonly PartitionColumn[],
 ): Promise<Partitioning> {
+  for (const { name, expression } of partitions)
+    if (rows.some((column) => column.name === name) && expression.replaceAll('"', "") !== name)
+      throw new StreamkitError(
+        "job",
+        `the rows have a column "${name}" already: partition by it with "${name}", ` +
+          `or call ${name}=${expression} something else`,
+      );
   const isOwn = ({ name }: PartitionColumn): boolean => !rows.some((column) => column.name === name);
   const expressionOf = (column: PartitionColumn): Sql =>
     isOwn(column) ? raw(column.expression) : id(column.name);

@@ -49,8 +49,9 @@ export interface Store {
   /** Copies a file to a path of this machine. */
   download(path: string, localFile: string): Promise<void>;
   /**
-   * Takes files into the store. Each appears under its name whole or not at all, in place of what had that
-   * name, and the local ones are gone. After a failure some may be there.
+   * Takes files into the store. Each appears under its name whole or not at all, and the local ones are
+   * gone. After a failure some may be there. A store that renames replaces what had the name; one that does
+   * not takes the same bytes again, and refuses others.
    */
   put(files: readonly Publication[], options: PutOptions): Promise<void>;
   /** Writes a small file, whole or not at all, in place of what had its name. */

@@ -5,6 +5,8 @@ import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 import { openHdfsStore } from "./hdfs-store.ts";
 import { openLocalStore } from "./local-store.ts";
+import { openS3 } from "./s3.ts";
+import { openS3Store } from "./s3-store.ts";
 import type { Store } from "./store.ts";
 import { openWebHdfs } from "./webhdfs.ts";
 
@@ -30,6 +32,9 @@ export function openStore(warehouse: string, context: StoreContext): Store {
     case "webhdfs":
     case "swebhdfs":
       return hdfsStore(warehouse, scheme === "swebhdfs" ? "https" : "http", context);
+    case "s3":
+    case "s3a":
+      return s3Store(warehouse, context);
     case "hdfs":
       throw new StreamkitError(
         "job",
@@ -69,4 +74,31 @@ function hdfsStore(url: string, protocol: string, { clock, env }: StoreContext):
     clock,
   });
   return openHdfsStore(hdfs, url.replace(/\/+$/, ""), match[3] ?? "");
+}
+
+const DEFAULT_REGION = "us-east-1";
+
+/** `s3://BUCKET/PREFIX`; where it is and who we are is said by the variables that AWS's own tools read. */
+function s3Store(url: string, { clock, env }: StoreContext): Store {
+  const match = /^\w+:\/\/([a-z0-9][a-z0-9.-]+[a-z0-9])(?:\/(.*?))?\/*$/.exec(url);
+  const bucket = match?.[1];
+  if (bucket === undefined)
+    throw new StreamkitError("job", `An S3 store is s3://BUCKET/PREFIX: found "${url}"`);
+  const accessKeyId = env["AWS_ACCESS_KEY_ID"];
+  const secretAccessKey = env["AWS_SECRET_ACCESS_KEY"];
+  if (accessKeyId === undefined || secretAccessKey === undefined)
+    throw new StreamkitError(
+      "job",
+      `"${url}" needs credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment`,
+    );
+  const s3 = openS3({
+    bucket,
+    endpoint: env["AWS_ENDPOINT_URL_S3"] ?? env["AWS_ENDPOINT_URL"],
+    region: env["AWS_REGION"] ?? env["AWS_DEFAULT_REGION"] ?? DEFAULT_REGION,
+    accessKeyId,
+    secretAccessKey,
+    sessionToken: env["AWS_SESSION_TOKEN"],
+    clock,
+  });
+  return openS3Store(s3, url.replace(/\/+$/, ""), match?.[2] ?? "");
 }

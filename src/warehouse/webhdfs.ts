@@ -1,11 +1,12 @@
 /**
  * WebHDFS: HDFS over HTTP. A name node answers, or sends on to a data node for bytes. Of several name nodes
  * one is active; the others say that they stand by. What fails for a moment (a name node that starts, a data
- * node that has just died) is tried again for about ten seconds.
+ * node that has just died) is tried again for a while.
  */
 
 import type { Clock } from "../base/clock.ts";
-import { messageOf, StreamkitError } from "../base/error.ts";
+import { StreamkitError } from "../base/error.ts";
+import { patience } from "./patience.ts";
 
 export interface WebHdfsOptions {
   /** `http` or `https`. */
@@ -41,9 +42,6 @@ export class HdfsRefusal extends StreamkitError {
   }
 }
 
-const MAX_ATTEMPTS = 9;
-const FIRST_DELAY_MS = 100;
-const MAX_DELAY_MS = 3000;
 const ANSWER_TIMEOUT_MS = 60_000;
 const TRANSFER_TIMEOUT_MS = 600_000;
 const PASSING = new Set([
@@ -71,28 +69,16 @@ export function openWebHdfs({ protocol, nameNodes, user, token, clock }: WebHdfs
     return fetch(url, { method, redirect: "manual", signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
   };
 
-  /** Until it succeeds, is refused for good, or has failed too often. */
-  const persistently = async <T>(what: string, attempt: () => Promise<T>): Promise<T> => {
-    for (let attempts = 1; ; attempts += 1) {
-      try {
-        return await attempt();
-      } catch (error) {
-        if (error instanceof HdfsRefusal && !mayPass(error)) throw error;
-        if (attempts === MAX_ATTEMPTS) {
-          const places = nameNodes.join(", ");
-          throw new StreamkitError("io", `HDFS (${places}) failed to ${what}: ${messageOf(error)}`, {
-            component: "hdfs",
-            retryable: true,
-            cause: error,
-          });
-        }
-        active = (active + 1) % nameNodes.length;
-        // The other name node is asked at once.
-        if (attempts % nameNodes.length === 0)
-          await clock.sleep(Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** (attempts - 1)));
-      }
-    }
-  };
+  const persistently = patience({
+    clock,
+    whom: `HDFS (${nameNodes.join(", ")})`,
+    component: "hdfs",
+    mayPass: (error) => !(error instanceof HdfsRefusal) || mayPass(error),
+    servers: nameNodes.length,
+    turn: () => {
+      active = (active + 1) % nameNodes.length;
+    },
+  });
 
   /** Where the name node sends us for a file's bytes. */
   const placeOf = async (

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { FAILPOINTS } from "../../src/base/failpoint.ts";
 import { binary } from "../e2e/binary.ts";
-import { CRASH_JOB, linesFrom, takenId, wrongInSinks } from "./crash-job.ts";
+import { crashJob, linesFrom, takenId, wrongInSinks } from "./crash-job.ts";
 
 /** When a life ends: at a failpoint as `name:times`, or so many milliseconds after its start. */
 export type Death = { readonly failpoint: string } | { readonly afterMs: number };
@@ -16,6 +16,12 @@ export interface EpisodeOptions {
   readonly deaths: (random: Random) => Iterable<Death>;
   /** A fault of the test's own between two lives, which must be found out. */
   readonly meddle?: (folder: string, life: number) => void;
+  /** Where the tables are, if not in the folder; and how they come into its `wh` at the end. */
+  readonly elsewhere?: {
+    readonly warehouse: string;
+    readonly env?: Readonly<Record<string, string>>;
+    fetch(into: string): Promise<void>;
+  };
 }
 
 export interface Episode {
@@ -54,12 +60,12 @@ export function randomBelow(seed: number): Random {
   };
 }
 
-export async function runEpisode({ seed, deaths, meddle }: EpisodeOptions): Promise<Episode> {
+export async function runEpisode({ seed, deaths, meddle, elsewhere }: EpisodeOptions): Promise<Episode> {
   const folder = mkdtempSync(join(tmpdir(), "streamkit-crash-"));
   try {
     const random = randomBelow(seed);
     mkdirSync(join(folder, "in"));
-    await Bun.write(join(folder, "job.yaml"), CRASH_JOB);
+    await Bun.write(join(folder, "job.yaml"), crashJob(elsewhere?.warehouse));
     const piped: string[] = [];
     const wrong: string[] = [];
     const survived: string[] = [];
@@ -83,7 +89,7 @@ export async function runEpisode({ seed, deaths, meddle }: EpisodeOptions): Prom
       const file = linesFrom(filed + 1, LINES_A_LIFE, random);
       filed += file.length;
       await Bun.write(join(folder, `in/${String(life).padStart(4, "0")}.ndjson`), `${file.join("\n")}\n`);
-      const { wasKilled, stderr, code } = await live(folder, nextPiped(), death);
+      const { wasKilled, stderr, code } = await live(folder, nextPiped(), death, elsewhere?.env);
       if (wasKilled) kills += 1;
       else if (code === 0 && "failpoint" in death) survived.push(death.failpoint);
       else wrong.push(`life ${life} (${JSON.stringify(death)}) ended with ${code}: ${stderr}`);
@@ -91,11 +97,14 @@ export async function runEpisode({ seed, deaths, meddle }: EpisodeOptions): Prom
       lookAtTaken();
       meddle?.(folder, life);
     }
-    const last = await spawned(folder, ["--once"], {}, new Blob([text(nextPiped())]));
+    const last = await spawned(folder, ["--once"], elsewhere?.env ?? {}, new Blob([text(nextPiped())]));
     const stderr = await new Response(last.stderr).text();
     const code = await last.exited;
     if (code !== 0) wrong.push(`the last life ended with ${code}: ${stderr}`);
-    else wrong.push(...(await wrongInSinks(folder, piped)));
+    else {
+      await elsewhere?.fetch(join(folder, "wh"));
+      wrong.push(...(await wrongInSinks(folder, piped)));
+    }
     return { kills, survived, rows: piped.length + filed, wrong };
   } finally {
     rmSync(folder, { recursive: true });
@@ -109,14 +118,19 @@ interface Life {
 }
 
 /** Spawns the binary and waits until it is dead. */
-async function live(folder: string, piped: readonly string[], death: Death): Promise<Life> {
+async function live(
+  folder: string,
+  piped: readonly string[],
+  death: Death,
+  extraEnv: Readonly<Record<string, string>> = {},
+): Promise<Life> {
   if ("failpoint" in death) {
-    const env = { STREAMKIT_FAILPOINT: death.failpoint };
+    const env = { ...extraEnv, STREAMKIT_FAILPOINT: death.failpoint };
     const child = await spawned(folder, ["--available-now"], env, new Blob([text(piped)]));
     const stderr = await new Response(child.stderr).text();
     return { code: await child.exited, wasKilled: child.signalCode === "SIGKILL", stderr };
   }
-  const child = await spawned(folder, [], {}, "pipe");
+  const child = await spawned(folder, [], extraEnv, "pipe");
   const stderr = new Response(child.stderr).text();
   // In two pieces: the second comes while the first is worked on, or is not read at all.
   const middle = Math.floor(piped.length / 2);

@@ -16,7 +16,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { CRASH_JOB, linesFrom, takenId } from "./crash-job.ts";
+import { crashJob, linesFrom, takenId } from "./crash-job.ts";
 import { randomBelow, spawned, text } from "./episode.ts";
 
 export const CHECKPOINTS = join(import.meta.dirname, "../../fixtures/checkpoints");
@@ -42,7 +42,7 @@ async function make(name: string): Promise<void> {
   const folder = join(CHECKPOINTS, name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, "in"), { recursive: true });
-  await Bun.write(join(folder, "job.yaml"), CRASH_JOB);
+  await Bun.write(join(folder, "job.yaml"), crashJob());
   const random = randomBelow(SEED);
   const piped = linesFrom(1, 2 * LINES_A_LIFE, random);
   const filed = linesFrom(1, 2 * LINES_A_LIFE, random);

@@ -49,6 +49,7 @@ async function opened(options: Readonly<Record<string, unknown>>): Promise<Opene
     format: { name: "json", blank: "record" },
     clock: { ...systemClock, monotonicMs: () => elapsedMs },
     committed: undefined,
+    isDurable: false,
     segmentFolder: folder.path,
     baseFolder: folder.path,
     maxSegmentBytes: ALL.maxBytes,

@@ -3,11 +3,13 @@
 import { hdfsLibraries } from "./hdfs.ts";
 import { judgeClasses } from "./judge-process.ts";
 import { newCatalog } from "./metastore.ts";
+import { s3Environment } from "./s3.ts";
 import { schemaRegistryProgram } from "./schema-registry.ts";
 import { sparkEnvironment } from "./spark.ts";
 
 await judgeClasses();
 await hdfsLibraries();
+await s3Environment();
 await schemaRegistryProgram();
 await sparkEnvironment();
 await newCatalog("3.1.3");

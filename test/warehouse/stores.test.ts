@@ -10,6 +10,7 @@ import type { Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
 import { emptyFolder } from "../e2e/binary.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
+import { sharedS3 } from "../services/s3.ts";
 
 setDefaultTimeout(120_000);
 
@@ -34,6 +35,16 @@ const KINDS: readonly StoreKind[] = [
       const { address } = await sharedHdfs();
       const url = `webhdfs://${address}/warehouses/${crypto.randomUUID()}`;
       const store = openStore(url, { baseFolder: "/", clock: systemClock, env: { USER: "alice" } });
+      return { ...store, [Symbol.dispose]: () => undefined };
+    },
+  },
+  {
+    name: "S3",
+    async open() {
+      const { createBucket, env } = await sharedS3();
+      const bucket = `b-${crypto.randomUUID()}`;
+      await createBucket(bucket);
+      const store = openStore(`s3://${bucket}/ware/house/`, { baseFolder: "/", clock: systemClock, env });
       return { ...store, [Symbol.dispose]: () => undefined };
     },
   },
@@ -102,9 +113,15 @@ for (const kind of KINDS)
       expect([await store.exists("t/a=1"), await store.exists("t/a")]).toEqual([false, false]);
     });
 
-    test("what is put takes the place of what had its name", async () => {
+    test("what is put takes the place of what had its name, or is refused", async () => {
       using store = await kind.open();
       await put(store, { "t/f": "old" });
+      if (!store.hasRename) {
+        await put(store, { "t/f": "old" });
+        expect(await put(store, { "t/f": "new" }).catch(messageOf)).toContain("Somebody else has written");
+        expect(await text(store, "t/f")).toBe("old");
+        return;
+      }
       await put(store, { "t/f": "new", "t/g": "other" });
       expect([await text(store, "t/f"), await text(store, "t/g")]).toEqual(["new", "other"]);
     });

@@ -25,7 +25,7 @@ interface Run {
 }
 
 export interface TableJobOptions {
-  /** Of the source `rows`; its time is `ts`. */
+  /** Of the source `rows`; its time is `ts`, where it has that. */
   readonly schema: Readonly<Record<string, string>>;
   readonly query?: string;
   /** The sink's options beside the table's name. */
@@ -59,7 +59,7 @@ export function tableJob({
         name: "job",
         ...(checkpoint ? { checkpoint: "state" } : {}),
         batch: 0,
-        sources: { rows: { from: "-", schema, time: "ts", watermark } },
+        sources: { rows: { from: "-", schema, ...("ts" in schema ? { time: "ts", watermark } : {}) } },
         queries: { q: how.query ?? query ?? "SELECT * FROM rows" },
         sinks: [
           { from: "q", parquet: { table: "t", ...parquet, ...how.parquet } },

@@ -201,8 +201,8 @@ function exec(component: Component): TranslatedSource[] {
   if (followed !== undefined) {
     component.note(
       "command",
-      `"${followed}" is followed by streamkit itself, from its end on the first start and from where it was ` +
-        "on later ones: nothing is lost through rotation and restarts",
+      `"${followed}" is followed by streamkit itself, from its end on the first start and from where it ` +
+        "was on later ones: nothing is lost through rotation and restarts",
     );
     return one({ tail: { path: followed, from: "end", file_header: "" } });
   }

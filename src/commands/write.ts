@@ -1,0 +1,140 @@
+/** `streamkit write`: an input into a table in Hive's layout, as a small job that the engine runs. */
+
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { Command } from "commander";
+import { StreamkitError } from "../base/error.ts";
+import { countFlag, durationFlagMs } from "../base/units.ts";
+import type { Context } from "./context.ts";
+import { collect } from "./job-flags.ts";
+
+interface WriteFlags {
+  readonly table: string;
+  readonly warehouse: string;
+  readonly partitionBy?: readonly string[];
+  readonly rollRows?: string;
+  readonly rollBytes?: string;
+  readonly rollEvery?: string;
+  readonly in: string;
+  readonly format: string;
+  readonly schema?: string;
+  readonly pattern?: string;
+  readonly time?: string;
+  readonly watermark?: string;
+  readonly checkpoint?: string;
+  readonly name?: string;
+  readonly set?: readonly string[];
+  readonly once?: boolean;
+  readonly availableNow?: boolean;
+  readonly stopTimeout?: string;
+  readonly quiet?: boolean;
+}
+
+const HELP = `
+A partition is a column, or NAME=EXPRESSION over the columns in DuckDB's SQL. Rows wait for company, so that
+files are not small: until one of --roll-rows, --roll-bytes and --roll-every is so, or the watermark has
+passed their partition, or the input ends. With --checkpoint they wait there, and each row comes into the
+table once, whatever happens on the way; without it they wait in memory. All options of a job's sink parquet:
+can be given as --set sinks.0.parquet.KEY=VALUE.
+
+Examples:
+  streamkit simulate quotes --count 1e6 | streamkit write --table quotes --partition-by "dt=ts::DATE"
+  streamkit write --in "tail:/var/log/nginx/access.log" --format combined --table web.access \\
+    --warehouse webhdfs://namenode:9870/warehouse --partition-by "dt=ts::DATE" \\
+    --partition-by "hour=strftime(ts, '%H')" --roll-bytes 128MiB --roll-every 15m --checkpoint ./state/access
+  streamkit write --in "file:in/*.ndjson" --once --table raw --warehouse s3://bucket/warehouse`;
+
+export function writeCommand(context: Context): Command {
+  return new Command("write")
+    .summary("writes its input into a Parquet table in Hive layout")
+    .description("Writes standard input, or any other source, into a Parquet table in Hive's layout.")
+    .requiredOption("--table <name>", "the table: NAME or DATABASE.NAME")
+    .option(
+      "--warehouse <place>",
+      "where tables are: a folder, webhdfs://HOST:PORT/PATH, s3://BUCKET/PREFIX",
+      "./warehouse",
+    )
+    .option("--partition-by <expression>", 'a level of folders, like "dt=ts::DATE"; repeatable', collect)
+    .option("--roll-rows <count>", "write a partition's file when so many rows wait")
+    .option("--roll-bytes <size>", "or when it will be about so large, like 128MiB")
+    .option("--roll-every <duration>", "or when a row has waited for so long, like 15m")
+    .option(
+      "--in <url>",
+      "what to read: - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC",
+      "-",
+    )
+    .option("--format <format>", "json, csv, combined, common, regex or lines", "json")
+    .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
+    .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
+    .option("--time <column>", "the event-time column (default: ts)")
+    .option("--watermark <duration>", "how far out of order events may come (default: 0)")
+    .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
+    .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
+    .option("--once", "what is there now is the whole input: take it, write all rows, stop")
+    .option("--available-now", "take what is there now, commit, stop; waiting rows stay in the checkpoint")
+    .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
+    .option("--set <key=value>", "any key of the job that this is; repeatable", collect)
+    .option("--quiet", "say nothing but errors")
+    .addHelpText("after", HELP)
+    .action((flags: WriteFlags) => runWrite(flags, context));
+}
+
+async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
+  if (flags.once === true && flags.availableNow === true)
+    throw new StreamkitError("usage", "--once and --available-now exclude each other");
+  const { writeJobText, inlineFlagOf } = await import("../job/inline.ts");
+  const { loadJobText } = await import("../job/load.ts");
+  const { wholeJobSchema } = await import("./load-job.ts");
+  const { DEFAULT_STOP_TIMEOUT_MS, executeJob } = await import("./execute-job.ts");
+  const text = writeJobText({
+    name: flags.name ?? nameOf(flags),
+    from: flags.in,
+    format: flags.format,
+    schema: flags.schema,
+    time: flags.time,
+    watermark: flags.watermark,
+    pattern: flags.pattern,
+    parquet: {
+      warehouse: flags.warehouse,
+      table: flags.table,
+      partition_by: flags.partitionBy ?? [],
+      ...rollOf(flags),
+    },
+  });
+  const job = loadJobText(text, "write", wholeJobSchema(), {
+    env: context.env,
+    overrides: flags.set ?? [],
+    flagOf: inlineFlagOf,
+  });
+  await executeJob(job, context, {
+    batchMs: undefined,
+    checkpoint: flags.checkpoint,
+    resets: [],
+    stopTimeoutMs:
+      flags.stopTimeout === undefined
+        ? DEFAULT_STOP_TIMEOUT_MS
+        : durationFlagMs("--stop-timeout", flags.stopTimeout),
+    until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
+    serve: undefined,
+    bareRows: false,
+    quiet: flags.quiet === true,
+  });
+}
+
+function rollOf({ rollRows, rollBytes, rollEvery }: WriteFlags): { readonly roll?: object } {
+  const roll = {
+    ...(rollRows === undefined ? {} : { rows: countFlag("--roll-rows", rollRows, 1) }),
+    ...(rollBytes === undefined ? {} : { bytes: rollBytes }),
+    ...(rollEvery === undefined ? {} : { every: rollEvery }),
+  };
+  return Object.keys(roll).length === 0 ? {} : { roll };
+}
+
+/**
+ * Another for each checkpoint: what a writer's name is on it takes for its own, and removes where its
+ * checkpoint does not know of it.
+ */
+function nameOf({ checkpoint }: WriteFlags): string {
+  if (checkpoint === undefined) return "write";
+  return `write_${createHash("sha256").update(path.resolve(checkpoint)).digest("hex").slice(0, 8)}`;
+}
