@@ -58,6 +58,26 @@ export const HDFS_FAILPOINTS = [
   "hdfs-renamed", // one file has its name
 ] as const;
 
+/** In a source that tails files. Each is killed at by test/tail/job-torture.test.ts. */
+export const TAIL_FAILPOINTS = [
+  "tail-copied", // some of what a batch reads is in its segment
+  "tail-segment-written", // all of it is, nothing says so
+  "tail-segment-kept", // no batch of it is planned
+  "tail-position-written", // of the command: the new position file has not its name yet
+] as const;
+
+/** In a compaction. Each is killed at by test/warehouse/compact.test.ts. */
+export const COMPACTION_FAILPOINTS = [
+  "compact-written", // the new files are there, nobody knows of them
+  "compact-decided", // who knows of the manifest reads them
+  "compact-switched", // a metastore's readers read them
+  "compact-placed", // one is in the partition's folder, others may not be
+  "compact-removed", // one old file is gone, others may not be
+  "compact-returned", // a metastore's readers are sent back
+  "compact-retired", // only late readers look at the new files' first place
+  "compact-cleared", // that is gone too
+] as const;
+
 /** In a batch that goes to S3. Killed at by test/crash/s3.test.ts. */
 export const S3_FAILPOINTS = [
   "s3-put", // one file has its name, others may not
@@ -68,7 +88,9 @@ type Failpoint =
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]
-  | (typeof S3_FAILPOINTS)[number];
+  | (typeof TAIL_FAILPOINTS)[number]
+  | (typeof S3_FAILPOINTS)[number]
+  | (typeof COMPACTION_FAILPOINTS)[number];
 
 const [armed, times = "1"] = (process.env["STREAMKIT_FAILPOINT"] ?? "").split(":");
 let passesLeft = Number(times);

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { durationField, sizeField } from "../job/fields.ts";
 import { TABLE_NAME } from "../warehouse/hive-layout.ts";
+import { isMetastore } from "../warehouse/metastore/hive-metastore.ts";
 
 export const parquetOptions = z.strictObject({
   warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
@@ -58,6 +59,7 @@ export const parquetOptions = z.strictObject({
     ),
   metastore: z
     .string()
+    .refine(isMetastore, "a metastore is thrift://HOST:PORT")
     .optional()
     .describe(
       "thrift://HOST:PORT of a Hive Metastore, or several with commas between: it gets the table, and the " +
@@ -70,6 +72,10 @@ export const parquetOptions = z.strictObject({
       "what other engines call the warehouse, like hdfs://NAMENODE/warehouse; if left out, its own name with " +
         "file:, webhdfs: or s3a:",
     ),
+  add_columns: z
+    .boolean()
+    .default(false)
+    .describe("columns that the metastore's table lacks are added to it; else they are refused"),
   keep: durationField.optional().describe("partitions that are older than this by the watermark are removed"),
 });
 

@@ -2,14 +2,21 @@
 
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
 import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
-import { metastoreAddresses, openMetastore } from "../warehouse/metastore/hive-metastore.ts";
+import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
 import type { Metastore } from "../warehouse/metastore/metastore.ts";
-import { locationOf, metastoreName, metastoreObserver } from "../warehouse/metastore-observer.ts";
+import {
+  addForgotten,
+  locationOf,
+  type MetastoreObserverOptions,
+  metastoreName,
+  metastoreObserver,
+} from "../warehouse/metastore-observer.ts";
 import { type Partitioning, partitioningOf } from "../warehouse/partition-columns.ts";
 import {
   commandHook,
@@ -18,7 +25,7 @@ import {
   urlHook,
 } from "../warehouse/partition-observers.ts";
 import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
-import { openRetention } from "../warehouse/retention.ts";
+import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore } from "../warehouse/stores.ts";
 import { adoptSchema } from "../warehouse/table-schema.ts";
@@ -45,8 +52,10 @@ export const parquetSink: SinkKind<ParquetOptions> = {
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
   probes,
-  warnings: ({ partition_by }, input, database) =>
-    tableWarnings(database, input.columns, partition_by.map(parsePartition), rowsLike(input)),
+  async warnings(given, input, database) {
+    if (given.metastore !== undefined) await hiveTableOf(given, input, database);
+    return tableWarnings(database, input.columns, given.partition_by.map(parsePartition), rowsLike(input));
+  },
   open: openParquet,
 };
 
@@ -98,8 +107,12 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
+  if (catalog !== undefined) {
+    await catalog.metastore.ensureTable(catalog.options.spec);
+    await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));
+  }
   const observers = [
-    ...(catalog === undefined ? [] : [catalog.observer]),
+    ...(catalog === undefined ? [] : [metastoreObserver(catalog.options)]),
     ...observersOf(given, store, folder, context),
   ];
   const table = await openTableWriter({
@@ -133,32 +146,37 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
 
 interface Catalog {
   readonly metastore: Metastore;
-  readonly observer: PartitionObserver;
+  readonly options: MetastoreObserverOptions;
 }
 
-/** The metastore that the job names, with the table in it. A table that is there is held to, and not altered. */
-async function openCatalog(
-  { metastore: urls, table, partition_by, location }: ParquetOptions,
-  place: { readonly store: Store; readonly folder: string; readonly addsAtOnce: boolean },
-  { database, input, env, clock }: SinkContext,
-): Promise<Catalog | undefined> {
+type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
+
+/** The metastore that the job names. A table that is there is compared; nothing is made yet. */
+async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
+  const { metastore: urls, table, location, add_columns: addsColumns } = given;
+  const { database, input, env, clock } = context;
   if (urls === undefined) return undefined;
-  metastoreAddresses(urls);
-  const partitions = partition_by.map(parsePartition);
   const spec = {
     ...metastoreName(table),
-    ...(await hiveTable(database, input.columns, partitions, rowsLike(input))),
+    ...(await hiveTableOf(given, input, database)),
     location: locationOf(place.store, place.folder, location),
   };
   const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
   const metastore = openMetastore(urls, { clock, user });
   try {
-    await metastore.ensureTable(spec);
+    const added = addsColumns ? await metastore.addColumns(spec) : [];
+    if (added.length > 0) logger("parquet").info(`${table} has new columns: ${added.join(", ")}`);
+    await metastore.checkTable(spec);
   } catch (error) {
     metastore.close();
     throw error;
   }
-  return { metastore, observer: metastoreObserver({ ...place, metastore, spec, database }) };
+  return { metastore, options: { ...place, metastore, spec, database } } satisfies Catalog;
+}
+
+/** Throws code `job` where Hive can't have it. */
+function hiveTableOf({ partition_by }: ParquetOptions, input: SinkInput, database: Database) {
+  return hiveTable(database, input.columns, partition_by.map(parsePartition), rowsLike(input));
 }
 
 function refuseWithoutRule({ keep, late_partitions }: ParquetOptions, rule: PartitionRule | undefined): void {

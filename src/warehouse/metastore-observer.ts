@@ -4,9 +4,10 @@ import nodePath from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
 import { literal, sql } from "../duckdb/sql.ts";
-import type { Metastore, PartitionStatistics, TableSpec } from "./metastore/metastore.ts";
+import { isVisible } from "./compaction/table-files.ts";
+import type { Metastore, PartitionSpec, PartitionStatistics, TableSpec } from "./metastore/metastore.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
-import { valuesOfPath } from "./partition-path.ts";
+import { partitionPath, valuesOfPath } from "./partition-path.ts";
 import { joinPath, type Store } from "./store.ts";
 
 export interface MetastoreObserverOptions {
@@ -21,53 +22,77 @@ export interface MetastoreObserverOptions {
 
 export function metastoreObserver(options: MetastoreObserverOptions): PartitionObserver {
   const { metastore, spec, addsAtOnce } = options;
-  const valuesOf = (path: string): readonly (string | null)[] => {
-    const values = valuesOfPath(path);
-    return spec.partitions.map(({ name }) => values.get(name) ?? null);
-  };
-  const specOf = (path: string) => ({ values: valuesOf(path), location: `${spec.location}/${path}` });
-  const isPartitioned = spec.partitions.length > 0;
+  // A table without partitions is read as it stands.
+  if (spec.partitions.length === 0) return {};
   return {
     async opened(partitions) {
-      if (!addsAtOnce || !isPartitioned) return;
+      if (!addsAtOnce) return;
       await metastore.addPartitions(
         spec,
-        partitions.map(({ path }) => specOf(path)),
+        partitions.map(({ path }) => partitionSpec(spec, path)),
       );
     },
     async completed(partitions) {
-      if (!isPartitioned) return;
       const specs = [];
       for (const { path } of partitions)
-        specs.push({ ...specOf(path), statistics: await statisticsOf(options, path) });
+        specs.push({ ...partitionSpec(spec, path), statistics: await statisticsOf(options, path) });
       await metastore.addPartitions(spec, specs);
-      // One that was there, and was opened again by late rows, has other figures now.
-      await metastore.movePartitions(
+      // One that was there, and was opened again by late rows, has other figures now; it may have been moved.
+      await metastore.changePartitions(
         spec,
-        specs.filter(({ statistics }) => statistics !== undefined),
+        specs.map(({ values, statistics }) => ({ values, statistics })),
       );
     },
     async dropped(partitions) {
-      for (const { path } of partitions) await metastore.dropPartition(spec, valuesOf(path));
+      for (const { path } of partitions) await metastore.dropPartition(spec, valuesOf(spec, path));
     },
   };
 }
 
-/** From the footers of files that are on this machine; others would have to be fetched for it. */
+/**
+ * Adds partitions whose folders are there already: of the time before there was a metastore. Those that aren't
+ * complete are left for later, unless they are added with their first file.
+ */
+export async function addForgotten(
+  { metastore, spec, store, folder, addsAtOnce }: MetastoreObserverOptions,
+  folders: readonly string[],
+): Promise<void> {
+  if (spec.partitions.length === 0 || folders.length === 0) return;
+  const known = new Set(await metastore.partitionNames(spec));
+  const names = spec.partitions.map(({ hiveName }) => hiveName);
+  const forgotten = [];
+  for (const path of folders) {
+    if (known.has(partitionPath(names, valuesOf(spec, path)))) continue;
+    if (addsAtOnce || (await store.exists(joinPath(folder, path, "_SUCCESS")))) forgotten.push(path);
+  }
+  await metastore.addPartitions(
+    spec,
+    forgotten.map((path) => partitionSpec(spec, path)),
+  );
+}
+
+function partitionSpec(spec: TableSpec, path: string): PartitionSpec {
+  return { values: valuesOf(spec, path), location: joinPath(spec.location, path) };
+}
+
+export function valuesOf({ partitions }: TableSpec, path: string): PartitionSpec["values"] {
+  const values = valuesOfPath(path);
+  return partitions.map(({ name }) => values.get(name) ?? null);
+}
+
+/** Rows are counted in the footers of files that are on this machine; others would have to be fetched for it. */
 async function statisticsOf(
   { store, folder, database }: MetastoreObserverOptions,
   path: string,
-): Promise<PartitionStatistics | undefined> {
+): Promise<PartitionStatistics> {
+  const files = (await store.list(joinPath(folder, path))).filter((file) => isVisible(folder, file));
+  const bytes = files.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
   const { localFolder } = store;
-  if (localFolder === undefined) return undefined;
-  const below = await store.list(joinPath(folder, path));
-  const files = below.filter((file) => /\/part-[^/]*\.parquet$/.test(file.path));
-  if (files.length === 0) return undefined;
+  if (localFolder === undefined || files.length === 0) return { bytes, files: files.length };
   const names = files.map((file) => literal(nodePath.join(localFolder, file.path)));
   const row = await database.row(
     sql`SELECT sum(num_rows)::BIGINT AS rows FROM parquet_file_metadata([${names}])`,
   );
-  const bytes = files.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
   return { rows: Number(row["rows"]), bytes, files: files.length };
 }
 

@@ -10,6 +10,8 @@ import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts"
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
+import { manifestFolder } from "./compaction/manifest.ts";
+import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
 import { fetchTables } from "./remote-tables.ts";
 import { renderTable } from "./render-table.ts";
@@ -110,8 +112,18 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   // To unite their columns all files are opened, also those of partitions that a query rules out.
   const unites = schema?.hasGrown ?? true;
   await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
-    SELECT * FROM read_parquet(${files}, hive_partitioning = true, ${hiveTypes} union_by_name = ${unites})`);
+    SELECT * FROM read_parquet(${(await filesOfMoment(folder)) ?? sql`${files}`},
+      hive_partitioning = true, ${hiveTypes} union_by_name = ${unites})`);
   return true;
+}
+
+/** A list of files where the table has been compacted: what replaces what is not told by their names. */
+async function filesOfMoment(folder: string): Promise<Sql | undefined> {
+  if (!existsSync(path.join(folder, manifestFolder("")))) return undefined;
+  const [warehouse, table] = [path.dirname(folder), path.basename(folder)];
+  const files = await tableFiles(openLocalStore(warehouse), table);
+  if (files.length === 0) return undefined;
+  return sql`[${files.map((file) => sql`${path.join(warehouse, file)}`)}]`;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

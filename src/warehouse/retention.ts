@@ -51,7 +51,12 @@ function notAfter({ columns, watermark }: ReachedTime, wallMs: number): ReachedT
   };
 }
 
-async function partitionFolders(store: Store, folder: string, depth: number): Promise<readonly string[]> {
+/** The paths of a table's partitions, so many folders deep. */
+export async function partitionFolders(
+  store: Store,
+  folder: string,
+  depth: number,
+): Promise<readonly string[]> {
   let paths = [""];
   for (let level = 0; level < depth; level += 1) {
     const below: string[] = [];

@@ -176,6 +176,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
       if (keys.length === 0 || waiting === undefined) return;
       await writeFiles(waiting.rowsOf(keys), lastBatch + 1);
       waiting.commit(keys);
+      await tellOpened();
     },
   };
 }

@@ -133,10 +133,15 @@ describe.each(Object.keys(METASTORES) as MetastoreVersion[])("Hive Metastore %s"
       location: await filled(at("_v2/x"), 999),
       statistics: { rows: 12, bytes: 999, files: 1 },
     };
-    await metastore.movePartitions(table, [moved]);
+    await metastore.changePartitions(table, [moved, { ...moved, values: missing }]);
     expect(await metastore.partitions(table, all)).toEqual([moved, none, undefined]);
-    const absent = await metastore.movePartitions(table, [{ ...moved, values: missing }]).catch(messageOf);
-    expect(absent).toContain("has no partition 2026-01-06/a");
+    await metastore.changePartitions(table, [{ values: none.values, statistics: { bytes: 5, files: 2 } }]);
+    const [changed] = await metastore.partitions(table, [none.values]);
+    expect(changed).toEqual({ ...none, statistics: { rows: 12, bytes: 5, files: 2 } });
+    expect(await metastore.partitionNames(table)).toEqual([
+      "dt=2026-01-05/host=__HIVE_DEFAULT_PARTITION__",
+      "dt=2026-01-05/host=a b%25%2Fé",
+    ]);
     await metastore.dropPartition(table, none.values);
     await metastore.dropPartition(table, none.values);
     expect(await metastore.partitions(table, all)).toEqual([moved, undefined, undefined]);

@@ -20,8 +20,11 @@ export interface PartitionSpec {
   readonly statistics?: PartitionStatistics | undefined;
 }
 
+export type PartitionChange = Pick<PartitionSpec, "values"> & Partial<PartitionSpec>;
+
 export interface PartitionStatistics {
-  readonly rows: number;
+  /** Undefined where nobody has counted. */
+  readonly rows?: number | undefined;
   readonly bytes: number;
   readonly files: number;
 }
@@ -32,29 +35,30 @@ export interface PartitionStatistics {
  * isn't what the specification says is code `job`.
  */
 export interface Metastore {
+  /** Throws where the table is there and isn't what the specification says, with all that differs. */
+  checkTable(table: TableSpec): Promise<void>;
   /**
    * Makes the database and the external table where they aren't there. A table that is there is compared, and
-   * never changed: throws with all that differs. It may have more columns: their values are NULL.
+   * never changed. It may have more columns: their values are NULL.
    */
   ensureTable(table: TableSpec): Promise<void>;
-  /** Appends columns that the table lacks and the specification has; returns their names. */
+  /** Appends columns that the table lacks, if it is there, and the specification has; returns their names. */
   addColumns(table: TableSpec): Promise<readonly string[]>;
+  /** The names of all partitions, as Hive writes them: `dt=2026-01-05/host=a`. */
+  partitionNames(table: TableName): Promise<readonly string[]>;
   /** Partitions that are there are left as they are. */
-  addPartitions(table: TableSpec, partitions: readonly PartitionSpec[]): Promise<void>;
+  addPartitions(table: TableName, partitions: readonly PartitionSpec[]): Promise<void>;
   /** In the order asked for; undefined for those that aren't there. */
   partitions(
     table: TableName,
     values: readonly PartitionSpec["values"][],
   ): Promise<readonly (PartitionSpec | undefined)[]>;
   /**
-   * Sets the locations and statistics of partitions that are there. Readers that ask from then on are sent to
-   * the new location: for each partition in one step.
+   * Sets the location, the statistics or both of partitions that are there; others are passed over. Readers
+   * that ask from then on are sent to the new location: for each partition in one step.
    */
-  movePartitions(table: TableName, partitions: readonly PartitionSpec[]): Promise<void>;
+  changePartitions(table: TableName, changes: readonly PartitionChange[]): Promise<void>;
   /** The partition alone: the files stay. */
   dropPartition(table: TableName, values: PartitionSpec["values"]): Promise<void>;
   close(): void;
 }
-
-/** Hive's name for the partition of rows without a value. */
-export const NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__";

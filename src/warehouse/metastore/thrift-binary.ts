@@ -41,6 +41,7 @@ export interface ThriftStruct {
 
 export const struct = (fields: Fields): ThriftStruct => ({ type: STRUCT, fields });
 export const bool = (is: boolean): Thrift => ({ type: BOOL, is });
+export const i16 = (number: number): Thrift => ({ type: I16, number });
 export const i32 = (number: number): Thrift => ({ type: I32, number });
 export const text = (value: string): Thrift => ({ type: BYTES, bytes: Buffer.from(value) });
 export const texts = (values: readonly string[]): Thrift => ({

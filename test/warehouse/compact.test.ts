@@ -1,0 +1,179 @@
+/** Small files become few, and a reader at any moment sees each row once. */
+
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { messageOf } from "../../src/base/error.ts";
+import { type Manifest, readManifests } from "../../src/warehouse/compaction/manifest.ts";
+import { emptyFolder } from "../e2e/binary.ts";
+import { type SmallFiles, smallFiles, upTo } from "./compacting.ts";
+
+let folder: ReturnType<typeof emptyFolder>;
+let table: SmallFiles;
+beforeEach(async () => {
+  folder = emptyFolder();
+  table = await smallFiles(folder.path);
+});
+afterEach(() => {
+  table.database.close();
+  folder[Symbol.dispose]();
+});
+
+const DAY = "dt=2026-01-05/host=a b%25";
+
+async function fourFiles(partition = DAY): Promise<void> {
+  for (const batch of [1, 2, 10, 11]) await table.write(partition, "job", batch, batch * 100);
+}
+const written = [100, 200, 1000, 1100].flatMap((first) => upTo(10).map((n) => first + n));
+
+describe("a compaction", () => {
+  test("makes one file of a partition's small ones, but for those of the highest batch", async () => {
+    await fourFiles();
+    const report = await table.compact();
+    expect(report).toEqual({
+      partitions: 1,
+      filesBefore: 3,
+      filesAfter: 1,
+      rows: 30,
+      unfinished: 0,
+      skipped: [],
+    });
+    const [made, ...others] = await table.everything();
+    expect(made).toMatch(/^dt=2026-01-05\/host=a b%25\/compacted-\d+-1-0-0\.parquet$/);
+    expect(others).toEqual([`${DAY}/part-job-11-0.parquet`]);
+    expect(await table.numbers()).toEqual(written);
+    // In the order in which they were written: batch 10 comes after 2.
+    const [compacted = ""] = await table.visible();
+    const rows = await table.database.rows({ text: `SELECT n FROM '${table.table}/${compacted}'` });
+    expect(rows.map(({ n }) => Number(n))).toEqual(written.slice(0, 30));
+  });
+
+  test("does nothing where nothing would be won", async () => {
+    await fourFiles();
+    await table.compact();
+    const before = await table.everything();
+    expect(await table.compact()).toMatchObject({ partitions: 0, unfinished: 0 });
+    expect(await table.everything()).toEqual(before);
+  });
+
+  test("keeps to the target's size, and takes what it made before again", async () => {
+    await fourFiles();
+    const [first] = await table.store.list(`t/${DAY}`);
+    const report = await table.compact({ targetBytes: (first?.sizeBytes ?? 0) * 2 });
+    expect(report).toMatchObject({ filesBefore: 2, filesAfter: 1 });
+    await table.write(DAY, "job", 12, 5000);
+    expect(await table.compact()).toMatchObject({ filesBefore: 3, filesAfter: 1, rows: 40 });
+    expect(await table.visible()).toHaveLength(2);
+  });
+
+  test("leaves alone partitions that were just written, and files that are none of a table", async () => {
+    await fourFiles();
+    expect(await table.compact({ idleMs: 60_000 })).toMatchObject({ partitions: 0 });
+    await table.store.write(`t/${DAY}/_SUCCESS`, "");
+    await table.store.write("t/_staging-job/x.staged", "no Parquet");
+    await table.compact();
+    expect(await table.everything()).toContain(`${DAY}/_SUCCESS`);
+    expect(await table.everything()).toContain("_staging-job/x.staged");
+  });
+
+  test("of each of several partitions and writers, and of a table without partitions", async () => {
+    for (const partition of ["", "dt=1", "dt=2"])
+      for (const writer of ["a", "b-1"])
+        for (const batch of [1, 2, 3]) await table.write(partition, writer, batch, batch * 1000);
+    const before = await table.numbers();
+    expect(await table.compact()).toMatchObject({ partitions: 3, filesBefore: 12, filesAfter: 3 });
+    expect(await table.numbers()).toEqual(before);
+  });
+
+  test("takes a column that only later files have", async () => {
+    await fourFiles();
+    await table.database.run({
+      text: `COPY (SELECT 7::BIGINT AS n, 'x' AS extra)
+        TO '${table.table}/${DAY}/part-job-3-0.parquet' (FORMAT parquet)`,
+    });
+    await table.compact();
+    const [compacted = ""] = await table.visible();
+    const rows = await table.database.rows({
+      text: `SELECT extra, count(*) AS rows FROM '${table.table}/${compacted}' GROUP BY 1 ORDER BY 1`,
+    });
+    expect(rows).toEqual([
+      { extra: "x", rows: 1n },
+      { extra: null, rows: 30n },
+    ]);
+  });
+
+  test("refuses a second one of the same table while the first one lives", async () => {
+    await fourFiles();
+    await table.store.create("t/_streamkit/compactions/lock", `{"host":"here","pid":7}`);
+    const other = { host: "here", pid: 8, isAlive: (pid: number) => pid === 7 };
+    const refused = await table.compact({ owner: other }).catch(messageOf);
+    expect(refused).toContain("Another process compacts this table: 7 on here");
+    // Of another machine nothing is known.
+    const elsewhere = { host: "there", pid: 8, isAlive: () => false };
+    expect(await table.compact({ owner: elsewhere }).catch(messageOf)).toContain("7 on here");
+    expect(await table.compact({ owner: { ...other, isAlive: () => false } })).toMatchObject({
+      partitions: 1,
+    });
+  });
+});
+
+describe("what takes more than one run", () => {
+  const stateOf = async (): Promise<string[]> =>
+    (await readManifests(table.store, "t")).map(({ state }: Manifest) => state);
+
+  test("old files stay for who reads them, then new ones at their first place", async () => {
+    await fourFiles();
+    const later = { delayMs: 60_000, waits: false };
+    expect(await table.compact(later)).toMatchObject({ partitions: 1, unfinished: 1 });
+    expect(await stateOf()).toEqual(["waiting"]);
+    expect(await table.visible()).toHaveLength(4);
+    expect(await table.numbers()).toEqual(written);
+    expect(await table.compact(later)).toMatchObject({ partitions: 0, unfinished: 1 });
+    expect(await table.compact({ waits: false })).toMatchObject({ partitions: 0, unfinished: 1 });
+    expect(await stateOf()).toEqual(["retiring"]);
+    expect(await table.visible()).toHaveLength(2);
+    expect((await table.everything()).filter((name) => name.endsWith(".pq"))).toHaveLength(1);
+    expect(await table.numbers()).toEqual(written);
+    expect(await table.compact({ waits: false })).toMatchObject({ unfinished: 0 });
+    expect(await table.everything()).toHaveLength(2);
+    expect(await table.numbers()).toEqual(written);
+  });
+
+  test("rows that come meanwhile are seen, and compacted the next time", async () => {
+    await fourFiles();
+    await table.compact({ delayMs: 60_000, waits: false });
+    await table.write(DAY, "job", 12, 5000);
+    expect((await table.numbers()).filter((n) => n >= 5000)).toHaveLength(10);
+    expect(await table.compact()).toMatchObject({ partitions: 0 });
+    expect(await table.compact()).toMatchObject({ partitions: 1, filesBefore: 2 });
+    expect((await table.numbers()).length).toBe(50);
+  });
+
+  test("a partition that is dropped meanwhile stays so", async () => {
+    await fourFiles();
+    await table.write("dt=2", "job", 12, 5000);
+    await table.compact({ delayMs: 60_000, waits: false });
+    await table.store.remove(`t/${DAY}`);
+    expect(await table.numbers()).toEqual(upTo(10).map((n) => 5000 + n));
+    await table.compact();
+    expect(await table.everything()).toEqual(["dt=2/part-job-12-0.parquet"]);
+  });
+});
+
+test("who asks again and again sees each row once, whatever the compaction is at", async () => {
+  for (let batch = 1; batch <= 40; batch += 1) await table.write("dt=1", "job", batch, batch * 10);
+  const expected = upTo(400).map((n) => n + 10);
+  const seen = { times: 0, running: true };
+  const reader = (async () => {
+    while (seen.running) {
+      expect(await table.numbers()).toEqual(expected);
+      seen.times += 1;
+    }
+  })();
+  for (let batch = 1; batch <= 5; batch += 1) {
+    // Each run compacts what the last one made, together with one file more.
+    const small = { targetBytes: 1_500 * batch, delayMs: 200 };
+    await table.compact(small);
+  }
+  seen.running = false;
+  await reader;
+  expect(seen.times).toBeGreaterThan(5);
+});
