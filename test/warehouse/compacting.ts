@@ -61,7 +61,7 @@ export async function smallFiles(warehouse: string): Promise<SmallFiles> {
         database,
         workingFolder: join(warehouse, "working"),
         clock: systemClock,
-        owner: { host: "here", pid: 1, isAlive: () => false },
+        owner: { host: "here", pid: 1, identityOf: (pid) => `${pid} gone` },
         readers: undefined,
         targetBytes: 128 * 1024 * 1024,
         idleMs: 0,
