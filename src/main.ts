@@ -1,5 +1,6 @@
 /** The binary's door: one line a command. */
 
+import "./runtime/node-20.ts";
 import { checkCommand } from "./commands/check.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { processCommand } from "./commands/process.ts";

@@ -47,6 +47,7 @@ count() { sed -nE "s/^ *([0-9]+) $1\$/\1/p" "$log" | tail -n 1 | grep . || echo 
 
 bash src/build/install.sh || close
 install browser chromium chromium || close
+install rotation logrotate logrotate || close
 install Kafka "java javac mvn openssl setpriv flock" default-jdk-headless maven openssl util-linux || close
 python3 -c "import ensurepip" 2>/dev/null || install Spark python3-venv python3 python3-venv || close
 install_toolchain || close

@@ -58,6 +58,14 @@ export const HDFS_FAILPOINTS = [
   "hdfs-renamed", // one file has its name
 ] as const;
 
+/** In a source that tails files. Each is killed at by test/tail/job-torture.test.ts. */
+export const TAIL_FAILPOINTS = [
+  "tail-copied", // some of what a batch reads is in its segment
+  "tail-segment-written", // all of it is, nothing says so
+  "tail-segment-kept", // no batch of it is planned
+  "tail-position-written", // of the command: the new position file has not its name yet
+] as const;
+
 /** In a compaction. Each is killed at by test/warehouse/compact.test.ts. */
 export const COMPACTION_FAILPOINTS = [
   "compact-written", // the new files are there, nobody knows of them
@@ -80,6 +88,7 @@ type Failpoint =
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]
+  | (typeof TAIL_FAILPOINTS)[number]
   | (typeof S3_FAILPOINTS)[number]
   | (typeof COMPACTION_FAILPOINTS)[number];
 

@@ -1,6 +1,6 @@
 /**
- * Where collected blocks are put: a channel, or what stands before channels (interceptors, a selector). All of
- * them look the same to a source.
+ * Where collected blocks are put: a channel, or what stands before channels (interceptors, a selector). All
+ * of them look the same to a source.
  */
 
 import type { EventBlock } from "../tail/block.ts";

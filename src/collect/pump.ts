@@ -30,16 +30,19 @@ const MAX_RETRY_MS = 30_000;
 export async function runPump({ channel, output, clock, stop }: PumpOptions): Promise<void> {
   // Before anything is delivered, it is saved what the output holds: what a crash leaves can be told from it.
   let delivered: Place | undefined = channel.start;
+  let place: Place = channel.start;
   let deliveredBytes = 0;
   let committedAtMs = clock.monotonicMs();
 
+  const isDue = (): boolean => (output.dueInMs?.() ?? 1) <= 0;
   const commit = async (): Promise<void> => {
-    const end = delivered;
+    const end = delivered ?? (isDue() ? place : undefined);
     if (end === undefined) return;
     const isDone = await inTheEnd(`${output.name}: its position can't be saved`, async () => {
       const state = await output.sync();
       failpoint("channel-output-synced");
       await channel.commit(end, state);
+      await output.committed?.();
     });
     if (!isDone) return;
     delivered = undefined;
@@ -60,8 +63,9 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
         failures += 1;
         if (failures === 1)
           log.warn(
-            `${what}: ${messageOf(error)}; ${channel.waitingBytes()} bytes wait, and it is tried again after ` +
+            `${what}: {reason}; ${channel.waitingBytes()} bytes wait, and it is tried again after ` +
               `${durationText(retryMs)}, then ever later up to every ${durationText(MAX_RETRY_MS)}`,
+            { reason: messageOf(error) },
           );
         await clock.sleep(retryMs, stop);
         if (stop.aborted) return false;
@@ -72,7 +76,8 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
   await commit();
   for (;;) {
     const sinceMs = clock.monotonicMs() - committedAtMs;
-    if (deliveredBytes >= COMMIT_BYTES || sinceMs >= COMMIT_MS || channel.isAwaited()) await commit();
+    const isTime = sinceMs >= COMMIT_MS || channel.isAwaited() || isDue();
+    if (deliveredBytes >= COMMIT_BYTES || isTime) await commit();
     const batch = await takeSoon();
     if (batch === undefined && (stop.aborted || channel.isDrained())) break;
     if (batch === undefined) {
@@ -82,6 +87,7 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
     if (!(await inTheEnd(`${output.name} fails`, () => output.deliver(batch.blocks)))) break;
     failpoint("channel-delivered");
     delivered = batch.end;
+    place = batch.end;
     channel.release(batch.end);
     deliveredBytes += batch.sizeBytes;
   }
@@ -89,10 +95,12 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
 
   /** Undefined where nothing more comes for a while, so that what was delivered is committed. */
   async function takeSoon(): ReturnType<Channel["take"]> {
-    if (delivered === undefined || channel.hasMore()) return channel.take(BATCH_BYTES, stop);
+    const dueInMs = output.dueInMs?.();
+    const waitsMs = delivered === undefined ? dueInMs : Math.min(channel.idleCommitMs, dueInMs ?? Infinity);
+    if (waitsMs === undefined || channel.hasMore()) return channel.take(BATCH_BYTES, stop);
     const idle = new AbortController();
     const taken = new AbortController();
-    void clock.sleep(channel.idleCommitMs, taken.signal).then(() => idle.abort());
+    void clock.sleep(Math.max(1, waitsMs), taken.signal).then(() => idle.abort());
     try {
       return await channel.take(BATCH_BYTES, AbortSignal.any([stop, idle.signal]));
     } finally {

@@ -12,7 +12,9 @@ interface QueryFlags {
 
 const HELP = `
 Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
-checkpoint.dead_letters and the state tables. Any file can be named in the query itself.
+checkpoint.dead_letters and the state tables. Any file can be named in the query itself. From a warehouse that
+is elsewhere, the files of the tables that the query names are fetched for it, without those of partitions
+that its WHERE rules out.
 
 Examples:
   streamkit query "SELECT symbol, max(high) FROM ohlc WHERE dt >= DATE '2026-01-05' GROUP BY ALL"
@@ -24,7 +26,7 @@ export function queryCommand(context: Context): Command {
     .summary("DuckDB SQL over the Parquet warehouse and a checkpoint")
     .description("Runs one DuckDB query over the tables of a warehouse, and prints its answer.")
     .argument("<sql>", "the query")
-    .option("--warehouse <folder>", "the folder of the tables", "./warehouse")
+    .option("--warehouse <place>", "the folder of the tables, or webhdfs://… or s3://…", "./warehouse")
     .option("--checkpoint <folder>", "also a checkpoint's tables (of a job that is not running)")
     .addOption(
       new Option("--format <format>", "how to print it")
@@ -35,6 +37,6 @@ export function queryCommand(context: Context): Command {
     .addHelpText("after", HELP)
     .action(async (text: string, flags: QueryFlags) => {
       const { runQuery } = await import("../warehouse/query.ts");
-      await runQuery(text, flags, context.stdout);
+      await runQuery(text, { ...flags, clock: context.clock, env: context.env }, context.stdout);
     });
 }

@@ -301,12 +301,15 @@ function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
   }
 }
 
+type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable">;
+
 /** What a checkpoint has of a source. */
-async function keptOf(
-  name: string,
-  { progress, folder }: Checkpoint,
-): Promise<Pick<SourceContext, "committed" | "segmentFolder">> {
-  return { committed: progress?.sources[name]?.position, segmentFolder: await segmentFolder(folder, name) };
+async function keptOf(name: string, { progress, folder, isDurable }: Checkpoint): Promise<Kept> {
+  return {
+    committed: progress?.sources[name]?.position,
+    segmentFolder: await segmentFolder(folder, name),
+    isDurable,
+  };
 }
 
 /** Opens a source of the job, whose name is known to be right. */
@@ -314,7 +317,7 @@ export async function openSource(
   name: string,
   job: LoadedJob,
   given: Omit<Given, "database" | "waitForNews" | "isStopped">,
-  kept: Pick<SourceContext, "committed" | "segmentFolder">,
+  kept: Kept,
 ): Promise<Source> {
   const config = job.config.sources[name];
   if (config === undefined) throw new StreamkitError("bug", `No source ${name}`);

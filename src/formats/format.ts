@@ -15,6 +15,8 @@ export interface Shape {
   readonly delimiter: string;
   /** The pattern of format `regex`, with named groups. */
   readonly pattern: string | undefined;
+  /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
+  readonly holdsInnerFeeds?: boolean | undefined;
 }
 
 /** A line that can't be a record. `index` counts the lines of the file from 0. */

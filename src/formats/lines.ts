@@ -28,8 +28,3 @@ export function hasLoneReturn(bytes: Uint8Array): boolean {
 
 /** U+FEFF, as some editors begin a file. */
 export const BYTE_ORDER_MARK = "\ufeff";
-
-/** The lines alone, as column `line`. */
-export function lineColumnOf(path: string): Sql {
-  return sql`SELECT line FROM (${linesOf(path)})`;
-}

@@ -5,6 +5,7 @@ import { csvFormat } from "./csv.ts";
 import type { Format } from "./format.ts";
 import { jsonFormat } from "./json.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
+import { syslogFormat } from "./syslog.ts";
 import { linesFormat, regexFormat } from "./text.ts";
 
 export const formats: readonly Format[] = [
@@ -14,6 +15,7 @@ export const formats: readonly Format[] = [
   commonFormat,
   regexFormat,
   linesFormat,
+  syslogFormat,
   avroFormat,
   protobufFormat,
 ];

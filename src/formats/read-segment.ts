@@ -14,6 +14,7 @@ import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
+import { withInnerFeeds } from "./inner-feeds.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
@@ -42,6 +43,8 @@ export interface Segment {
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
+  /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
+  readonly holdsInnerFeeds?: boolean | undefined;
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;
@@ -82,7 +85,11 @@ export async function readSegment(
   figures: Sql,
 ): Promise<ReadResult> {
   const { format } = reading;
-  const shape = { ...reading.shape, header: segment.header };
+  const shape = {
+    ...reading.shape,
+    header: segment.header,
+    holdsInnerFeeds: segment.holdsInnerFeeds,
+  };
   const read = (path: string): Sql =>
     selected(format.read(path, shape), { ...reading, shape }, segment.attributes);
   const plain = await plainPath(segment.path, format);
@@ -302,11 +309,10 @@ function placeOf({ path, pieces }: Segment, line: Line): Pick<DeadLetter, "origi
 
 function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
   const isText = isUtf8(line.bytes);
+  const text = Buffer.from(line.bytes).toString(isText ? "utf8" : "latin1");
   return {
     ...placeOf(segment, line),
-    line: Buffer.from(line.bytes)
-      .toString(isText ? "utf8" : "latin1")
-      .replaceAll("\0", "\\0"),
+    line: (segment.holdsInnerFeeds === true ? withInnerFeeds(text) : text).replaceAll("\0", "\\0"),
     reason: segment.reasons?.get(line.number) ?? reason,
     lineNumber: line.number,
   };

@@ -2,15 +2,16 @@
 
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
-import { id, join, raw, sql } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape } from "./format.ts";
-import { lineColumnOf, linesOf } from "./lines.ts";
+import { innerFeedsOf } from "./inner-feeds.ts";
+import { linesOf } from "./lines.ts";
 
 export const linesFormat: Format = {
   name: "lines",
   summary: "each line as one VARCHAR column `line`",
   columns: () => [{ name: "line", type: "VARCHAR" }],
-  read: (path) => lineColumnOf(path),
+  read: (path, shape) => sql`SELECT line FROM (${eventsOf(path, shape)})`,
   mayJoinLines: false,
   blank: "record",
   dropsByteOrderMark: false,
@@ -30,11 +31,11 @@ export const regexFormat: Format = {
       SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
         regexp_extract(line, ${patternOf(shape)}, [${names}])
         ELSE error('The line does not match the pattern') END AS part
-      FROM (${linesOf(path)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
+      FROM (${eventsOf(path, shape)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
   },
   async findUnfit(database, path, shape) {
     const rows = await database.rows(
-      sql`SELECT index FROM (${linesOf(path)}) WHERE NOT regexp_matches(line, ${patternOf(shape)})`,
+      sql`SELECT index FROM (${eventsOf(path, shape)}) WHERE NOT regexp_matches(line, ${patternOf(shape)})`,
     );
     return rows.map((row) => ({
       index: Number(row["index"]),
@@ -46,6 +47,12 @@ export const regexFormat: Format = {
   dropsByteOrderMark: false,
   otherEncoding: "latin1",
 };
+
+/** Lines, or events of several. */
+function eventsOf(path: string, { holdsInnerFeeds }: Shape): Sql {
+  if (holdsInnerFeeds !== true) return linesOf(path);
+  return sql`SELECT index, ${innerFeedsOf(raw("line"))} AS line FROM (${linesOf(path)})`;
+}
 
 function patternOf(shape: Shape): string {
   if (shape.pattern === undefined) throw new StreamkitError("job", "format regex needs its pattern");

@@ -88,11 +88,11 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
     from: z
       .union([z.string(), oneOf(sources)])
       .describe(
-        "where the records come from: an endpoint URL (`-`, `file:GLOB`, `kafka://HOST:PORT/TOPIC`), " +
-          "or one of these with options",
+        "where the records come from: an endpoint URL (`-`, `file:GLOB`, `kafka://HOST:PORT/TOPIC`, " +
+          "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum(["json", "csv", "combined", "common", "regex", "lines", "avro", "protobuf"])
+      .enum(["json", "csv", "combined", "common", "regex", "lines", "syslog", "avro", "protobuf"])
       .default("json")
       .describe("how a line becomes a record"),
     schema: z

@@ -17,6 +17,7 @@ import {
   kafkaError,
   plainReason,
 } from "./errors.ts";
+import { type ConsumerLane, openConsumerLane } from "./lane.ts";
 import { type ConnectionOptions, connectionSettings } from "./options.ts";
 import { fetchToken } from "./token.ts";
 
@@ -51,6 +52,8 @@ const CLOSE_TIMEOUT_MS = 8000;
 /** What never was connected has nothing to end, and upstream waits for its metadata. */
 const FAILED_CLOSE_TIMEOUT_MS = 200;
 const POLL_MS = 50;
+/** When it is told what stands in the way, though we go on trying. */
+const TELL_AFTER_MS = 1000;
 
 /** `settings`: also upstream's callbacks. */
 export function connectConsumer(
@@ -122,7 +125,7 @@ async function connect<Kind extends Client>(
   // A failing token is told with the connection; without a listener it would end the process.
   client.on("error", () => {});
   const { brokers } = connection;
-  const attempt = await ready(client);
+  const attempt = await ready(client, { library, brokers, clock, whyNoToken: () => tokenFailure });
   if (attempt !== undefined) {
     await closed(client, clock, FAILED_CLOSE_TIMEOUT_MS);
     const fault = tokenFailure === undefined ? attempt : { ...attempt, message: tokenFailure };
@@ -136,20 +139,40 @@ function refusal(brokers: string, fault: KafkaFault, isToken: boolean): Streamki
   return kafkaError(`Kafka at ${brokers} can't be reached`, fault);
 }
 
+interface Attempt {
+  readonly library: KafkaLibrary;
+  readonly brokers: string;
+  readonly clock: Clock;
+  readonly whyNoToken: () => string | undefined;
+}
+
 /** Undefined when it is connected; else the fault that says most, in the words of librdkafka's log. */
-function ready(client: Client): Promise<KafkaFault | undefined> {
+function ready(client: Client, attempt: Attempt): Promise<KafkaFault | undefined> {
+  const { library, brokers, clock, whyNoToken } = attempt;
   return new Promise((resolve) => {
     let best: KafkaFault | undefined;
     let reason: string | undefined;
-    // What a producer's events say, like a refused login, is heard of when it is polled.
+    const serve = servant(library, client);
+    const startedMs = clock.monotonicMs();
+    let isTold = false;
+    const tellInTime = (): void => {
+      if (isTold || best === undefined || clock.monotonicMs() - startedMs < TELL_AFTER_MS) return;
+      isTold = true;
+      const why = plainReason({ ...best, message: whyNoToken() ?? reason ?? best.message });
+      logger("kafka").warn(
+        `Kafka at ${brokers} can't be reached: ${why}. Trying for ${CONNECT_TIMEOUT_MS / 1000} s`,
+      );
+    };
     const polling = setInterval(() => {
-      if ("poll" in client && client.isConnected()) client.poll();
+      serve.now();
+      tellInTime();
     }, POLL_MS);
     const settle = (fault: KafkaFault | undefined): void => {
       clearInterval(polling);
       client.removeListener("event.error", note);
       client.removeListener("event.log", noteReason);
-      resolve(fault && { ...fault, message: reason ?? fault.message });
+      const found = fault && { ...fault, message: reason ?? fault.message };
+      void serve.end().then(() => resolve(found));
     };
     // No retry will make it right.
     const settleIfHopeless = (): void => {
@@ -174,6 +197,33 @@ function ready(client: Client): Promise<KafkaFault | undefined> {
       settle(failed ? (best ?? faultOf(error)) : undefined);
     });
   });
+}
+
+/** What a client's events say, like a refused login, is heard of when it is polled. */
+function servant(library: KafkaLibrary, client: Client): { now: () => void; end: () => Promise<void> } {
+  if ("poll" in client)
+    return {
+      now() {
+        if (client.isConnected()) client.poll();
+      },
+      end: async () => undefined,
+    };
+  let lane: ConsumerLane | undefined;
+  let filling: Promise<unknown> | undefined;
+  return {
+    now() {
+      if (filling !== undefined || !client.isConnected()) return;
+      lane ??= openConsumerLane(library, client);
+      // Nothing is assigned yet: there are no records.
+      filling = lane.fill({ maxBufferedBytes: 1, timeoutMs: 0 }).finally(() => {
+        filling = undefined;
+      });
+    },
+    async end() {
+      await filling;
+      await lane?.close();
+    },
+  };
 }
 
 /** What librdkafka says of itself; `fac` is FAIL where a connection failed. */

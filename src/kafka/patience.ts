@@ -7,11 +7,15 @@ import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 
 const STOP_POLL_MS = 100;
+/** An open broker answers sooner. */
+const MAX_OPENING_MS = 1000;
 const LONG_MS = 3_600_000;
 
 export interface Patience {
   /** The work's result, or code `stopped` where `stop` aborts while it goes badly: then it is let alone. */
   orGiveUp<T>(work: Promise<T>, goesBadly: () => boolean): Promise<T>;
+  /** The same for what is under way before anything is written: a moment after `stop` it goes badly. */
+  orGiveUpOpening<T>(work: Promise<T>): Promise<T>;
   /** Throws code `stopped` when something was given up: what is let alone must begin nothing new. */
   check(): void;
   /** Waits only where nothing was given up. */
@@ -25,37 +29,47 @@ interface PatienceOptions {
 }
 
 export function openPatience({ clock, topic, stop }: PatienceOptions): Patience {
-  let isGivenUp = false;
+  /** What is said of it. */
+  let givenUpAs: string | undefined;
   const check = (): void => {
-    if (!isGivenUp) return;
-    throw new StreamkitError(
-      "stopped",
-      `The topic "${topic}" could not be written when the job was stopped, and the batch under way was ` +
-        "given up: with a checkpoint, the next start repeats it",
-      { component: "kafka" },
-    );
+    if (givenUpAs !== undefined) throw new StreamkitError("stopped", givenUpAs, { component: "kafka" });
   };
-  const givenUp = async (goesBadly: () => boolean, ended: AbortSignal): Promise<void> => {
+  const givenUp = async (goesBadly: () => boolean, ended: AbortSignal, words: string): Promise<void> => {
     const either = AbortSignal.any([stop, ended]);
     while (!either.aborted) await clock.sleep(LONG_MS, either);
     while (!ended.aborted && !goesBadly()) await clock.sleep(STOP_POLL_MS, ended);
     if (ended.aborted) return;
-    isGivenUp = true;
+    givenUpAs = words;
     check();
   };
+  async function patiently<T>(work: Promise<T>, goesBadly: () => boolean, words: string): Promise<T> {
+    const ended = new AbortController();
+    try {
+      return await Promise.race([work, givenUp(goesBadly, ended.signal, words).then(() => work)]);
+    } finally {
+      ended.abort();
+    }
+  }
   return {
     check,
-    async orGiveUp(work, goesBadly) {
-      const ended = new AbortController();
-      try {
-        return await Promise.race([work, givenUp(goesBadly, ended.signal).then(() => work)]);
-      } finally {
-        ended.abort();
-      }
+    orGiveUp: (work, goesBadly) =>
+      patiently(
+        work,
+        goesBadly,
+        `The topic "${topic}" could not be written when the job was stopped, and the batch under way was ` +
+          "given up: with a checkpoint, the next start repeats it",
+      ),
+    orGiveUpOpening(work) {
+      let polls = 0;
+      const isLong = (): boolean => {
+        polls += 1;
+        return polls * STOP_POLL_MS > MAX_OPENING_MS;
+      };
+      return patiently(work, isLong, `The job was stopped before the topic "${topic}" could be written`);
     },
     async closed(close) {
       const closing = close();
-      if (isGivenUp) closing.catch(() => undefined);
+      if (givenUpAs !== undefined) closing.catch(() => undefined);
       else await closing;
     },
   };

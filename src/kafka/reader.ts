@@ -108,6 +108,9 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   /** Begins to fetch where each partition stands; what was buffered is fetched again. */
   const assign = (): void => {
     lane.drop();
+    // librdkafka keeps a pause beyond an assignment.
+    const paused = ordered().filter(({ isPaused }) => isPaused);
+    if (paused.length > 0) client.resume(paused.map(({ topic, partition }) => ({ topic, partition })));
     const wanted = ordered().filter((partition) => !isOver(partition));
     for (const partition of ordered())
       Object.assign(partition, { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false });

@@ -82,12 +82,10 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
   const patience = openPatience({ clock: reach.clock, topic, stop });
   const open = (): Promise<Session> => openSession(options, patience.check);
   const opening = open();
-  const writer = await patience
-    .orGiveUp(opening, () => true)
-    .catch((error: unknown) => {
-      opening.then((session) => session.close()).catch(() => undefined);
-      throw error;
-    });
+  const writer = await patience.orGiveUpOpening(opening).catch((error: unknown) => {
+    opening.then((session) => session.close()).catch(() => undefined);
+    throw error;
+  });
   return options.transaction === undefined
     ? plainWriter(options, writer, patience)
     : transactionalWriter(options, writer, { open, patience });

@@ -9,7 +9,8 @@ import type { SinkBatch, SinkInput } from "./sink.ts";
 /**
  * - `bare`: the row
  * - `changes`: the row; in update and complete mode with `_op` and `_batch`
- * - `wrapped`: `{"query":…,"batch":…,"op":…,"row":{…}}`, `op` in update and complete mode only
+ * - `wrapped`: `{"query":…,"batch":…,"op":…,"row":{…}}`, `op` in update and complete mode only; with
+ *   `"partition":…` before the batch where each partition has batches of its own
  */
 export type JsonLineStyle = "bare" | "changes" | "wrapped";
 
@@ -19,8 +20,9 @@ export async function* jsonLines(
   input: SinkInput,
   batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
+  partition?: number,
 ): AsyncGenerator<string> {
-  const query = sql`SELECT ${lineOf(input, batch.id, style)} FROM ${id(batch.relation)}`;
+  const query = sql`SELECT ${lineOf(input, batch.id, style, partition)} FROM ${id(batch.relation)}`;
   for await (const lines of database.textBlocks(query)) yield `${lines.join("\n")}\n`;
 }
 
@@ -60,7 +62,7 @@ export async function* jsonLineBytes(
 }
 
 /** A VARCHAR expression: a row of the batch as a line of this style. */
-export function lineOf(input: SinkInput, batchId: number, style: JsonLineStyle): Sql {
+export function lineOf(input: SinkInput, batchId: number, style: JsonLineStyle, partition?: number): Sql {
   const hasOp = input.mode !== "append";
   if (style === "changes" && hasOp) {
     const extra: Column[] = [
@@ -73,7 +75,8 @@ export function lineOf(input: SinkInput, batchId: number, style: JsonLineStyle):
     return sql`concat((${row})[:-2], ',', (${raw(more)})[2:])`;
   }
   if (style !== "wrapped") return rowJson(input.columns);
-  const head = `{"query":${JSON.stringify(input.query)},"batch":${batchId},`;
+  const of = partition === undefined ? "" : `"partition":${partition},`;
+  const head = `{"query":${JSON.stringify(input.query)},${of}"batch":${batchId},`;
   const op = hasOp ? sql`concat('"op":"', _op, '",')` : raw("''");
   return sql`concat(${head}, ${op}, '"row":', ${rowJson(input.columns)}, '}')`;
 }

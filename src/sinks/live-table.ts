@@ -18,6 +18,7 @@ interface Table {
   readonly rightAligned: readonly boolean[];
   /** By key in update mode, else by arrival; at most MAX_ROWS, the latest last. */
   readonly rows: Map<string, readonly string[]>;
+  arrivals: number;
 }
 
 interface Screen {
@@ -28,24 +29,26 @@ interface Screen {
 /** Tables of the same terminal are drawn together. */
 const screens = new WeakMap<ByteOutput, Screen>();
 
-export function openLiveTable({ input, stdout }: SinkContext): Sink {
+export function openLiveTable({ input, stdout, shard }: SinkContext): Sink {
   const screen = screens.get(stdout) ?? { tables: [], drawnLines: 0 };
   screens.set(stdout, screen);
-  const table: Table = {
+  // Partitions that are run each for itself come and go, and share the table of their query.
+  const shared = shard === undefined ? undefined : screen.tables.find(({ title }) => title === input.query);
+  const table: Table = shared ?? {
     title: input.query,
     isKeyed: input.key.length > 0,
     columns: input.columns.map(({ name }) => name),
     rightAligned: input.columns.map(({ type }) => /INT|DOUBLE|FLOAT|DECIMAL/.test(type)),
     rows: new Map(),
+    arrivals: 0,
   };
-  screen.tables.push(table);
-  let arrivals = 0;
+  if (shared === undefined) screen.tables.push(table);
   return {
     async write(database, batch) {
       if (batch.rows === 0) return;
       for (const { key, op, cells } of await lastRows(database, input, batch)) {
-        arrivals += 1;
-        const name = input.key.length > 0 ? key : String(arrivals);
+        table.arrivals += 1;
+        const name = input.key.length > 0 ? key : String(table.arrivals);
         table.rows.delete(name);
         if (op !== "delete") table.rows.set(name, cells);
       }

@@ -15,13 +15,12 @@ export const stdoutSink: SinkKind = {
   open: async (_options, context) => (context.stdout.isTerminal ? openLiveTable(context) : openPipe(context)),
 };
 
-function openPipe(context: SinkContext): Sink {
-  const style =
-    context.bareRows && context.input.mode === "append" ? "bare" : context.bareRows ? "changes" : "wrapped";
+function openPipe({ bareRows, input, shard, stdout }: SinkContext): Sink {
+  const style = bareRows && input.mode === "append" ? "bare" : bareRows ? "changes" : "wrapped";
   return {
     async write(database, batch) {
       if (batch.rows === 0) return;
-      for await (const text of jsonLines(database, context.input, batch, style)) context.stdout.write(text);
+      for await (const text of jsonLines(database, input, batch, style, shard)) stdout.write(text);
     },
     position: () => undefined,
     close: async () => {},

@@ -17,18 +17,24 @@ export async function readHeader(path: string, delimiter: string): Promise<Heade
   const file = await open(path, "r");
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES, 0);
-    const lineFeed = buffer.subarray(0, bytesRead).indexOf(10);
-    const end = lineFeed < 0 ? bytesRead : lineFeed;
-    const text = buffer
-      .toString("utf8", 0, end)
-      .replace(/^\uFEFF/, "")
-      .replace(/\r$/, "");
-    if (text === "" || (bytesRead === MAX_HEADER_BYTES && lineFeed < 0))
-      throw new StreamkitError("input", `"${path}" has no CSV header line`);
-    return { names: splitHeader(text, delimiter), sizeBytes: lineFeed < 0 ? bytesRead : lineFeed + 1 };
+    return headerOf(buffer.subarray(0, bytesRead), delimiter, path);
   } finally {
     await file.close();
   }
+}
+
+/** The first line of a file's first bytes. Throws code `input` where there is none, naming the file. */
+export function headerOf(firstBytes: Uint8Array, delimiter: string, path: string): Header {
+  const bytes = Buffer.from(firstBytes.subarray(0, MAX_HEADER_BYTES));
+  const lineFeed = bytes.indexOf(10);
+  const end = lineFeed < 0 ? bytes.length : lineFeed;
+  const text = bytes
+    .toString("utf8", 0, end)
+    .replace(/^\uFEFF/, "")
+    .replace(/\r$/, "");
+  if (text === "" || (bytes.length === MAX_HEADER_BYTES && lineFeed < 0))
+    throw new StreamkitError("input", `"${path}" has no CSV header line`);
+  return { names: splitHeader(text, delimiter), sizeBytes: lineFeed < 0 ? bytes.length : lineFeed + 1 };
 }
 
 /**

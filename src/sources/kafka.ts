@@ -101,6 +101,8 @@ interface Parts {
 function kafkaSource(context: SourceContext, parts: Parts): Source {
   const { connected, reader, content, segments } = parts;
   const mirror = offsetMirror(connected, context);
+  // Who had it before may have died before the group was told.
+  if (context.committed !== undefined) mirror.note((context.committed as unknown as KafkaPosition).next);
   const stateOf = (partition: Partition): PartitionState => {
     const { name } = partition;
     const isWaiting = segments.ahead().some((range) => partitionsOf(range).includes(name));
@@ -181,6 +183,8 @@ function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, members
             plainReason(faultOf(error)),
         );
       hasFailed = true;
+      // Members of a group may not while it is shared anew.
+      if (pending === undefined && !closing.signal.aborted) note(next);
     }
   };
   const closing = new AbortController();
@@ -192,11 +196,12 @@ function offsetMirror({ client, brokers }: Connected<Consumer>, { clock, members
     waiting = undefined;
     await commit();
   };
+  const note = (next: KafkaPosition["next"]): void => {
+    pending = next;
+    waiting ??= commitInTime();
+  };
   return {
-    note(next: KafkaPosition["next"]): void {
-      pending = next;
-      waiting ??= commitInTime();
-    },
+    note,
     async close(): Promise<void> {
       closing.abort();
       await Promise.race([waiting ?? commit(), clock.sleep(2 * MIRROR_MS)]);

@@ -2,13 +2,25 @@
 
 import { StreamkitError } from "../base/error.ts";
 import { filesKind } from "./files.ts";
+import { httpKind } from "./http.ts";
 import { kafkaKind } from "./kafka.ts";
 import { simulateKind } from "./simulate.ts";
 import type { SourceKind } from "./source.ts";
 import { stdinKind } from "./stdin.ts";
+import { syslogKind } from "./syslog.ts";
+import { tailKind } from "./tail.ts";
+import { tcpKind } from "./tcp.ts";
 
 /** Those with options: a key of their own below `from`. */
-export const keyedSourceKinds = [filesKind, kafkaKind, simulateKind] as readonly SourceKind[];
+export const keyedSourceKinds = [
+  filesKind,
+  tailKind,
+  kafkaKind,
+  httpKind,
+  tcpKind,
+  syslogKind,
+  simulateKind,
+] as readonly SourceKind[];
 const sourceKinds: readonly SourceKind[] = [stdinKind, ...keyedSourceKinds];
 
 /** The kind and options that `from:` stands for, a URL or `{kind: {…}}`. Throws code `job`. */
@@ -23,7 +35,8 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   }
   throw new StreamkitError(
     "job",
-    "this version reads from - (standard input), file:GLOB, kafka://HOST:PORT/TOPIC and {simulate: {…}}, " +
+    "this version reads from - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC, http://HOST:PORT/PATH, " +
+      "tcp://HOST:PORT, syslog://HOST:PORT, syslog+udp://HOST:PORT and {simulate: {…}}, " +
       `found "${String(from)}"`,
   );
 }

@@ -87,6 +87,8 @@ export interface SourceContext {
   readonly committed: Position | undefined;
   /** A folder of its own for segments; it outlives a crash if the job has a checkpoint. */
   readonly segmentFolder: string;
+  /** Whether the job has a checkpoint: what it goes on from must be there after a power cut too. */
+  readonly isDurable: boolean;
   /** Relative paths start here. */
   readonly baseFolder: string;
   readonly maxSegmentBytes: number;

@@ -24,6 +24,10 @@ export interface TailBlock extends EventBlock {
   readonly path: string;
   /** Where its first event stands in the file, in the file's own bytes. */
   readonly offset: number;
+  /** What was noted of the file's content before. */
+  readonly memo: string | undefined;
+  /** Notes something, which its position keeps from now on. */
+  note(memo: string): void;
 }
 
 export interface Follower {
@@ -44,7 +48,7 @@ export interface Follower {
 }
 
 /** Looking at all files costs so small a share of the time, whatever their number. */
-const LOOK_SHARE = 1 / 100;
+const LOOK_SHARE = 1 / 200;
 const BUSY_LOOK_SHARE = 1 / 10;
 const MIN_LOOK_MS = 1000;
 const MIN_BUSY_LOOK_MS = 100;
@@ -171,6 +175,10 @@ export function openFollower(options: FollowerOptions): Follower {
       headers: { file: file.path, ...headers },
       path: file.path,
       offset,
+      memo: file.memo,
+      note(memo) {
+        file.memo = memo;
+      },
     };
   };
 
@@ -183,7 +191,9 @@ export function openFollower(options: FollowerOptions): Follower {
       for (let tries = queue.length; tries > 0; tries -= 1) {
         const file = queue.shift();
         if (file === undefined) break;
-        const block = await readOne(file, limit);
+        const isOver = file.goneAtMs !== undefined && file.descriptor === undefined;
+        if (isOver) reader.forget(file);
+        const block = isOver ? undefined : await readOne(file, limit);
         if (block === undefined) {
           queued.delete(file);
           continue;
@@ -222,7 +232,10 @@ export function openFollower(options: FollowerOptions): Follower {
       cutLines = 0;
       return taken;
     },
-    close: () => tracker.close(),
+    close() {
+      reader.close();
+      tracker.close();
+    },
   };
 }
 

@@ -1,14 +1,18 @@
 /** Files compressed with gzip: what is in them, and whether they hold what was read under another name. */
 
-import { createReadStream } from "node:fs";
+import { closeSync } from "node:fs";
+import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { createGunzip } from "node:zlib";
-import { beginsWith, type Fingerprint, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
+import { beginsWith, bytesAt, type Fingerprint, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 
-const GZIP_MAGIC = [0x1f, 0x8b, 0x08];
+/** What every file of gzip begins with. */
+export const GZIP_MAGIC: readonly number[] = [0x1f, 0x8b, 0x08];
 
+/** Whether the first bytes, as far as they are there, are those of a compressed file. */
 export function isGzip(firstBytes: Uint8Array): boolean {
-  return GZIP_MAGIC.every((byte, index) => firstBytes[index] === byte);
+  const known = GZIP_MAGIC.slice(0, firstBytes.length);
+  return known.length > 0 && known.every((byte, index) => firstBytes[index] === byte);
 }
 
 /** How far some content was read. */
@@ -26,25 +30,43 @@ export interface Inspection {
   readonly agrees: ReadonlySet<Mark>;
 }
 
-/** Reads a compressed file once, and keeps nothing of it. */
-export async function inspectGzip(path: string, marks: readonly Mark[]): Promise<Inspection> {
+/** Reads an open compressed file once, and keeps nothing of it. Closes it. */
+export async function inspectGzip(descriptor: number, marks: readonly Mark[]): Promise<Inspection> {
   const watch = markWatch(marks);
   try {
-    for await (const chunk of gunzipped(path)) watch.see(chunk);
+    for await (const chunk of gunzipped(descriptor)) watch.see(chunk);
   } catch {
     return { isWhole: false, lengthBytes: watch.lengthBytes(), agrees: new Set() };
   }
   return { isWhole: true, lengthBytes: watch.lengthBytes(), agrees: watch.agrees() };
 }
 
-/** Decompressed bytes. Throws where the end is missing. */
-export async function* gunzipped(path: string): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: 262_144 });
-  const flow = pipeline(createReadStream(path, { highWaterMark: 262_144 }), gunzip);
+const CHUNK_BYTES = 262_144;
+
+/** The decompressed bytes of an open file, which is closed. Throws where the end is missing. */
+export async function* gunzipped(descriptor: number): AsyncGenerator<Buffer> {
+  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
+  const flow = pipeline(Readable.from(chunksOf(descriptor)), gunzip);
   // Told by the loop below too.
   flow.catch(() => {});
-  for await (const chunk of gunzip) yield chunk as Buffer;
-  await flow;
+  try {
+    for await (const chunk of gunzip) yield chunk as Buffer;
+    await flow;
+  } finally {
+    gunzip.destroy();
+    await flow.catch(() => {});
+    closeSync(descriptor);
+  }
+}
+
+/** A file that is open is the same one, whatever its path leads to meanwhile. */
+function* chunksOf(descriptor: number): Generator<Buffer> {
+  for (let offset = 0; ; ) {
+    const chunk = bytesAt(descriptor, offset, CHUNK_BYTES);
+    if (chunk.length === 0) return;
+    yield chunk;
+    offset += chunk.length;
+  }
 }
 
 /** Looks at content that goes by, in order. */

@@ -1,11 +1,13 @@
 /** What is there: the files that globs match, and what the system says of each. */
 
-import { readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 
 export interface Listed {
   readonly path: string;
+  /** Device and inode: the same for all names of a file. */
+  readonly key: string;
   readonly device: string;
   readonly inode: string;
   /** Undefined where the file system does not tell, or can't tell it from the last change yet. */
@@ -25,6 +27,7 @@ function statsOf(file: string) {
 export function listedOf(file: string, stats: Omit<Stats, "isFile">): Listed {
   return {
     path: file,
+    key: `${stats.dev}:${stats.ino}`,
     device: String(stats.dev),
     inode: String(stats.ino),
     born: stats.birthtimeNs > 0n && tellsBirths(stats.dev, file) ? String(stats.birthtimeNs) : undefined,
@@ -33,6 +36,8 @@ export function listedOf(file: string, stats: Omit<Stats, "isFile">): Listed {
     changedAtMs: Number(stats.ctimeNs) / NS_PER_MS,
   };
 }
+
+const NS_PER_MS = 1e6;
 
 const devicesWithBirths = new Set<bigint>();
 
@@ -53,17 +58,39 @@ function tellsBirths(device: bigint, file: string): boolean {
   }
 }
 
-/** A regular file; undefined where there is none, or none that we may look at. */
-export function look(file: string): Listed | undefined {
-  try {
-    const stats = statsOf(file);
-    return stats?.isFile() === true ? listedOf(file, stats) : undefined;
-  } catch {
-    return undefined;
-  }
+/**
+ * Looks at files again and again: a regular file, undefined where there is none, or none that we may look at.
+ * Of one that has not changed, the same is said.
+ */
+export function openLooks(): (file: string) => Listed | undefined {
+  const known = new Map<string, { readonly stats: Stats; readonly listed: Listed }>();
+  return (file) => {
+    try {
+      const stats = statsOf(file);
+      if (stats?.isFile() !== true) return undefined;
+      const before = known.get(file);
+      if (before !== undefined && isUnchanged(before.stats, stats)) return before.listed;
+      if (known.size >= MAX_KNOWN) known.clear();
+      const listed = listedOf(file, stats);
+      known.set(file, { stats, listed });
+      return listed;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
-const NS_PER_MS = 1e6;
+const MAX_KNOWN = 100_000;
+
+function isUnchanged(a: Stats, b: Stats): boolean {
+  return (
+    a.ino === b.ino &&
+    a.ctimeNs === b.ctimeNs &&
+    a.birthtimeNs === b.birthtimeNs &&
+    a.size === b.size &&
+    a.dev === b.dev
+  );
+}
 
 export interface Globs {
   /** Paths that match, from the root; each once. */
@@ -95,7 +122,7 @@ interface Lister {
 function openGlob(target: string, nowMs: () => number): Lister {
   const folder = staticFolderOf(target);
   if (!isDynamicPattern(target))
-    return { folder: path.dirname(target), list: async () => (look(target) === undefined ? [] : [target]) };
+    return { folder: path.dirname(target), list: async () => (existsSync(target) ? [target] : []) };
   const search = async (): Promise<readonly string[]> =>
     (await glob(path.relative(folder, target), { cwd: folder, absolute: true, dot: true })).toSorted();
   if (path.dirname(target) !== folder) return { folder, list: search };

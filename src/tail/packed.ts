@@ -2,7 +2,7 @@
 
 import { type Inspection, inspectGzip, type Mark } from "./gzip.ts";
 import type { Listed } from "./listing.ts";
-import { keyOf } from "./tracked.ts";
+import { descriptorOf, trackedOf } from "./tracked.ts";
 
 export interface Packed {
   /**
@@ -28,16 +28,18 @@ export function openPacked(notify: () => void): Packed {
   let underWay: Promise<void> | undefined;
   return {
     look(listed, marks, needed) {
-      const known = found.get(keyOf(listed));
-      const { path, sizeBytes, modifiedAtMs } = listed;
+      const known = found.get(listed.key);
+      const { sizeBytes, modifiedAtMs } = listed;
       const isSame = known?.sizeBytes === sizeBytes && known.modifiedAtMs === modifiedAtMs;
       const isCompared = needed.every((mark) => known?.marks.some((other) => isMarkOf(other, mark)));
       if (isSame && isCompared) return known.inspection;
       if (underWay !== undefined) return undefined;
       const compared = marks.map(({ head, offset, tail }) => ({ head, offset, tail }));
+      const descriptor = descriptorOf(trackedOf(listed, 0));
+      if (descriptor === undefined) return undefined;
       const entry: Found = { sizeBytes, modifiedAtMs, marks: compared, inspection: undefined };
-      found.set(keyOf(listed), entry);
-      underWay = inspectGzip(path, compared).then((inspection) => {
+      found.set(listed.key, entry);
+      underWay = inspectGzip(descriptor, compared).then((inspection) => {
         entry.inspection = inspection;
         underWay = undefined;
         notify();
@@ -49,7 +51,7 @@ export function openPacked(notify: () => void): Packed {
       await underWay;
       return true;
     },
-    forget: (listed) => void found.delete(keyOf(listed)),
+    forget: (listed) => void found.delete(listed.key),
   };
 }
 

@@ -8,6 +8,7 @@ import { open, rename } from "node:fs/promises";
 import path from "node:path";
 import { sync } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
 import { type FilePosition, positionsSchema } from "./position.ts";
 
 const KIND = "streamkit tail positions";
@@ -41,6 +42,7 @@ export async function writePositionFile(file: string, positions: readonly FilePo
     } finally {
       await handle.close();
     }
+    failpoint("tail-position-written");
     await rename(temporary, file);
     await sync(path.dirname(path.resolve(file)));
   } catch (error) {

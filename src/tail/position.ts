@@ -24,6 +24,8 @@ const filePosition = z.strictObject({
   gzip: z.strictObject({ isWhole: z.boolean(), head: fingerprint }).optional(),
   /** The offset is in the middle of a line that was too long: the rest of it is passed over. */
   isInLongLine: z.literal(true).optional(),
+  /** What whoever takes the events wants to be told of the file again. */
+  memo: z.string().optional(),
   /** It had another name before: nobody opens it to write any more. */
   isRotated: z.literal(true).optional(),
   /** Since when there is no such file, in milliseconds since 1970: a copy of it may turn up. */

@@ -42,7 +42,9 @@ export interface Reader {
   read(file: Tracked, limit: ReadLimit): Promise<ReadResult>;
   /** Whether what waits at the end of the file will be given without more coming. */
   willRest(file: Tracked): boolean;
+  /** Nothing more is read of it, or of any file. */
   forget(file: Tracked): void;
+  close(): void;
 }
 
 /** How much is read at a time, unless one line is longer. */
@@ -115,7 +117,11 @@ export function openReader(options: ReadOptions): Reader {
   const readPacked = async (file: Tracked, limit: ReadLimit): Promise<ReadResult> => {
     let stream = packed.get(file);
     if (stream === undefined) {
-      stream = openPackedStream(file);
+      const descriptor = descriptorOf(file);
+      if (descriptor === undefined) return { is: "moved" };
+      // The stream closes it.
+      file.descriptor = undefined;
+      stream = openPackedStream(file, descriptor);
       packed.set(file, stream);
     }
     try {
@@ -146,7 +152,6 @@ export function openReader(options: ReadOptions): Reader {
       }
     } catch (error) {
       packed.delete(file);
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return { is: "moved" };
       logger("tail").warn(`"${file.path}" can't be decompressed to its end: ${String(error)}`);
       end(file);
       return { is: "nothing" };
@@ -163,7 +168,13 @@ export function openReader(options: ReadOptions): Reader {
     read: async (file, limit) => (file.gzip === undefined ? readPlain(file, limit) : readPacked(file, limit)),
     willRest: ({ heldBytes, restedBytes, isRotated }) =>
       heldBytes > 0 && (isRotated || (multiline !== undefined && heldBytes !== restedBytes)),
-    forget: (file) => void packed.delete(file),
+    forget(file) {
+      packed.get(file)?.close();
+      packed.delete(file);
+    },
+    close() {
+      for (const stream of packed.values()) stream.close();
+    },
   };
 }
 
@@ -182,10 +193,11 @@ interface PackedStream {
   /** Of what was passed over to come to the offset. */
   tail(): Uint8Array;
   head(): Tracked["head"];
+  close(): void;
 }
 
-function openPackedStream(file: Tracked): PackedStream {
-  const chunks = gunzipped(file.path);
+function openPackedStream(file: Tracked, descriptor: number): PackedStream {
+  const chunks = gunzipped(descriptor);
   let toSkip = file.offset;
   let passed: Buffer = Buffer.alloc(0);
   let left: Buffer = Buffer.alloc(0);
@@ -217,6 +229,7 @@ function openPackedStream(file: Tracked): PackedStream {
     hasEnded: () => hasEnded,
     tail: () => passed,
     head: () => first,
+    close: () => void chunks.return(undefined).catch(() => {}),
   };
 }
 

@@ -14,6 +14,8 @@ import type { FilePosition } from "./position.ts";
 
 export interface Tracked {
   path: string;
+  /** Device and inode, as one. */
+  readonly key: string;
   readonly device: string;
   readonly inode: string;
   born: string | undefined;
@@ -24,6 +26,7 @@ export interface Tracked {
   tailBytes: Uint8Array | undefined;
   gzip: FilePosition["gzip"];
   isInLongLine: boolean;
+  memo: string | undefined;
   isRotated: boolean;
   goneAtMs: number | undefined;
   wasReplaced: boolean;
@@ -42,24 +45,18 @@ export interface Tracked {
   waitsFor: readonly Wait[];
   /** False until its bytes were compared with what is known of them. */
   isVerified: boolean;
-  /** Counts the contents that the file has had. */
-  generation: number;
 }
 
 export interface Wait {
   readonly file: Tracked;
-  readonly generation: number;
   readonly untilBytes: number;
 }
 
-export function keyOf({ device, inode }: Pick<Listed, "device" | "inode">): string {
-  return `${device}:${inode}`;
-}
-
 export function trackedOf(listed: Listed, atMs: number): Tracked {
-  const { path, device, inode, born, sizeBytes, modifiedAtMs } = listed;
+  const { path, key, device, inode, born, sizeBytes, modifiedAtMs } = listed;
   return {
     path,
+    key,
     device,
     inode,
     born,
@@ -69,6 +66,7 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
     tailBytes: new Uint8Array(),
     gzip: undefined,
     isInLongLine: false,
+    memo: undefined,
     isRotated: false,
     goneAtMs: undefined,
     wasReplaced: false,
@@ -81,14 +79,15 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
     isHeld: false,
     waitsFor: [],
     isVerified: true,
-    generation: 0,
   };
 }
 
 /** As it was when its position was kept; nothing is known of what became of it since. */
 export function restored(position: FilePosition, atMs: number): Tracked {
   const { path, device, inode, born, goneAtMs, ...rest } = position;
-  const listed = { path, device, inode, born, sizeBytes: position.offset, modifiedAtMs: 0, changedAtMs: 0 };
+  const key = `${device}:${inode}`;
+  const times = { modifiedAtMs: 0, changedAtMs: 0 };
+  const listed = { path, key, device, inode, born, sizeBytes: position.offset, ...times };
   return {
     ...trackedOf(listed, atMs),
     ...continued(position),
@@ -111,6 +110,7 @@ export function positionOf(file: Tracked): FilePosition {
     offset,
     tail,
     ...(gzip === undefined ? {} : { gzip }),
+    ...(file.memo === undefined ? {} : { memo: file.memo }),
     ...(file.isInLongLine ? { isInLongLine: true } : {}),
     ...(file.isRotated ? { isRotated: true } : {}),
     ...(goneAtMs === undefined ? {} : { goneAtMs }),
@@ -118,42 +118,21 @@ export function positionOf(file: Tracked): FilePosition {
   };
 }
 
-type Content = Pick<Tracked, "head" | "offset" | "tail" | "tailBytes" | "isInLongLine">;
+type Content = Pick<Tracked, "head" | "offset" | "tail" | "tailBytes" | "isInLongLine" | "memo">;
 
 /** What a file with the same content goes on with. */
-export function continued(from: Pick<FilePosition, "head" | "offset" | "tail" | "isInLongLine">): Content {
-  const { head, offset, tail, isInLongLine } = from;
-  return { head, offset, tail, tailBytes: undefined, isInLongLine: isInLongLine === true };
-}
-
-/** Makes it a file of which nothing was read. Returns what it was, as a file that is gone. */
-export function replace(file: Tracked, born: string | undefined, atMs: number, nowMs: number): Tracked {
-  const was: Tracked = { ...file, descriptor: undefined, goneAtMs: nowMs, wasReplaced: true, heldBytes: 0 };
-  file.generation += 1;
-  Object.assign(file, {
-    head: EMPTY_FINGERPRINT,
-    offset: 0,
-    tail: EMPTY_FINGERPRINT,
-    tailBytes: new Uint8Array(),
-    gzip: undefined,
-    isInLongLine: false,
-    isRotated: false,
-    heldBytes: 0,
-    born,
-    changedAtMs: atMs,
-    waitsFor: [],
-    isVerified: true,
-  });
-  return was;
+export function continued(from: Pick<FilePosition, keyof Content & keyof FilePosition>): Content {
+  const { head, offset, tail, isInLongLine, memo } = from;
+  return { head, offset, tail, tailBytes: undefined, isInLongLine: isInLongLine === true, memo };
 }
 
 /** An open descriptor of the file itself; undefined where its path leads to another one by now. */
-export function descriptorOf(file: Tracked): number | undefined {
+export function descriptorOf(file: Tracked, path = file.path): number | undefined {
   if (file.descriptor !== undefined) return file.descriptor;
-  const descriptor = openReading(file.path);
+  const descriptor = openReading(path);
   if (descriptor === undefined) return undefined;
-  const found = listedOf(file.path, fstatSync(descriptor, { bigint: true }));
-  if (keyOf(found) !== keyOf(file) || isAnotherBirth(file.born, found.born)) {
+  const found = listedOf(path, fstatSync(descriptor, { bigint: true }));
+  if (found.key !== file.key || isAnotherBirth(file.born, found.born)) {
     closeSync(descriptor);
     return undefined;
   }

@@ -16,9 +16,9 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-import { isGzip } from "./gzip.ts";
+import { GZIP_MAGIC, isGzip } from "./gzip.ts";
 import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
-import { type Globs, type Listed, look, siblings } from "./listing.ts";
+import { type Globs, type Listed, openLooks, siblings } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
 import { isMarkOf, openPacked } from "./packed.ts";
 import type { FilePosition } from "./position.ts";
@@ -29,12 +29,10 @@ import {
   descriptorOf,
   hasSameContent,
   isAnotherBirth,
-  keyOf,
   openReading,
   positionOf,
   refresh,
   release,
-  replace,
   restored,
   type Tracked,
   trackedOf,
@@ -79,6 +77,7 @@ export function openTracker(options: TrackerOptions): Tracker {
   const here = new Map<string, Tracked>();
   const gone = openHomeless();
   const packed = openPacked(options.notify);
+  const look = openLooks();
   const passedOver = new Set<string>();
   /** Where a copy may stand that no glob matches, and until when it is looked for. */
   const searches = new Map<string, { readonly file: string; readonly untilMs: number }>();
@@ -87,8 +86,8 @@ export function openTracker(options: TrackerOptions): Tracker {
   const held = new Set<Tracked>();
   let undecided = 0;
   let isFirstLook = options.positions === undefined;
-  /** Contents that were replaced since the listing was made. */
-  let replaced: Tracked[] = [];
+  /** Contents went since the listing was made. */
+  let hasLost = false;
 
   const addGone = (file: Tracked): void => {
     gone.add(file);
@@ -99,45 +98,55 @@ export function openTracker(options: TrackerOptions): Tracker {
   for (const position of options.positions ?? []) {
     const file = restored(position, clock.monotonicMs());
     if (position.goneAtMs !== undefined) addGone(file);
-    else here.set(keyOf(file), file);
+    else here.set(file.key, file);
   }
 
-  const replaceContent = (file: Tracked, born: string | undefined): void => {
-    addGone(replace(file, born, clock.monotonicMs(), clock.nowMs()));
-    replaced.push(file);
+  /** Its content went: what is under its number now is a new file. */
+  const loseContent = (file: Tracked, wasInPlace: boolean): void => {
+    here.delete(file.key);
+    release(file);
+    file.goneAtMs = clock.nowMs();
+    file.wasReplaced = wasInPlace;
+    file.heldBytes = 0;
+    addGone(file);
+    hasLost = true;
   };
 
   /** A file that is followed was found again. */
   const meet = (file: Tracked, listed: Listed): void => {
     const { sizeBytes, modifiedAtMs } = listed;
-    if (listed.path !== file.path) {
-      file.path = listed.path;
-      file.isRotated = true;
+    const isShorter = file.gzip === undefined && sizeBytes < file.offset;
+    if (isShorter || isAnotherBirth(file.born, listed.born)) {
+      loseContent(file, listed.path === file.path);
+      return;
     }
     const hasChanged = sizeBytes !== file.sizeBytes || modifiedAtMs !== file.modifiedAtMs;
     if (hasChanged) file.changedAtMs = clock.monotonicMs();
     if (hasChanged) file.isVerified = false;
     file.sizeBytes = sizeBytes;
     file.modifiedAtMs = modifiedAtMs;
-    const isShorter = file.gzip === undefined && sizeBytes < file.offset;
-    const isNewToUs = file.tailBytes === undefined;
-    if (isShorter || isAnotherBirth(file.born, listed.born)) replaceContent(file, listed.born);
-    else if (isNewToUs || (hasChanged && file.gzip !== undefined)) verify(file);
     file.born ??= listed.born;
+    const isNewToUs = file.tailBytes === undefined;
+    if ((isNewToUs || (hasChanged && file.gzip !== undefined)) && !verify(file, listed)) return;
+    if (listed.path === file.path) return;
+    file.path = listed.path;
+    file.isRotated = true;
   };
 
-  /** Compares the bytes with what is known of them. */
-  const verify = (file: Tracked): void => {
+  /** Compares the bytes with what is known of them. False where they are others. */
+  const verify = (file: Tracked, listed: Pick<Listed, "path"> = file): boolean => {
     const wasOpen = file.descriptor !== undefined;
-    const descriptor = descriptorOf(file);
-    if (descriptor === undefined) return;
-    if (!hasSameContent(file, descriptor)) replaceContent(file, undefined);
+    const descriptor = descriptorOf(file, listed.path);
+    if (descriptor === undefined) return true;
+    const isSame = hasSameContent(file, descriptor);
     if (!wasOpen) release(file);
+    if (!isSame) loseContent(file, listed.path === file.path);
+    return isSame;
   };
 
   const leave = (file: Tracked): void => {
     refresh(file);
-    here.delete(keyOf(file));
+    here.delete(file.key);
     file.goneAtMs = clock.nowMs();
     file.isRotated = true;
     addGone(file);
@@ -149,7 +158,9 @@ export function openTracker(options: TrackerOptions): Tracker {
     for (const [place, { file, untilMs }] of searches) {
       if (clock.monotonicMs() > untilMs) searches.delete(place);
       const others = siblings(file, stemOf(file)).flatMap((name) => look(name) ?? []);
-      found.push(...others.filter((other) => !seen.has(keyOf(other)) && !here.has(keyOf(other))));
+      found.push(
+        ...others.filter((other) => !seen.has(other.key) && !here.has(other.key) && other.sizeBytes > 0),
+      );
     }
     return found;
   };
@@ -163,18 +174,18 @@ export function openTracker(options: TrackerOptions): Tracker {
       let found = searched.get(place);
       if (found === undefined) {
         const listed = siblings(file.path, stem).flatMap((name) => look(name) ?? []);
-        found = new Map(listed.map((other) => [keyOf(other), other]));
+        found = new Map(listed.map((other) => [other.key, other]));
         searched.set(place, found);
       }
-      const sibling = found.get(keyOf(file));
-      if (sibling === undefined || here.get(keyOf(sibling)) !== file) leave(file);
+      const sibling = found.get(file.key);
+      if (sibling === undefined) leave(file);
       else meet(file, sibling);
     }
   };
 
   const passOver = (listed: Listed, why: string): void => {
-    if (passedOver.has(keyOf(listed))) return;
-    passedOver.add(keyOf(listed));
+    if (passedOver.has(listed.key)) return;
+    passedOver.add(listed.key);
     log.warn(`"${listed.path}" is passed over: ${why}`);
   };
 
@@ -193,8 +204,10 @@ export function openTracker(options: TrackerOptions): Tracker {
       return undefined;
     }
     try {
-      passedOver.delete(keyOf(listed));
-      if (isGzip(bytesAt(descriptor, 0, 3))) return decidePacked(listed, descriptor, live, isListed);
+      passedOver.delete(listed.key);
+      const first = bytesAt(descriptor, 0, GZIP_MAGIC.length);
+      if (first.length < GZIP_MAGIC.length && isGzip(first)) return later();
+      if (isGzip(first)) return decidePacked(listed, descriptor, live, isListed);
       return decidePlain(listed, descriptor, live, isListed);
     } finally {
       closeSync(descriptor);
@@ -237,12 +250,13 @@ export function openTracker(options: TrackerOptions): Tracker {
       file.gzip = { isWhole: true, head: gzipHead };
       return file;
     }
-    const alive = (): readonly Tracked[] => relatives(listed, live).filter(({ gzip }) => gzip === undefined);
+    const alive = (): readonly Tracked[] =>
+      relatives(listed, live).filter(({ gzip, offset }) => gzip === undefined && offset > 0);
     const dead = (): readonly Tracked[] =>
       gone.all.filter((other) => other.gzip === undefined && mayBeCopyOf(listed, other));
     // What is gone and open is read to its end first.
-    if (dead().some((other) => other.descriptor !== undefined)) return later();
-    const found = packed.look(listed, [...dead(), ...alive()], dead());
+    const isOpen = dead().some((other) => other.descriptor !== undefined);
+    const found = isOpen ? undefined : packed.look(listed, [...dead(), ...alive()], dead());
     if (found === undefined) {
       looking.add(familyOf(listed.path));
       return later();
@@ -289,42 +303,39 @@ export function openTracker(options: TrackerOptions): Tracker {
 
   const lookOnce = async (): Promise<boolean> => {
     const listed = (await globs.list()).flatMap((name) => look(name) ?? []);
-    const changedBefore = replaced;
-    replaced = [];
+    hasLost = false;
     const seen = new Set<string>();
     const strangers: Listed[] = [];
     for (const found of listed) {
-      const key = keyOf(found);
+      const key = found.key;
       if (seen.has(key)) continue;
       seen.add(key);
       const file = here.get(key);
-      if (file === undefined) strangers.push(found);
-      else meet(file, found);
+      if (file !== undefined) meet(file, found);
+      // What an empty file will be is not known: it is met again when something is in it.
+      if (found.sizeBytes > 0 && !here.has(key)) strangers.push(found);
     }
-    const unseen = [...here.values()].filter((file) => !seen.has(keyOf(file)));
+    const unseen = [...here.values()].filter((file) => !seen.has(file.key));
     const missing = unseen.filter((file) => {
       const found = look(file.path);
-      if (found === undefined || keyOf(found) !== keyOf(file)) return true;
+      if (found === undefined || found.key !== file.key) return true;
       meet(file, found);
       return false;
     });
     searchMissing(missing);
     strangers.push(...searchCopies(seen));
     // Whose bytes are others by now is known before it is said what new files are.
-    if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
+    if (strangers.length > 0) for (const file of [...here.values()]) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
-    if (replaced.length > 0) {
-      replaced = [...changedBefore, ...replaced];
-      return false;
-    }
-    const added: Tracked[] = [...changedBefore];
+    if (hasLost) return false;
+    const added: Tracked[] = [];
     undecided = 0;
     looking.clear();
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {
-      const file = decide(stranger, live, seen.has(keyOf(stranger)));
+      const file = decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
-      here.set(keyOf(file), file);
+      here.set(file.key, file);
       added.push(file);
       addTo(live, file);
     }
@@ -344,9 +355,9 @@ export function openTracker(options: TrackerOptions): Tracker {
       for (const file of gone.all) if (file.descriptor !== undefined) yield file;
     },
     changed(file) {
-      if (file.goneAtMs === undefined) replaceContent(file, undefined);
+      if (file.goneAtMs === undefined) loseContent(file, true);
     },
-    isUndecided: () => undecided > 0 || replaced.length > 0,
+    isUndecided: () => undecided > 0 || hasLost,
     positions: () => [...here.values(), ...gone.all].map(positionOf),
     close() {
       for (const file of [...here.values(), ...gone.all]) release(file);

@@ -27,7 +27,7 @@ function byAge(a: Tracked, b: Tracked): number {
 }
 
 function waitOf(file: Tracked): Wait {
-  return { file, generation: file.generation, untilBytes: file.sizeBytes };
+  return { file, untilBytes: file.sizeBytes };
 }
 
 function hasUnread(file: Tracked): boolean {
@@ -39,8 +39,8 @@ function hasUnread(file: Tracked): boolean {
 export function isItsTurn(file: Tracked): boolean {
   if (file.isHeld) return false;
   if (file.waitsFor.length === 0) return true;
-  file.waitsFor = file.waitsFor.filter(({ file: other, generation, untilBytes }) => {
-    if (other.generation !== generation || !hasUnread(other)) return false;
+  file.waitsFor = file.waitsFor.filter(({ file: other, untilBytes }) => {
+    if (!hasUnread(other)) return false;
     return other.gzip !== undefined || other.offset + other.heldBytes < untilBytes;
   });
   return file.waitsFor.length === 0;

@@ -82,6 +82,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     const source = await openSource(name, job, given, {
       committed: undefined,
       segmentFolder: `${options.folder}/whole/${name}`,
+      isDurable: false,
     });
     try {
       const reader = openReader(shape, source, false);

@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -12,10 +13,16 @@ import type { ByteOutput } from "../runtime/stdio.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
+import { fetchTables } from "./remote-tables.ts";
 import { renderTable } from "./render-table.ts";
+import { openStore } from "./stores.ts";
+import { savedSchema } from "./table-schema.ts";
 
 export interface QueryRequest {
+  /** A folder, or a URL of a store. */
   readonly warehouse: string;
+  readonly clock: Clock;
+  readonly env: Readonly<Record<string, string | undefined>>;
   readonly checkpoint?: string;
   readonly format: "table" | "json" | "ndjson" | "csv" | "parquet";
   /** A file instead of the standard output. */
@@ -24,8 +31,9 @@ export interface QueryRequest {
 
 export async function runQuery(text: string, request: QueryRequest, stdout: ByteOutput): Promise<void> {
   const database = await openDatabase();
+  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
   try {
-    const tables = await nameTables(database, request.warehouse);
+    const tables = await openTables(database, text, request, folder);
     if (request.checkpoint !== undefined) await attachCheckpoint(database, request.checkpoint);
     const statement = text.replace(/[;\s]+$/, "");
     if (statement === "") throw new StreamkitError("usage", "An SQL query is expected");
@@ -35,7 +43,22 @@ export async function runQuery(text: string, request: QueryRequest, stdout: Byte
     await print(database, query, request, stdout);
   } finally {
     database.close();
+    await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** The names of the tables there are, of which those that the query needs can be read. */
+async function openTables(
+  database: Database,
+  text: string,
+  { warehouse, clock, env }: QueryRequest,
+  folder: string,
+): Promise<readonly string[]> {
+  const store = openStore(warehouse, { baseFolder: ".", clock, env });
+  if (store.localFolder !== undefined) return nameTables(database, store.localFolder);
+  const { names } = await fetchTables(database, store, text.replace(/[;\s]+$/, ""), folder);
+  await nameTables(database, folder);
+  return names;
 }
 
 /** Throws code `usage` where DuckDB does not take the query. */
@@ -82,9 +105,15 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   const files = path.join(folder, "**", "*.parquet");
   const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
   if (first === undefined) return false;
+  // What the table says of its partitions' types is right; what DuckDB finds in their names is a guess.
+  const schema = await savedSchema(openLocalStore(folder), "");
+  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${raw(type)}`);
+  const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
+  // To unite their columns all files are opened, also those of partitions that a query rules out.
+  const unites = schema?.hasGrown ?? true;
   await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
     SELECT * FROM read_parquet(${(await filesOfMoment(folder)) ?? sql`${files}`},
-      hive_partitioning = true, union_by_name = true)`);
+      hive_partitioning = true, ${hiveTypes} union_by_name = ${unites})`);
   return true;
 }
 

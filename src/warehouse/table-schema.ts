@@ -12,11 +12,16 @@ import { type Sql, sql } from "../duckdb/sql.ts";
 import { valuesOfPath } from "./partition-path.ts";
 import { joinPath, type Store } from "./store.ts";
 
+/** In the table's folder. */
+export const SCHEMA_FILE = "_streamkit/schema.json";
+
 interface TableSchema {
   readonly version: 1;
   /** As a reader of the files sees them. */
   readonly columns: readonly Column[];
   readonly partitions: readonly Column[];
+  /** Whether files may lack columns, or have times of the older kind. */
+  readonly hasGrown: boolean;
 }
 
 export interface SchemaOptions {
@@ -35,13 +40,10 @@ export interface SchemaOptions {
 /** Holds the writer to the table's schema, or notes its own. Throws code `job` where they don't fit. */
 export async function adoptSchema(options: SchemaOptions): Promise<void> {
   const { store, folder, table, partitions } = options;
-  const file = joinPath(folder, "_streamkit", "schema.json");
+  const file = joinPath(folder, SCHEMA_FILE);
   const ours = { columns: await columnsInFile(options), partitions };
-  const saved = await store.read(file);
-  const theirs =
-    saved === undefined
-      ? await schemaOfFiles(options)
-      : (JSON.parse(Buffer.from(saved).toString()) as TableSchema);
+  const saved = await savedSchema(store, folder);
+  const theirs = saved ?? (await schemaOfFiles(options));
   const reasons = theirs === undefined ? [] : differences(theirs, ours);
   if (reasons.length > 0)
     throw new StreamkitError(
@@ -56,14 +58,26 @@ export async function adoptSchema(options: SchemaOptions): Promise<void> {
     ),
     ...ours.columns.filter(({ name }) => theirs?.columns.every((column) => column.name !== name) ?? true),
   ];
-  const next: TableSchema = { version: 1, columns, partitions };
-  const text = `${JSON.stringify(next, undefined, 2)}\n`;
-  if (saved === undefined || Buffer.from(saved).toString() !== text) await store.write(file, text);
+  const isNew = theirs !== undefined && JSON.stringify(columns) !== JSON.stringify(theirs.columns);
+  const hasGrown = saved === undefined ? theirs !== undefined : saved.hasGrown || isNew;
+  const next: TableSchema = { version: 1, columns, partitions, hasGrown };
+  if (JSON.stringify(next) !== JSON.stringify(saved))
+    await store.write(
+      file,
+      `${JSON.stringify(next, undefined, 2)}
+`,
+    );
 }
 
 /** Earlier versions wrote times without a zone, which readers take for those of their own. */
 function asInstants(type: string): string {
   return type.replaceAll(/\bTIMESTAMP\b(?! WITH)/g, "TIMESTAMP WITH TIME ZONE");
+}
+
+/** What a table says of itself; undefined where it doesn't. */
+export async function savedSchema(store: Store, folder: string): Promise<TableSchema | undefined> {
+  const saved = await store.read(joinPath(folder, SCHEMA_FILE));
+  return saved === undefined ? undefined : (JSON.parse(Buffer.from(saved).toString()) as TableSchema);
 }
 
 type Shape = Pick<TableSchema, "columns" | "partitions">;

@@ -1,7 +1,7 @@
 /**
- * One life of a channel on disk: `bun channel-life.ts FOLDER LIFE BLOCKS SEED exact|again|away`. It puts blocks, says
- * on stdout which are safe, and delivers them to FOLDER/out at the same time, through a receiver that fails now
- * and then, or always (`away`). With BLOCKS 0 it drains the channel.
+ * One life of a channel on disk: `bun channel-life.ts FOLDER LIFE BLOCKS SEED exact|again|away`. It puts
+ * blocks, says on stdout which are safe, and delivers them to FOLDER/out at the same time, through a receiver
+ * that fails now and then, or always (`away`). With BLOCKS 0 it drains the channel.
  */
 
 import { writeSync } from "node:fs";
@@ -35,6 +35,8 @@ const file = await fileOutput.open(
     // Without it, the file is one that can't tell how long it was.
     committed: mode === "again" ? undefined : channel.committed,
     stdout: { isTerminal: false, write: () => {} },
+    stageFolder: `${folder}/stage`,
+    env: {},
     kafka: { connection: { config: {} }, baseFolder: folder },
   },
 );

@@ -1,5 +1,6 @@
 /** What tests of collecting share: blocks, outputs that remember, and what an output is opened with. */
 
+import { join } from "node:path";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { DeliveryState } from "../../src/collect/channel/channel.ts";
 import type { Output, OutputContext } from "../../src/collect/outputs/output.ts";
@@ -44,6 +45,8 @@ export function outputContext(baseFolder: string, committed?: DeliveryState): Ou
     baseFolder,
     committed,
     stdout: { isTerminal: false, write: () => {} },
+    stageFolder: join(baseFolder, "stage"),
+    env: {},
     kafka: { connection: { config: {} }, baseFolder },
   };
 }

@@ -1,23 +1,15 @@
 /** Registries that answer with the text of a `.proto` file: its descriptor is made here. */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
-import {
-  openRegistryDecoder,
-  type RegistryDecoder,
-  registryColumns,
-} from "../../src/kafka/registry/decoder.ts";
+import { expect, test } from "bun:test";
+import { type RegistryDecoder, registryColumns } from "../../src/kafka/registry/decoder.ts";
 import { decode, framed, linesOf, register } from "./payloads.ts";
-import { type StandIn, startStandIn } from "./registry-stand-in.ts";
+import { withRegistry } from "./registry-set-up.ts";
+import type { StandIn } from "./registry-stand-in.ts";
 
 let registry: StandIn;
 let decoder: RegistryDecoder;
-beforeAll(async () => {
-  registry = startStandIn();
-  decoder = await openRegistryDecoder("protobuf", { url: registry.url });
-});
-afterAll(async () => {
-  decoder.close();
-  await registry.stop();
+withRegistry("protobuf", (opened) => {
+  ({ registry, decoder } = opened);
 });
 
 const TEXT = `// A quote.

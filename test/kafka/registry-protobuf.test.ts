@@ -1,6 +1,6 @@
 /** Protobuf by way of a schema registry; @bufbuild/protobuf, which reads bytes its own way, is the judge. */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { expect, test } from "bun:test";
 import {
   create,
   createFileRegistry,
@@ -22,31 +22,21 @@ import {
 import { ProtobufSerializer } from "@confluentinc/schemaregistry/dist/serde/protobuf.js";
 import { SerdeType } from "@confluentinc/schemaregistry/dist/serde/serde.js";
 import * as fc from "fast-check";
-import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import {
-  openRegistryDecoder,
-  type RegistryDecoder,
-  registryColumns,
-} from "../../src/kafka/registry/decoder.ts";
+import type { Database } from "../../src/duckdb/database.ts";
+import { type RegistryDecoder, registryColumns } from "../../src/kafka/registry/decoder.ts";
 import { readBytes } from "../formats/reading.ts";
 import { decode, exactly, framed, linesOf, register, registryClient } from "./payloads.ts";
 import { every, everyRegistry, everySchema, serialized } from "./protobuf-schema.ts";
-import { type StandIn, startStandIn } from "./registry-stand-in.ts";
+import { withRegistry } from "./registry-set-up.ts";
+import type { StandIn } from "./registry-stand-in.ts";
 
 let registry: StandIn;
 let decoder: RegistryDecoder;
 let database: Database;
 let id: number;
-beforeAll(async () => {
-  registry = startStandIn();
-  decoder = await openRegistryDecoder("protobuf", { url: registry.url });
-  database = await openDatabase({ threads: 1 });
+withRegistry("protobuf", async (opened) => {
+  ({ registry, decoder, database } = opened);
   id = await register(registry.url, "every", everySchema);
-});
-afterAll(async () => {
-  decoder.close();
-  database.close();
-  await registry.stop();
 });
 
 /** The path of `Every`, the second message of its file: one number, and it is 1. */

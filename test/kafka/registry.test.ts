@@ -1,32 +1,22 @@
 /** Avro by way of a schema registry: every value arrives, and what can't be read harms nobody else. */
 
-import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { RuleMode } from "@confluentinc/schemaregistry/dist/schemaregistry-client.js";
 import avsc from "avsc";
 import * as fc from "fast-check";
-import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import {
-  openRegistryDecoder,
-  type RegistryDecoder,
-  registryColumns,
-} from "../../src/kafka/registry/decoder.ts";
+import type { Database } from "../../src/duckdb/database.ts";
+import { type RegistryDecoder, registryColumns } from "../../src/kafka/registry/decoder.ts";
 import { readBytes } from "../formats/reading.ts";
 import { recordsAtRandom, twosComplement } from "./avro-values.ts";
 import { avroSerializer, avscOptions, decode, exactly, framed, linesOf, register } from "./payloads.ts";
-import { type StandIn, startStandIn } from "./registry-stand-in.ts";
+import { withRegistry } from "./registry-set-up.ts";
+import type { StandIn } from "./registry-stand-in.ts";
 
 let registry: StandIn;
 let decoder: RegistryDecoder;
 let database: Database;
-beforeAll(async () => {
-  registry = startStandIn();
-  decoder = await openRegistryDecoder("avro", { url: registry.url });
-  database = await openDatabase({ threads: 1 });
-});
-afterAll(async () => {
-  decoder.close();
-  database.close();
-  await registry.stop();
+withRegistry("avro", (opened) => {
+  ({ registry, decoder, database } = opened);
 });
 
 const QUOTE = {

@@ -7,6 +7,7 @@ import { emptyFolder, type RunResult } from "../e2e/binary.ts";
 import { multiset, type Running, rowsOf, start, streamkit } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { bytesOf } from "../services/kafka-judge.ts";
 import { batchAnswer } from "./batch-answer.ts";
 import { freshName } from "./sink-job.ts";
 
@@ -28,6 +29,8 @@ export interface SharedJob extends Disposable {
   once(...flags: string[]): Promise<RunResult>;
   /** What all partitions have written, as a multiset. */
   written(): string[];
+  /** What the topic of results holds. */
+  inTopic(): Promise<string[]>;
   /** Where everything that is there has been read, and told to the group. */
   caughtUp(): Promise<void>;
 }
@@ -37,7 +40,10 @@ export interface SharedParts {
   readonly sources?: Readonly<Record<string, number>>;
   readonly sql?: string;
   readonly query?: Readonly<Record<string, unknown>>;
-  readonly sinks?: (kafka: KafkaService) => readonly unknown[];
+  /** Writes to a topic too, in two partitions. */
+  readonly hasTopic?: boolean;
+  /** Left out = the shared one. */
+  readonly service?: KafkaService;
 }
 
 const SHARED_SCHEMA = { ts: "TIMESTAMP", k: "VARCHAR", v: "BIGINT" };
@@ -58,7 +64,7 @@ export function someRows(from: number, count: number): Row[] {
 }
 
 export async function sharedJob(parts: SharedParts = {}): Promise<SharedJob> {
-  const kafka = await sharedKafka();
+  const kafka = parts.service ?? (await sharedKafka());
   const { brokers } = kafka;
   const { sources = { ticks: 3 }, sql = SUMS.replace("STREAM", "ticks") } = parts;
   const name = freshName("group");
@@ -71,6 +77,8 @@ export async function sharedJob(parts: SharedParts = {}): Promise<SharedJob> {
     topics[source] = topic;
     await kafka.createTopic(topic, { partitions });
   }
+  const results = `${name}_out`;
+  if (parts.hasTopic === true) await kafka.createTopic(results, { partitions: 2 });
   const job = {
     name,
     batch: "50ms",
@@ -82,7 +90,10 @@ export async function sharedJob(parts: SharedParts = {}): Promise<SharedJob> {
       ]),
     ),
     queries: { sums: { sql, ...parts.query } },
-    sinks: [{ from: "sums", to: "file:out.ndjson" }, ...(parts.sinks?.(kafka) ?? [])],
+    sinks: [
+      { from: "sums", to: "file:out.ndjson" },
+      ...(parts.hasTopic === true ? [{ from: "sums", kafka: { brokers, topic: results, key: "k" } }] : []),
+    ],
   };
   writeFileSync(file, JSON.stringify(job, null, 2));
   return {
@@ -99,6 +110,12 @@ export async function sharedJob(parts: SharedParts = {}): Promise<SharedJob> {
     written() {
       const files = readdirSync(folder).filter((found) => /^out\.\d+\.ndjson$/.test(found));
       return multiset(files.flatMap((found) => rowsOf(readFileSync(join(folder, found), "utf8"))));
+    },
+    async inTopic() {
+      const records = await kafka.judge.read(results);
+      return multiset(
+        records.map(({ value }) => JSON.parse(bytesOf(value)?.toString() ?? "null") as unknown),
+      );
     },
     async caughtUp() {
       await until(`${name} has read everything`, async () => {

@@ -31,7 +31,7 @@ async function members(job: SharedJob): Promise<number> {
 test(
   "one that was stopped for longer than its session gives back what it had, and nothing is lost or twice",
   async () => {
-    using job = await sharedJob();
+    using job = await sharedJob({ hasTopic: true });
     await using first = await job.start();
     await using second = await job.start();
     const parts = [someRows(0, 2000), someRows(2000, 2000), someRows(4000, 2000)];
@@ -44,6 +44,8 @@ test(
     await owns(second, "0, 1, 2");
     // The sleeper still holds its checkpoints: nobody goes on with them before it has let them go.
     await until("the other one says that it waits", () => second.stderr().includes("is still open in"));
+    const waits = [...second.stderr().matchAll(/Partition \d is still open in/g)].map(([words]) => words);
+    expect(waits).toEqual([...new Set(waits)]);
     first.kill("SIGCONT");
     await job.caughtUp();
     await until("both share again", async () => (await members(job)) === 2);
@@ -52,6 +54,7 @@ test(
     await ended(first);
     await ended(second);
     await expectSums(job, parts.flat());
+    expect(await job.inTopic()).toEqual(job.written());
   },
   TIMEOUT_MS,
 );

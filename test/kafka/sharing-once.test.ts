@@ -4,7 +4,7 @@
  */
 
 import { beforeAll, expect, test } from "bun:test";
-import type { Running } from "../e2e/running.ts";
+import { multiset, type Running, rowsOf } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { sharedKafka } from "../services/kafka.ts";
 import { assignments, expectSums, owns, type SharedJob, sharedJob, someRows, sumsOf } from "./shared-job.ts";
@@ -80,6 +80,20 @@ test(
       await busy[Symbol.asyncDispose]();
       await done[Symbol.asyncDispose]();
     }
+  },
+  TIMEOUT_MS,
+);
+
+test(
+  "lines on standard output name the partition: each has batches of its own",
+  async () => {
+    using job = await sharedJob();
+    await job.feed(someRows(0, 1000));
+    const { code, stdout } = await job.once("--set", "sinks.0.to=-");
+    expect(code).toBe(0);
+    const lines = rowsOf<{ query: string; partition: number; batch: number; row: unknown }>(stdout);
+    expect(new Set(lines.map(({ partition }) => partition))).toEqual(new Set([0, 1, 2]));
+    expect(multiset(lines.map(({ row }) => row))).toEqual(await sumsOf(job, someRows(0, 1000)));
   },
   TIMEOUT_MS,
 );

@@ -4,10 +4,13 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { type Running, start } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, startKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { expectSums, sharedJob, someRows } from "./shared-job.ts";
 import { type SinkJob, sinkJob } from "./sink-job.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -59,4 +62,42 @@ describe("with the broker away", () => {
       },
       TIMEOUT_MS,
     );
+
+  test(
+    "a broker that does not answer when the job begins: a signal ends that too",
+    async () => {
+      using job = await sinkJob({}, kafka);
+      kafka.pause();
+      try {
+        job.put(row(1));
+        await using process = await start(["process", job.file, "--batch", "50ms"]);
+        await until("it has begun", () => existsSync(join(job.folder, "state", "checkpoint.duckdb")));
+        process.kill("SIGTERM");
+        expect((await process.finished()).code).toBe(143);
+      } finally {
+        kafka.resume();
+      }
+      expect(await job.once()).toMatchObject({ code: 0 });
+      expect(await values(job)).toEqual([1]);
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "a process of a shared job ends too, and goes on with the next start",
+    async () => {
+      using job = await sharedJob({ service: kafka, hasTopic: true });
+      await using process = await job.start();
+      await job.feed(someRows(0, 1000));
+      await job.caughtUp();
+      await kafka.kill();
+      await until("the broker is missed", () => process.stderr().includes("is away"));
+      process.kill("SIGTERM");
+      expect((await process.finished()).code).toBe(143);
+      await kafka.start();
+      await expectSums(job, someRows(0, 1000));
+      expect(await job.inTopic()).toEqual(job.written());
+    },
+    TIMEOUT_MS,
+  );
 });

@@ -68,6 +68,10 @@ async function live(from: string): Promise<LiveJob> {
 
 const ended = (job: Running): boolean => job.exitCode() !== undefined;
 
+const says = ({ job }: LiveJob, text: string): number => job.stderr().split(text).length - 1;
+
+const BURST = Array.from({ length: 400 }, (_, index) => index % 4);
+
 test("new partitions, and new topics that a pattern matches, are read from their start", async () => {
   await kafka.createTopic("grow-a", { partitions: 2 });
   await using running = await live('pattern: "grow-.*"');
@@ -77,8 +81,12 @@ test("new partitions, and new topics that a pattern matches, are read from their
   await kafka.createTopic("grow-b", { partitions: 2 });
   await kafka.createTopic("other-grow-b");
   await kafka.judge.produce("other-grow-b", [{ value: '{"n":-1}' }]);
-  await produce("grow-a", [0, 1, 2, 3, 2, 3]);
   await produce("grow-b", [0, 1, 0, 1]);
+  // They are found while much is under way.
+  await until("new partitions are found", async () => {
+    await produce("grow-a", BURST);
+    return says(running, "New partitions: ") > 0;
+  });
   await running.readAll();
   // And on.
   await produce("grow-b", [0, 1]);
@@ -117,8 +125,6 @@ test("a broker that is killed and started again, and one that is paused", async 
   await running.job.finished();
   running.checkRows();
 }, 120_000);
-
-const says = ({ job }: LiveJob, text: string): number => job.stderr().split(text).length - 1;
 
 test("a broker that for a moment knows no topic does not make one a deleted topic", async () => {
   await kafka.createTopic("unknown", { partitions: 2 });

@@ -2,13 +2,18 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf, streamkit } from "../e2e/running.ts";
+import { rowsOf, start, streamkit } from "../e2e/running.ts";
+import { until } from "../server/until.ts";
 import { type SecureKafkaService, startKafka } from "../services/kafka.ts";
+import { freePorts } from "../services/ports.ts";
+import { printedRows, writeJob } from "./source-runs.ts";
 
 const TOPIC = "reached";
 const WRONG = "hunter2-of-the-broker";
+const MAY_HEAL = /refused|resolve|No token/i;
 
 let kafka: SecureKafkaService;
 beforeAll(async () => {
@@ -74,8 +79,12 @@ describe("with TLS and a login", () => {
 describe("what stands in the way is told in one line", () => {
   const refused = async (way: Way, says: string | RegExp, secret = "", topics = TOPIC): Promise<void> => {
     const found = await read(way, secret, topics);
-    expect(found).toMatchObject({ code: 1, rows: [], lines: 1 });
-    expect(found.stderr).toMatch(says);
+    // What may heal is told as soon as it is known, and again at the end.
+    const early = found.stderr.split("\n").filter((line) => line.startsWith("streamkit: warning: Kafka at"));
+    expect(found).toMatchObject({ code: 1, rows: [], lines: 1 + early.length });
+    for (const line of early) expect(line).toContain("Trying for 8 s");
+    expect(early.length).toBe(MAY_HEAL.test(found.stderr) ? 1 : 0);
+    expect(found.stderr.split("\n").at(-2)).toMatch(says);
     // Upstream alone would wait for 30 s. A bound, not a measure: the machine may be busy.
     expect(found.elapsedMs).toBeLessThan(25_000);
   };
@@ -117,3 +126,28 @@ describe("what stands in the way is told in one line", () => {
     );
   }, 60_000);
 });
+
+test("a broker that comes up while we try is read", async () => {
+  const [port = 0] = await freePorts(1);
+  using folder = emptyFolder();
+  const from = `{ kafka: { brokers: "127.0.0.1:${port}", topics: ${TOPIC} } }`;
+  const file = writeJob(folder.path, { from, schema: "{ n: BIGINT }", sql: "SELECT n FROM quotes" });
+  await using job = await start(["process", file, "--once", "--quiet"]);
+  await until("the job says what it tries", () => job.stderr().includes("refused. Trying for 8 s"));
+  using _relay = relayTo(kafka.brokers, port);
+  const { code, stdout } = await job.finished();
+  expect(code).toBe(0);
+  expect(printedRows(stdout).map(({ n }) => n)).toEqual([1, 2]);
+}, 60_000);
+
+/** Passes on what comes in at a port of 127.0.0.1. */
+function relayTo(address: string, port: number): Disposable {
+  const [hostname = "", to] = address.split(":");
+  const server = createServer((client) => {
+    const broker = connect(Number(to), hostname);
+    client.pipe(broker).pipe(client);
+    for (const socket of [client, broker]) socket.on("error", () => undefined);
+  });
+  server.listen(port, "127.0.0.1");
+  return { [Symbol.dispose]: () => void server.close() };
+}

@@ -28,7 +28,13 @@ export async function compileExecutable(
 }
 
 export async function bundleForNode(script: string, outfile: string, addon: string): Promise<void> {
-  const result = await Bun.build({ entrypoints: [script], target: "node", plugins: [addonAt(addon)] });
+  const result = await Bun.build({
+    entrypoints: [script],
+    target: "node",
+    plugins: [addonAt(addon)],
+    // Found in node_modules: the bundle must stand below the package's folder then.
+    external: ["@duckdb/node-bindings"],
+  });
   const [output] = result.outputs;
   if (output === undefined) throw new Error(`${script} made no bundle`);
   await Bun.write(outfile, output);

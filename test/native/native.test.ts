@@ -22,7 +22,7 @@ let brokers = "";
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "streamkit-native-"));
   ({ brokers } = await sharedKafka());
-});
+}, TIMEOUT_MS);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function run(command: readonly string[], environment: Readonly<Record<string, string>> = {}) {

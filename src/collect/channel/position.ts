@@ -20,7 +20,7 @@ export interface PositionFile {
   close(): Promise<void>;
 }
 
-const SLOT_BYTES = 65_536;
+const SLOT_BYTES = 262_144;
 /** Checksum, length and number of the save, before the JSON. */
 const HEAD_BYTES = 16;
 

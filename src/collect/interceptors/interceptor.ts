@@ -1,7 +1,7 @@
 /**
- * Interceptors: what is done to blocks between a source and a channel. An interceptor is one file and one line
- * in `list.ts`. It must not wait and must not keep a block; where events of a block come to differ in their
- * headers, it is cut into runs of equal ones, which are views of the same bytes.
+ * Interceptors: what is done to blocks between a source and a channel. An interceptor is one file and one
+ * line in `list.ts`. It must not wait and must not keep a block; where events of a block come to differ in
+ * their headers, it is cut into runs of equal ones, which are views of the same bytes.
  */
 
 import type { z } from "zod";
@@ -29,6 +29,6 @@ export interface InterceptorKind<Options = unknown> {
 
 /** The block with more headers; `keep` leaves those that are there already. */
 export function withHeaders(block: EventBlock, added: Headers, keep: boolean): readonly EventBlock[] {
-  const headers = keep ? { ...added, ...block.headers } : { ...block.headers, ...added };
+  const headers = { ...block.headers, ...added, ...(keep && block.headers) };
   return [{ ...block, headers }];
 }

@@ -20,7 +20,11 @@ export const loggerOutput: OutputKind<z.infer<typeof options>> = {
       async deliver(blocks) {
         for (const block of blocks) {
           const headers = JSON.stringify(block.headers);
-          for (const event of eventsOf(block)) log.info(`event ${headers} ${shown(event, maxBytes)}`);
+          for (const event of eventsOf(block)) {
+            // As a value: braces in a message are the logger's.
+            const text = `${headers} ${shown(event, maxBytes)}`;
+            log.info("event {text}", { text });
+          }
         }
       },
       sync: async () => undefined,

@@ -22,6 +22,10 @@ export interface Output {
   deliver(blocks: readonly EventBlock[]): Promise<void>;
   /** What was delivered survives a crash. */
   sync(): Promise<DeliveryState | undefined>;
+  /** What the last `sync` returned is saved: nothing of it will be delivered again. */
+  committed?(): Promise<void>;
+  /** In how many milliseconds `sync` is wanted though nothing is delivered; undefined where it is not. */
+  dueInMs?(): number | undefined;
   close(): Promise<void>;
 }
 
@@ -30,8 +34,12 @@ export interface OutputContext {
   readonly stdout: ByteOutput;
   /** Relative paths start here. */
   readonly baseFolder: string;
+  /** A folder of this machine, of the output alone, for what is not finished. It outlives the process. */
+  readonly stageFolder: string;
   /** What `sync` returned for the last commit. */
   readonly committed: DeliveryState | undefined;
+  /** Environment variables: where the credentials of stores are. */
+  readonly env: Readonly<Record<string, string | undefined>>;
   /** How brokers are reached. */
   readonly kafka: { readonly connection: Omit<ConnectionOptions, "brokers">; readonly baseFolder: string };
 }

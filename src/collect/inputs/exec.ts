@@ -1,0 +1,89 @@
+/**
+ * The standard output of a program, a line an event. What it wrote can't be asked for again: lines that the
+ * program had not written when we stopped, or that no channel had, are its own affair.
+ */
+
+import { spawn } from "node:child_process";
+import { z } from "zod";
+import { StreamkitError } from "../../base/error.ts";
+import { logger } from "../../base/log.ts";
+import { durationMs } from "../../base/units.ts";
+import type { Intake } from "../intake.ts";
+import { type Events, lineFraming } from "./frames.ts";
+import type { Input, InputContext, InputKind } from "./input.ts";
+
+const options = z.strictObject({
+  command: z.string().min(1).describe("run by the shell"),
+  shell: z.string().min(1).default("/bin/sh -c").describe("the shell, with the flag that takes a command"),
+  restart: z.boolean().default(false).describe("start it again when it has ended"),
+  restart_after: z
+    .string()
+    .default("10s")
+    .refine((text) => durationMs(text) !== undefined, "must be a duration like 10s")
+    .describe("how long after its end"),
+  max_line: z.int().min(1).default(1_048_576).describe("a longer line is cut there, in bytes"),
+});
+type Options = z.infer<typeof options>;
+
+export const execInput: InputKind<Options> = {
+  name: "exec",
+  summary: "the lines that a program writes to its standard output",
+  options,
+  fromUrl: () => undefined,
+  open: async (given, intake, context) => runCommand(given, intake, context),
+};
+
+function runCommand(given: Options, intake: Intake, { clock, name }: InputContext): Input {
+  const closed = new AbortController();
+  const log = logger("collect");
+  const [shell = "/bin/sh", ...flags] = given.shell.split(/\s+/);
+
+  async function once(): Promise<number | null> {
+    const child = spawn(shell, [...flags, given.command], { stdio: ["ignore", "pipe", "pipe"] });
+    const ended = new Promise<number | null>((resolve, reject) => {
+      child.once("error", (error) =>
+        reject(new StreamkitError("io", `"${given.command}" can't be run: ${error.message}`)),
+      );
+      child.once("close", resolve);
+    });
+    ended.catch(() => {});
+    const kill = (): void => void child.kill();
+    closed.signal.addEventListener("abort", kill);
+    child.stderr.on("data", (text: Buffer) =>
+      log.warn(`${name}: {text}`, { text: text.toString().trimEnd() }),
+    );
+    const framing = lineFraming(given.max_line);
+    const take = async (events: Events | undefined): Promise<void> => {
+      if (events !== undefined) await intake.put({ ...events, headers: {} });
+    };
+    try {
+      for await (const chunk of child.stdout as AsyncIterable<Buffer>) await take(framing.push(chunk));
+      await take(framing.end());
+      await intake.flush();
+      return await ended;
+    } finally {
+      closed.signal.removeEventListener("abort", kill);
+      kill();
+    }
+  }
+
+  async function again(): Promise<void> {
+    while (!closed.signal.aborted) {
+      const code = await once();
+      if (closed.signal.aborted) return;
+      if (code !== 0) log.warn(`${name}: "${given.command}" ended with ${String(code)}`);
+      if (!given.restart) return;
+      await clock.sleep(durationMs(given.restart_after) ?? 0, closed.signal);
+    }
+  }
+
+  const done = again();
+  done.catch(() => {});
+  return {
+    done,
+    async close() {
+      closed.abort();
+      await done.catch(() => {});
+    },
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * A TCP server that puts the events of its connections into an intake, and reads no faster than that takes.
+ */
+
+import { createServer, type Server, type Socket } from "node:net";
+import { messageOf, StreamkitError } from "../../base/error.ts";
+import { logger } from "../../base/log.ts";
+import type { EventBlock } from "../../tail/block.ts";
+import type { Intake } from "../intake.ts";
+import { type Address, urlOf } from "./address.ts";
+import type { Events, Framing } from "./frames.ts";
+import type { Input, InputContext } from "./input.ts";
+
+export interface StreamServerOptions {
+  readonly scheme: string;
+  readonly address: Address;
+  readonly maxConnections: number;
+  readonly framing: () => Framing;
+  /** Blocks of what came from one peer. */
+  readonly blocksOf: (events: Events, peer: string) => readonly EventBlock[];
+  /** What is answered when events are safe; nothing if left out. */
+  readonly acknowledgement?: string | undefined;
+}
+
+/** Synced at least so often, though nobody is told. */
+const FLUSH_MS = 1000;
+
+export async function serveStreams(
+  options: StreamServerOptions,
+  intake: Intake,
+  { clock, name }: Pick<InputContext, "clock" | "name">,
+): Promise<Input> {
+  const log = logger("collect");
+  const sockets = new Map<Socket, Promise<void>>();
+  const closed = new AbortController();
+  let fail: (error: Error) => void = () => {};
+  const done = new Promise<void>((resolve, reject) => {
+    fail = reject;
+    closed.signal.addEventListener("abort", () => resolve());
+  });
+  done.catch(() => {});
+  let isFlushDue = false;
+
+  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+    const serving = serve(socket);
+    sockets.set(socket, serving);
+    void serving.finally(() => sockets.delete(socket));
+  });
+  server.maxConnections = options.maxConnections;
+
+  async function serve(socket: Socket): Promise<void> {
+    const peer = socket.remoteAddress ?? "";
+    const framing = options.framing();
+    const take = async (events: Events | undefined): Promise<void> => {
+      if (events === undefined) return;
+      for (const block of options.blocksOf(events, peer)) await intake.put(block);
+      isFlushDue = true;
+      if (options.acknowledgement === undefined) return;
+      await intake.flush();
+      socket.write(options.acknowledgement.repeat(events.events));
+    };
+    // The other side may go away in any way at any time.
+    socket.on("error", () => {});
+    try {
+      for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>)
+        await take(framing.push(chunk));
+    } catch (error) {
+      if (error instanceof StreamkitError) return fail(error);
+      log.debug(`${name}: the connection of ${peer} broke: ${messageOf(error)}`);
+    }
+    await take(framing.end()).catch(fail);
+    socket.end();
+  }
+
+  const port = await listening(server, options);
+  void flushNowAndThen();
+  async function flushNowAndThen(): Promise<void> {
+    while (!closed.signal.aborted) {
+      await clock.sleep(FLUSH_MS, closed.signal);
+      if (isFlushDue) await intake.flush().catch(fail);
+      isFlushDue = false;
+    }
+  }
+
+  return {
+    done,
+    address: urlOf(options.scheme, { ...options.address, port }),
+    async close() {
+      if (closed.signal.aborted) return;
+      server.close();
+      for (const socket of sockets.keys()) socket.destroy();
+      await Promise.allSettled(sockets.values());
+      closed.abort();
+    },
+  };
+}
+
+function listening(server: Server, { address, scheme }: StreamServerOptions): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", (error) => reject(listenFailure(urlOf(scheme, address), error)));
+    server.listen(address.port, address.host, () => {
+      const bound = server.address();
+      resolve(typeof bound === "object" && bound !== null ? bound.port : address.port);
+    });
+  });
+}
+
+export function listenFailure(where: string, error: Error): StreamkitError {
+  const isTaken = (error as NodeJS.ErrnoException).code === "EADDRINUSE";
+  const reason = isTaken ? "something else does already" : error.message;
+  return new StreamkitError("io", `Cannot listen at ${where}: ${reason}`, { cause: error });
+}

@@ -1,0 +1,87 @@
+/**
+ * Files that grow in a folder of this machine until they are finished: one for each path at a time. Which
+ * there are, and how long, is what a commit saves; after a crash the rest is cut off.
+ */
+
+import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import path from "node:path";
+import type { Clock } from "../../base/clock.ts";
+
+/** As it is saved. */
+export interface StagedFile {
+  /** In the stage; also what the finished file is called by. */
+  readonly name: string;
+  /** What its name begins with when it is finished, folders and all. */
+  readonly stem: string;
+  readonly sizeBytes: number;
+  readonly events: number;
+  readonly openedAtMs: number;
+}
+
+export interface Growing {
+  readonly name: string;
+  readonly stem: string;
+  readonly openedAtMs: number;
+  sizeBytes: number;
+  events: number;
+  touchedAtMs: number;
+  isDirty: boolean;
+  readonly file: FileHandle;
+}
+
+export interface Stage {
+  create(stem: string): Promise<Growing>;
+  /** Opens a file of before and cuts it to what was saved; undefined where it is gone. */
+  resume(saved: StagedFile): Promise<Growing | undefined>;
+  append(growing: Growing, bytes: Uint8Array, events: number): Promise<void>;
+  pathOf(name: string): string;
+  /** Of all files that are there. */
+  names(): Promise<readonly string[]>;
+  remove(name: string): Promise<void>;
+}
+
+export async function openStage(folder: string, clock: Clock): Promise<Stage> {
+  await mkdir(folder, { recursive: true });
+  let lastNumber = 0;
+  const pathOf = (name: string): string => path.join(folder, name);
+  return {
+    pathOf,
+    async create(stem) {
+      const nowMs = Math.floor(clock.nowMs());
+      // Names by time, none twice.
+      lastNumber = Math.max(lastNumber + 1, nowMs);
+      const name = String(lastNumber);
+      const file = await open(pathOf(name), "wx");
+      const start = { sizeBytes: 0, events: 0, isDirty: true };
+      return { name, stem, openedAtMs: nowMs, touchedAtMs: nowMs, file, ...start };
+    },
+    async resume({ name, stem, sizeBytes, events, openedAtMs }) {
+      lastNumber = Math.max(lastNumber, Number(name));
+      try {
+        const file = await open(pathOf(name), "r+");
+        await file.truncate(sizeBytes);
+        const touchedAtMs = Math.floor(clock.nowMs());
+        return { name, stem, openedAtMs, touchedAtMs, sizeBytes, events, isDirty: true, file };
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+        throw error;
+      }
+    },
+    async append(growing, bytes, events) {
+      try {
+        for (let done = 0; done < bytes.length; )
+          done += (await growing.file.write(bytes, done, bytes.length - done, growing.sizeBytes + done))
+            .bytesWritten;
+      } catch (error) {
+        await growing.file.truncate(growing.sizeBytes).catch(() => {});
+        throw error;
+      }
+      growing.sizeBytes += bytes.length;
+      growing.events += events;
+      growing.touchedAtMs = Math.floor(clock.nowMs());
+      growing.isDirty = true;
+    },
+    names: async () => (await readdir(folder)).filter((name) => /^\d+$/.test(name)).toSorted(),
+    remove: (name) => rm(pathOf(name), { force: true }),
+  };
+}

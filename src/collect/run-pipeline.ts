@@ -1,0 +1,146 @@
+/** Runs a pipeline: channels first, then who empties them, then who fills them; and backwards at the end. */
+
+import { hostname, networkInterfaces } from "node:os";
+import path from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { logger } from "../base/log.ts";
+import { durationMs } from "../base/units.ts";
+import type { Channel } from "./channel/channel.ts";
+import { openDurableChannel } from "./channel/durable.ts";
+import { openMemoryChannel } from "./channel/memory.ts";
+import { groupOf, memberState } from "./groups/group.ts";
+import { anyOrder, failover, roundRobin } from "./groups/orders.ts";
+import type { Input } from "./inputs/input.ts";
+import type { Intake } from "./intake.ts";
+import { intercepted } from "./interceptors/list.ts";
+import { lazyOutput } from "./outputs/lazy.ts";
+import type { Output, OutputContext } from "./outputs/output.ts";
+import type { PipelinePlan, PlannedChannel, PlannedSink, PlannedSource } from "./plan.ts";
+import { runPump } from "./pump.ts";
+import { multiplexing, replicating } from "./selector.ts";
+
+export interface RunOptions extends Pick<OutputContext, "stdout" | "kafka" | "baseFolder" | "env"> {
+  readonly clock: Clock;
+  /** From 0 on, below 1. */
+  readonly random: () => number;
+  /** Ends the inputs, and then everything else. */
+  readonly stop: AbortSignal;
+  /** What is there now is all. */
+  readonly takesWhatIsThere: boolean;
+  /** Told where an input listens. */
+  readonly say: (line: string) => void;
+}
+
+/** How long outputs may go on after a stop: what they have not delivered then stays where it is. */
+const DRAIN_MS = 5000;
+
+/** Resolves when all inputs have ended and all is delivered, or after `stop`. */
+export async function runPipeline(plan: PipelinePlan, options: RunOptions): Promise<void> {
+  const { clock, stop } = options;
+  const channels = new Map<string, Channel>();
+  const inputs: Input[] = [];
+  const drained = new AbortController();
+  const pumps: Promise<void>[] = [];
+  const outputs: Output[] = [];
+  try {
+    for (const planned of plan.channels) channels.set(planned.name, await openChannel(planned, options));
+    for (const sink of plan.sinks) {
+      const channel = channels.get(sink.channel) as Channel;
+      const output = outputOf(sink, channel, plan, options);
+      outputs.push(output);
+      pumps.push(runPump({ channel, output, clock, stop: drained.signal }));
+    }
+    const failed = Promise.all(pumps);
+    failed.catch(() => {});
+    for (const source of plan.sources) {
+      const input = await openInput(source, channels, plan, options);
+      inputs.push(input);
+      if (input.address !== undefined) options.say(`streamkit: ${source.name} listens at ${input.address}`);
+    }
+    const stopped = new Promise<void>((resolve) => {
+      if (stop.aborted) resolve();
+      else stop.addEventListener("abort", () => resolve(), { once: true });
+    });
+    const neverEnds = failed.then(() => new Promise<void>(() => {}));
+    await Promise.race([Promise.all(inputs.map(({ done }) => done)), stopped, neverEnds]);
+    // Inputs that wait for room must not wait for ever.
+    const closing = Promise.all(inputs.map((input) => input.close()));
+    const over = stop.aborted ? clock.sleep(DRAIN_MS, drained.signal).then(() => drained.abort()) : undefined;
+    await Promise.race([closing, over ?? new Promise<void>(() => {}), neverEnds]);
+    for (const channel of channels.values()) channel.end();
+    await failed;
+  } finally {
+    drained.abort();
+    for (const channel of channels.values()) channel.end();
+    await Promise.allSettled(pumps);
+    // A put that waits is let go by the channel's end.
+    await Promise.allSettled([...channels.values()].map((channel) => channel.close()));
+    await Promise.allSettled(inputs.map((input) => input.close()));
+    for (const output of outputs)
+      await output
+        .close()
+        .catch((error: unknown) => logger("collect").warn(`${output.name}: ${String(error)}`));
+  }
+}
+
+function openChannel(
+  { folder, maxBytes }: PlannedChannel,
+  { clock, baseFolder }: RunOptions,
+): Promise<Channel> {
+  return folder === undefined
+    ? Promise.resolve(openMemoryChannel({ maxBytes }))
+    : openDurableChannel({ folder: path.resolve(baseFolder, folder), maxBytes, clock });
+}
+
+function openInput(
+  { name, kind, options, interceptors, channels: routes }: PlannedSource,
+  channels: ReadonlyMap<string, Channel>,
+  plan: PipelinePlan,
+  { clock, baseFolder, takesWhatIsThere }: RunOptions,
+): Promise<Input> {
+  const named = (names: readonly string[]): Intake[] => names.flatMap((each) => channels.get(each) ?? []);
+  const selector =
+    "all" in routes
+      ? replicating(named(routes.all))
+      : multiplexing({
+          header: routes.by,
+          values: new Map([...routes.values].map(([value, names]) => [value, named(names)])),
+          otherwise: named(routes.otherwise),
+        });
+  const context = { clock, host: ownHost(), uuid: () => crypto.randomUUID() };
+  const intake = intercepted(
+    interceptors.map((each) => each.kind.create(each.options, context)),
+    selector,
+  );
+  const stateFolder = path.resolve(baseFolder, plan.state, "sources", encodeURIComponent(name));
+  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, takesWhatIsThere });
+}
+
+function outputOf(sink: PlannedSink, channel: Channel, plan: PipelinePlan, options: RunOptions): Output {
+  const { clock, baseFolder, stdout, kafka, env } = options;
+  const isAlone = sink.way === "one";
+  const members = sink.outputs.map((output, index) => {
+    const committed = isAlone ? channel.committed : memberState(channel.committed, index);
+    const stageFolder = path.resolve(
+      baseFolder,
+      plan.state,
+      "sinks",
+      `${encodeURIComponent(sink.channel)}-${index}`,
+    );
+    const context: OutputContext = { clock, stdout, baseFolder, kafka, env, committed, stageFolder };
+    const open = (): Promise<Output> => output.kind.open(output.options, context);
+    return lazyOutput({ name: output.name, open, ...(!isAlone && { unopened: { state: committed } }) });
+  });
+  const [only] = members;
+  if (isAlone && only !== undefined) return only;
+  const order =
+    sink.way === "failover" ? failover : sink.way === "random" ? anyOrder(options.random) : roundRobin();
+  const name = `${sink.way}(${members.map((member) => member.name).join(", ")})`;
+  return groupOf(members, { name, clock, order, maxBackOffMs: durationMs(sink.backOff) ?? 0 });
+}
+
+function ownHost(): { readonly name: string; readonly address: string } {
+  const all = Object.values(networkInterfaces()).flatMap((each) => each ?? []);
+  const outside = all.find(({ internal, family }) => !internal && family === "IPv4");
+  return { name: hostname(), address: outside?.address ?? "127.0.0.1" };
+}

@@ -1,0 +1,150 @@
+/**
+ * The segments of a tailed source. Files may be truncated as soon as they were read, so what a batch reads is
+ * copied before the batch is planned, with the positions behind it: each segment has a file of JSON beside
+ * it, which is there only when the segment is whole. After a crash, segments that follow the commit are taken
+ * as they are, whether their batch was planned or not.
+ */
+
+import {
+  closeSync,
+  existsSync,
+  fdatasyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  writeSync,
+} from "node:fs";
+import { rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { sync } from "../base/durable.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { failpoint } from "../base/failpoint.ts";
+import type { Piece } from "../formats/read-segment.ts";
+import type { FilePosition } from "../tail/position.ts";
+
+/** The number of the next segment, and how far each file was read before it. */
+export interface TailPosition {
+  readonly segment: number;
+  readonly files: readonly FilePosition[];
+}
+
+/** What stands beside a segment. */
+export interface TailSegment {
+  readonly to: TailPosition;
+  readonly sizeBytes: number;
+  readonly pieces: readonly Piece[];
+  readonly header: readonly string[] | undefined;
+  readonly hasAttributes: boolean;
+}
+
+export interface TailSegments {
+  /** Those that were made after the commit, in order. Removes what else is there. */
+  readonly found: readonly TailSegment[];
+  pathOf(segment: number): string;
+  begin(segment: number): SegmentWriter;
+  /** Its files, and those of the segments before. */
+  remove(segment: number): Promise<void>;
+  /** Where files were begun on the first start, as long as nothing is committed. */
+  readonly start: readonly FilePosition[] | undefined;
+  keepStart(files: readonly FilePosition[]): Promise<void>;
+}
+
+export interface SegmentWriter {
+  write(bytes: Uint8Array, attributes: Uint8Array | undefined): void;
+  sizeBytes(): number;
+  /** Resolves when it is sure to be there after a crash. */
+  end(segment: TailSegment): Promise<void>;
+  /** Without an end, it has never been. */
+  abandon(): void;
+}
+
+export function openTailSegments(folder: string, first: number, isDurable: boolean): TailSegments {
+  const pathOf = (segment: number): string =>
+    path.join(folder, `${String(segment).padStart(NAME_DIGITS, "0")}.segment`);
+  const besideOf = (segment: number): string => `${pathOf(segment)}.json`;
+  const startFile = path.join(folder, "start.json");
+
+  const keep = async (file: string, json: unknown): Promise<void> => {
+    try {
+      await writeFile(`${file}.new`, JSON.stringify(json));
+      if (isDurable) await sync(`${file}.new`);
+      await rename(`${file}.new`, file);
+      if (isDurable) await sync(folder);
+    } catch (error) {
+      throw unwritten(file, error);
+    }
+  };
+
+  const found: TailSegment[] = [];
+  while (existsSync(besideOf(first + found.length)))
+    found.push(JSON.parse(readFileSync(besideOf(first + found.length), "utf8")) as TailSegment);
+
+  return {
+    found,
+    pathOf,
+    begin: (segment) => openWriter(pathOf(segment), isDurable, (made) => keep(besideOf(segment), made)),
+    async remove(segment) {
+      for (const name of readdirSync(folder))
+        if (Number.parseInt(name, 10) <= segment) await rm(path.join(folder, name), { force: true });
+      await rm(startFile, { force: true });
+    },
+    start: existsSync(startFile)
+      ? (JSON.parse(readFileSync(startFile, "utf8")) as readonly FilePosition[])
+      : undefined,
+    keepStart: (files) => keep(startFile, files),
+  };
+}
+
+const NAME_DIGITS = 10;
+
+function openWriter(
+  file: string,
+  isDurable: boolean,
+  keepBeside: (segment: TailSegment) => Promise<void>,
+): SegmentWriter {
+  const descriptor = openSync(file, "w");
+  let attributesDescriptor: number | undefined;
+  let size = 0;
+  const close = (): void => {
+    closeSync(descriptor);
+    if (attributesDescriptor !== undefined) closeSync(attributesDescriptor);
+  };
+  return {
+    write(bytes, attributes) {
+      try {
+        writeFully(descriptor, bytes);
+        if (attributes !== undefined) {
+          attributesDescriptor ??= openSync(`${file}.attributes`, "w");
+          writeFully(attributesDescriptor, attributes);
+        }
+      } catch (error) {
+        throw unwritten(file, error);
+      }
+      size += bytes.length;
+      failpoint("tail-copied");
+    },
+    sizeBytes: () => size,
+    async end(segment) {
+      if (isDurable) fdatasyncSync(descriptor);
+      if (isDurable && attributesDescriptor !== undefined) fdatasyncSync(attributesDescriptor);
+      close();
+      failpoint("tail-segment-written");
+      await keepBeside(segment);
+      failpoint("tail-segment-kept");
+    },
+    abandon: close,
+  };
+}
+
+function writeFully(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done);
+}
+
+/** What was read is not lost by it: no position behind it is kept anywhere. */
+function unwritten(file: string, cause: unknown): StreamkitError {
+  return new StreamkitError(
+    "io",
+    `The segment "${file}" can't be written: ${messageOf(cause)}. Nothing is lost: the next start reads on`,
+    { component: "tail", cause },
+  );
+}

@@ -1,0 +1,209 @@
+/**
+ * Files that are being written. How far each was read is in the checkpoint, by the identity of the file and
+ * not by its name: a line reaches the job once, whatever rotation does and wherever a crash comes.
+ */
+
+import path from "node:path";
+import { z } from "zod";
+import { StreamkitError } from "../base/error.ts";
+import type { AttributeColumn } from "../formats/attributes.ts";
+import type { Segment } from "../formats/read-segment.ts";
+import { nameField } from "../job/fields.ts";
+import { type Follower, openFollower, type TailBlock } from "../tail/follower.ts";
+import { openGlobs } from "../tail/listing.ts";
+import { cutOptionsOf, tailFields } from "../tail/options.ts";
+import { openWake } from "../tail/wake.ts";
+import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
+import { type LinePart, type Lines, tailLines } from "./tail-lines.ts";
+import {
+  openTailSegments,
+  type SegmentWriter,
+  type TailPosition,
+  type TailSegment,
+} from "./tail-segments.ts";
+
+const options = z.strictObject({
+  ...tailFields,
+  file: nameField
+    .optional()
+    .describe("a column of this name beside those of the record: the path of its file when it was read"),
+});
+
+type Options = z.output<typeof options>;
+
+export const tailKind: SourceKind<Options> = {
+  name: "tail",
+  summary: "files that are being written, through rotation and restarts; URL `tail:GLOB`",
+  options,
+  isLive: true,
+  fromUrl: (url) => (url.startsWith("tail:") ? { path: url.slice("tail:".length) } : undefined),
+  attributes: attributeColumns,
+  open: openTail,
+};
+
+function attributeColumns({ file }: Options): readonly AttributeColumn[] {
+  return file === undefined ? [] : [{ name: file, type: "VARCHAR" }];
+}
+
+interface Planned extends TailSegment {
+  readonly range: Range;
+}
+
+async function openTail(given: Options, context: SourceContext): Promise<Source> {
+  const committed = (context.committed ?? { segment: 0, files: undefined }) as Partial<TailPosition> &
+    Pick<TailPosition, "segment">;
+  const { segmentFolder, isDurable, clock, takesWhatIsThere } = context;
+  const lines = tailLines(given, context);
+  const segments = openTailSegments(segmentFolder, committed.segment, isDurable);
+  if (committed.segment > 0) await segments.remove(committed.segment - 1);
+  const planned: Planned[] = segments.found.map(withRange);
+  const positions = planned.at(-1)?.to.files ?? committed.files ?? segments.start;
+  const globs = openGlobs([given.path].flat(), context.baseFolder, () => clock.nowMs());
+  const follower: Follower = openFollower({
+    ...cutOptionsOf(given),
+    globs,
+    clock,
+    positions,
+    from: given.from,
+    headers: {},
+    takesWhatIsThere,
+    endsLines: takesWhatIsThere && !isDurable,
+    notify: context.notify,
+  });
+  const wake = openWake(takesWhatIsThere ? [] : globs.folders, clock, (file) => {
+    follower.noticed(file);
+    context.notify();
+  });
+  let next = committed.segment + planned.length;
+  let isStartKept = positions !== undefined || given.from === "start";
+  /** What was read and belongs to the next segment: its columns are others. */
+  let carried: Carried | undefined;
+
+  const read = async (limit: Limit): Promise<Carried | undefined> => {
+    if (carried !== undefined) {
+      const first = carried;
+      carried = undefined;
+      return first;
+    }
+    const before = context.hasHeader ? follower.positions() : undefined;
+    const block = await follower.next({ maxBytes: limit.maxBytes, maxEvents: limit.maxLines });
+    if (!isStartKept) await segments.keepStart(follower.positions());
+    isStartKept = true;
+    if (block === undefined) return undefined;
+    return { lines: await lines.of(block), before, path: nameOf(block, context) };
+  };
+
+  /** Fills a segment, as far as there is something and the limit goes. */
+  const fill = async (writer: SegmentWriter, first: Carried, limit: Limit): Promise<TailSegment> => {
+    const parts: (LinePart & { readonly path: string; readonly segmentOffset: number })[] = [];
+    let left = limit;
+    let files: TailPosition["files"] | undefined;
+    for (let taken: Carried | undefined = first; taken !== undefined; ) {
+      for (const part of taken.lines.parts) {
+        parts.push({ ...part, path: taken.path, segmentOffset: writer.sizeBytes() });
+        writer.write(part.bytes, part.attributes);
+      }
+      left = {
+        maxBytes: limit.maxBytes - writer.sizeBytes(),
+        maxLines:
+          left.maxLines === Number.POSITIVE_INFINITY ? left.maxLines : left.maxLines - taken.lines.events(),
+      };
+      if (left.maxBytes <= 0 || left.maxLines <= 0) break;
+      taken = await read(left);
+      if (taken !== undefined && taken.lines.header !== first.lines.header) {
+        files = taken.before;
+        carried = { ...taken, lines: { ...taken.lines, parts: taken.lines.parts.map(copied) } };
+        break;
+      }
+    }
+    return {
+      to: { segment: next + 1, files: files ?? follower.positions() },
+      sizeBytes: writer.sizeBytes(),
+      pieces: parts.map(({ path: origin, originOffset, segmentOffset }) => ({
+        origin,
+        originOffset,
+        segmentOffset,
+      })),
+      header: first.lines.header === undefined ? undefined : (JSON.parse(first.lines.header) as string[]),
+      hasAttributes: given.file !== undefined,
+    };
+  };
+
+  const plan = async (limit: Limit): Promise<Range | undefined> => {
+    const first = await read(limit);
+    if (first === undefined) return undefined;
+    const writer = segments.begin(next);
+    let segment: TailSegment;
+    try {
+      segment = await fill(writer, first, limit);
+    } catch (error) {
+      writer.abandon();
+      throw error;
+    }
+    await writer.end(segment);
+    const entry = withRange(segment);
+    planned.push(entry);
+    next += 1;
+    return entry.range;
+  };
+
+  return {
+    plan: async (limit, after) => {
+      const waiting = planned[planned.findIndex(({ range }) => range === after) + 1];
+      return waiting === undefined ? plan(limit) : waiting.range;
+    },
+    async read({ to }): Promise<Segment> {
+      const { segment } = to as unknown as TailPosition;
+      const found = planned.find((entry) => entry.to.segment === segment);
+      if (found === undefined)
+        throw new StreamkitError("io", `${segmentFolder}: the segment before ${segment} is gone`);
+      const file = segments.pathOf(segment - 1);
+      return {
+        path: file,
+        sizeBytes: found.sizeBytes,
+        pieces: found.pieces,
+        header: found.header,
+        holdsInnerFeeds: lines.holdsInnerFeeds,
+        attributes: found.hasAttributes
+          ? { path: `${file}.attributes`, columns: attributeColumns(given) }
+          : undefined,
+      };
+    },
+    async commit({ to }) {
+      const { segment } = to as unknown as TailPosition;
+      planned.splice(0, planned.findIndex((entry) => entry.to.segment === segment) + 1);
+      await segments.remove(segment - 1);
+    },
+    isEnded: () => takesWhatIsThere && planned.length === 0 && carried === undefined && follower.isDrained(),
+    hasBacklog: () =>
+      planned.length > 1 ||
+      follower.unreadBytes() >= context.maxSegmentBytes ||
+      (takesWhatIsThere && !follower.isDrained()),
+    async close() {
+      wake.close();
+      follower.close();
+    },
+  };
+}
+
+interface Carried {
+  readonly lines: Lines;
+  /** How far files were read before it. */
+  readonly before: TailPosition["files"] | undefined;
+  readonly path: string;
+}
+
+function copied(part: LinePart): LinePart {
+  return { ...part, bytes: Uint8Array.from(part.bytes) };
+}
+
+function withRange(segment: TailSegment): Planned {
+  const { to } = segment;
+  return { ...segment, range: { from: { segment: to.segment - 1 }, to: { ...to } } };
+}
+
+/** From the job's folder, where the file is below it. */
+function nameOf({ path: file }: TailBlock, { baseFolder }: SourceContext): string {
+  const name = path.relative(baseFolder, file);
+  return name.startsWith("..") ? file : name;
+}

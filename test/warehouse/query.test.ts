@@ -1,0 +1,111 @@
+/** `query` over tables: it opens, and fetches, the files of the partitions that are asked for. */
+
+import { describe, expect, test } from "bun:test";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { systemClock } from "../../src/base/clock.ts";
+import { openDatabase } from "../../src/duckdb/database.ts";
+import { fetchTables } from "../../src/warehouse/remote-tables.ts";
+import { openStore } from "../../src/warehouse/stores.ts";
+import { emptyFolder } from "../e2e/binary.ts";
+import { output, rowsOf } from "../e2e/running.ts";
+import { sharedHdfs } from "../services/hdfs.ts";
+import { sharedS3 } from "../services/s3.ts";
+import { tableJob } from "./table-job.ts";
+
+const TIMEOUT_MS = 120_000;
+const SCHEMA = { ts: "TIMESTAMP", n: "BIGINT", city: "VARCHAR" };
+const CITIES = ["New York", "a/b", null, "Köln"];
+const ROWS = CITIES.flatMap((city, index) =>
+  [5, 6].map((day) => ({ ts: `2026-01-0${day}T09:00:00Z`, n: 10 * day + index, city })),
+);
+const PARTITIONS = ["dt=ts::DATE", "hour=strftime(ts, '%H')", "city"];
+
+async function ask(sql: string, warehouse: string, env: Readonly<Record<string, string>> = {}) {
+  const flags = ["--warehouse", warehouse, "--format", "ndjson"];
+  return rowsOf(
+    await output(["query", sql, ...flags], { env: { ...process.env, ...env } as Record<string, string> }),
+  );
+}
+
+test("files of partitions that the query rules out are not even opened", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { partition_by: PARTITIONS } });
+  await job.run(ROWS);
+  const warehouse = join(job.folder, "warehouse");
+  const broken = join(job.table, "dt=2026-01-07/hour=09/city=Rome");
+  mkdirSync(broken, { recursive: true });
+  writeFileSync(join(broken, "part-x-1-0.parquet"), "no Parquet");
+  const found = await ask("SELECT n, hour, city FROM t WHERE dt = '2026-01-05' ORDER BY n", warehouse);
+  // Types are the table's: an hour is the text that it was.
+  expect(found).toEqual(CITIES.map((city, index) => ({ n: 50 + index, hour: "09", city })));
+  expect(await ask("SELECT n FROM t WHERE city = 'a/b' AND dt < '2026-01-07' ORDER BY n", warehouse)).toEqual(
+    [{ n: 51 }, { n: 61 }],
+  );
+  expect(await ask("SELECT n FROM t WHERE city IS NULL AND dt < '2026-01-06'", warehouse)).toEqual([
+    { n: 52 },
+  ]);
+  const all = await ask("SELECT count(*) FROM t", warehouse).then(String, String);
+  expect(all).toContain("part-x-1-0.parquet");
+});
+
+const PLACES = {
+  HDFS: async () => {
+    const { address } = await sharedHdfs();
+    return { url: `webhdfs://${address}/query-${crypto.randomUUID()}`, env: { HADOOP_USER_NAME: "alice" } };
+  },
+  S3: async () => {
+    const { createBucket, env } = await sharedS3();
+    const bucket = `query-${crypto.randomUUID()}`;
+    await createBucket(bucket);
+    return { url: `s3://${bucket}/warehouse`, env };
+  },
+};
+
+for (const [name, place] of Object.entries(PLACES))
+  describe(`from ${name}`, () => {
+    test(
+      "only the files are fetched that the query needs",
+      async () => {
+        const { url, env } = await place();
+        const input = ROWS.map((row) => `${JSON.stringify(row)}\n`).join("");
+        const partitions = PARTITIONS.flatMap((partition) => ["--partition-by", partition]);
+        const args = ["write", "--warehouse", url, "--table", "web.hits", ...partitions];
+        await output(args, { input, env: { ...process.env, ...env } as Record<string, string> });
+        expect(await ask("SELECT n FROM web.hits WHERE city = 'New York' ORDER BY n", url, env)).toEqual([
+          { n: 50 },
+          { n: 60 },
+        ]);
+        expect(await ask("SELECT count(*) AS c FROM web.hits", url, env)).toEqual([{ c: ROWS.length }]);
+        const missing = await ask("FROM nope", url, env).then(String, String);
+        expect(missing).toContain(`There is no table "nope" in "${url}": found web.hits`);
+
+        const store = openStore(url, { baseFolder: ".", clock: systemClock, env });
+        const database = await openDatabase();
+        const fetched = async (query: string): Promise<string[]> => {
+          using folder = emptyFolder();
+          const paths: string[] = [];
+          const download: typeof store.download = (path, localFile) => {
+            if (path.endsWith(".parquet"))
+              paths.push(path.slice("web.db/hits/".length).split("/part-")[0] ?? "");
+            return store.download(path, localFile);
+          };
+          await fetchTables(database, { ...store, download }, query, folder.path);
+          return paths.toSorted();
+        };
+        const first = ["dt=2026-01-05/hour=09/city=New York"];
+        const where = "h.dt = DATE '2026-01-05' AND h.city LIKE 'New%' AND n > 0";
+        expect(await fetched(`SELECT sum(n) FROM web.hits h WHERE ${where}`)).toEqual(first);
+        expect(await fetched("SELECT 1 FROM web.hits WHERE city IS NULL AND dt > '2026-01-05'")).toEqual([
+          "dt=2026-01-06/hour=09/city=__HIVE_DEFAULT_PARTITION__",
+        ]);
+        expect(await fetched("SELECT 1 FROM web.hits WHERE dt > '2026-01-07'")).toHaveLength(1);
+        expect(await fetched("SELECT 1 FROM web.hits WHERE n = 1 OR dt > '2026-01-05'")).toHaveLength(8);
+        expect(await fetched("SELECT 1 FROM web.hits a, web.hits b WHERE a.dt = '2026-01-05'")).toHaveLength(
+          8,
+        );
+        expect(await fetched("SELECT 42")).toEqual([]);
+        database.close();
+      },
+      TIMEOUT_MS,
+    );
+  });
