@@ -8,6 +8,7 @@ import { byTurns, median, quantile, type Row, timed, timedInShell } from "./meas
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
 import { nexmarkTable } from "./nexmark.ts";
 import { batchesWithOpenKeys } from "./open-keys.ts";
+import { tailRows } from "./tail.ts";
 
 const ROWS = Number(process.env["STREAMKIT_BENCH_ROWS"] ?? 5_000_000);
 const TURNS = 3;
@@ -177,6 +178,10 @@ async function firstResult(): Promise<void> {
   });
 }
 
+async function tail(): Promise<void> {
+  lines.push(...(await tailRows({ streamkit, folder: join(folder, "tail"), turns: TURNS })));
+}
+
 async function kafka(): Promise<void> {
   lines.push(...(await kafkaRows()));
 }
@@ -196,7 +201,17 @@ function print(text: string): void {
 }
 
 try {
-  for (const row of [simulate, ohlc, parquet, checkpointed, openKeys, microBatches, firstResult, kafka]) {
+  for (const row of [
+    simulate,
+    ohlc,
+    parquet,
+    checkpointed,
+    openKeys,
+    microBatches,
+    firstResult,
+    tail,
+    kafka,
+  ]) {
     process.stderr.write(`${row.name} …\n`);
     await row();
   }
