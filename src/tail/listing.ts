@@ -1,6 +1,6 @@
 /** What is there: the files that globs match, and what the system says of each. */
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 
@@ -146,16 +146,4 @@ function staticFolderOf(target: string): string {
   let folder = path.dirname(target);
   while (isDynamicPattern(folder)) folder = path.dirname(folder);
   return folder;
-}
-
-/** Files beside `file` whose names begin with `stem`. */
-export function siblings(file: string, stem: string): readonly string[] {
-  const folder = path.dirname(file);
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.startsWith(stem))
-      .map((name) => path.join(folder, name));
-  } catch {
-    return [];
-  }
 }

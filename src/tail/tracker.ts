@@ -12,17 +12,17 @@
  */
 
 import { closeSync } from "node:fs";
-import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 import { GZIP_MAGIC, isGzip } from "./gzip.ts";
 import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
-import { type Globs, type Listed, openLooks, siblings } from "./listing.ts";
+import { type Globs, type Listed, openLooks } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
 import { isMarkOf, openPacked } from "./packed.ts";
 import type { FilePosition } from "./position.ts";
 import { type ByStem, byStem, isPrefixOf, relatives } from "./prefix.ts";
+import { openSearch } from "./siblings.ts";
 import { skipToEnd } from "./start.ts";
 import {
   continued,
@@ -61,6 +61,8 @@ export interface Tracker {
   changed(file: Tracked): void;
   /** True while it is not said yet of every file what it is. */
   isUndecided(): boolean;
+  /** Whether a file at this path was there, and it can't be said yet what it is: it may be empty. */
+  isWaitedFor(path: string): boolean;
   positions(): FilePosition[];
   close(): void;
 }
@@ -79,11 +81,12 @@ export function openTracker(options: TrackerOptions): Tracker {
   const packed = openPacked(options.notify);
   const look = openLooks();
   const passedOver = new Set<string>();
-  /** Where a copy may stand that no glob matches, and until when it is looked for. */
-  const searches = new Map<string, { readonly file: string; readonly untilMs: number }>();
+  /** For copies that no glob matches. */
+  const search = openSearch();
   /** Families of logs of which a compressed file is looked through, and files that wait for that. */
   const looking = new Set<string>();
   const held = new Set<Tracked>();
+  const waitedFor = new Set<string>();
   let undecided = 0;
   let isFirstLook = options.positions === undefined;
   /** Contents went since the listing was made. */
@@ -91,8 +94,7 @@ export function openTracker(options: TrackerOptions): Tracker {
 
   const addGone = (file: Tracked): void => {
     gone.add(file);
-    const untilMs = clock.monotonicMs() + SEARCH_MS;
-    if (file.offset > 0) searches.set(placeOf(file.path), { file: file.path, untilMs });
+    if (file.offset > 0) search.add(file.path, clock.monotonicMs() + SEARCH_MS);
   };
 
   for (const position of options.positions ?? []) {
@@ -152,31 +154,25 @@ export function openTracker(options: TrackerOptions): Tracker {
     addGone(file);
   };
 
-  /** Files beside those that are gone, which no glob matches. */
-  const searchCopies = (seen: ReadonlySet<string>): readonly Listed[] => {
-    const found: Listed[] = [];
-    for (const [place, { file, untilMs }] of searches) {
-      if (clock.monotonicMs() > untilMs) searches.delete(place);
-      const others = siblings(file, stemOf(file)).flatMap((name) => look(name) ?? []);
-      found.push(
-        ...others.filter((other) => !seen.has(other.key) && !here.has(other.key) && other.sizeBytes > 0),
-      );
-    }
-    return found;
+  /** What was not found by now is lost, if there was more to read. */
+  const giveUp = (): void => {
+    const isGivenUp = search.end(clock.monotonicMs());
+    if (isGivenUp === undefined) return;
+    for (const { path, gzip, offset, sizeBytes, descriptor } of gone.all)
+      if (gzip === undefined && descriptor === undefined && sizeBytes > offset && isGivenUp(path))
+        log.warn(
+          `"${path}" is gone with ${sizeBytes - offset} bytes that were not read: ` +
+            "neither it nor a copy of it was found",
+        );
   };
 
   /** Where files went that are not where they were: into a name that no glob matches, or away. */
   const searchMissing = (missing: readonly Tracked[]): void => {
-    const searched = new Map<string, Map<string, Listed>>();
+    if (missing.length === 0) return;
+    const around = openSearch();
+    for (const file of missing) around.add(file.path, Number.POSITIVE_INFINITY);
+    const found = new Map(around.found(look).map((other) => [other.key, other]));
     for (const file of missing) {
-      const stem = stemOf(file.path);
-      const place = placeOf(file.path);
-      let found = searched.get(place);
-      if (found === undefined) {
-        const listed = siblings(file.path, stem).flatMap((name) => look(name) ?? []);
-        found = new Map(listed.map((other) => [other.key, other]));
-        searched.set(place, found);
-      }
       const sibling = found.get(file.key);
       if (sibling === undefined) leave(file);
       else meet(file, sibling);
@@ -304,6 +300,7 @@ export function openTracker(options: TrackerOptions): Tracker {
   const lookOnce = async (): Promise<boolean> => {
     const listed = (await globs.list()).flatMap((name) => look(name) ?? []);
     hasLost = false;
+    waitedFor.clear();
     const seen = new Set<string>();
     const strangers: Listed[] = [];
     for (const found of listed) {
@@ -313,7 +310,9 @@ export function openTracker(options: TrackerOptions): Tracker {
       const file = here.get(key);
       if (file !== undefined) meet(file, found);
       // What an empty file will be is not known: it is met again when something is in it.
-      if (found.sizeBytes > 0 && !here.has(key)) strangers.push(found);
+      if (here.has(key)) continue;
+      waitedFor.add(found.path);
+      if (found.sizeBytes > 0) strangers.push(found);
     }
     const unseen = [...here.values()].filter((file) => !seen.has(file.key));
     const missing = unseen.filter((file) => {
@@ -323,7 +322,9 @@ export function openTracker(options: TrackerOptions): Tracker {
       return false;
     });
     searchMissing(missing);
-    strangers.push(...searchCopies(seen));
+    giveUp();
+    for (const other of search.found(look))
+      if (!seen.has(other.key) && !here.has(other.key) && other.sizeBytes > 0) strangers.push(other);
     // Whose bytes are others by now is known before it is said what new files are.
     if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
@@ -336,6 +337,7 @@ export function openTracker(options: TrackerOptions): Tracker {
       const file = decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
       here.set(file.key, file);
+      waitedFor.delete(file.path);
       added.push(file);
       addTo(live, file);
     }
@@ -357,6 +359,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     changed(file) {
       if (file.goneAtMs === undefined) loseContent(file, true);
     },
+    isWaitedFor: (path) => waitedFor.has(path),
     isUndecided: () => undecided > 0 || hasLost,
     positions: () => [...here.values(), ...gone.all].map(positionOf),
     close() {
@@ -372,10 +375,6 @@ const BROKEN_MS = 60_000;
 
 /** How long a copy is looked for that no glob matches. */
 const SEARCH_MS = 60_000;
-
-function placeOf(file: string): string {
-  return path.join(path.dirname(file), stemOf(file));
-}
 
 function byAge(a: Listed, b: Listed): number {
   return a.modifiedAtMs - b.modifiedAtMs || byRotation(a.path, b.path);
