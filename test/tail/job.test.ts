@@ -170,7 +170,8 @@ test("a rate is kept to, and nothing is left behind", async () => {
   expect(await at.run("--once")).toBe("");
   expect(at.rows().map(({ line }) => Number(line))).toEqual(Array.from({ length: 1500 }, (_, n) => n));
   const left = readdirSync(path.join(at.files.folder, "../state/segments/input"));
-  expect(left).toEqual([expect.stringMatching(/^\d+\.segment\.json$/)]);
+  expect(left).toHaveLength(1);
+  expect(left[0]).toEndWith(".segment.json");
 });
 
 test("from: end begins where the first start was, also when that was killed before it read", async () => {
