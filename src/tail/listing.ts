@@ -24,10 +24,14 @@ function statsOf(file: string) {
   return statSync(file, { bigint: true, throwIfNoEntry: false });
 }
 
+export function keyOf({ dev, ino }: Pick<Stats, "dev" | "ino">): string {
+  return `${dev}:${ino}`;
+}
+
 export function listedOf(file: string, stats: Omit<Stats, "isFile">): Listed {
   return {
     path: file,
-    key: `${stats.dev}:${stats.ino}`,
+    key: keyOf(stats),
     device: String(stats.dev),
     inode: String(stats.ino),
     born: stats.birthtimeNs > 0n && tellsBirths(stats.dev, file) ? String(stats.birthtimeNs) : undefined,

@@ -3,7 +3,7 @@
  * is read once, however many of its files are looked for.
  */
 
-import { readdirSync } from "node:fs";
+import { readdirSync, realpathSync } from "node:fs";
 import path from "node:path";
 import type { Listed } from "./listing.ts";
 import { stemOf } from "./names.ts";
@@ -22,9 +22,11 @@ export function openSearch(): Search {
   const folders = new Map<string, Map<string, number>>();
   return {
     add(file, untilMs) {
-      const folder = path.dirname(file);
-      const stems = folders.get(folder) ?? new Map<string, number>();
-      folders.set(folder, stems.set(stemOf(file), untilMs));
+      for (const place of placesOf(file)) {
+        const folder = path.dirname(place);
+        const stems = folders.get(folder) ?? new Map<string, number>();
+        folders.set(folder, stems.set(stemOf(place), untilMs));
+      }
     },
     found: (look) =>
       [...folders].flatMap(([folder, stems]) =>
@@ -43,6 +45,15 @@ export function openSearch(): Search {
       return (file) => ended.has(path.join(path.dirname(file), stemOf(file)));
     },
   };
+}
+
+/** Where it is, and where that leads to: rotation renames what a symbolic link is to. */
+function placesOf(file: string): readonly string[] {
+  try {
+    return [...new Set([file, realpathSync(file)])];
+  } catch {
+    return [file];
+  }
 }
 
 function namesIn(folder: string): readonly string[] {

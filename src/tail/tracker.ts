@@ -48,6 +48,8 @@ export interface TrackerOptions {
   readonly from: "start" | "end";
   /** What is there now is all: nothing is waited for. */
   readonly takesWhatIsThere: boolean;
+  /** What we write ourselves: following it would never end. */
+  readonly isOwn?: ((listed: Listed) => boolean) | undefined;
   /** There may be something to look at. */
   readonly notify: () => void;
 }
@@ -91,6 +93,8 @@ export function openTracker(options: TrackerOptions): Tracker {
   let isFirstLook = options.positions === undefined;
   /** Contents went since the listing was made. */
   let hasLost = false;
+
+  const isForeign = (listed: Listed): boolean => options.isOwn?.(listed) !== true;
 
   const addGone = (file: Tracked): void => {
     gone.add(file);
@@ -298,7 +302,7 @@ export function openTracker(options: TrackerOptions): Tracker {
   };
 
   const lookOnce = async (): Promise<boolean> => {
-    const listed = (await globs.list()).flatMap((name) => look(name) ?? []);
+    const listed = (await globs.list()).flatMap((name) => look(name) ?? []).filter(isForeign);
     hasLost = false;
     waitedFor.clear();
     const seen = new Set<string>();
