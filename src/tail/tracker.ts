@@ -254,6 +254,13 @@ export function openTracker(options: TrackerOptions): Tracker {
       relatives(listed, live).filter(({ gzip, offset }) => gzip === undefined && offset > 0);
     const dead = (): readonly Tracked[] =>
       gone.all.filter((other) => other.gzip === undefined && mayBeCopyOf(listed, other));
+    const ageMs = clock.nowMs() - listed.changedAtMs;
+    if (dead().length === 0 && !isListed) return undefined;
+    // It can be made of nothing that was read, and nobody writes to it: it need not be looked through.
+    if (dead().length === 0 && ageMs >= COPY_MS) {
+      file.gzip = { isWhole: false, head: gzipHead };
+      return file;
+    }
     // What is gone and open is read to its end first.
     const isOpen = dead().some((other) => other.descriptor !== undefined);
     const found = isOpen ? undefined : packed.look(listed, [...dead(), ...alive()], dead());
@@ -262,14 +269,14 @@ export function openTracker(options: TrackerOptions): Tracker {
       return later();
     }
     if (!found.isWhole) {
-      if (clock.nowMs() - listed.changedAtMs < BROKEN_MS && !takesWhatIsThere) return later();
+      if (ageMs < BROKEN_MS && !takesWhatIsThere) return later();
       passOver(listed, "its end is missing");
       return undefined;
     }
     const agreeing = (files: readonly Tracked[]): readonly Tracked[] =>
       files.filter((other) => [...found.agrees].some((mark) => isMarkOf(mark, other)));
     const original = nearest(listed.path, agreeing(dead()));
-    const isFresh = !takesWhatIsThere && clock.nowMs() - listed.changedAtMs < COPY_MS;
+    const isFresh = !takesWhatIsThere && ageMs < COPY_MS;
     if (original === undefined && isFresh && agreeing(alive()).length > 0) return later();
     if (original === undefined && !isListed) return undefined;
     packed.forget(listed);
