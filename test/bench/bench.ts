@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { collectRows } from "./collect.ts";
 import { kafkaRows } from "./kafka.ts";
 import { byTurns, median, quantile, type Row, timed, timedInShell } from "./measure.ts";
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
@@ -182,6 +183,10 @@ async function tail(): Promise<void> {
   lines.push(...(await tailRows({ streamkit, folder: join(folder, "tail"), turns: TURNS })));
 }
 
+async function collect(): Promise<void> {
+  lines.push(...(await collectRows(ticks, ROWS, folder)));
+}
+
 async function kafka(): Promise<void> {
   lines.push(...(await kafkaRows()));
 }
@@ -210,6 +215,7 @@ try {
     microBatches,
     firstResult,
     tail,
+    collect,
     kafka,
   ]) {
     process.stderr.write(`${row.name} …\n`);
