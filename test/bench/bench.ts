@@ -10,6 +10,7 @@ import { byTurns, median, quantile, type Row, timed, timedInShell } from "./meas
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
 import { nexmarkTable } from "./nexmark.ts";
 import { batchesWithOpenKeys } from "./open-keys.ts";
+import { tailRows } from "./tail.ts";
 
 const ROWS = Number(process.env["STREAMKIT_BENCH_ROWS"] ?? 5_000_000);
 const TURNS = 3;
@@ -183,6 +184,10 @@ async function accessLog(): Promise<void> {
   lines.push(...(await accessLogRows(folder)));
 }
 
+async function tail(): Promise<void> {
+  lines.push(...(await tailRows({ streamkit, folder: join(folder, "tail"), turns: TURNS })));
+}
+
 async function collect(): Promise<void> {
   lines.push(...(await collectRows(ticks, ROWS, folder)));
 }
@@ -214,6 +219,7 @@ try {
     openKeys,
     microBatches,
     firstResult,
+    tail,
     collect,
     accessLog,
     kafka,
