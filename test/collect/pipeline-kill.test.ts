@@ -101,7 +101,7 @@ test(
 );
 
 test(
-  `a file that grows, through a channel on disk: nothing is lost, and what comes again is whole (SEED=${SEED})`,
+  `a file that grows, through a channel on disk: nothing is lost, and lines are whole (SEED=${SEED})`,
   async () => {
     using folder = emptyFolder();
     const random = randomBelow(SEED + 1);
