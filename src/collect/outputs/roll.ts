@@ -118,10 +118,21 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
   /** Of a batch that failed in the middle: what is there of it is not written again. */
   let half: { readonly blocks: readonly EventBlock[]; readonly left: EventBlock[] } | undefined;
   let isCommitted = true;
+  /** Finished and committed: only their names are missing. */
+  const due = new Set<StagedFile>();
+  const nameDue = async (): Promise<void> => {
+    for (const file of due) {
+      await name(stage, shelf, file, given);
+      finished.splice(finished.indexOf(file), 1);
+      due.delete(file);
+    }
+  };
 
   return {
     name: `roll:${shelf.url}`,
     async deliver(blocks) {
+      // What is finished and has no place must not become ever more.
+      await nameDue();
       isCommitted = false;
       if (half?.blocks !== blocks) half = { blocks, left: [...blocks] };
       const { left } = half;
@@ -150,11 +161,8 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
       return { growing: [...growing.values()].map(savedOf), finished: told } satisfies RollState;
     },
     async committed() {
-      for (const file of told) {
-        await name(stage, shelf, file, given);
-        finished.splice(finished.indexOf(file), 1);
-        told = told.filter((other) => other !== file);
-      }
+      for (const file of told) due.add(file);
+      await nameDue();
       isCommitted = true;
     },
     dueInMs() {
