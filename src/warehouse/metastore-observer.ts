@@ -96,7 +96,7 @@ async function statisticsOf(
   return { rows: Number(row["rows"]), bytes, files: files.length };
 }
 
-/** A table's place as other engines call it. `location` is what the job says of the warehouse, if anything. */
+/** A table's place as other engines call it; `location` is what the job says of the warehouse. */
 export function locationOf(store: Store, folder: string, location: string | undefined): string {
   const base = location ?? (store.localFolder === undefined ? store.url : `file:${store.localFolder}`);
   return `${base.replace(/\/+$/, "").replace(/^s3:/, "s3a:")}/${folder}`;

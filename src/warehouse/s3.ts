@@ -16,7 +16,7 @@ export interface S3Options {
   readonly clock: Clock;
 }
 
-export interface S3Request {
+interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "DELETE";
   /** The object's; "" for the bucket. */
   readonly key: string;
