@@ -7,10 +7,12 @@ import { StreamkitError } from "../base/error.ts";
 import { countFlag, durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { collect } from "./job-flags.ts";
+import type { CompactFlags } from "./write-compact.ts";
 
-interface WriteFlags {
-  readonly table: string;
-  readonly warehouse: string;
+interface WriteFlags extends Omit<CompactFlags, "compact"> {
+  readonly table?: string;
+  readonly compact?: string;
+  readonly ddl?: boolean;
   readonly partitionBy?: readonly string[];
   readonly rollRows?: string;
   readonly rollBytes?: string;
@@ -27,7 +29,6 @@ interface WriteFlags {
   readonly once?: boolean;
   readonly availableNow?: boolean;
   readonly stopTimeout?: string;
-  readonly quiet?: boolean;
 }
 
 const HELP = `
@@ -37,18 +38,25 @@ passed their partition, or the input ends. With --checkpoint they wait there, an
 table once, whatever happens on the way; without it they wait in memory. All options of a job's sink parquet:
 can be given as --set sinks.0.parquet.KEY=VALUE.
 
+--compact replaces small files so that nobody who asks \`query\` or a metastore misses a row or sees one twice:
+readers are sent to the new files, and the old ones are removed when --delay has passed; then the new ones
+take their place, and are removed from their first one when it has passed again. Who only lists folders may
+see rows twice for the moment in which the old files are removed. After a crash the next run goes on.
+
 Examples:
   streamkit simulate quotes --count 1e6 | streamkit write --table quotes --partition-by "dt=ts::DATE"
   streamkit write --in "tail:/var/log/nginx/access.log" --format combined --table web.access \\
     --warehouse webhdfs://namenode:9870/warehouse --partition-by "dt=ts::DATE" \\
     --partition-by "hour=strftime(ts, '%H')" --roll-bytes 128MiB --roll-every 15m --checkpoint ./state/access
-  streamkit write --in "file:in/*.ndjson" --once --table raw --warehouse s3://bucket/warehouse`;
+  streamkit write --in "file:in/*.ndjson" --once --table raw --warehouse s3://bucket/warehouse
+  streamkit write --ddl --table web.hits --schema "ts TIMESTAMP, path VARCHAR" --partition-by "dt=ts::DATE"
+  streamkit write --compact web.access --warehouse /data/warehouse --metastore thrift://metastore:9083`;
 
 export function writeCommand(context: Context): Command {
   return new Command("write")
     .summary("writes its input into a Parquet table in Hive layout")
     .description("Writes standard input, or any other source, into a Parquet table in Hive's layout.")
-    .requiredOption("--table <name>", "the table: NAME or DATABASE.NAME")
+    .option("--table <name>", "the table: NAME or DATABASE.NAME")
     .option(
       "--warehouse <place>",
       "where tables are: a folder, webhdfs://HOST:PORT/PATH, s3://BUCKET/PREFIX",
@@ -73,6 +81,14 @@ export function writeCommand(context: Context): Command {
     .option("--once", "what is there now is the whole input: take it, write all rows, stop")
     .option("--available-now", "take what is there now, commit, stop; waiting rows stay in the checkpoint")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
+    .option("--metastore <url>", "a Hive Metastore that is told of the table, thrift://HOST:9083")
+    .option("--location <place>", "the warehouse as other engines call it, like hdfs://NAMENODE/warehouse")
+    .option("--ddl", "print the table as HiveQL, and write nothing")
+    .option("--compact <table>", "instead of writing: make few files of a table's small ones")
+    .option("--target-bytes <size>", "with --compact: files of this size are large enough", "128MiB")
+    .option("--idle <duration>", "with --compact: leave partitions that were written since", "10m")
+    .option("--delay <duration>", "with --compact: how long readers may take", "10m")
+    .option("--no-wait", "with --compact: leave what readers have to finish before to the next run")
     .option("--set <key=value>", "any key of the job that this is; repeatable", collect)
     .option("--quiet", "say nothing but errors")
     .addHelpText("after", HELP)
@@ -80,6 +96,13 @@ export function writeCommand(context: Context): Command {
 }
 
 async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
+  const { table, compact } = flags;
+  if ((table === undefined) === (compact === undefined))
+    throw new StreamkitError("usage", "One of --table and --compact is expected: which table is it?");
+  if (compact !== undefined) {
+    const { runCompact } = await import("./write-compact.ts");
+    return runCompact({ ...flags, compact }, context);
+  }
   if (flags.once === true && flags.availableNow === true)
     throw new StreamkitError("usage", "--once and --available-now exclude each other");
   const { writeJobText, inlineFlagOf } = await import("../job/inline.ts");
@@ -96,8 +119,10 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     pattern: flags.pattern,
     parquet: {
       warehouse: flags.warehouse,
-      table: flags.table,
+      table,
       partition_by: flags.partitionBy ?? [],
+      ...(flags.metastore === undefined ? {} : { metastore: flags.metastore }),
+      ...(flags.location === undefined ? {} : { location: flags.location }),
       ...rollOf(flags),
     },
   });
@@ -106,6 +131,11 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     overrides: flags.set ?? [],
     flagOf: inlineFlagOf,
   });
+  if (flags.ddl === true) {
+    const { tableDdl } = await import("./write-ddl.ts");
+    context.stdout.write(await tableDdl(job, context));
+    return;
+  }
   await executeJob(job, context, {
     batchMs: undefined,
     checkpoint: flags.checkpoint,

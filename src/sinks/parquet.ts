@@ -15,7 +15,7 @@ import {
 import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
 import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
-import type { Metastore } from "../warehouse/metastore/metastore.ts";
+import type { Metastore, TableSpec } from "../warehouse/metastore/metastore.ts";
 import {
   addForgotten,
   locationOf,
@@ -163,16 +163,12 @@ type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
 
 /** The metastore that the job names. A table that is there is compared; nothing is made yet. */
 async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
-  const { metastore: urls, table, location, add_columns: addsColumns } = given;
-  const { database, input, env, clock } = context;
+  const { metastore: urls, table, add_columns: addsColumns } = given;
+  const { database, input, env, clock, stop } = context;
   if (urls === undefined) return undefined;
-  const spec = {
-    ...metastoreName(table),
-    ...(await hiveTableOf(given, input, database)),
-    location: locationOf(place.store, place.folder, location),
-  };
+  const spec = await parquetTable(given, input, database, place.store);
   const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
-  const metastore = openMetastore(urls, { clock, user });
+  const metastore = openMetastore(urls, { clock, user, stop });
   try {
     const added = addsColumns ? await metastore.addColumns(spec) : [];
     if (added.length > 0) logger("parquet").info(`${table} has new columns: ${added.join(", ")}`);
@@ -184,7 +180,20 @@ async function openCatalog(given: ParquetOptions, place: Place, context: SinkCon
   return { metastore, options: { ...place, metastore, spec, database } } satisfies Catalog;
 }
 
-/** Throws code `job` where Hive can't have it. */
+/** The table as a metastore would have it. Throws code `job` where Hive can't. */
+export async function parquetTable(
+  given: ParquetOptions,
+  input: SinkInput,
+  database: Database,
+  store: Store,
+): Promise<TableSpec> {
+  return {
+    ...metastoreName(given.table),
+    ...(await hiveTableOf(given, input, database)),
+    location: locationOf(store, tableFolder(given.table), given.location),
+  };
+}
+
 function hiveTableOf({ partition_by }: ParquetOptions, input: SinkInput, database: Database) {
   return hiveTable(database, input.columns, partition_by.map(parsePartition), rowsLike(input));
 }

@@ -75,7 +75,7 @@ function partitionSpec(spec: TableSpec, path: string): PartitionSpec {
   return { values: valuesOf(spec, path), location: joinPath(spec.location, path) };
 }
 
-export function valuesOf({ partitions }: TableSpec, path: string): PartitionSpec["values"] {
+function valuesOf({ partitions }: TableSpec, path: string): PartitionSpec["values"] {
   const values = valuesOfPath(path);
   return partitions.map(({ name }) => values.get(name) ?? null);
 }

@@ -1,4 +1,7 @@
-/** Members of a shared job are killed, put to sleep, stopped and started at random: the answer stays the same. */
+/**
+ * Members of a shared job are killed, put to sleep, stopped and started at random: the answer stays the same.
+ * To repeat one: SEED=… EVENTS=… bun test test/kafka/sharing-chaos.test.ts
+ */
 
 import { beforeAll, expect, test } from "bun:test";
 import { randomBelow } from "../crash/episode.ts";
@@ -19,7 +22,7 @@ beforeAll(async () => {
 }, 60_000);
 
 test(
-  `${EVENTS} events from seed ${SEED} (SEED=${SEED} EVENTS=${EVENTS} bun test test/kafka/sharing-chaos.test.ts)`,
+  `SEED=${SEED} EVENTS=${EVENTS}`,
   async () => {
     const random = randomBelow(SEED);
     using job = await sharedJob({ hasTopic: true });

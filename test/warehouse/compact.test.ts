@@ -102,16 +102,17 @@ describe("a compaction", () => {
 
   test("refuses a second one of the same table while the first one lives", async () => {
     await fourFiles();
-    await table.store.create("t/_streamkit/compactions/lock", `{"host":"here","pid":7}`);
-    const other = { host: "here", pid: 8, isAlive: (pid: number) => pid === 7 };
+    const lock = `{"host":"here","pid":7,"identity":"7 first"}`;
+    await table.store.create("t/_streamkit/compactions/lock", lock);
+    const other = { host: "here", pid: 8, identityOf: (pid: number) => `${pid} first` };
     const refused = await table.compact({ owner: other }).catch(messageOf);
     expect(refused).toContain("Another process compacts this table: 7 on here");
+    const again = { ...other, identityOf: (pid: number) => `${pid} second` };
     // Of another machine nothing is known.
-    const elsewhere = { host: "there", pid: 8, isAlive: () => false };
-    expect(await table.compact({ owner: elsewhere }).catch(messageOf)).toContain("7 on here");
-    expect(await table.compact({ owner: { ...other, isAlive: () => false } })).toMatchObject({
-      partitions: 1,
-    });
+    expect(await table.compact({ owner: { ...again, host: "there" } }).catch(messageOf)).toContain(
+      "7 on here",
+    );
+    expect(await table.compact({ owner: again })).toMatchObject({ partitions: 1 });
   });
 });
 

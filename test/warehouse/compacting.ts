@@ -29,12 +29,13 @@ export interface SmallFiles {
   compact(changed?: Partial<CompactOptions>): Promise<CompactReport>;
 }
 
-export async function smallFiles(warehouse: string): Promise<SmallFiles> {
+/** `folder` is the table's, in the warehouse. */
+export async function smallFiles(warehouse: string, folder = "t"): Promise<SmallFiles> {
   const store = openLocalStore(warehouse);
   const database = await openDatabase();
-  const table = join(warehouse, "t");
+  const table = join(warehouse, folder);
   const everything = async (): Promise<string[]> =>
-    (await store.list("t")).map(({ path }) => path.slice("t/".length));
+    (await store.list(folder)).map(({ path }) => path.slice(folder.length + 1));
   return {
     store,
     table,
@@ -44,24 +45,24 @@ export async function smallFiles(warehouse: string): Promise<SmallFiles> {
       const staged = join(warehouse, "staged");
       await database.run(sql`COPY (SELECT ${first}::BIGINT + range AS n FROM range(10))
         TO ${staged} (FORMAT parquet)`);
-      const to = `t/${partition}/part-${writer}-${batch}-0.parquet`;
+      const to = `${folder}/${partition}/part-${writer}-${batch}-0.parquet`;
       await store.put([{ from: staged, to }], { staging: "_staging", isDurable: false });
     },
     everything,
     visible: async () => (await everything()).filter((name) => !/(?:^|\/)[._]/.test(name)),
     async numbers() {
-      const files = (await tableFiles(store, "t")).map((file) => sql`${join(warehouse, file)}`);
+      const files = (await tableFiles(store, folder)).map((file) => sql`${join(warehouse, file)}`);
       const rows = await database.rows(sql`SELECT n FROM read_parquet([${files}]) ORDER BY n`);
       return rows.map(({ n }) => Number(n));
     },
     compact: (changed = {}) =>
       compactTable({
         store,
-        folder: "t",
+        folder,
         database,
         workingFolder: join(warehouse, "working"),
         clock: systemClock,
-        owner: { host: "here", pid: 1, isAlive: () => false },
+        owner: { host: "here", pid: 1, identityOf: (pid) => `${pid} gone` },
         readers: undefined,
         targetBytes: 128 * 1024 * 1024,
         idleMs: 0,

@@ -7,30 +7,36 @@ import { manifestFolder } from "./manifest.ts";
 export interface Owner {
   readonly host: string;
   readonly pid: number;
-  /** Whether a process of this host lives. */
-  readonly isAlive: (pid: number) => boolean;
+  /** Tells a process of this host from all others that have, or will have, its number. */
+  readonly identityOf: (pid: number) => string;
+}
+
+interface Holder {
+  readonly host?: string;
+  readonly pid?: number;
+  readonly identity?: string;
 }
 
 /** Throws code `io` where another process has it. What a killed one of this host has left is taken over. */
 export async function lockTable(
   store: Store,
   folder: string,
-  { host, pid, isAlive }: Owner,
+  { host, pid, identityOf }: Owner,
 ): Promise<AsyncDisposable> {
   const path = joinPath(manifestFolder(folder), "lock");
-  const text = JSON.stringify({ host, pid });
+  const text = JSON.stringify({ host, pid, identity: identityOf(pid) } satisfies Holder);
   const release = { [Symbol.asyncDispose]: () => store.remove(path) };
   if (await store.create(path, text)) return release;
   const found = await store.read(path);
-  const other = JSON.parse(found === undefined ? "{}" : Buffer.from(found).toString()) as Partial<Owner>;
-  const isLeft = other.host === host && other.pid !== undefined && !isAlive(other.pid);
-  if (found === undefined || isLeft) {
+  const holder = JSON.parse(found === undefined ? "{}" : Buffer.from(found).toString()) as Holder;
+  const isGone = holder.host === host && identityOf(holder.pid ?? 0) !== holder.identity;
+  if (found === undefined || isGone) {
     await store.remove(path);
     if (await store.create(path, text)) return release;
   }
   throw new StreamkitError(
     "io",
-    `Another process compacts this table: ${other.pid ?? "?"} on ${other.host ?? "?"}; if it doesn't run ` +
+    `Another process compacts this table: ${holder.pid ?? "?"} on ${holder.host ?? "?"}; if it doesn't run ` +
       `any more, remove ${joinPath(store.url, path)}`,
   );
 }

@@ -2,8 +2,8 @@
 
 import { link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import nodePath from "node:path";
-import type { Metastore, TableSpec } from "../metastore/metastore.ts";
-import { valuesOf } from "../metastore-observer.ts";
+import type { Metastore, TableName } from "../metastore/metastore.ts";
+import { valuesOfPath } from "../partition-path.ts";
 import { joinPath, type Store } from "../store.ts";
 
 export interface SentReaders {
@@ -13,16 +13,21 @@ export interface SentReaders {
   send(partition: string, folder: string): Promise<void>;
 }
 
-export function metastoreReaders(metastore: Metastore, table: TableSpec): SentReaders {
+/** `location` is the table's folder as the metastore has it. */
+export function metastoreReaders(
+  metastore: Metastore,
+  table: TableName & { readonly location: string },
+): SentReaders {
+  const valuesOf = (partition: string): readonly (string | null)[] => [...valuesOfPath(partition).values()];
   return {
     async placeOf(partition) {
-      const [found] = await metastore.partitions(table, [valuesOf(table, partition)]);
+      const [found] = await metastore.partitions(table, [valuesOf(partition)]);
       if (found === undefined) return "none";
       return found.location === joinPath(table.location, partition) ? "own" : "other";
     },
     async send(partition, folder) {
       const location = joinPath(table.location, folder);
-      await metastore.changePartitions(table, [{ values: valuesOf(table, partition), location }]);
+      await metastore.changePartitions(table, [{ values: valuesOf(partition), location }]);
     },
   };
 }

@@ -20,6 +20,7 @@ export interface FailOverOptions {
   readonly retryForMs: number;
   /** Makes a new connection ready: its user, say. */
   readonly greet: (connection: ThriftConnection) => Promise<void>;
+  readonly stop: AbortSignal | undefined;
 }
 
 /** Nothing was ever answered: the address is wrong rather than its server down. */
@@ -31,7 +32,7 @@ const log = logger("metastore");
 
 export function openFailOver(
   addresses: readonly ThriftAddress[],
-  { clock, timeoutMs, retryForMs, greet }: FailOverOptions,
+  { clock, timeoutMs, retryForMs, greet, stop }: FailOverOptions,
 ): FailOver {
   let connection: ThriftConnection | undefined;
   let next = 0;
@@ -69,7 +70,9 @@ export function openFailOver(
           if (passedMs + delayMs > limitMs) throw error;
           if (failures === addresses.length && hasAnswered)
             log.warn(`${error.message}: it is tried again for ${durationText(retryForMs)}`);
-          await clock.sleep(delayMs);
+          await clock.sleep(delayMs, stop);
+          if (stop?.aborted === true)
+            throw new StreamkitError("stopped", `${error.message}: it was not waited for`, { cause: error });
           delayMs = Math.min(delayMs * 2, MAX_DELAY_MS);
         }
       }

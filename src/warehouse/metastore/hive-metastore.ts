@@ -25,6 +25,8 @@ export interface MetastoreOptions {
   readonly user: string;
   readonly timeoutMs?: number;
   readonly retryForMs?: number;
+  /** Gives up what is tried again: throws code `stopped`. */
+  readonly stop?: AbortSignal;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -52,7 +54,7 @@ export function isMetastore(urls: string): boolean {
 
 /** Connects with the first call. */
 export function openMetastore(urls: string, options: MetastoreOptions): Metastore {
-  const { clock, user, timeoutMs = TIMEOUT_MS, retryForMs = RETRY_FOR_MS } = options;
+  const { clock, user, timeoutMs = TIMEOUT_MS, retryForMs = RETRY_FOR_MS, stop } = options;
   const greet = async (connection: ThriftConnection): Promise<void> => {
     try {
       await call(connection, "set_ugi", { 1: text(user), 2: texts([user]) });
@@ -61,7 +63,7 @@ export function openMetastore(urls: string, options: MetastoreOptions): Metastor
       if (!(error instanceof UnknownMethod)) throw error;
     }
   };
-  const calls = openFailOver(metastoreAddresses(urls), { clock, timeoutMs, retryForMs, greet });
+  const calls = openFailOver(metastoreAddresses(urls), { clock, timeoutMs, retryForMs, greet, stop });
   return {
     checkTable: (table) =>
       calls.attempt(async (connection) => refuseOther(await getTable(connection, table), table)),
