@@ -1,4 +1,4 @@
-/** Rows that wait: over many batches each is taken once, and the checkpoint does not grow with their number. */
+/** Rows that wait: over many batches each is taken once, and the checkpoint does not grow with them. */
 
 import { expect, test } from "bun:test";
 import { statSync } from "node:fs";
