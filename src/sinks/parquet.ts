@@ -119,8 +119,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     const removed = await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
     if (removed > 0 && context.plannedBatch === 0)
       logger("parquet").warn(
-        `${counted(removed, "file")} of ${given.table} removed: "${name}" wrote them with another checkpoint` +
-          ", and begins anew with this one. A job of another name leaves them",
+        `${counted(removed, "file")} of ${given.table} removed: "${name}" wrote them with another ` +
+          "checkpoint, and begins anew with this one. A job of another name leaves them",
       );
   } else await removeStaged(writer);
   if (catalog !== undefined) {
