@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { accessLogRows } from "./access-log.ts";
 import { collectRows } from "./collect.ts";
 import { kafkaRows } from "./kafka.ts";
 import { byTurns, median, quantile, type Row, timed, timedInShell } from "./measure.ts";
@@ -178,6 +179,10 @@ async function firstResult(): Promise<void> {
   });
 }
 
+async function accessLog(): Promise<void> {
+  lines.push(...(await accessLogRows(folder)));
+}
+
 async function collect(): Promise<void> {
   lines.push(...(await collectRows(ticks, ROWS, folder)));
 }
@@ -210,6 +215,7 @@ try {
     microBatches,
     firstResult,
     collect,
+    accessLog,
     kafka,
   ]) {
     process.stderr.write(`${row.name} …\n`);
