@@ -87,7 +87,7 @@ sinks: [{ from: ticks, parquet: { table: ticks, partition_by: ["hour=hour(ts)"] 
     "file → Parquet by hour; reference: one DuckDB COPY … PARTITION_BY",
     median(ours.map((run) => run.seconds)),
     median(copy),
-    "ratio ≥ 0.5",
+    "ratio ≥ 0.7",
   );
 }
 
