@@ -1,6 +1,6 @@
 /** A checked pipeline: every name resolved and every option parsed, and nothing opened. */
 
-import { StreamkitError } from "../base/error.ts";
+import { JobError, StreamkitError } from "../base/error.ts";
 import { sizeBytes } from "../base/units.ts";
 import type { InputKind } from "./inputs/input.ts";
 import { resolveInput } from "./inputs/list.ts";
@@ -9,7 +9,7 @@ import { interceptorKinds } from "./interceptors/list.ts";
 import { type ResolvedOutput, resolveOutput } from "./outputs/list.ts";
 import { type Pipeline, pipelineSchema, type SinkConfig } from "./pipeline-schema.ts";
 
-export interface PlannedInterceptor {
+interface PlannedInterceptor {
   readonly kind: InterceptorKind;
   readonly options: unknown;
 }
@@ -53,8 +53,20 @@ const MEMORY_BYTES = 64 * 2 ** 20;
 const DISK_BYTES = 2 ** 30;
 const LEAST_BYTES = 2 ** 20;
 
-/** Throws code `job`, naming the key that is wrong. */
-export function planPipeline(file: unknown): PipelinePlan {
+type ErrorAt = (keyPath: readonly string[], message: string) => JobError;
+
+const errorAtKey: ErrorAt = (keyPath, message) => new JobError(message, { keyPath: keyPath.join(".") });
+
+/** Throws code `job`, naming the key that is wrong; `errorAt` may know its line. */
+export function planPipeline(file: unknown, errorAt: ErrorAt = errorAtKey): PipelinePlan {
+  try {
+    return planned(file);
+  } catch (error) {
+    throw error instanceof Wrong ? errorAt(error.keyPath, error.message) : error;
+  }
+}
+
+function planned(file: unknown): PipelinePlan {
   const found = pipelineSchema.safeParse(file);
   if (!found.success) {
     const [issue] = found.error.issues;
@@ -132,7 +144,7 @@ function plannedSource(
 }
 
 /** Throws code `job`. */
-export function plannedInterceptor(given: string | Readonly<Record<string, unknown>>): PlannedInterceptor {
+function plannedInterceptor(given: string | Readonly<Record<string, unknown>>): PlannedInterceptor {
   const [name = "", ...more] = typeof given === "string" ? [given] : Object.keys(given);
   const kind = interceptorKinds.find((each) => each.name === name);
   if (kind === undefined || more.length > 0)
@@ -169,6 +181,16 @@ function at<T>(key: string, action: () => T): T {
   }
 }
 
-function wrong(key: string, message: string): StreamkitError {
-  return new StreamkitError("job", key === "" ? message : `${key}: ${message}`);
+/** Until its line is known. */
+class Wrong extends Error {
+  readonly keyPath: readonly string[];
+
+  constructor(key: string, message: string) {
+    super(message);
+    this.keyPath = key === "" ? [] : key.split(".");
+  }
+}
+
+function wrong(key: string, message: string): Wrong {
+  return new Wrong(key, message);
 }

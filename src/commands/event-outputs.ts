@@ -37,7 +37,7 @@ function stdoutOutput({ stdout }: Context): EventOutput {
 const LINE_FEED = 10;
 
 /** A file that is appended to, and synced before positions are kept. */
-export function fileOutput(path: string, goesOn: boolean): EventOutput {
+function fileOutput(path: string, goesOn: boolean): EventOutput {
   const descriptor = openToAppend(path);
   endLastLine(descriptor, goesOn);
   const output = fdOutput(descriptor, false);
@@ -90,7 +90,7 @@ function kafkaOutput(lines: KafkaLines): EventOutput {
     write(block) {
       const { file, ...others } = block.headers;
       const count = block.events;
-      const names = Object.entries(others);
+      const names = Object.entries(others).map(([name, value]) => [name, headerText(value)]);
       return lines.write(valuesOf(block), {
         ...(file === undefined ? {} : { keys: repeated(file, count) }),
         ...(names.length === 0 ? {} : { headers: repeated(JSON.stringify(names), count) }),
@@ -99,6 +99,12 @@ function kafkaOutput(lines: KafkaLines): EventOutput {
     settle: () => lines.settle(),
     close: () => lines.close(),
   };
+}
+
+/** Text that looks like bytes is written as bytes, as the lane reads it. */
+function headerText(value: string): string {
+  if (!value.startsWith("\\x")) return value;
+  return [...Buffer.from(value)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
 }
 
 /** A copy: the block's bytes are used again before all is acknowledged. */

@@ -14,18 +14,17 @@ import type { Context } from "./context.ts";
 import { openEventOutput } from "./event-outputs.ts";
 import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput } from "./line-outputs.ts";
+import { PIPELINE_HELP } from "./tail-help.ts";
+import { needsPipeline, type PipelineFlags, type TailInput, tailPipeline } from "./tail-pipeline.ts";
 
-interface TailFlags {
+interface TailFlags extends PipelineFlags {
   readonly position?: string;
   readonly from?: string;
-  readonly out?: readonly string[];
   readonly multiline?: string;
   readonly continued?: string;
   readonly header?: readonly string[];
   readonly encoding?: string;
   readonly maxLine: string;
-  readonly once?: boolean;
-  readonly kafkaOptions?: string;
 }
 
 const HELP = `
@@ -52,12 +51,13 @@ export function tailCommand(context: Context): Command {
   return new Command("tail")
     .summary("follows growing files through rotation and restarts")
     .description("Follows growing files, and writes their lines to stdout, files and topics of Kafka.")
-    .argument("<glob...>", "files to follow, as paths or globs like '/var/log/*.log'")
+    .argument("[glob...]", "files to follow, as paths or globs like '/var/log/*.log'")
     .option("--position <file>", "keep here how far each file was read, and go on from it")
     .option("--from <start|end>", "where files are begun that are there on the first start", "start")
     .option(
       "--out <url>",
-      "where to write: - (stdout), file:PATH (appended to) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
+      "where to write: - (stdout), file:PATH (appended to), kafka://HOST:PORT/TOPIC, tcp://HOST:PORT, " +
+        "http://HOST/PATH, roll:FOLDER and others below; repeatable (default: -)",
       collect,
     )
     .option("--multiline <regex>", "events of several lines: a line that matches begins one")
@@ -70,8 +70,23 @@ export function tailCommand(context: Context): Command {
       "--kafka-options <file>",
       "YAML with tls, sasl and config for kafka:// outputs, with ${NAME} from the environment",
     )
-    .addHelpText("after", `${HELP}\n${KAFKA_OPTIONS_HELP}`)
-    .action((globs: readonly string[], flags: TailFlags) => tail(globs, flags, context));
+    .option("--channel <dir>", "what was read waits here, on disk, for a receiver that is slow or away")
+    .option("--channel-size <size>", "a full channel takes no more: reading waits (default: 1GiB)")
+    .option("--interceptor <yaml>", "what is done to events before they are written; repeatable", collect)
+    .option("--route <way>", "several --out: all, failover, round-robin or random", "all")
+    .option("--pipeline <file>", "a pipeline of inputs, channels and outputs, in YAML")
+    .option("--flume-conf <file>", "what a Flume agent's .properties say, run as a pipeline")
+    .option("--flume-agent <name>", "which agent, where the file has several")
+    .option("--print-pipeline", "print the pipeline, and run nothing")
+    .addHelpText("after", `${HELP}\n${PIPELINE_HELP}\n${KAFKA_OPTIONS_HELP}`)
+    .action((globs: readonly string[], flags: TailFlags) => {
+      if (needsPipeline(flags)) return tailPipeline(flags, globs, () => tailInput(globs, flags), context);
+      if (globs.length > 0) return tail(globs, flags, context);
+      throw new StreamkitError(
+        "usage",
+        "What to read is missing: GLOB…, --pipeline FILE or --flume-conf FILE",
+      );
+    });
 }
 
 function collect(value: string, before: string[] | undefined): string[] {
@@ -169,6 +184,31 @@ async function follow(
   }
   await keep();
   if (cutLines > 0) say(`streamkit: ${counted(cutLines, "line")} longer than --max-line were cut`);
+}
+
+/** The same as an input of a pipeline. */
+function tailInput(globs: readonly string[], flags: TailFlags): TailInput {
+  const { from, headers } = settingsOf(flags);
+  const { multiline, continued, encoding, position, channel } = flags;
+  const lines =
+    multiline !== undefined
+      ? { starts: multiline }
+      : continued !== undefined
+        ? { continues: continued }
+        : undefined;
+  // Behind a channel on disk, positions are kept beside it.
+  const kept = position ?? (channel === undefined ? "" : undefined);
+  return {
+    tail: {
+      path: [...globs],
+      from,
+      max_line: flags.maxLine,
+      ...(lines !== undefined && { multiline: lines }),
+      ...(encoding !== undefined && { encoding }),
+      ...(kept !== undefined && { position: kept }),
+      ...(Object.keys(headers).length > 0 && { headers }),
+    },
+  };
 }
 
 function settingsOf(flags: TailFlags) {

@@ -123,16 +123,18 @@ function unescaped(token: string): Sql {
 function typedColumns(tokens: readonly string[], value: (token: string) => Sql): Sql {
   const text = (token: string): Sql => sql`nullif(${value(token)}, '-') AS "${raw(token)}"`;
   const request = value("request");
-  const part = (index: number): Sql => sql`nullif(split_part(${request}, ' ', ${index}), '')`;
-  const isRequest = sql`regexp_matches(${request}, '^[A-Za-z]+ \\S+( \\S+)?$')`;
+  // One search for all of its parts; where nothing is found they are empty.
+  const part = (name: string): Sql =>
+    sql`nullif(regexp_extract(${request}, '^([A-Za-z]+) (\\S+)(?: (\\S+))?$',
+      ['method', 'path', 'protocol']).${raw(name)}, '')`;
   const columns = [
     text("client"),
     text("ident"),
     text("user"),
     sql`${eventTime(value)} AS ts`,
-    sql`CASE WHEN ${isRequest} THEN ${part(1)} END AS method`,
-    sql`CASE WHEN ${isRequest} THEN ${part(2)} ELSE nullif(nullif(${request}, '-'), '') END AS path`,
-    sql`CASE WHEN ${isRequest} THEN ${part(3)} END AS protocol`,
+    sql`${part("method")} AS method`,
+    sql`coalesce(${part("path")}, nullif(nullif(${request}, '-'), '')) AS path`,
+    sql`${part("protocol")} AS protocol`,
     sql`CAST(nullif(${value("status")}, '-') AS INTEGER) AS status`,
     sql`CAST(nullif(${value("bytes")}, '-') AS BIGINT) AS bytes`,
     ...tokens.filter((token) => token === "referrer" || token === "agent").map(text),
@@ -140,7 +142,9 @@ function typedColumns(tokens: readonly string[], value: (token: string) => Sql):
   return join(columns, ",\n");
 }
 
-/** `[17/May/2015:10:05:03` and `+0000]` as the UTC time. */
+/** `[17/May/2015:10:05:03` and `+0000]` as the UTC time. Most servers log in UTC: that is read faster. */
 function eventTime(value: (token: string) => Sql): Sql {
-  return sql`strptime(concat(${value("day")}, ' ', ${value("zone")}), '[%d/%b/%Y:%H:%M:%S %z]')::TIMESTAMP`;
+  const [day, zone] = [value("day"), value("zone")];
+  return sql`CASE WHEN ${zone} = '+0000]' THEN strptime(${day}, '[%d/%b/%Y:%H:%M:%S')
+    ELSE strptime(concat(${day}, ' ', ${zone}), '[%d/%b/%Y:%H:%M:%S %z]')::TIMESTAMP END`;
 }

@@ -11,7 +11,7 @@ export type LineKey =
   | { readonly keysOf: (lines: Uint8Array) => BytesColumn };
 
 /** What is said of each message beside its value. */
-export type BesideValues = Pick<ProduceRequest, "keys" | "headers">;
+type BesideValues = Pick<ProduceRequest, "keys" | "headers">;
 
 export interface LineOutput {
   /**

@@ -231,10 +231,10 @@ async function writtenColumns(
 }
 
 async function waitingRows(
-  { roll, table }: ParquetOptions,
+  { roll }: ParquetOptions,
   { database, state }: SinkContext,
   columns: readonly Column[],
-  { columns: partitions, key }: Partitioning,
+  partitioning: Partitioning,
 ): Promise<WaitingRows | undefined> {
   const rows = state("rows");
   // Rows that waited when the job still said so are not forgotten.
@@ -249,9 +249,8 @@ async function waitingRows(
   return openWaitingRows({
     database,
     table: rows,
-    name: table,
-    columns: [...columns, ...partitions],
-    key,
+    columns: [...columns, ...partitioning.columns],
+    partitioning,
     roll: given,
   });
 }

@@ -35,9 +35,9 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   }
   throw new StreamkitError(
     "job",
-    "this version reads from - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC, http://HOST:PORT/PATH, " +
-      "tcp://HOST:PORT, syslog://HOST:PORT, syslog+udp://HOST:PORT and {simulate: {…}}, " +
-      `found "${String(from)}"`,
+    "this version reads from - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC, " +
+      "http://HOST:PORT/PATH, tcp://HOST:PORT, syslog://HOST:PORT, syslog+udp://HOST:PORT and " +
+      `{simulate: {…}}, found "${String(from)}"`,
   );
 }
 

@@ -34,7 +34,7 @@ function canonical(name: string): string {
   } catch (error) {
     throw new StreamkitError(
       "job",
-      `encoding: "${name}" is not known: utf-8, utf-16le, utf-16be, latin1, windows-1252, shift_jis and the ` +
+      `encoding: "${name}" is not known: utf-8, utf-16le, utf-16be, latin1, windows-1252, shift_jis and ` +
         "other names of the WHATWG encoding standard are",
       { cause: error },
     );
@@ -66,8 +66,8 @@ const asIs: LineEncoding = {
 
 function decoding(label: string): Pick<LineEncoding, "decode" | "toUtf8"> {
   // A mark in the middle of a file is a character like others.
-  const decoder = new TextDecoder(label as "utf-8", { ignoreBOM: true });
-  const first = new TextDecoder(label as "utf-8");
+  const decoder = new TextDecoder(label, { ignoreBOM: true });
+  const first = new TextDecoder(label);
   return {
     decode: (raw) => decoder.decode(raw),
     toUtf8: (bytes, isStart) => Buffer.from((isStart ? first : decoder).decode(bytes)),

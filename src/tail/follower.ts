@@ -6,8 +6,8 @@
 
 import { logger } from "../base/log.ts";
 import type { EventBlock } from "./block.ts";
+import type { Cut } from "./cut.ts";
 import type { LineEncoding } from "./encoding.ts";
-import type { Cut } from "./line-cut.ts";
 import type { FilePosition } from "./position.ts";
 import { openReader, type ReadLimit, type ReadOptions } from "./reader.ts";
 import { release, type Tracked } from "./tracked.ts";
@@ -261,7 +261,7 @@ function inUtf8(
 
 const LINE_FEED = 10;
 
-export function countLines(bytes: Uint8Array): number {
+function countLines(bytes: Uint8Array): number {
   let count = 0;
   for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1;
   return count;

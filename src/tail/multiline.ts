@@ -1,7 +1,7 @@
 /** Events of several lines: which line begins one, or goes on with the one before. */
 
 import { StreamkitError } from "../base/error.ts";
-import type { Cut, CutOptions, CutRequest } from "./line-cut.ts";
+import type { Cut, CutBounds, CutRequest } from "./cut.ts";
 
 export interface MultilineOptions {
   /** A line that matches begins an event; others belong to the one before. */
@@ -12,7 +12,7 @@ export interface MultilineOptions {
 
 export interface Multiline {
   /** Cuts the whole lines of `[start, stop)`. `isEnd`: after them, no line is known to follow. */
-  cut(request: CutRequest, lines: WholeLines, options: CutOptions): Cut | "more";
+  cut(request: CutRequest, lines: WholeLines, bounds: CutBounds): Cut | "more";
 }
 
 interface WholeLines {
@@ -30,7 +30,7 @@ export function openMultiline({ starts, continues }: MultilineOptions): Multilin
   if (starts === undefined && continues === undefined) return undefined;
   const pattern = patternOf(starts ?? continues ?? "");
   const begins = (line: string): boolean => pattern.test(line) === (starts !== undefined);
-  return { cut: (request, lines, options) => cutMultiline(request, lines, options, begins) };
+  return { cut: (request, lines, bounds) => cutMultiline(request, lines, bounds, begins) };
 }
 
 function patternOf(text: string): RegExp {
@@ -44,7 +44,7 @@ function patternOf(text: string): RegExp {
 function cutMultiline(
   request: CutRequest,
   { start, stop, isEnd }: WholeLines,
-  { encoding, maxLineBytes }: CutOptions,
+  { encoding, maxLineBytes }: CutBounds,
   begins: (line: string) => boolean,
 ): Cut | "more" {
   const { raw, maxEvents, endsEvent, endsLine, hasMore } = request;

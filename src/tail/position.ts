@@ -41,4 +41,3 @@ export const positionsSchema = z.strictObject({
 });
 
 export type FilePosition = z.infer<typeof filePosition>;
-export type Positions = z.infer<typeof positionsSchema>;

@@ -6,6 +6,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
+import type { Cut } from "./cut.ts";
 import {
   bytesAt,
   EMPTY_FINGERPRINT,
@@ -15,7 +16,7 @@ import {
   readFully,
 } from "./fingerprint.ts";
 import { gunzipped } from "./gzip.ts";
-import { type Cut, type CutOptions, cutEvents } from "./line-cut.ts";
+import { type CutOptions, cutEvents } from "./line-cut.ts";
 import { descriptorOf, hasSameContent, type Tracked } from "./tracked.ts";
 
 export interface ReadLimit {
@@ -34,7 +35,7 @@ export interface ReadOptions extends CutOptions {
  * `bytes` are the reader's until its next call. `changed`: the content is another one. `moved`: its path
  * leads to another file. `nothing`: no whole event is there.
  */
-export type ReadResult =
+type ReadResult =
   | { readonly is: "events"; readonly cut: Cut; readonly offset: number }
   | { readonly is: "changed" | "moved" | "nothing" };
 
@@ -50,7 +51,7 @@ export interface Reader {
 /** How much is read at a time, unless one line is longer. */
 const READ_BYTES = 1_048_576;
 /** A renamed or deleted file, or an event of several lines, that has not grown for so long is over. */
-export const REST_MS = 2000;
+const REST_MS = 2000;
 
 export function openReader(options: ReadOptions): Reader {
   const { clock, multiline, endsLines, maxLineBytes } = options;

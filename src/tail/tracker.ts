@@ -3,8 +3,8 @@
  * read before, under whatever name, or a new one.
  *
  * - The same device and inode, and the bytes that were read are still in it: the same file, renamed or not.
- * - Other bytes in it, or fewer than were read: it was truncated, or its inode is another file's now. What was
- *   read of the old content is kept: a copy of it, or what gzip made of it, is gone on with.
+ * - Other bytes in it, or fewer than were read: it was truncated, or its inode is another file's now. What
+ *   was read of the old content is kept: a copy of it, or what gzip made of it, is gone on with.
  * - A new file that begins with what was read of a file that is gone or was truncated, and has a name that
  *   rotation may give: its copy, gone on with where the original was left.
  * - A new file that so far equals the beginning of a file that is there may be a copy in the making: after a
@@ -325,7 +325,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     searchMissing(missing);
     strangers.push(...searchCopies(seen));
     // Whose bytes are others by now is known before it is said what new files are.
-    if (strangers.length > 0) for (const file of [...here.values()]) if (!file.isVerified) verify(file);
+    if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
     if (hasLost) return false;
     const added: Tracked[] = [];

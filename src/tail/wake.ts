@@ -41,8 +41,11 @@ export function openWake(
   }
   return {
     async sleep(durationMs, signal) {
-      const either = signal === undefined ? awake.signal : AbortSignal.any([awake.signal, signal]);
-      await clock.sleep(durationMs, either);
+      if (signal?.aborted === true) return;
+      // A signal that lives long would keep what AbortSignal.any makes of it.
+      signal?.addEventListener("abort", notify);
+      await clock.sleep(durationMs, awake.signal);
+      signal?.removeEventListener("abort", notify);
       if (awake.signal.aborted) awake = new AbortController();
     },
     notify,

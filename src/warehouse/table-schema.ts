@@ -62,11 +62,7 @@ export async function adoptSchema(options: SchemaOptions): Promise<void> {
   const hasGrown = saved === undefined ? theirs !== undefined : saved.hasGrown || isNew;
   const next: TableSchema = { version: 1, columns, partitions, hasGrown };
   if (JSON.stringify(next) !== JSON.stringify(saved))
-    await store.write(
-      file,
-      `${JSON.stringify(next, undefined, 2)}
-`,
-    );
+    await store.write(file, `${JSON.stringify(next, undefined, 2)}\n`);
 }
 
 /** Earlier versions wrote times without a zone, which readers take for those of their own. */

@@ -6,6 +6,7 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { type Partitioning, valuesOfKey } from "./partition-columns.ts";
 
 /** When rows of a partition have waited enough: whichever comes first. */
 export interface Roll {
@@ -35,12 +36,9 @@ export interface WaitingOptions {
   readonly database: Database;
   /** The checkpoint's table. */
   readonly table: Sql;
-  /** Names a temporary table. */
-  readonly name: string;
-  /** Of the files, and then the partition columns that are none of those. */
+  /** Of the files, and then of the folders. */
   readonly columns: readonly Column[];
-  /** SQL over these that tells a row's partition. */
-  readonly key: Sql;
+  readonly partitioning: Pick<Partitioning, "columns" | "key">;
   readonly roll: Roll;
 }
 
@@ -51,28 +49,41 @@ interface Entry {
   readonly sinceMs: number;
 }
 
-const KEY = id("_streamkit_key");
 const SINCE = id("_streamkit_since");
 
 export async function openWaitingRows(options: WaitingOptions): Promise<WaitingRows> {
-  const { database, table, columns, key, roll } = options;
-  const added = id(`_waiting_${options.name}`);
+  const { database, table, columns, partitioning, roll } = options;
+  const { key } = partitioning;
   const names = columns.map(({ name }) => id(name));
   await makeTable(options);
   const entries = new Map<string, Entry>();
-  const found = await database.rows(
-    sql`SELECT ${KEY} AS key, count(*) AS rows, min(${SINCE}) AS since FROM ${table} GROUP BY ALL`,
-  );
+  const partition = partitioning.columns.map(({ name }) => id(name));
+  /** One row a partition; its key is made of what it is grouped by, not of each row. */
+  const countsIn = (rows: Sql, since: Sql): Sql => sql`
+    SELECT ${key} AS key, _streamkit_rows AS rows, _streamkit_since AS since
+    FROM (SELECT ${[...partition, raw("count(*) AS _streamkit_rows"), sql`${since} AS ${SINCE}`]}
+      FROM ${rows} GROUP BY ALL)
+    WHERE _streamkit_rows > 0`;
+  const found = await database.rows(countsIn(table, sql`min(${SINCE})`));
   for (const row of found)
     entries.set(String(row["key"]), { kept: Number(row["rows"]), added: 0, sinceMs: Number(row["since"]) });
   /** Rows in the table that are gone as far as anybody knows, but whose place is not given back. */
   let deletedRows = 0;
-  let hasAdded = false;
+  let added: Sql | undefined;
+  let addedAtMs = 0;
 
   const among = (keys: readonly string[]): Sql => {
     const isAll = entries.size === keys.length;
     if (isAll) return raw("true");
-    return keys.length === 0 ? raw("false") : sql`${KEY} IN (${keys.map((text) => sql`${text}`)})`;
+    if (keys.length === 0) return raw("false");
+    const values = keys.map((text) => {
+      const typed = valuesOfKey(text).map(
+        (value, index) => sql`CAST(${value} AS ${raw(partitioning.columns[index]?.type ?? "")})`,
+      );
+      return sql`row(${typed})`;
+    });
+    // Of rows, unlike of single values, NULLs are equal.
+    return sql`row(${partition}) IN (${values})`;
   };
   const totalOf = (keys: Iterable<string>, part: (entry: Entry) => number): number =>
     [...keys].reduce((total, name) => {
@@ -83,13 +94,9 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
     roll.everyMs !== undefined && nowMs - sinceMs >= roll.everyMs;
   return {
     async add(rows, plannedAtMs) {
-      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${added} AS
-        SELECT *, ${key} AS ${KEY}, ${plannedAtMs}::BIGINT AS ${SINCE} FROM (${rows})`);
-      hasAdded = true;
-      const counts = await database.rows(
-        sql`SELECT ${KEY} AS key, count(*) AS rows FROM ${added} GROUP BY ALL`,
-      );
-      for (const row of counts) {
+      added = sql`(${rows})`;
+      addedAtMs = plannedAtMs;
+      for (const row of await database.rows(countsIn(added, raw("min(0)")))) {
         const before = entries.get(String(row["key"])) ?? { kept: 0, added: 0, sinceMs: plannedAtMs };
         entries.set(String(row["key"]), { ...before, added: Number(row["rows"]) });
       }
@@ -106,7 +113,11 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
     rowsOf(keys) {
       const of = among(keys);
       const kept = sql`SELECT ${names} FROM ${table} WHERE ${of}`;
-      return hasAdded ? sql`${kept} UNION ALL SELECT ${names} FROM ${added} WHERE ${of}` : kept;
+      if (added === undefined) return kept;
+      const fresh = sql`SELECT ${names} FROM ${added} WHERE ${of}`;
+      return [...entries.values()].every((entry) => entry.kept === 0)
+        ? fresh
+        : sql`${kept} UNION ALL ${fresh}`;
     },
     countOf: (keys) => totalOf(keys, ({ kept, added: fresh }) => kept + fresh),
     commit(takenKeys) {
@@ -123,11 +134,13 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
         deletedRows += gone;
       }
       const stay = [...entries].some(([name, entry]) => entry.added > 0 && !takenKeys.includes(name));
-      if (stay) statements.push(sql`INSERT INTO ${table} FROM ${added} WHERE NOT (${taken})`);
+      if (stay && added !== undefined)
+        statements.push(sql`INSERT INTO ${table}
+          SELECT ${names}, ${addedAtMs}::BIGINT FROM ${added} WHERE NOT (${taken})`);
       for (const name of takenKeys) entries.delete(name);
       for (const [name, entry] of entries)
         entries.set(name, { ...entry, kept: entry.kept + entry.added, added: 0 });
-      hasAdded = false;
+      added = undefined;
       return statements;
     },
     isOverdue: (nowMs) => [...entries.values()].some((entry) => isOld(entry, nowMs)),
@@ -136,11 +149,7 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
 
 /** The table as it is to be: columns that came since rows were put there are NULL in those. */
 async function makeTable({ database, table, columns }: WaitingOptions): Promise<void> {
-  const wanted = [
-    ...columns,
-    { name: "_streamkit_key", type: "VARCHAR" },
-    { name: "_streamkit_since", type: "BIGINT" },
-  ];
+  const wanted = [...columns, { name: "_streamkit_since", type: "BIGINT" }];
   const definitions = wanted.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${table} (${definitions})`);
   const found = await database.describe(sql`SELECT * FROM ${table}`);

@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
+import { collectRows } from "./collect.ts";
 import { kafkaRows } from "./kafka.ts";
 import { byTurns, median, quantile, type Row, timed, timedInShell } from "./measure.ts";
 import { handWrittenBatches, ourBatches } from "./micro-batch.ts";
@@ -177,6 +178,10 @@ async function firstResult(): Promise<void> {
   });
 }
 
+async function collect(): Promise<void> {
+  lines.push(...(await collectRows(ticks, ROWS, folder)));
+}
+
 async function kafka(): Promise<void> {
   lines.push(...(await kafkaRows()));
 }
@@ -196,7 +201,17 @@ function print(text: string): void {
 }
 
 try {
-  for (const row of [simulate, ohlc, parquet, checkpointed, openKeys, microBatches, firstResult, kafka]) {
+  for (const row of [
+    simulate,
+    ohlc,
+    parquet,
+    checkpointed,
+    openKeys,
+    microBatches,
+    firstResult,
+    collect,
+    kafka,
+  ]) {
     process.stderr.write(`${row.name} …\n`);
     await row();
   }

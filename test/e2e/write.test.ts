@@ -24,7 +24,8 @@ test("standard input becomes a partitioned table that query sees by its name", a
     input: lines(0, 300),
     cwd,
   });
-  expect({ code, stderr }).toMatchObject({ code: 0, stderr: expect.stringContaining("300 rows") });
+  expect(stderr).toContain("300 rows");
+  expect(code).toBe(0);
   expect(files(cwd, "web.db/hits").map((name) => name.split("/part-")[0])).toEqual([
     "dt=2026-01-05/even=false",
     "dt=2026-01-05/even=true",

@@ -20,6 +20,14 @@ const DATA_NODE = "org.apache.hadoop.hdfs.server.datanode.DataNode";
 /** WebHDFS answers 500 without. */
 const JVM_FLAGS = ["-Xmx384m", "-XX:TieredStopAtLevel=1", "--add-opens", "java.base/java.lang=ALL-UNNAMED"];
 
+const LOG4J = [
+  "log4j.rootLogger=INFO,out",
+  "log4j.appender.out=org.apache.log4j.ConsoleAppender",
+  "log4j.appender.out.layout=org.apache.log4j.PatternLayout",
+  "log4j.appender.out.layout.ConversionPattern=%d{HH:mm:ss.SSS} %p %c{1} %m%n",
+  "",
+].join("\n");
+
 export interface HdfsService extends AsyncDisposable {
   /** `127.0.0.1:PORT` of the name node's WebHDFS. */
   readonly address: string;
@@ -63,20 +71,13 @@ export async function startHdfs(): Promise<HdfsService> {
       "dfs.datanode.http.address": `127.0.0.1:${dataHttp}`,
       "dfs.datanode.ipc.address": `127.0.0.1:${dataIpc}`,
       "dfs.namenode.safemode.extension": "0",
+      // Gives delegation tokens, which else only a cluster with Kerberos does.
+      "dfs.namenode.delegation.token.always-use": "true",
       // A data node that is killed and started again is known within seconds.
       "dfs.heartbeat.interval": "1",
     }),
   );
-  writeFileSync(
-    join(conf, "log4j.properties"),
-    [
-      "log4j.rootLogger=INFO,out",
-      "log4j.appender.out=org.apache.log4j.ConsoleAppender",
-      "log4j.appender.out.layout=org.apache.log4j.PatternLayout",
-      "log4j.appender.out.layout.ConversionPattern=%d{HH:mm:ss.SSS} %p %c{1} %m%n",
-      "",
-    ].join("\n"),
-  );
+  writeFileSync(join(conf, "log4j.properties"), LOG4J);
   const logOf = (name: string): string => join(folder.path, `${name}.log`);
   const start = (main: string, name: string, ...args: readonly string[]): Jvm =>
     startJvm({
@@ -124,12 +125,67 @@ export async function startHdfs(): Promise<HdfsService> {
   return service;
 }
 
+/**
+ * A name node of another cluster, one of two of which none was made the active one: it stands by, and says so
+ * to whoever asks.
+ */
+export async function startStandby(): Promise<AsyncDisposable & { readonly address: string }> {
+  const libraries = await hdfsLibraries();
+  const [rpc = 0, http = 0, otherRpc = 0, otherHttp = 0] = await freePorts(4);
+  const folder = serverFolder();
+  const conf = join(folder.path, "conf");
+  mkdirSync(join(conf, "webapps/hdfs"), { recursive: true });
+  writeFileSync(join(conf, "core-site.xml"), siteXml({ "fs.defaultFS": "hdfs://pair" }));
+  writeFileSync(
+    join(conf, "hdfs-site.xml"),
+    siteXml({
+      "dfs.nameservices": "pair",
+      "dfs.ha.namenodes.pair": "a,b",
+      "dfs.ha.namenode.id": "a",
+      "dfs.namenode.rpc-address.pair.a": `127.0.0.1:${rpc}`,
+      "dfs.namenode.http-address.pair.a": `127.0.0.1:${http}`,
+      "dfs.namenode.rpc-address.pair.b": `127.0.0.1:${otherRpc}`,
+      "dfs.namenode.http-address.pair.b": `127.0.0.1:${otherHttp}`,
+      "dfs.namenode.shared.edits.dir": `file://${join(folder.path, "shared")}`,
+      "dfs.namenode.name.dir": `file://${join(folder.path, "name")}`,
+    }),
+  );
+  writeFileSync(join(conf, "log4j.properties"), LOG4J);
+  const start = (name: string, ...args: readonly string[]): Jvm =>
+    startJvm({
+      program: [NAME_NODE, ...args],
+      jvmFlags: [...JVM_FLAGS, "-cp", `${conf}:${libraries}/*`],
+      cwd: folder.path,
+      logFile: join(folder.path, `${name}.log`),
+    });
+  await start("format", "-format", "-nonInteractive").exited;
+  const nameNode = start("name-node");
+  const address = `127.0.0.1:${http}`;
+  const standsBy = async (): Promise<boolean> => {
+    const url = `http://${address}/webhdfs/v1/?op=LISTSTATUS&user.name=${SUPERUSER}`;
+    const answer = await fetch(url).catch(() => undefined);
+    return (await answer?.text())?.includes("StandbyException") === true;
+  };
+  await patiently(standsBy).catch((cause: unknown) => {
+    nameNode.kill("SIGKILL");
+    throw new Error(`${String(cause)}\n${tailOf(join(folder.path, "name-node.log"))}`, { cause });
+  });
+  return {
+    address,
+    async [Symbol.asyncDispose]() {
+      nameNode.kill("SIGKILL");
+      await nameNode.exited;
+      folder[Symbol.dispose]();
+    },
+  };
+}
+
 /** Two JVMs come up, on machines that have other work too. */
 async function patiently(condition: () => Promise<boolean>): Promise<void> {
   const ATTEMPTS = 5;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await until("a data node that takes files", condition);
+      return await until("HDFS", condition);
     } catch (cause) {
       if (attempt === ATTEMPTS) throw cause;
     }

@@ -18,7 +18,7 @@ import { cutOptionsOf, type TailSettings } from "../../src/tail/options.ts";
 import type { FilePosition } from "../../src/tail/position.ts";
 
 /** Goes with the system's, as files have its times, and further when it is told. */
-export function movedClock(): Clock & { advance(ms: number): void } {
+function movedClock(): Clock & { advance(ms: number): void } {
   let aheadMs = 0;
   return {
     nowMs: () => Date.now() + aheadMs,

@@ -11,48 +11,48 @@ interface Story {
   readonly given: (files: Files) => void;
   readonly first: string;
   /** What happens then, at once or with looks between. */
-  readonly then: readonly ((files: Files) => void)[];
+  readonly steps: readonly ((files: Files) => void)[];
   /** All that must be given, in this order. */
   readonly rest: string;
   readonly anyOrder?: true;
 }
 
-const LONG = `${"a line of some length, as logs have them\n".repeat(60)}`;
+const LONG = "a line of some length, as logs have them\n".repeat(60);
 
 const stories: readonly Story[] = [
   {
     name: "lines are appended",
     given: (files) => files.add("app.log", "1\n2\n"),
     first: "1\n2\n",
-    then: [(files) => files.add("app.log", "3\n"), (files) => files.add("app.log", "4\n")],
+    steps: [(files) => files.add("app.log", "3\n"), (files) => files.add("app.log", "4\n")],
     rest: "3\n4\n",
   },
   {
     name: "Flume's fault: a file that is renamed is not read again",
     given: (files) => files.add("app.log", "1\n2\n"),
     first: "1\n2\n",
-    then: [(files) => files.move("app.log", "app.log.1"), (files) => files.add("app.log.1", "3\n")],
+    steps: [(files) => files.move("app.log", "app.log.1"), (files) => files.add("app.log.1", "3\n")],
     rest: "3\n",
   },
   {
     name: "Vector's fault: a file shorter than its fingerprint is read",
     given: (files) => files.add("app.log", "x\n"),
     first: "x\n",
-    then: [(files) => files.add("other.log", "y\n")],
+    steps: [(files) => files.add("other.log", "y\n")],
     rest: "y\n",
   },
   {
     name: "Fluent Bit's fault: a half line waits for its end, over a restart too",
     given: (files) => files.add("app.log", "1\nha"),
     first: "1\n",
-    then: [(files) => files.add("app.log", "lf"), (files) => files.add("app.log", "\n2\n")],
+    steps: [(files) => files.add("app.log", "lf"), (files) => files.add("app.log", "\n2\n")],
     rest: "half\n2\n",
   },
   {
     name: "rotated by renaming, with a rest that was not read",
     given: (files) => files.add("app.log", LONG),
     first: LONG,
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "rest\n");
         files.move("app.log", "app.log.1");
@@ -67,7 +67,7 @@ const stories: readonly Story[] = [
     glob: "app.log",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "2\n");
         files.move("app.log", "app.log.1");
@@ -80,7 +80,7 @@ const stories: readonly Story[] = [
     name: "renamed, and written to under the old descriptor for a while",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => files.move("app.log", "app.log.1"),
       (files) => files.add("app.log.1", "2\n"),
       (files) => files.add("app.log", "3\n"),
@@ -91,7 +91,7 @@ const stories: readonly Story[] = [
     name: "a half line in a rotated file is given when it rests",
     given: (files) => files.add("app.log", "1\nhalf"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.move("app.log", "app.log.1");
         files.add("app.log", "2\n");
@@ -104,7 +104,7 @@ const stories: readonly Story[] = [
     name: "copied and truncated, all read",
     given: (files) => files.add("app.log", LONG),
     first: LONG,
-    then: [
+    steps: [
       (files) => {
         files.copyTruncate("app.log", "app.log.1");
         files.add("app.log", "new\n");
@@ -116,7 +116,7 @@ const stories: readonly Story[] = [
     name: "copied and truncated, with a rest that was not read",
     given: (files) => files.add("app.log", LONG),
     first: LONG,
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "rest\n");
         files.copyTruncate("app.log", "app.log.1");
@@ -130,7 +130,7 @@ const stories: readonly Story[] = [
     glob: "app.log",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "2\n");
         files.copyTruncate("app.log", "app.log.1");
@@ -143,7 +143,7 @@ const stories: readonly Story[] = [
     name: "copied and truncated, and grown beyond what was read",
     given: (files) => files.add("app.log", "1\n2\n"),
     first: "1\n2\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "3\n");
         files.copyTruncate("app.log", "app.log.1");
@@ -156,7 +156,7 @@ const stories: readonly Story[] = [
     name: "copied and truncated three times",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "2\n");
         files.copyTruncate("app.log", "app.log.1");
@@ -176,7 +176,7 @@ const stories: readonly Story[] = [
     name: "renamed three times",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "2\n");
         files.move("app.log", "app.log.1");
@@ -196,7 +196,7 @@ const stories: readonly Story[] = [
     name: "renamed and compressed, with a rest that was not read",
     given: (files) => files.add("app.log", LONG),
     first: LONG,
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "rest\n");
         files.move("app.log", "app.log.1");
@@ -210,7 +210,7 @@ const stories: readonly Story[] = [
     name: "renamed and compressed a rotation later",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "2\n");
         files.move("app.log", "app.log.1");
@@ -229,7 +229,7 @@ const stories: readonly Story[] = [
     name: "copied, truncated and compressed",
     given: (files) => files.add("app.log", "1\n"),
     first: "1\n",
-    then: [
+    steps: [
       (files) => {
         files.add("app.log", "2\n");
         files.copyTruncate("app.log", "app-20260105.log");
@@ -243,7 +243,7 @@ const stories: readonly Story[] = [
     name: "a compressed file that nobody knew is read once",
     given: (files) => files.add("app.log", "3\n"),
     first: "3\n",
-    then: [
+    steps: [
       (files) => {
         files.add("old.log", "1\n2\nhalf");
         files.compress("old.log");
@@ -256,7 +256,7 @@ const stories: readonly Story[] = [
     name: "truncated",
     given: (files) => files.add("app.log", "1\n2\n"),
     first: "1\n2\n",
-    then: [
+    steps: [
       (files) => {
         files.copyTruncate("app.log", "../gone");
         files.add("app.log", "3\n");
@@ -268,7 +268,7 @@ const stories: readonly Story[] = [
     name: "deleted and made again",
     given: (files) => files.add("app.log", LONG),
     first: LONG,
-    then: [
+    steps: [
       (files) => {
         files.remove("app.log");
         files.add("app.log", LONG);
@@ -282,7 +282,7 @@ const stories: readonly Story[] = [
       for (const name of ["a.log", "b.log", "c.log"]) files.add(name, "#Fields: x y\n");
     },
     first: "#Fields: x y\n".repeat(3),
-    then: [
+    steps: [
       (files) => files.add("d.log", "#Fields: x y\n"),
       (files) => files.add("a.log", "1\n"),
       (files) => files.add("d.log", "2\n"),
@@ -294,7 +294,7 @@ const stories: readonly Story[] = [
     name: "a job's log that is deleted, and the next one's that is alike",
     given: (files) => files.add("job-1.log", "begin\nend\n"),
     first: "begin\nend\n",
-    then: [
+    steps: [
       (files) => {
         files.remove("job-1.log");
         files.add("job-2.log", "begin\nend\n");
@@ -306,14 +306,14 @@ const stories: readonly Story[] = [
     name: "a file of the same family that begins alike is no copy while the other one is there",
     given: (files) => files.add("app.log", "begin\n"),
     first: "begin\n",
-    then: [(files) => files.add("app.other.log", "begin\n"), (files) => files.add("app.other.log", "1\n")],
+    steps: [(files) => files.add("app.other.log", "begin\n"), (files) => files.add("app.other.log", "1\n")],
     rest: "begin\n1\n",
   },
   {
     name: "empty files, and empty lines",
     given: (files) => files.add("app.log", ""),
     first: "",
-    then: [
+    steps: [
       (files) => files.move("app.log", "app.log.1"),
       (files) => files.add("app.log", ""),
       (files) => files.add("app.log.1", "\n"),
@@ -328,7 +328,7 @@ const stories: readonly Story[] = [
       files.add("b.log", "b1\n");
     },
     first: "a1\nb1\n",
-    then: [
+    steps: [
       (files) => {
         files.move("a.log", "c.log");
         files.move("b.log", "a.log");
@@ -356,7 +356,7 @@ afterAll(() => {
 
 for (const [way, { looks, restarts }] of Object.entries(ways)) {
   describe(way, () => {
-    for (const { name, glob = "*", given, first, then, rest, anyOrder } of stories) {
+    for (const { name, glob = "*", given, first, steps, rest, anyOrder } of stories) {
       test(name, async () => {
         const files = filesIn(folders.pop()?.path ?? "");
         given(files);
@@ -364,9 +364,9 @@ for (const [way, { looks, restarts }] of Object.entries(ways)) {
         expect(await tail.given()).toBe(first);
         let positions = restarts ? tail.stop() : [];
         let text = "";
-        for (const [index, step] of then.entries()) {
+        for (const [index, step] of steps.entries()) {
           step(files);
-          if (!looks && index < then.length - 1) continue;
+          if (!looks && index < steps.length - 1) continue;
           if (restarts) tail.start(positions);
           text += await tail.settled();
           if (restarts) positions = tail.stop();

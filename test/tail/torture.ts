@@ -114,7 +114,7 @@ async function last(args: readonly string[]): Promise<{ code: number; stderr: st
 const SHOWN = 5;
 
 /** What is wrong with the lines that arrived, beside those that were written. */
-export function wrongLines(
+function wrongLines(
   written: readonly string[],
   given: readonly string[],
   isExactlyOnce: boolean,

@@ -23,10 +23,10 @@ const open = (url: string, env: Readonly<Record<string, string>> = { USER: "alic
 test("of several name nodes the active one is found: others are gone, or stand by", async () => {
   const [gone = 0] = await freePorts(1);
   const folder = crypto.randomUUID();
-  for (const first of [standby.address, `127.0.0.1:${gone}`]) {
+  for (const [name, first] of Object.entries({ standby: standby.address, gone: `127.0.0.1:${gone}` })) {
     const store = open(`webhdfs://${first},${hdfs.address}/${folder}`);
-    await store.write(`from-${first}`, "text");
-    expect(Buffer.from((await store.read(`from-${first}`)) ?? []).toString()).toBe("text");
+    await store.write(name, "text");
+    expect(Buffer.from((await store.read(name)) ?? []).toString()).toBe("text");
   }
   expect(await open(`webhdfs://${hdfs.address}/${folder}`).list("")).toHaveLength(2);
 });
@@ -50,18 +50,51 @@ test(
   TIMEOUT_MS,
 );
 
-test("files are the user's: of the URL, else of HADOOP_USER_NAME", async () => {
-  const folder = crypto.randomUUID();
-  await open(`webhdfs://bob@${hdfs.address}/${folder}`).write("f", "bob's");
-  const other = open(`webhdfs://${hdfs.address}/${folder}`, { USER: "bob", HADOOP_USER_NAME: "carol" });
-  expect(Buffer.from((await other.read("f")) ?? []).toString()).toBe("bob's");
-  const refusal = await other.write("g", "carol's").catch(messageOf);
-  expect(refusal).toContain("AccessControlException: Permission denied: user=carol");
+/** Who owns what is in the root of HDFS. */
+async function ownerOf(folder: string): Promise<string> {
+  const answer = await fetch(`http://${hdfs.address}/webhdfs/v1/${folder}?op=GETFILESTATUS`);
+  return ((await answer.json()) as { FileStatus: { owner: string } }).FileStatus.owner;
+}
+
+test("files are the user's: of the URL, else of HADOOP_USER_NAME, else of the system", async () => {
+  const [bob, carol, dave] = [crypto.randomUUID(), crypto.randomUUID(), crypto.randomUUID()];
+  const env = { USER: "dave", HADOOP_USER_NAME: "carol" };
+  await open(`webhdfs://bob@${hdfs.address}/${bob}`, env).write("f", "x");
+  await open(`webhdfs://${hdfs.address}/${carol}`, env).write("f", "x");
+  await open(`webhdfs://${hdfs.address}/${dave}`, { USER: "dave" }).write("f", "x");
+  expect([await ownerOf(bob), await ownerOf(carol), await ownerOf(dave)]).toEqual(["bob", "carol", "dave"]);
 });
 
-test("a delegation token is what is given, and one that is none is refused in words", async () => {
-  const store = open(`webhdfs://${hdfs.address}/x`, { WEBHDFS_DELEGATION_TOKEN: "no-token" });
-  expect(await store.list("").catch(messageOf)).toMatch(/HDFS (?:refused|answered|wants)/);
+test("what a user may not is told as HDFS tells it", async () => {
+  const folder = crypto.randomUUID();
+  await open(`webhdfs://bob@${hdfs.address}/${folder}`).write("f", "x");
+  const closed = `http://${hdfs.address}/webhdfs/v1/${folder}?op=SETPERMISSION&permission=700&user.name=bob`;
+  expect((await fetch(closed, { method: "PUT" })).status).toBe(200);
+  const refusal = await open(`webhdfs://mallory@${hdfs.address}/${folder}`).list("").catch(messageOf);
+  expect(refusal).toContain("AccessControlException: Permission denied: user=mallory");
+});
+
+// Only a cluster with Kerberos looks at tokens: here it is seen that they are sent, and no user with them.
+test("a delegation token is sent in place of a user", async () => {
+  const asked: URLSearchParams[] = [];
+  using front = Bun.serve({
+    port: 0,
+    fetch(request) {
+      const { pathname, search, searchParams } = new URL(request.url);
+      asked.push(searchParams);
+      return fetch(`http://${hdfs.address}${pathname}${search}`, {
+        method: request.method,
+        redirect: "manual",
+      });
+    },
+  });
+  const given = `http://${hdfs.address}/webhdfs/v1/?op=GETDELEGATIONTOKEN&renewer=erin&user.name=erin`;
+  const { Token } = (await (await fetch(given)).json()) as { Token: { urlString: string } };
+  const env = { USER: "dave", WEBHDFS_DELEGATION_TOKEN: Token.urlString };
+  await open(`webhdfs://127.0.0.1:${front.port}/${crypto.randomUUID()}`, env).write("f", "text");
+  expect(asked.length).toBeGreaterThan(1);
+  expect(asked.every((query) => query.get("delegation") === Token.urlString)).toBe(true);
+  expect(asked.some((query) => query.has("user.name"))).toBe(false);
 });
 
 test(

@@ -43,6 +43,19 @@ test("by rows, over runs: a partition's file is written when enough rows wait", 
   expect(await numbers(job)).toEqual(range(0, 20));
 });
 
+test("partitions of NULL, of odd texts and of several columns are told from each other", async () => {
+  using job = tableJob({
+    schema: { ...SCHEMA, rows: "VARCHAR", d: "DOUBLE" },
+    parquet: { partition_by: ["rows", "day=ts::DATE", "d"], roll: { rows: 2 } },
+  });
+  const odd = [null, "", "x", 'it\'s "odd"', "a/b"];
+  const some = (n: number) => odd.map((rows, index) => ({ ...at(0, 10 * n + index), rows, d: index / 3 }));
+  await job.run([...some(1), ...some(2).slice(2, 4)], stop);
+  expect(await numbers(job)).toEqual([12, 13, 22, 23]);
+  await job.run(some(3));
+  expect(await numbers(job)).toEqual([10, 11, 12, 13, 14, 22, 23, 30, 31, 32, 33, 34]);
+});
+
 test("without roll every batch writes its files, and rows that waited before come too", async () => {
   using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 100 } } });
   await job.run([at(0, 1)], stop);

@@ -69,7 +69,7 @@ function fileChannel(component: Component): Readonly<Record<string, unknown>> {
   const ours = `${folder.replace(/\/+$/, "")}-streamkit`;
   component.note(
     folders[0] === undefined ? "checkpointDir" : "dataDirs",
-    `"${ours}" is the channel's folder: what is in Flume's channel is not taken over, so let Flume drain it first`,
+    `"${ours}" is the channel's folder: what is in Flume's is not taken over, so let Flume drain it first`,
   );
   return { folder: ours };
 }

@@ -73,8 +73,8 @@ export function interceptorsOf(source: Component): Translated[] {
     if (type !== "")
       component.refuse(
         "type",
-        `the interceptor "${type}" has no equivalent: there are ${Object.keys(TYPES).join(", ")}; what a program ` +
-          "of your own did may be a query of a job",
+        `the interceptor "${type}" has no equivalent: there are ${Object.keys(TYPES).join(", ")}; ` +
+          "what a program of your own did may be a query of a job",
       );
     // One refusal is enough for all that it has.
     component.ignoreRest();

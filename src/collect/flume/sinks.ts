@@ -55,7 +55,8 @@ export function targetOf(component: Component): Target | undefined {
   if (type !== "")
     component.refuse(
       "type",
-      `the sink "${type}" has no equivalent: ${ADVICE[type.toLowerCase()] ?? `there are ${Object.keys(TYPES).join(", ")}`}`,
+      `the sink "${type}" has no equivalent: ` +
+        (ADVICE[type.toLowerCase()] ?? `there are ${Object.keys(TYPES).join(", ")}`),
     );
   component.ignoreRest();
   return undefined;

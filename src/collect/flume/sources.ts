@@ -85,7 +85,8 @@ export function inputsOf(component: Component): TranslatedSource[] {
   if (type !== "")
     component.refuse(
       "type",
-      `the source "${type}" has no equivalent: ${ADVICE[type.toLowerCase()] ?? `there are ${Object.keys(TYPES).join(", ")}`}`,
+      `the source "${type}" has no equivalent: ` +
+        (ADVICE[type.toLowerCase()] ?? `there are ${Object.keys(TYPES).join(", ")}`),
     );
   component.ignoreRest();
   return [];
@@ -127,8 +128,8 @@ function taildir(component: Component): TranslatedSource[] {
   if (component.text("positionFile") !== undefined)
     component.note(
       "positionFile",
-      "Flume's positions are not taken over, and ours are kept below `state`: the first start reads files from " +
-        "their start, or, with skipToEnd = true, from their end",
+      "Flume's positions are not taken over, and ours are kept below `state`: the first start reads files " +
+        "from their start, or, with skipToEnd = true, from their end",
     );
   if (component.flag("byteOffsetHeader") === true)
     component.refuse("byteOffsetHeader", "has no equivalent: events of a block share their headers");
@@ -200,8 +201,8 @@ function exec(component: Component): TranslatedSource[] {
   if (followed !== undefined) {
     component.note(
       "command",
-      `"${followed}" is followed by streamkit itself, from its end on the first start and from where it was on ` +
-        "later ones: nothing is lost through rotation and restarts",
+      `"${followed}" is followed by streamkit itself, from its end on the first start and from where it ` +
+        "was on later ones: nothing is lost through rotation and restarts",
     );
     return one({ tail: { path: followed, from: "end", file_header: "" } });
   }

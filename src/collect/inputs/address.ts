@@ -16,7 +16,7 @@ export const listenField = z
   .refine((text) => addressOf(text) !== undefined, "must be HOST:PORT, like 127.0.0.1:5140")
   .describe("`HOST:PORT` to listen at; port 0 is any free one");
 
-export function addressOf(text: string): Address | undefined {
+function addressOf(text: string): Address | undefined {
   const found = FORM.exec(text);
   const port = Number(found?.[2] ?? Number.NaN);
   if (found === null || port > 65_535) return undefined;

@@ -22,7 +22,7 @@ const options = z.strictObject({
   position: z
     .string()
     .optional()
-    .describe("a file that keeps how far each file was read; below `state` if left out"),
+    .describe("a file that keeps how far each file was read; below `state` if left out, nowhere if empty"),
   headers: z.record(z.string(), z.string()).default({}).describe("headers of every event"),
   file_header: z.string().default("file").describe("the header with the file's path; empty: none"),
 });
@@ -49,7 +49,10 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
   let [lastHeaders, lastNamed]: [EventBlock["headers"] | undefined, EventBlock["headers"]] = [undefined, {}];
   const patterns = typeof given.path === "string" ? [given.path] : given.path;
   const globs = openGlobs(patterns, baseFolder, () => clock.nowMs());
-  const position = path.resolve(baseFolder, given.position ?? path.join(context.stateFolder, "positions"));
+  const position =
+    given.position === ""
+      ? undefined
+      : path.resolve(baseFolder, given.position ?? path.join(context.stateFolder, "positions"));
   let follower: Follower | undefined;
   const wake: Wake = openWake(takesWhatIsThere ? [] : globs.folders, clock, (file) =>
     follower?.noticed(file),
@@ -61,9 +64,9 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
       from: given.from,
       globs,
       clock,
-      positions: readPositionFile(position),
+      positions: position === undefined ? undefined : readPositionFile(position),
       takesWhatIsThere,
-      endsLines: false,
+      endsLines: takesWhatIsThere && position === undefined,
       notify: () => wake.notify(),
     });
   } catch (error) {
@@ -97,14 +100,14 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
   async function follow(files: Follower, { sleep }: Wake): Promise<void> {
     let keptAtMs = Number.NEGATIVE_INFINITY;
     let turnedAtMs = clock.monotonicMs();
-    let isKept = existsSync(position);
+    let isKept = position === undefined || existsSync(position);
     let newBytes = 0;
     let cutLines = 0;
     const keep = async (): Promise<void> => {
       // What was read while we wait for safety is not in these positions.
       const positions = files.positions();
       await intake.flush();
-      await writePositionFile(position, positions);
+      if (position !== undefined) await writePositionFile(position, positions);
       keptAtMs = clock.monotonicMs();
       newBytes = 0;
       isKept = true;

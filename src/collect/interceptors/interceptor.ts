@@ -13,7 +13,7 @@ export type Headers = EventBlock["headers"];
 /** A block becomes some blocks, in their order; none where nothing of it is left. */
 export type Intercept = (block: EventBlock) => readonly EventBlock[];
 
-export interface InterceptorContext {
+interface InterceptorContext {
   readonly clock: Clock;
   readonly host: { readonly name: string; readonly address: string };
   readonly uuid: () => string;

@@ -12,7 +12,7 @@ import { stdoutOutput } from "./stdout.ts";
 import { tcpOutput } from "./tcp.ts";
 
 /** Those with options: a key of their own in a sink's entry. */
-export const keyedOutputKinds = [
+const keyedOutputKinds = [
   fileOutput,
   rollOutput,
   kafkaOutput,
@@ -41,7 +41,8 @@ export function resolveOutput(to: unknown): ResolvedOutput {
   }
   for (const kind of typeof to === "string" ? outputKinds : []) {
     const options = optionsOf(kind, String(to));
-    if (options !== undefined) return { kind, options: parsed(kind, options, String(to)), name: String(to) };
+    if (options !== undefined)
+      return { kind, options: parsed(kind, options, String(to)), name: withoutLogin(String(to)) };
   }
   const urls =
     "-, file:PATH, roll:FOLDER, kafka://HOST:PORT/TOPIC, tcp://HOST:PORT, http://…, logger:, null:";
@@ -68,5 +69,10 @@ function parsed(kind: OutputKind, options: unknown, what: string): unknown {
 function nameOf(kind: OutputKind, options: unknown): string {
   const { path, to, topic, url, host, port } = options as Readonly<Record<string, string | number>>;
   const target = path ?? to ?? topic ?? url ?? (host === undefined ? undefined : `${host}:${port ?? ""}`);
-  return target === undefined ? kind.name : `${kind.name}:${String(target).replace(/\/\/[^/@]*@/, "//")}`;
+  return target === undefined ? kind.name : `${kind.name}:${withoutLogin(String(target))}`;
+}
+
+/** A password may stand before the host. */
+function withoutLogin(url: string): string {
+  return url.replace(/\/\/[^/@]*@/, "//");
 }

@@ -1,0 +1,48 @@
+/** What `tail --help` says of channels, interceptors, routes and pipelines: the lists come from the rooms. */
+
+import { inputKinds } from "../collect/inputs/list.ts";
+import { interceptorKinds } from "../collect/interceptors/list.ts";
+import { outputKinds } from "../collect/outputs/list.ts";
+
+const row = ({ name, summary }: { readonly name: string; readonly summary: string }): string =>
+  `  ${name.padEnd(16)}${summary}`;
+
+export const PIPELINE_HELP = `
+Receivers that are slow or away: with --channel DIR what was read waits on disk, up to --channel-size, over
+restarts too; when it is full, reading waits. What was read is safe in the channel, and each --out gets it at
+least once; a file: gets it exactly once from the channel, as it is cut back to what was delivered. Without
+--channel, up to 64 MiB wait in memory, and positions are kept when the receivers have what was read.
+An --out that fails is tried again until it takes it; nothing is dropped.
+
+Outputs (--out, and "to:" in a pipeline):
+${outputKinds.map(row).join("\n")}
+Interceptors (--interceptor NAME or "NAME: {OPTION: VALUE}"; they run in their order):
+${interceptorKinds.map(row).join("\n")}
+Inputs of a pipeline ("from:"):
+${inputKinds.map(row).join("\n")}
+
+A pipeline file says all of it, and more: several inputs, and channels by a header's value. --print-pipeline
+shows what flags or Flume's configuration come to:
+    sources:
+      app:
+        from: "tail:/var/log/app/*.log"
+        interceptors:
+          - timestamp
+          - regex-extract: { pattern: "^(?<level>[A-Z]+)" }
+          - filter: { exclude: ^DEBUG }
+        channels: { by: level, values: { ERROR: [errors, all] }, otherwise: all }
+      posts: { from: "http://127.0.0.1:8081/logs", channels: all }
+    channels: { all: { folder: channel/all, max_bytes: 10GiB }, errors: {} }
+    sinks:
+      - { from: all, to: { roll: { to: "webhdfs://namenode:9870/logs", path: "%Y-%m-%d", roll_every: 10m } } }
+      - { from: errors, failover: ["kafka://127.0.0.1:9092/errors", "file:errors.log"] }
+
+More examples:
+  Over TCP, and on disk as long as nobody listens there:
+    streamkit tail "/var/log/*.log" --channel ./channel --out tcp://127.0.0.1:9000
+  To the first of two brokers that answers, without debug lines and with passwords masked:
+    streamkit tail app.log --route failover --out kafka://a:9092/logs --out kafka://b:9092/logs \\
+      --interceptor "filter: {exclude: DEBUG}" \\
+      --interceptor "search-replace: {pattern: 'password=\\S+', replacement: 'password=***'}"
+  What a Flume agent did:
+    streamkit tail --flume-conf /etc/flume/flume.conf --flume-agent a1`;
