@@ -1,9 +1,10 @@
 /** Real files through the finished binary, every figure checked against plain code over the same file. */
 
 import { expect, test } from "bun:test";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { emptyFolder } from "./binary.ts";
+import { requestsOf, topPathsOf, trafficOf } from "./requests.ts";
 import { multiset, output, rowsOf, streamkit } from "./running.ts";
 import { parquetRows } from "./warehouse.ts";
 
@@ -48,75 +49,46 @@ function partitionAsText(row: Record<string, unknown>): Record<string, string> {
   );
 }
 
-interface Request {
-  readonly client: string;
-  readonly hour: string;
-  readonly path: string;
-  readonly status: number;
-  readonly bytes: number;
-}
-
-function requestsOf(text: string): Request[] {
-  return text
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line) => {
-      const [client = "", , , day = ""] = line.split(" ");
-      const [, request = "", answer = ""] = line.split('"');
-      const [status, bytes] = answer.trim().split(" ");
-      const [date = "", hour = ""] = day.slice(1).split(":");
-      const atMs = Date.parse(`${date.replaceAll("/", " ")} ${hour}:00:00 GMT`);
-      return {
-        client,
-        hour: new Date(atMs).toISOString(),
-        path: request.split(" ")[1] ?? "",
-        status: Number(status),
-        bytes: bytes === "-" ? 0 : Number(bytes),
-      };
-    });
-}
-
 function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): [string, Item[]][] {
   const groups = new Map<string, Item[]>();
   for (const item of items) groups.set(keyOf(item), [...(groups.get(keyOf(item)) ?? []), item]);
   return [...groups];
 }
 
-test("a web server's log: requests, bytes, errors, clients and top paths by hour", async () => {
+test("a web server's log by minute: traffic and top paths of people, robots and broken lines apart", async () => {
   using folder = emptyFolder();
-  const requests = requestsOf(readFileSync(LOG, "utf8"));
+  const text = readFileSync(LOG, "utf8");
+  const lines = text.split("\n").filter((line) => line !== "");
+  const requests = requestsOf(lines);
   expect(requests).toHaveLength(3000);
+  const log = join(folder.path, "access.log");
+  writeFileSync(log, `${text}no request at all\n`);
+  const [WAREHOUSE, DEAD] = [join(folder.path, "warehouse"), join(folder.path, "dead")];
 
-  const said = await processed("access-log.yaml", { LOG, WAREHOUSE: folder.path });
+  const env = { LOG: log, WAREHOUSE, ARCHIVE: WAREHOUSE, DEAD, STATE: join(folder.path, "state") };
+  const said = await processed("access-log.yaml", env);
 
-  expect(said).toContain("3,000 rows");
-  expect(said).not.toMatch(/late|dead/);
-  const hours = byKey(requests, ({ hour }) => hour);
-  await expectTable(folder.path, {
-    table: "web.traffic",
-    folder: "web.db/traffic",
-    rows: hours.map(([hour, group]) => ({
-      window_start: hour,
-      requests: group.length,
-      bytes: group.reduce((sum, { bytes }) => sum + bytes, 0),
-      error_share: group.filter(({ status }) => status >= 400).length / group.length,
-      clients: new Set(group.map(({ client }) => client)).size,
-      dt: hour.slice(0, 10),
-    })),
-  });
-  await expectTable(folder.path, {
+  expect(said).toContain("1 dead letter");
+  expect(said).not.toContain("late");
+  const traffic = await queried(WAREHOUSE, "web.traffic");
+  expect(sorted(traffic.map(withoutEstimate))).toEqual(sorted(trafficOf(requests)));
+  for (const { clients, clients_about } of traffic)
+    expect(Math.abs(Number(clients_about) - Number(clients))).toBeLessThanOrEqual(2 + Number(clients) / 5);
+  await expectTable(WAREHOUSE, {
     table: "web.top_paths",
     folder: "web.db/top_paths",
-    rows: hours.flatMap(([hour, group]) =>
-      byKey(group, ({ path }) => path)
-        .map(([path, same]) => ({ path, requests: same.length }))
-        .toSorted((a, b) => b.requests - a.requests || (a.path < b.path ? -1 : 1))
-        .slice(0, 5)
-        .map((top, index) => ({ window_start: hour, ...top, place: index + 1, dt: hour.slice(0, 10) })),
-    ),
+    rows: topPathsOf(requests),
   });
+  const archived = await queried(WAREHOUSE, "web.lines");
+  expect(archived.map(({ line }) => String(line)).toSorted()).toEqual(
+    [...lines, "no request at all"].toSorted(),
+  );
+  const robots = rowsOf(readFileSync(join(DEAD, "robots.ndjson"), "utf8"));
+  expect(robots).toHaveLength(requests.filter(({ isRobot }) => isRobot).length);
+  const broken = rowsOf(readFileSync(join(DEAD, "broken.ndjson"), "utf8"));
+  expect(broken).toMatchObject([{ source: "requests", line: "no request at all", byte_offset: text.length }]);
   const days = new Set(
-    globSync(join(folder.path, "**/*.parquet")).map((file) => relative(folder.path, join(file, ".."))),
+    globSync(join(WAREHOUSE, "web.db/t*/**/*.parquet")).map((file) => relative(WAREHOUSE, join(file, ".."))),
   );
   expect([...days].toSorted()).toEqual(
     ["top_paths", "traffic"].flatMap((table) =>
@@ -124,6 +96,14 @@ test("a web server's log: requests, bytes, errors, clients and top paths by hour
     ),
   );
 });
+
+/** Without the approximate count, and fractions to a thousandth. */
+function withoutEstimate(row: Record<string, unknown>): Record<string, unknown> {
+  const rounded = (value: unknown): unknown =>
+    typeof value === "number" ? Math.round(value * 1000) / 1000 : value;
+  const kept = Object.entries(row).filter(([name]) => name !== "clients_about");
+  return Object.fromEntries(kept.map(([name, value]) => [name, rounded(value)]));
+}
 
 interface Close {
   readonly symbol: string;
