@@ -105,7 +105,7 @@ test.each(passes)("killed at %s", async (failpoint) => {
   table.database.close();
 });
 
-test("a job is killed again and again, and its table compacted in between: each row is there once", async () => {
+test("a job is killed and its table compacted, again and again: each row is there once", async () => {
   using folder = emptyFolder();
   const [warehouse, input] = [join(folder.path, "warehouse"), join(folder.path, "in")];
   mkdirSync(input);

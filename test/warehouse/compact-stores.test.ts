@@ -30,10 +30,10 @@ test.each(Object.entries(PLACES))(
     using folder = emptyFolder();
     const { url, env } = await place();
     const run = async (args: readonly string[], more: { input?: string; failpoint?: string } = {}) => {
-      const all = { ...process.env, ...env, STREAMKIT_FAILPOINT: more.failpoint ?? "" };
+      const own = { ...env, STREAMKIT_FAILPOINT: more.failpoint ?? "" };
       return streamkit([...args, "--warehouse", url], {
         cwd: folder.path,
-        env: all as Record<string, string>,
+        env: { ...process.env, ...own } as Record<string, string>,
         ...(more.input === undefined ? {} : { input: more.input }),
       });
     };

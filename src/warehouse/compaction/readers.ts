@@ -33,8 +33,8 @@ export function metastoreReaders(
 }
 
 /**
- * Gives files of one folder of this machine a second name in another one, so that who is sent there finds them
- * too; takes away second names that stand for a file no more. `keep` are names in `to` of its own.
+ * Gives files of one local folder a second name in another one, so that who is sent there finds them too;
+ * takes away second names that stand for a file no more. `keep` are names in `to` of its own.
  */
 export async function mirrorFiles(
   from: string,
