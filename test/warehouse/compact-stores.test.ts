@@ -33,7 +33,7 @@ test.each(Object.entries(PLACES))(
       const own = { ...env, STREAMKIT_FAILPOINT: more.failpoint ?? "" };
       return streamkit([...args, "--warehouse", url], {
         cwd: folder.path,
-        env: { ...process.env, ...own } as Record<string, string>,
+        env: { ...process.env, ...own },
         ...(more.input === undefined ? {} : { input: more.input }),
       });
     };
