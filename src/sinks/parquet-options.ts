@@ -69,8 +69,8 @@ export const parquetOptions = z.strictObject({
     .string()
     .optional()
     .describe(
-      "what other engines call the warehouse, like hdfs://NAMENODE/warehouse; if left out, its name with " +
-        "file:, webhdfs: or s3a:",
+      "what other engines call the warehouse, like hdfs://NAMENODE/warehouse; if left out, its own name " +
+        "with file:, webhdfs: or s3a:",
     ),
   add_columns: z
     .boolean()

@@ -76,6 +76,8 @@ for (const [name, place] of Object.entries(PLACES))
           { n: 60 },
         ]);
         expect(await ask("SELECT count(*) AS c FROM web.hits", url, env)).toEqual([{ c: ROWS.length }]);
+        const shown = await ask("SHOW ALL TABLES", url, env);
+        expect(shown.map((row) => `${String(row["schema"])}.${String(row["name"])}`)).toContain("web.hits");
         const missing = await ask("FROM nope", url, env).then(String, String);
         expect(missing).toContain(`There is no table "nope" in "${url}": found web.hits`);
 

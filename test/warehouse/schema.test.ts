@@ -1,4 +1,4 @@
-/** A table's files agree with each other: columns may be added, all else is refused before a file is written. */
+/** A table's files agree: columns may be added, all else is refused before a file is written. */
 
 import { describe, expect, test } from "bun:test";
 import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
