@@ -102,6 +102,8 @@ test.each(passes)("killed at %s", async (failpoint) => {
   expect(await numbersByMetastore(spec, table)).toEqual(expected);
   expect(await table.everything()).toEqual(await table.visible());
   expect(await table.visible()).toHaveLength(4);
+  const [counted] = await metastore.partitions(spec, [[HOSTS[0] ?? ""]]);
+  expect(counted?.statistics?.files).toBe(2);
   table.database.close();
 });
 
