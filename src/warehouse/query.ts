@@ -130,7 +130,7 @@ async function filesOfMoment(folder: string): Promise<Sql | undefined> {
   const [warehouse, table] = [path.dirname(folder), path.basename(folder)];
   const files = await tableFiles(openLocalStore(warehouse), table);
   if (files.length === 0) return undefined;
-  return sql`[${files.map((file) => sql`${path.join(warehouse, file)}`)}]`;
+  return sql`[${files.map((file) => sql`${path.join(warehouse, file.path)}`)}]`;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

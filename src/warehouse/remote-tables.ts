@@ -16,10 +16,9 @@ import {
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
-import { manifestFolder } from "./compaction/manifest.ts";
-import { isVisible, tableFiles } from "./compaction/table-files.ts";
+import { type TableFile, tableFiles } from "./compaction/table-files.ts";
 import { valuesOfPath } from "./partition-path.ts";
-import { joinPath, type Store, type StoredFile } from "./store.ts";
+import { joinPath, parentOf, type Store } from "./store.ts";
 import { SCHEMA_FILE, savedSchema } from "./table-schema.ts";
 import { inParallel } from "./transfers.ts";
 
@@ -42,7 +41,7 @@ export async function fetchTables(
   const tables = await tablesIn(store);
   let fetchedBytes = 0;
   for (const table of tables.filter(({ name }) => isMentioned(query, name))) {
-    const files = await filesOf(store, table.folder);
+    const files = await tableFiles(store, table.folder);
     const schema = await savedSchema(store, table.folder);
     const types = new Map(schema?.partitions.map(({ name, type }) => [name, type]));
     const needed = await neededFiles(database, query, table, files, types);
@@ -53,14 +52,11 @@ export async function fetchTables(
         `The query needs more than ${MAX_FETCHED_BYTES / 2 ** 30} GiB of files from ${store.url}: ` +
           "let its WHERE name fewer partitions, or query it with an engine that is there",
       );
-    const wanted = [
-      ...needed.map(({ path: name }) => name),
-      ...(schema === undefined ? [] : [joinPath(table.folder, SCHEMA_FILE)]),
-    ];
-    await inParallel(wanted, MAX_TRANSFERS, async (name) => {
-      const local = path.join(folder, table.folder, shownPath(name.slice(table.folder.length + 1)));
-      await mkdir(path.dirname(local), { recursive: true });
-      await store.download(name, local);
+    const schemaFile = joinPath(table.folder, SCHEMA_FILE);
+    const wanted = [...needed, ...(schema === undefined ? [] : [{ path: schemaFile, place: schemaFile }])];
+    await inParallel(wanted, MAX_TRANSFERS, async ({ path: from, place }) => {
+      await mkdir(path.join(folder, parentOf(place)), { recursive: true });
+      await store.download(from, path.join(folder, place));
     });
   }
   return { names: tables.map(({ name }) => name) };
@@ -90,30 +86,16 @@ function isMentioned(query: string, name: string): boolean {
   return words.has((name.split(".").at(-1) ?? name).toLowerCase());
 }
 
-/** The files that hold each row once, also while the table is compacted. */
-async function filesOf(store: Store, folder: string): Promise<readonly StoredFile[]> {
-  const listed = await store.list(folder);
-  if (!listed.some(({ path: name }) => name.startsWith(`${manifestFolder(folder)}/`)))
-    return listed.filter((file) => isVisible(folder, file));
-  const paths = new Set(await tableFiles(store, folder));
-  return (await store.list(folder)).filter(({ path: name }) => paths.has(name));
-}
-
-/** Where a file is read by its partition's name: a compaction's may be in a hidden place, under another. */
-function shownPath(inTable: string): string {
-  return inTable.replace(/^_streamkit\/compacted\/[^/]+\/(.*)\.pq$/, "$1.parquet");
-}
-
 async function neededFiles(
   database: Database,
   query: string,
   table: Table,
-  files: readonly StoredFile[],
+  files: readonly TableFile[],
   types: ReadonlyMap<string, string>,
-): Promise<readonly StoredFile[]> {
+): Promise<readonly TableFile[]> {
   const condition = await partitionCondition(database, query, table, [...types.keys()]);
   if (condition === undefined || files.length === 0) return files;
-  const rows = files.map(({ path: name }, index) => {
+  const rows = files.map(({ place: name }, index) => {
     const values = valuesOfPath(name.slice(table.folder.length + 1));
     const typed = [...types].map(([column, type]) => {
       const value = values.get(column) ?? null;

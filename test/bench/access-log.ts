@@ -1,4 +1,4 @@
-/** The access-log job in the benchmark: `fixtures/access-log.yaml`, with and without its archive of raw lines. */
+/** The job of `fixtures/access-log.yaml` in the benchmark, with and without its archive of raw lines. */
 
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -63,8 +63,9 @@ function accessLog(file: string): string {
     WHERE NOT regexp_matches(agent,
       'bot|crawl|spider|slurp|fetch|monitor|curl|wget|python|java/|go-http', 'i');
   CREATE TEMP TABLE traffic AS
-    SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, count(*), count(*) FILTER (status >= 400), sum(bytes),
-      count(DISTINCT client), approx_count_distinct(client), quantile_cont(bytes, 0.5), quantile_cont(bytes, 0.95)
+    SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, count(*), count(*) FILTER (status >= 400),
+      sum(bytes), count(DISTINCT client), approx_count_distinct(client), quantile_cont(bytes, 0.5),
+      quantile_cont(bytes, 0.95)
     FROM people GROUP BY minute;
   CREATE TEMP TABLE top_paths AS
     SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, path, count(*),
