@@ -126,5 +126,5 @@ export async function removeStaged({ store, folder, name, staging }: Writer): Pr
   await rm(staging, { recursive: true, force: true });
   const elsewhere = stagingFolder(folder, name);
   const isSame = store.localFolder !== undefined && staging === nodePath.join(store.localFolder, elsewhere);
-  if (!isSame) await store.remove(elsewhere);
+  if (store.hasRename && !isSame) await store.remove(elsewhere);
 }

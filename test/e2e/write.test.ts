@@ -127,7 +127,7 @@ describe("what is wrong is told by its flag, and nothing is written", () => {
     [["--table", "t", "--roll-rows", "0"], "--roll-rows must be a whole number of at least 1"],
     [["--table", "t", "--roll-every", "soon"], "--roll-every: a duration like"],
     [["--table", "t", "--warehouse", "hdfs://h/p"], "webhdfs://HOST:9870/PATH"],
-    [["--table", "t", "--warehouse", "ftp://h/p"], "A warehouse is a folder, webhdfs://"],
+    [["--table", "t", "--warehouse", "ftp://h/p"], "--warehouse: a warehouse is a folder, webhdfs://"],
     [["--table", "t", "--in", "gopher://x"], "--in"],
     [["--table", "t", "--once", "--available-now"], "exclude each other"],
     [["--table", "t", "--compact", "t"], "One of --table and --compact is expected"],
