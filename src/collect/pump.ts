@@ -35,19 +35,21 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
   let committedAtMs = clock.monotonicMs();
 
   const isDue = (): boolean => (output.dueInMs?.() ?? 1) <= 0;
-  const commit = async (): Promise<void> => {
+  /** False where it was stopped before that was done. */
+  const commit = async (): Promise<boolean> => {
     const end = delivered ?? (isDue() ? place : undefined);
-    if (end === undefined) return;
+    if (end === undefined) return true;
     const isDone = await inTheEnd(`${output.name}: its position can't be saved`, async () => {
       const state = await output.sync();
       failpoint("channel-output-synced");
       await channel.commit(end, state);
       await output.committed?.();
     });
-    if (!isDone) return;
+    if (!isDone) return false;
     delivered = undefined;
     deliveredBytes = 0;
     committedAtMs = clock.monotonicMs();
+    return true;
   };
 
   /** False where it was stopped before it was done. */
@@ -73,15 +75,15 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
     }
   };
 
-  await commit();
+  if (!(await commit())) return;
   for (;;) {
     const sinceMs = clock.monotonicMs() - committedAtMs;
     const isTime = sinceMs >= COMMIT_MS || channel.isAwaited() || isDue();
-    if (deliveredBytes >= COMMIT_BYTES || isTime) await commit();
+    if ((deliveredBytes >= COMMIT_BYTES || isTime) && !(await commit())) return;
     const batch = await takeSoon();
     if (batch === undefined && (stop.aborted || channel.isDrained())) break;
     if (batch === undefined) {
-      await commit();
+      if (!(await commit())) return;
       continue;
     }
     if (!(await inTheEnd(`${output.name} fails`, () => output.deliver(batch.blocks)))) break;

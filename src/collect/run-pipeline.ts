@@ -53,6 +53,7 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
     const failed = Promise.all(pumps);
     failed.catch(() => {});
     for (const source of plan.sources) {
+      if (options.takesWhatIsThere && source.kind.listens === true) continue;
       const input = await openInput(source, channels, plan, options);
       inputs.push(input);
       if (input.address !== undefined) options.say(`streamkit: ${source.name} listens at ${input.address}`);

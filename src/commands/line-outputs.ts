@@ -1,7 +1,10 @@
-/** Where a command's lines go: `--out -`, `--out file:PATH`, `--out kafka://HOST:PORT/TOPIC`. */
+/** Where a command's lines go: `--out -`, `--out file:PATH`, `--out kafka://HOST:PORT/TOPIC` and others. */
 
 import { closeSync, openSync } from "node:fs";
+import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { countLines } from "../collect/inputs/frames.ts";
+import { resolveOutput } from "../collect/outputs/list.ts";
 import type { LineOutput as KafkaLines, LineKey } from "../kafka/line-output.ts";
 import { parseKafkaUrl } from "../kafka/options.ts";
 import { type ByteOutput, fdOutput } from "../runtime/stdio.ts";
@@ -15,14 +18,13 @@ export interface LineOutput {
   close(): Promise<void>;
 }
 
-/** Throws code `usage` where the URL is none of these. Opens nothing. */
+/** Throws code `usage` where the URL is none of an output. Opens nothing. */
 export function checkOutput(url: string): void {
-  if (url === "-" || (url.startsWith("file:") && url.length > "file:".length)) return;
-  if (kafkaUrl(url) !== undefined) return;
-  throw new StreamkitError(
-    "usage",
-    `--out must be - (stdout), file:PATH or kafka://HOST:PORT/TOPIC in this version: found "${url}"`,
-  );
+  try {
+    resolveOutput(url);
+  } catch (error) {
+    throw new StreamkitError("usage", `--out: ${messageOf(error)}`, { cause: error });
+  }
 }
 
 export interface Keyed {
@@ -36,7 +38,8 @@ export async function openOutput(url: string, context: Context, { key, kafka }: 
   if (url === "-")
     return { takesHeader: true, write: (lines) => context.stdout.write(lines), close: noClose };
   const lines = await openKafka(url, context, kafka, key);
-  if (lines === undefined) return openFile(url.slice("file:".length));
+  if (lines === undefined)
+    return url.startsWith("file:") ? openFile(url.slice(5)) : openOther(url, context, kafka);
   return {
     takesHeader: false,
     write: (block) => lines.write(typeof block === "string" ? Buffer.from(block) : block),
@@ -57,6 +60,28 @@ export async function openKafka(
   const config = { ...connection.config, ...found.parameters };
   const reach = { connection: { ...connection, brokers: found.brokers, config }, baseFolder, clock };
   return openKafkaLines(reach, found.topic, key);
+}
+
+/** What collecting writes to. Its failures are not waited out here. */
+async function openOther(url: string, context: Context, kafka: KafkaOptions): Promise<LineOutput> {
+  const { kind, options } = resolveOutput(url);
+  const { clock, stdout, env } = context;
+  const baseFolder = ".";
+  const stageFolder = path.join(".streamkit-collect", "out", encodeURIComponent(url));
+  const opened = { clock, stdout, env, kafka, baseFolder, stageFolder, committed: undefined };
+  const output = await kind.open(options, opened);
+  return {
+    takesHeader: true,
+    async write(lines) {
+      const bytes = typeof lines === "string" ? Buffer.from(lines) : lines;
+      if (bytes.length > 0) await output.deliver([{ bytes, events: countLines(bytes), headers: {} }]);
+    },
+    async close() {
+      await output.sync();
+      await output.committed?.();
+      await output.close();
+    },
+  };
 }
 
 /** A file that is replaced. Throws code `io`. */

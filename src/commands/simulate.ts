@@ -76,7 +76,8 @@ export function simulateCommand(context: Context): Command {
     )
     .option(
       "--out <url>",
-      "where to write: - (stdout), file:PATH (replaced) or kafka://HOST:PORT/TOPIC; repeatable (default: -)",
+      "where to write: - (stdout), file:PATH (replaced), kafka://HOST:PORT/TOPIC, tcp://HOST:PORT, " +
+        "http://HOST/PATH, roll:FOLDER, null:; repeatable (default: -)",
       collect,
     )
     .option(

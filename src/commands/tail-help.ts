@@ -12,7 +12,8 @@ Receivers that are slow or away: with --channel DIR what was read waits on disk,
 restarts too; when it is full, reading waits. What was read is safe in the channel, and each --out gets it at
 least once; a file: gets it exactly once from the channel, as it is cut back to what was delivered. Without
 --channel, up to 64 MiB wait in memory, and positions are kept when the receivers have what was read.
-An --out that fails is tried again until it takes it; nothing is dropped.
+An --out that fails is tried again until it takes it; nothing is dropped. --once takes what is there, delivers
+what waits in channels, and ends.
 
 Outputs (--out, and "to:" in a pipeline):
 ${outputKinds.map(row).join("\n")}

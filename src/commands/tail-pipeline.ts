@@ -12,6 +12,7 @@ import { type PipelinePlan, planPipeline } from "../collect/plan.ts";
 import { runPipeline } from "../collect/run-pipeline.ts";
 import type { Context } from "./context.ts";
 import { readKafkaOptions } from "./kafka-options.ts";
+import { checkOutput } from "./line-outputs.ts";
 
 export interface PipelineFlags {
   readonly pipeline?: string;
@@ -91,6 +92,7 @@ function planOf(
     const file = flumePipeline(flumeConf, flags, context);
     return { plan: planPipeline(file), file: stringify(file), baseFolder: "." };
   }
+  for (const url of flags.out ?? []) checkOutput(url);
   const file = pipelineOfFlags(flags, tailInput());
   return { plan: planPipeline(file), file: stringify(file), baseFolder: "." };
 }

@@ -83,7 +83,7 @@ function linesOf(report: CompactReport, { compact, delay }: CompactFlags): strin
     ...(unfinished === 0
       ? []
       : [
-          `streamkit: ${counted(unfinished, "compaction")} of ${compact} wait for readers to finish: the next ` +
+          `streamkit: ${counted(unfinished, "compaction")} of ${compact} wait for readers: the next ` +
             `write --compact goes on with them after ${delay}`,
         ]),
   ];

@@ -1,4 +1,4 @@
-/** `streamkit write --ddl`: the HiveQL of the table that would be written. Reads no input but to find columns. */
+/** `streamkit write --ddl`: the HiveQL of the table that would be written. */
 
 import { StreamkitError } from "../base/error.ts";
 import { openDatabase } from "../duckdb/database.ts";

@@ -38,10 +38,10 @@ passed their partition, or the input ends. With --checkpoint they wait there, an
 table once, whatever happens on the way; without it they wait in memory. All options of a job's sink parquet:
 can be given as --set sinks.0.parquet.KEY=VALUE.
 
---compact replaces small files so that nobody who asks \`query\` or a metastore misses a row or sees one twice:
-readers are sent to the new files, and the old ones are removed when --delay has passed; then the new ones
-take their place, and are removed from their first one when it has passed again. Who only lists folders may
-see rows twice for the moment in which the old files are removed. After a crash the next run goes on.
+--compact replaces small files. Nobody who asks \`query\` or a metastore misses a row or sees one twice: they
+are sent to the new files, and when --delay has passed these take the place of the old ones; who is still at
+the first place of the new files has as long again. Who only lists folders may see rows twice for the moment
+in which the old files are removed. After a crash the next run goes on.
 
 Examples:
   streamkit simulate quotes --count 1e6 | streamkit write --table quotes --partition-by "dt=ts::DATE"

@@ -16,8 +16,9 @@ import {
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
+import { type TableFile, tableFiles } from "./compaction/table-files.ts";
 import { valuesOfPath } from "./partition-path.ts";
-import { joinPath, parentOf, type Store, type StoredFile } from "./store.ts";
+import { joinPath, parentOf, type Store } from "./store.ts";
 import { SCHEMA_FILE, savedSchema } from "./table-schema.ts";
 import { inParallel } from "./transfers.ts";
 
@@ -40,7 +41,7 @@ export async function fetchTables(
   const tables = await tablesIn(store);
   let fetchedBytes = 0;
   for (const table of tables.filter(({ name }) => isMentioned(query, name))) {
-    const files = (await store.list(table.folder)).filter(({ path: name }) => isData(name, table.folder));
+    const files = await tableFiles(store, table.folder);
     const schema = await savedSchema(store, table.folder);
     const types = new Map(schema?.partitions.map(({ name, type }) => [name, type]));
     const needed = await neededFiles(database, query, table, files, types);
@@ -51,13 +52,11 @@ export async function fetchTables(
         `The query needs more than ${MAX_FETCHED_BYTES / 2 ** 30} GiB of files from ${store.url}: ` +
           "let its WHERE name fewer partitions, or query it with an engine that is there",
       );
-    const wanted = [
-      ...needed.map(({ path: name }) => name),
-      ...(schema === undefined ? [] : [joinPath(table.folder, SCHEMA_FILE)]),
-    ];
-    await inParallel(wanted, MAX_TRANSFERS, async (name) => {
-      await mkdir(path.join(folder, parentOf(name)), { recursive: true });
-      await store.download(name, path.join(folder, name));
+    const schemaFile = joinPath(table.folder, SCHEMA_FILE);
+    const wanted = [...needed, ...(schema === undefined ? [] : [{ path: schemaFile, place: schemaFile }])];
+    await inParallel(wanted, MAX_TRANSFERS, async ({ path: from, place }) => {
+      await mkdir(path.join(folder, parentOf(place)), { recursive: true });
+      await store.download(from, path.join(folder, place));
     });
   }
   return { names: tables.map(({ name }) => name) };
@@ -87,22 +86,16 @@ function isMentioned(query: string, name: string): boolean {
   return words.has((name.split(".").at(-1) ?? name).toLowerCase());
 }
 
-/** A Parquet file that readers see. */
-function isData(name: string, folder: string): boolean {
-  const inTable = name.slice(folder.length + 1);
-  return inTable.endsWith(".parquet") && !inTable.split("/").some((part) => /^[._]/.test(part));
-}
-
 async function neededFiles(
   database: Database,
   query: string,
   table: Table,
-  files: readonly StoredFile[],
+  files: readonly TableFile[],
   types: ReadonlyMap<string, string>,
-): Promise<readonly StoredFile[]> {
+): Promise<readonly TableFile[]> {
   const condition = await partitionCondition(database, query, table, [...types.keys()]);
   if (condition === undefined || files.length === 0) return files;
-  const rows = files.map(({ path: name }, index) => {
+  const rows = files.map(({ place: name }, index) => {
     const values = valuesOfPath(name.slice(table.folder.length + 1));
     const typed = [...types].map(([column, type]) => {
       const value = values.get(column) ?? null;

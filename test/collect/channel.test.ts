@@ -134,6 +134,13 @@ describe("the durable channel on its disk", () => {
     await again.close();
   });
 
+  test("says why it can't be opened", async () => {
+    using folder = emptyFolder();
+    writeFileSync(join(folder.path, "file"), "");
+    const outcome = await openAt(join(folder.path, "file")).catch(messageOf);
+    expect(outcome).toContain(`The channel "${join(folder.path, "file")}" can't be opened: `);
+  });
+
   test("removes segments that were delivered", async () => {
     using folder = emptyFolder();
     const channel = await openDurableChannel({

@@ -92,12 +92,17 @@ describe("roll", () => {
     mkdirSync(join(folder.path, "logs"), { recursive: true });
     expect(tree(join(folder.path, "logs"))).toEqual({});
     await commit(output);
-    expect(tree(join(folder.path, "logs"))).toEqual({ [`DE/2026-01-05/14/events.${at}.log`]: "1\n3\n" });
+    const id = readFileSync(join(stageFolder, "id"), "utf8");
+    expect(tree(join(folder.path, "logs"))).toEqual({
+      [`DE/2026-01-05/14/events.${at}-${id}.log`]: "1\n3\n",
+    });
     await output.close();
     expect(Object.values(tree(join(folder.path, "logs"))).toSorted()).toEqual(
       ["5\n", "1\n3\n", "4\n", "2\n"].toSorted(),
     );
-    expect(Object.keys(tree(join(folder.path, "logs"))).map((name) => name.replace(/\.\d+\./, "."))).toEqual(
+    expect(
+      Object.keys(tree(join(folder.path, "logs"))).map((name) => name.replace(/\.\d+-\w+\./, ".")),
+    ).toEqual(
       [
         ".._.._etc/2026-01-05/14/events.log",
         "DE/2026-01-05/14/events.log",
@@ -122,12 +127,18 @@ describe("roll", () => {
     await commit(output);
     expect(names()).toBe(2);
     expect(output.dueInMs?.()).toBe(undefined);
+    await output.deliver([blockOf(["12345", "67890", "a", "b"])]);
+    now.now += 10_000;
+    await commit(output);
+    expect(Object.values(tree(join(folder.path, "l"))).toSorted()).toEqual(
+      ["0123456789\n", "x\n", "12345\n67890\n", "a\nb\n"].toSorted(),
+    );
     for (const part of ["a", "b", "c"]) {
       await output.deliver([blockOf([part])]);
       now.now += 9_000;
       await commit(output);
     }
-    expect(names()).toBe(2);
+    expect(names()).toBe(4);
     now.now += 40_000;
     await commit(output);
     expect(Object.values(tree(join(folder.path, "l")))).toContain("a\nb\nc\n");
@@ -158,7 +169,24 @@ describe("roll", () => {
       "1\n2\n",
       "3\n4\n",
     ]);
-    expect(readdirSync(join(folder.path, "stage"))).toEqual([]);
+    expect(readdirSync(join(folder.path, "stage"))).toEqual(["id"]);
+  });
+
+  test("a block is cut where a file has all its events", async () => {
+    using folder = emptyFolder();
+    const to = { roll: { to: "l", roll_events: 3, path: "%{a}" } };
+    const output = await open(to, { baseFolder: folder.path, stageFolder: join(folder.path, "stage") });
+    const many = Array.from({ length: 10 }, (_, number) => String(number));
+    await output.deliver([blockOf(many, { a: "x" }), blockOf(["other"], { a: "y" })]);
+    await commit(output);
+    await output.close();
+    expect(Object.values(tree(join(folder.path, "l/x")))).toEqual([
+      "0\n1\n2\n",
+      "3\n4\n5\n",
+      "6\n7\n8\n",
+      "9\n",
+    ]);
+    expect(Object.values(tree(join(folder.path, "l/y")))).toEqual(["other\n"]);
   });
 
   test.each([

@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeFileSync,
 } from "node:fs";
 import { createServer } from "node:net";
@@ -209,6 +210,34 @@ describe("groups", () => {
     const { members, output } = group(anyOrder(() => random(1000) / 1000));
     for (let number = 0; number < 100; number += 1) await output.deliver([blockOf([String(number)])]);
     for (const { delivered } of members) expect(delivered.length).toBeGreaterThan(15);
+  });
+
+  test("a file takes over from rolled ones that can't be put in their place", async () => {
+    using folder = emptyFolder();
+    writeFileSync(join(folder.path, "blocked"), "a file in the way of a folder");
+    const roll = { roll: { to: "blocked/logs", roll_events: 1 } };
+    const sinks = [{ failover: [roll, "file:spill.out"], back_off: "50ms" }];
+    writeFileSync(join(folder.path, "app.log"), "1\n");
+    const channels = { main: { folder: "channel" } };
+    const file = { sources: { app: { from: "tail:app.log" } }, channels, sinks };
+    await using _running = startPipeline(file, folder.path);
+    await until("it is told", () => said.some((line) => line.includes("takes over")));
+    appendFileSync(join(folder.path, "app.log"), "2\n");
+    await until("the other takes over", () => read(folder.path, "spill.out") === "2\n");
+    rmSync(join(folder.path, "blocked"));
+    const logs = join(folder.path, "blocked/logs");
+    let number = 2;
+    await until("the first is back", () => {
+      appendFileSync(join(folder.path, "app.log"), `${(number += 1)}\n`);
+      return existsSync(logs) && readdirSync(logs).length > 1;
+    });
+    const all = (): number[] => {
+      const rolled = readdirSync(logs).map((name) => read(logs, name));
+      const text = `${rolled.join("")}${read(folder.path, "spill.out")}`;
+      return text.split("\n").filter(Boolean).map(Number);
+    };
+    await until("all is there", () => all().length >= number);
+    expect(all().toSorted((a, b) => a - b)).toEqual(Array.from({ length: number }, (_, index) => index + 1));
   });
 
   test("in a pipeline: the file takes over from a server that is not there", async () => {

@@ -1,6 +1,7 @@
 /**
  * The whole way of a web server's log: a server writes and rotates it, the job of `fixtures/access-log.yaml`
- * follows it and is killed again and again, its tables are in HDFS and in a Hive Metastore, and Spark reads them.
+ * follows it and is killed again and again, its tables are in HDFS and in a Hive Metastore, and Spark reads
+ * them.
  */
 
 import { beforeAll, expect, test } from "bun:test";

@@ -55,7 +55,7 @@ function byKey<Item>(items: readonly Item[], keyOf: (item: Item) => string): [st
   return [...groups];
 }
 
-test("a web server's log by minute: traffic and top paths of people, robots and broken lines apart", async () => {
+test("a web server's log by minute: traffic and top paths, robots and broken lines apart", async () => {
   using folder = emptyFolder();
   const text = readFileSync(LOG, "utf8");
   const lines = text.split("\n").filter((line) => line !== "");

@@ -12,5 +12,6 @@ await hdfsLibraries();
 await s3Environment();
 await schemaRegistryProgram();
 await sparkEnvironment();
+await newCatalog("2.3.10");
 await newCatalog("3.1.3");
 await newCatalog("4.0.1");

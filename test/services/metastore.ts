@@ -12,6 +12,7 @@ import { type Jvm, startJvm, tailOf } from "./jvm.ts";
 import { mavenLibraries } from "./maven.ts";
 import { freePorts } from "./ports.ts";
 import { serverFolder } from "./server-folder.ts";
+import { sparkJars } from "./spark.ts";
 
 const HADOOP = "3.3.6";
 const HADOOP_LIBRARIES = [
@@ -21,8 +22,9 @@ const HADOOP_LIBRARIES = [
   `org.apache.hadoop:hadoop-hdfs-client:${HADOOP}`,
 ];
 
-/** The last that Spark's client speaks to, and one that has only the newer calls. */
+/** 2.3 is the one inside Spark; 3.1 is the last that Spark's client speaks to; 4.0 has only the newer calls. */
 export const METASTORES = {
+  "2.3.10": undefined,
   "3.1.3": "org.apache.hive:hive-standalone-metastore:3.1.3",
   "4.0.1": "org.apache.hive:hive-standalone-metastore-server:4.0.1",
 } as const;
@@ -46,9 +48,11 @@ export interface MetastoreService extends AsyncDisposable {
   logTail(): string;
 }
 
-/** The jars: what a first use installs. */
-function metastoreLibraries(version: MetastoreVersion): Promise<string> {
-  return mavenLibraries(`hive-metastore-${version}`, [METASTORES[version], ...HADOOP_LIBRARIES]);
+/** The folder of the jars. */
+async function metastoreLibraries(version: MetastoreVersion): Promise<string> {
+  const coordinate = METASTORES[version];
+  if (coordinate === undefined) return sparkJars();
+  return mavenLibraries(`hive-metastore-${version}`, [coordinate, ...HADOOP_LIBRARIES]);
 }
 
 export async function startMetastore(version: MetastoreVersion = "3.1.3"): Promise<MetastoreService> {
@@ -107,7 +111,7 @@ export async function startMetastore(version: MetastoreVersion = "3.1.3"): Promi
  */
 export async function newCatalog(version: MetastoreVersion): Promise<string> {
   const libraries = await metastoreLibraries(version);
-  return cachedFolder("metastore", `catalog-${hashOf(libraries, "1")}`, async (empty) => {
+  return cachedFolder("metastore", `catalog-${hashOf(libraries, "2")}`, async (empty) => {
     using folder = emptyFolder();
     const [port = 0] = await freePorts(1);
     const logFile = join(folder.path, "metastore.log");
@@ -138,7 +142,10 @@ async function launch({ libraries, folder, warehouse, port, logFile }: Launch): 
     "javax.jdo.option.ConnectionURL": `jdbc:derby:;databaseName=${join(folder, "catalog")};create=true`,
     "datanucleus.schema.autoCreateAll": "true",
     "metastore.schema.verification": "false",
+    "hive.metastore.schema.verification": "false",
+    "hive.async.log.enabled": "false",
     "metastore.warehouse.dir": `file:${warehouse}`,
+    "hive.metastore.warehouse.dir": `file:${warehouse}`,
     "metastore.thrift.bind.host": "127.0.0.1",
     "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
     "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",

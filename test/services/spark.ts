@@ -4,6 +4,7 @@
  */
 
 import { join } from "node:path";
+import { Glob } from "bun";
 import { type Ask, startAnswering } from "./answering-process.ts";
 import { cachedFolder, command, hashOf } from "./cache.ts";
 import { dyingWithParent } from "./jvm.ts";
@@ -41,6 +42,17 @@ export function sparkEnvironment(): Promise<string> {
     const pip = ["-m", "pip", "install", "-q", "--disable-pip-version-check", "--no-cache-dir", ...PACKAGES];
     await command(join(folder, "bin/python"), pip, { debianPackage: "python3-venv" });
   });
+}
+
+/** The folder of Spark's jars. */
+export async function sparkJars(): Promise<string> {
+  const [jars] = new Glob("lib/python3*/site-packages/pyspark/jars").scanSync({
+    cwd: await sparkEnvironment(),
+    absolute: true,
+    onlyFiles: false,
+  });
+  if (jars === undefined) throw new Error("pyspark has no jars");
+  return jars;
 }
 
 const sparks = new Map<string, Promise<Spark>>();

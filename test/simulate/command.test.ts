@@ -58,6 +58,22 @@ describe("output", () => {
       expect(readFileSync(join(folder, file), "utf8")).toBe(stdout);
   });
 
+  test("goes to whatever collecting writes to", async () => {
+    const lines: string[] = [];
+    using server = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { data: (_socket, bytes) => void lines.push(bytes.toString()) },
+    });
+    const outs = ["--out", `tcp://127.0.0.1:${server.port}`, "--out", "roll:rolled", "--out", "null:"];
+    const { code, stderr } = await simulate("quotes", ...DETERMINED, "--count", "300", ...outs);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const expected = streamOf({ kind: "quotes", rate: 0 }, 300).text;
+    const [file = ""] = [...new Bun.Glob("events.*").scanSync(join(folder, "rolled"))];
+    expect(readFileSync(join(folder, "rolled", file), "utf8")).toBe(expected);
+    expect(lines.join("")).toBe(expected);
+  });
+
   test("comes with the truth about every disturbed line", async () => {
     const faults = [
       "--late",
@@ -154,7 +170,7 @@ describe("wrong usage ends with code 2 and what would be right", () => {
     ["quotes --start noon", '--start must be an ISO 8601 time like 2026-01-05T14:30:00Z: found "noon"'],
     ["quotes --seed 1.5", "--seed must be a whole number between 0 and 4294967295: found 1.5"],
     ["quotes --symbols A,A", "--symbols must be how many (1 to 100000), or different names"],
-    ["quotes --out mqtt://host:1883/topic", "--out must be - (stdout), file:PATH or kafka://HOST:PORT/TOPIC"],
+    ["quotes --out mqtt://host:1883/topic", "--out: an output is one of -, file:PATH, roll:FOLDER, kafka://"],
     ["quotes --out kafka://host:9092", "--out: kafka://HOST:PORT/TOPIC is expected, found"],
   ];
 

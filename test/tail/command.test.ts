@@ -104,7 +104,7 @@ test("a reader that goes away is no error", async () => {
 describe("what is wrong is one line, before anything is read", () => {
   for (const [args, words] of [
     [["--from", "middle"], "--from must be start or end"],
-    [["--out", "ftp://x"], "an output is one of"],
+    [["--out", "mqtt://x:1"], "--out: an output is one of"],
     [["--header", "novalue"], "--header must be NAME=VALUE"],
     [["--max-line", "long"], "--max-line must be a size"],
     [["--encoding", "klingon"], '"klingon" is not known'],

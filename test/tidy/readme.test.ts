@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withReference } from "../../src/build/readme.ts";
+import { loadPipeline } from "../../src/collect/load-pipeline.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { loadJobText } from "../../src/job/load.ts";
 
@@ -17,8 +18,17 @@ test("a README without the marks of its reference is refused", () => {
   expect(() => withReference("# streamkit")).toThrow("marks");
 });
 
+const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+const isPipeline = (block: string): boolean => block.includes("\nchannels:");
+
+test("every pipeline in the README is one", () => {
+  const pipelines = blocks.filter(isPipeline);
+  expect(pipelines.length).toBeGreaterThan(0);
+  for (const pipeline of pipelines) loadPipeline(pipeline, "README.md", {});
+});
+
 test("every job in the README is a job", () => {
-  const jobs = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+  const jobs = blocks.filter((block) => !isPipeline(block));
   expect(jobs.length).toBeGreaterThan(0);
   const env = { KAFKA_PASSWORD: "secret" };
   for (const job of jobs) {
@@ -31,7 +41,18 @@ test("every command and flag that the README names is there", async () => {
   const main = join(import.meta.dir, "../../src/main.ts");
   const help = async (...args: readonly string[]): Promise<string> =>
     new Response(Bun.spawn([process.execPath, main, ...args, "--help"], { stdout: "pipe" }).stdout).text();
-  const commands = ["simulate", "tail", "process", "serve", "query", "check", "test", "verify", "demo"];
+  const commands = [
+    "simulate",
+    "tail",
+    "process",
+    "write",
+    "serve",
+    "query",
+    "check",
+    "test",
+    "verify",
+    "demo",
+  ];
   const texts = await Promise.all([help(), ...commands.map((command) => help(command))]);
   const all = texts.join("\n");
   // Those of the tests' own programs are not streamkit's.

@@ -4,10 +4,10 @@
  */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
-import { COMPACTION_FAILPOINTS } from "../../src/base/failpoint.ts";
+import { COMPACTION_FAILPOINTS, FAILPOINTS } from "../../src/base/failpoint.ts";
 import { sql } from "../../src/duckdb/sql.ts";
 import { hiveColumns, hivePartitionColumns } from "../../src/warehouse/hive-types.ts";
 import { openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
@@ -102,5 +102,48 @@ test.each(passes)("killed at %s", async (failpoint) => {
   expect(await numbersByMetastore(spec, table)).toEqual(expected);
   expect(await table.everything()).toEqual(await table.visible());
   expect(await table.visible()).toHaveLength(4);
+  const [counted] = await metastore.partitions(spec, [[HOSTS[0] ?? ""]]);
+  expect(counted?.statistics?.files).toBe(2);
+  table.database.close();
+});
+
+test("a job is killed and its table compacted, again and again: each row is there once", async () => {
+  using folder = emptyFolder();
+  const [warehouse, input] = [join(folder.path, "warehouse"), join(folder.path, "in")];
+  mkdirSync(input);
+  writeFileSync(
+    join(folder.path, "job.yaml"),
+    `
+name: job
+checkpoint: state
+batch: 0
+sources: { rows: { from: "file:in/*.ndjson", schema: { n: BIGINT } } }
+sinks: [{ from: rows, parquet: { table: t, partition_by: ["host=n % 2"] } }]
+`,
+  );
+  const args = ["process", "job.yaml", "--available-now", "--quiet"];
+  const given = { rows: 0 };
+  const give = (): void => {
+    const name = `${String(given.rows).padStart(6, "0")}.ndjson`;
+    const rows = upTo(10).map((n) => `{"n":${given.rows + n}}\n`);
+    writeFileSync(join(input, name), rows.join(""));
+    given.rows += 10;
+  };
+  const succeeds = async (command: readonly string[]): Promise<void> => {
+    expect(await streamkit(command, { cwd: folder.path })).toMatchObject({ code: 0 });
+  };
+  const deaths = FAILPOINTS.filter((name) => /^(parquet|sink|batch-written|commit)/.test(name));
+  for (const failpoint of deaths) {
+    give();
+    await succeeds(args);
+    give();
+    const env = { ...process.env, STREAMKIT_FAILPOINT: failpoint } as Record<string, string>;
+    expect((await streamkit(args, { cwd: folder.path, env })).code).toBe(137);
+    await succeeds(["write", "--compact", "t", "--idle", "0s", "--delay", "0s", "--quiet"]);
+  }
+  await succeeds(args);
+  const table = await smallFiles(warehouse);
+  expect(await table.numbers()).toEqual(upTo(given.rows));
+  expect((await table.visible()).filter((name) => name.includes("/compacted-")).length).toBe(2);
   table.database.close();
 });

@@ -51,7 +51,7 @@ export async function smallFiles(warehouse: string, folder = "t"): Promise<Small
     everything,
     visible: async () => (await everything()).filter((name) => !/(?:^|\/)[._]/.test(name)),
     async numbers() {
-      const files = (await tableFiles(store, folder)).map((file) => sql`${join(warehouse, file)}`);
+      const files = (await tableFiles(store, folder)).map(({ path }) => sql`${join(warehouse, path)}`);
       const rows = await database.rows(sql`SELECT n FROM read_parquet([${files}]) ORDER BY n`);
       return rows.map(({ n }) => Number(n));
     },

@@ -60,6 +60,24 @@ test("the metastore is killed between two batches and comes back: the job waits 
   expect(found?.location).toBe(`file:${folder.path}/warehouse/db.db/waits/day=2026-01-03`);
 });
 
+test("the metastore is down and the job is told to stop: its next start tells the metastore", async () => {
+  using folder = emptyFolder();
+  const args = ["process", writeJob(folder.path, "stopped")];
+  await using running = await start(args, { cwd: folder.path });
+  await running.feed(row(1));
+  await until("the first partition", async () => (await partitionsOf("stopped")).length === 1);
+  await service.kill();
+  await running.feed(row(2));
+  await until("word of it", () => running.stderr().includes("is tried again for 5m"));
+  running.kill("SIGINT");
+  expect((await running.finished()).code).toBe(130);
+  await service.start();
+  expect(await streamkit([...args, "--once"], { cwd: folder.path })).toMatchObject({ code: 0 });
+  expect(await partitionsOf("stopped")).toEqual(["day=2026-01-01", "day=2026-01-02"]);
+  const rows = await parquetRows(join(folder.path, "warehouse/db.db/stopped"));
+  expect(rows.map(({ n }) => n)).toEqual([1, 2]);
+});
+
 test.each([["committed"], ["parquet-published"], ["partition-marked"]])(
   "the job is killed at %s: its next start tells the metastore",
   async (failpoint) => {

@@ -5,6 +5,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { output } from "../e2e/running.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
+import { sharedHdfs } from "../services/hdfs.ts";
 import { type MetastoreService, sharedMetastore } from "../services/metastore.ts";
 import { freePorts } from "../services/ports.ts";
 import { type Spark, sharedSpark } from "../services/spark.ts";
@@ -243,4 +244,20 @@ describe("the table that is there", () => {
     expect(code).toBe(1);
     expect(globSync(join(job.folder, "warehouse/**/*"))).toEqual([]);
   });
+});
+
+test("a table in HDFS: written over WebHDFS, read by Hadoop's own client", async () => {
+  const { address, rpcUrl } = await sharedHdfs();
+  const name = `spark-${crypto.randomUUID()}`;
+  using job = hitsJob("spark.far", {
+    warehouse: `webhdfs://alice@${address}/${name}`,
+    location: `${rpcUrl}/${name}`,
+  });
+  const rows = ODD_HOSTS.map((host, at) => hit("2026-01-05", host, at));
+  expect(await job.run(rows)).toMatchObject({ code: 0 });
+  const query = "SELECT host, bytes FROM spark.far WHERE dt = DATE '2026-01-05' ORDER BY bytes";
+  const expected = ODD_HOSTS.map((host, bytes) => ({ host, bytes }));
+  expect((await spark.sql(query)).rows).toEqual(expected);
+  const [{ f } = {}] = (await spark.sql("SELECT input_file_name() AS f FROM spark.far LIMIT 1")).rows;
+  expect(String(f)).toStartWith(`${rpcUrl}/${name}/spark.db/far/dt=2026-01-05/`);
 });

@@ -4,6 +4,7 @@
  */
 
 import type { Clock } from "../../base/clock.ts";
+import { messageOf, StreamkitError } from "../../base/error.ts";
 import { failpoint } from "../../base/failpoint.ts";
 import { logger } from "../../base/log.ts";
 import type { Channel, Place } from "./channel.ts";
@@ -32,6 +33,16 @@ const IDLE_COMMIT_MS = 100;
 
 /** Throws code `io` where another process has the folder. */
 export async function openDurableChannel(options: DurableOptions): Promise<Channel> {
+  try {
+    return await openChannel(options);
+  } catch (error) {
+    if (error instanceof StreamkitError) throw error;
+    const reason = `The channel "${options.folder}" can't be opened: ${messageOf(error)}`;
+    throw new StreamkitError("io", reason, { component: "channel", cause: error });
+  }
+}
+
+async function openChannel(options: DurableOptions): Promise<Channel> {
   const { folder, maxBytes, clock, disk = realDisk } = options;
   const log = logger("channel");
   await disk.makeFolder(folder);

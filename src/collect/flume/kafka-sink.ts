@@ -63,7 +63,7 @@ function producerSettings(component: Component): Readonly<Record<string, string>
     else if (name.startsWith("ssl."))
       component.refuse(
         key,
-        "Java's key stores have no equivalent: export PEM files, and name them in --kafka-options as tls: {…}",
+        "Java's key stores have no equivalent: export PEM files, and name them in --kafka-options under tls",
       );
     else component.refuse(key, "this setting of Java's producer has no equivalent that is known");
   }

@@ -41,6 +41,18 @@ export function groupOf(outputs: readonly Output[], options: GroupOptions): Outp
     return [...all.filter((member) => !isResting(member)), ...all.filter(isResting)];
   };
 
+  const failed = (member: Member, error: unknown): void => {
+    const restMs = Math.min(maxBackOffMs, FIRST_BACK_OFF_MS * 2 ** member.failures);
+    member.failures += 1;
+    member.restsUntilMs = clock.monotonicMs() + restMs;
+    if (member.failures > 1) return;
+    log.warn(
+      `${member.output.name} fails: {reason}; the next of ${name} takes over, and this one rests ` +
+        durationText(restMs),
+      { reason: messageOf(error) },
+    );
+  };
+
   return {
     name,
     async deliver(blocks) {
@@ -54,15 +66,7 @@ export function groupOf(outputs: readonly Output[], options: GroupOptions): Outp
           return;
         } catch (error) {
           last = error;
-          const restMs = Math.min(maxBackOffMs, FIRST_BACK_OFF_MS * 2 ** member.failures);
-          member.failures += 1;
-          member.restsUntilMs = clock.monotonicMs() + restMs;
-          if (member.failures === 1)
-            log.warn(
-              `${member.output.name} fails: {reason}; the next of ${name} takes over, and this one rests ` +
-                durationText(restMs),
-              { reason: messageOf(error) },
-            );
+          failed(member, error);
         }
       }
       throw last;
@@ -72,7 +76,11 @@ export function groupOf(outputs: readonly Output[], options: GroupOptions): Outp
       return { members: states.map((state) => state ?? null) };
     },
     async committed() {
-      for (const { output } of members) await output.committed?.();
+      // One that can't finish what it has takes no more: the others go on.
+      for (const member of members) {
+        if (member.restsUntilMs > clock.monotonicMs()) continue;
+        await member.output.committed?.().catch((error: unknown) => failed(member, error));
+      }
     },
     dueInMs() {
       const due = members.flatMap(({ output }) => output.dueInMs?.() ?? []);

@@ -33,7 +33,7 @@ export const execInput: InputKind<Options> = {
   open: async (given, intake, context) => runCommand(given, intake, context),
 };
 
-function runCommand(given: Options, intake: Intake, { clock, name }: InputContext): Input {
+function runCommand(given: Options, intake: Intake, { clock, name, takesWhatIsThere }: InputContext): Input {
   const closed = new AbortController();
   const log = logger("collect");
   const [shell = "/bin/sh", ...flags] = given.shell.split(/\s+/);
@@ -72,7 +72,7 @@ function runCommand(given: Options, intake: Intake, { clock, name }: InputContex
       const code = await once();
       if (closed.signal.aborted) return;
       if (code !== 0) log.warn(`${name}: "${given.command}" ended with ${String(code)}`);
-      if (!given.restart) return;
+      if (!given.restart || takesWhatIsThere) return;
       await clock.sleep(durationMs(given.restart_after) ?? 0, closed.signal);
     }
   }

@@ -43,6 +43,7 @@ export const httpInput: InputKind<Options> = {
   name: "http",
   summary: "POSTs of lines, NDJSON or JSON arrays; URL `http://HOST:PORT/PATH`, which is listened at",
   options,
+  listens: true,
   fromUrl(url) {
     const found = /^http:\/\/([^/]+)(\/.*)?$/.exec(url);
     if (found === null) return undefined;

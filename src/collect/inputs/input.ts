@@ -32,6 +32,8 @@ export interface InputKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
   readonly options: z.ZodType<Options>;
+  /** It waits for senders: where what is there now is all, it is not opened. */
+  readonly listens?: true;
   /** The options a URL stands for; undefined where it is not of this kind. Throws code `usage`. */
   fromUrl(url: string): unknown;
   /** Throws code `io` where it can't listen. */

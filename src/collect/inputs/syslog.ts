@@ -20,6 +20,7 @@ export const syslogInput: InputKind<z.infer<typeof options>> = {
   name: "syslog",
   summary: "syslog messages, a line each; URL `syslog://HOST:PORT` (TCP) or `syslog+udp://HOST:PORT`",
   options,
+  listens: true,
   fromUrl(url) {
     const overTcp = listenOf(url, "syslog");
     if (overTcp !== undefined) return { listen: overTcp };

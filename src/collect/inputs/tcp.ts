@@ -20,6 +20,7 @@ export const tcpInput: InputKind<z.infer<typeof options>> = {
   name: "tcp",
   summary: "lines over TCP connections; URL `tcp://HOST:PORT`, which is listened at",
   options,
+  listens: true,
   fromUrl(url) {
     const listen = listenOf(url, "tcp");
     return listen === undefined ? undefined : { listen };

@@ -65,6 +65,27 @@ export function runsOf(
   return runs;
 }
 
+/**
+ * The events up to the one that fills so much, one at least, and the rest of the block, if there is any. A
+ * limit of 0 or less is none.
+ */
+export function cutAt(
+  block: EventBlock,
+  limit: { readonly bytes: number; readonly events: number },
+): readonly [EventBlock, readonly EventBlock[]] {
+  const isWhole = (size: number, most: number): boolean => most <= 0 || size <= most;
+  if (isWhole(block.bytes.length, limit.bytes) && isWhole(block.events, limit.events)) return [block, []];
+  const ends = endsOf(block);
+  let last = limit.events > 0 ? Math.min(limit.events, ends.length) - 1 : ends.length - 1;
+  if (limit.bytes > 0) {
+    const full = ends.findIndex((end) => end >= limit.bytes);
+    last = full < 0 ? last : Math.min(last, full);
+  }
+  if (last >= ends.length - 1) return [block, []];
+  const { headers } = block;
+  return [runOf(block, ends, 0, last, headers), [runOf(block, ends, last + 1, ends.length - 1, headers)]];
+}
+
 function runOf(
   block: EventBlock,
   ends: Uint32Array,

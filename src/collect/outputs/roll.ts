@@ -14,6 +14,7 @@ import { z } from "zod";
 import { sync } from "../../base/durable.ts";
 import { durationMs } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
+import { cutAt } from "../interceptors/events.ts";
 import { pathMaker } from "./escapes.ts";
 import type { Output, OutputContext, OutputKind } from "./output.ts";
 import { openShelf, type Shelf } from "./shelf.ts";
@@ -115,23 +116,40 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
   };
 
   /** Of a batch that failed in the middle: what is there of it is not written again. */
-  let half: { readonly blocks: readonly EventBlock[]; done: number } | undefined;
+  let half: { readonly blocks: readonly EventBlock[]; readonly left: EventBlock[] } | undefined;
   let isCommitted = true;
+  /** Finished and committed: only their names are missing. */
+  const due = new Set<StagedFile>();
+  const nameDue = async (): Promise<void> => {
+    for (const file of due) {
+      await name(stage, shelf, file, given);
+      finished.splice(finished.indexOf(file), 1);
+      due.delete(file);
+    }
+  };
 
   return {
     name: `roll:${shelf.url}`,
     async deliver(blocks) {
+      // What is finished and has no place must not become ever more.
+      await nameDue();
       isCommitted = false;
-      if (half?.blocks !== blocks) half = { blocks, done: 0 };
-      for (const block of blocks.slice(half.done)) {
+      if (half?.blocks !== blocks) half = { blocks, left: [...blocks] };
+      const { left } = half;
+      for (let block = left[0]; block !== undefined; block = left[0]) {
         const file = await fileFor(stemOf(block.headers));
-        await stage.append(file, block.bytes, block.events);
-        half.done += 1;
+        const [fitting, rest] = cutAt(block, {
+          bytes: given.roll_bytes - file.sizeBytes,
+          events: given.roll_events - file.events,
+        });
+        await stage.append(file, fitting.bytes, fitting.events);
+        left.splice(0, 1, ...rest);
         if (isFull(file)) await finish(file);
       }
       half = undefined;
     },
     async sync(): Promise<Record<string, unknown>> {
+      isCommitted = false;
       const nowMs = clock.nowMs();
       for (const file of growing.values()) if (dueAtMs(file) <= nowMs) await finish(file);
       for (const file of growing.values()) {
@@ -143,19 +161,16 @@ async function openRoll(given: Options, context: OutputContext, shelf: Shelf): P
       return { growing: [...growing.values()].map(savedOf), finished: told } satisfies RollState;
     },
     async committed() {
+      for (const file of told) due.add(file);
+      await nameDue();
       isCommitted = true;
-      for (const file of told) {
-        await name(stage, shelf, file, given);
-        finished.splice(finished.indexOf(file), 1);
-        told = told.filter((other) => other !== file);
-      }
     },
     dueInMs() {
       const due = Math.min(...[...growing.values()].map(dueAtMs));
       return due === Number.POSITIVE_INFINITY ? undefined : due - clock.nowMs();
     },
     async close() {
-      // What was not committed comes again: it gets no name now.
+      // What was not committed comes again, and what could not be named is named by the next run.
       if (!isCommitted) for (const { file } of growing.values()) await file.close();
       if (!isCommitted) return;
       for (const file of growing.values()) await finish(file);
@@ -198,7 +213,7 @@ function savedOf({ name: own, stem, sizeBytes, events, openedAtMs }: Growing): S
 async function name(stage: Stage, shelf: Shelf, file: StagedFile, given: Options): Promise<void> {
   const target = `${file.stem}.${file.name}${given.suffix}`;
   const staged = stage.pathOf(file.name);
-  if (!given.gzip) return shelf.place(staged, target);
+  if (!given.gzip) return shelf.place(staged, target, stage.id);
   const packed = `${staged}.gz`;
   try {
     await pipeline(createReadStream(staged), createGzip(), createWriteStream(`${packed}.new`));
@@ -207,6 +222,6 @@ async function name(stage: Stage, shelf: Shelf, file: StagedFile, given: Options
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  await shelf.place(packed, `${target}.gz`);
+  await shelf.place(packed, `${target}.gz`, stage.id);
   await stage.remove(file.name);
 }

@@ -11,9 +11,9 @@ export interface Shelf {
   readonly url: string;
   /**
    * Moves a file of this machine to a path below the shelf: whole or not at all, and for good when it
-   * resolves. Where the local file is gone, it was moved before.
+   * resolves. Where the local file is gone, it was moved before. `id` is the caller's own.
    */
-  place(localFile: string, target: string): Promise<void>;
+  place(localFile: string, target: string, id: string): Promise<void>;
 }
 
 /** A folder, or the URL of a store. Throws code `job` for a URL of no store. */
@@ -22,9 +22,9 @@ export function openShelf(to: string, context: StoreContext): Shelf {
   const store = openStore(to, context);
   return {
     url: to,
-    async place(localFile, target) {
+    async place(localFile, target, id) {
       if (!existsSync(localFile)) return;
-      const staging = path.posix.join(path.posix.dirname(target), "_streamkit-collect");
+      const staging = `_streamkit-${id}`;
       await store.put([{ from: localFile, to: target }], { staging, isDurable: true });
       await store.remove(staging);
     },

@@ -3,7 +3,7 @@
  * there are, and how long, is what a commit saves; after a crash the rest is cut off.
  */
 
-import { type FileHandle, mkdir, open, readdir, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../../base/clock.ts";
 
@@ -30,6 +30,8 @@ export interface Growing {
 }
 
 export interface Stage {
+  /** That no other stage has. */
+  readonly id: string;
   create(stem: string): Promise<Growing>;
   /** Opens a file of before and cuts it to what was saved; undefined where it is gone. */
   resume(saved: StagedFile): Promise<Growing | undefined>;
@@ -40,23 +42,36 @@ export interface Stage {
   remove(name: string): Promise<void>;
 }
 
+/** Others may write to the same folders: no name of ours is theirs. */
+async function ownId(folder: string): Promise<string> {
+  const file = path.join(folder, "id");
+  const found = await readFile(file, "utf8").catch(() => "");
+  if (found !== "") return found;
+  const id = crypto.randomUUID().slice(0, 8);
+  await writeFile(`${file}.new`, id);
+  await rename(`${file}.new`, file);
+  return id;
+}
+
 export async function openStage(folder: string, clock: Clock): Promise<Stage> {
   await mkdir(folder, { recursive: true });
+  const id = await ownId(folder);
   let lastNumber = 0;
   const pathOf = (name: string): string => path.join(folder, name);
   return {
+    id,
     pathOf,
     async create(stem) {
       const nowMs = Math.floor(clock.nowMs());
       // Names by time, none twice.
       lastNumber = Math.max(lastNumber + 1, nowMs);
-      const name = String(lastNumber);
+      const name = `${lastNumber}-${id}`;
       const file = await open(pathOf(name), "wx");
       const start = { sizeBytes: 0, events: 0, isDirty: true };
       return { name, stem, openedAtMs: nowMs, touchedAtMs: nowMs, file, ...start };
     },
     async resume({ name, stem, sizeBytes, events, openedAtMs }) {
-      lastNumber = Math.max(lastNumber, Number(name));
+      lastNumber = Math.max(lastNumber, Number.parseInt(name, 10));
       try {
         const file = await open(pathOf(name), "r+");
         await file.truncate(sizeBytes);
@@ -81,7 +96,7 @@ export async function openStage(folder: string, clock: Clock): Promise<Stage> {
       growing.touchedAtMs = Math.floor(clock.nowMs());
       growing.isDirty = true;
     },
-    names: async () => (await readdir(folder)).filter((name) => /^\d+$/.test(name)).toSorted(),
+    names: async () => (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+$/.test(name)).toSorted(),
     remove: (name) => rm(pathOf(name), { force: true }),
   };
 }

@@ -13,7 +13,8 @@ import { sync } from "../../base/durable.ts";
 import { StreamkitError } from "../../base/error.ts";
 import { failpoint } from "../../base/failpoint.ts";
 import type { Database } from "../../duckdb/database.ts";
-import { joinPath, type Store, type StoredFile } from "../store.ts";
+import type { PartitionStatistics } from "../metastore/metastore.ts";
+import { joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
 import { chooseFiles, type PartitionChoice } from "./choice.ts";
 import { lockTable, type Owner } from "./lock.ts";
 import {
@@ -241,12 +242,18 @@ async function place(options: CompactOptions, manifest: Manifest): Promise<Manif
   }
   if (store.localFolder !== undefined) await sync(nodePath.join(store.localFolder, folder, partition));
   if (manifest.movesReaders) {
-    await readers?.send(partition, partition);
+    await readers?.send(partition, partition, await filesIn(options, partition));
     failpoint("compact-returned");
   }
   const next = await enter(options, manifest, "retiring");
   failpoint("compact-retired");
   return next;
+}
+
+async function filesIn(options: CompactOptions, partition: string): Promise<PartitionStatistics> {
+  const folder = joinPath(options.folder, partition);
+  const files = (await visibleFiles(options)).filter(({ path }) => parentOf(path) === folder);
+  return { files: files.length, bytes: sum(files.map(({ sizeBytes }) => sizeBytes)) };
 }
 
 async function retire({ store, folder }: CompactOptions, manifest: Manifest): Promise<undefined> {
@@ -264,9 +271,8 @@ async function mirrorOthers(options: CompactOptions, manifest: Manifest): Promis
   const own = joinPath(folder, manifest.partition);
   const replaced = new Set([...manifest.old, ...manifest.new]);
   const others = (await visibleFiles(options))
-    .map(({ path }) => path)
-    .filter((path) => path.startsWith(`${own}/`) && !path.slice(own.length + 1).includes("/"))
-    .map((path) => path.slice(own.length + 1))
+    .filter(({ path }) => parentOf(path) === own)
+    .map(({ path }) => path.slice(own.length + 1))
     .filter((name) => !replaced.has(name));
   const secondName = (name: string): string => nodePath.basename(hiddenPath("", manifest, name));
   await mirrorFiles(

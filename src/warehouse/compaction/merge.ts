@@ -14,7 +14,7 @@ export interface MergeContext {
   readonly workingFolder: string;
 }
 
-/** Writes a file of this machine; returns how many rows it has. Throws code `io` where it hasn't all of them. */
+/** Writes a local file; returns how many rows it has. Throws code `io` where it hasn't all of them. */
 export async function mergeFiles(
   { store, database, workingFolder }: MergeContext,
   paths: readonly string[],

@@ -2,15 +2,15 @@
 
 import { link, mkdir, readdir, rename, rm, stat } from "node:fs/promises";
 import nodePath from "node:path";
-import type { Metastore, TableName } from "../metastore/metastore.ts";
+import type { Metastore, PartitionStatistics, TableName } from "../metastore/metastore.ts";
 import { valuesOfPath } from "../partition-path.ts";
 import { joinPath, type Store } from "../store.ts";
 
 export interface SentReaders {
   /** Whether the metastore has the partition, and in its own folder, or in none, or in another. */
   placeOf(partition: string): Promise<"own" | "none" | "other">;
-  /** To a folder of the table: its path in the table's folder. */
-  send(partition: string, folder: string): Promise<void>;
+  /** To a folder of the table: its path in the table's folder. What is in it now is noted with it. */
+  send(partition: string, folder: string, found?: PartitionStatistics): Promise<void>;
 }
 
 /** `location` is the table's folder as the metastore has it. */
@@ -25,16 +25,16 @@ export function metastoreReaders(
       if (found === undefined) return "none";
       return found.location === joinPath(table.location, partition) ? "own" : "other";
     },
-    async send(partition, folder) {
+    async send(partition, folder, statistics) {
       const location = joinPath(table.location, folder);
-      await metastore.changePartitions(table, [{ values: valuesOf(partition), location }]);
+      await metastore.changePartitions(table, [{ values: valuesOf(partition), location, statistics }]);
     },
   };
 }
 
 /**
- * Gives files of one folder of this machine a second name in another one, so that who is sent there finds them
- * too; takes away second names that stand for a file no more. `keep` are names in `to` of its own.
+ * Gives files of one local folder a second name in another one, so that who is sent there finds them too;
+ * takes away second names that stand for a file no more. `keep` are names in `to` of its own.
  */
 export async function mirrorFiles(
   from: string,

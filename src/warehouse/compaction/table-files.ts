@@ -11,21 +11,21 @@ export function isVisible(folder: string, { path }: StoredFile): boolean {
   return /^(?:[^._/][^/]*\/)*[^._/][^/]*\.parquet$/.test(path.slice(folder.length + 1));
 }
 
-/**
- * Paths in the store. They stay readable for as long as compactions wait: what this returns is the files of
- * one moment.
- */
-export async function tableFiles(store: Store, folder: string): Promise<readonly string[]> {
+export interface TableFile {
+  /** Where it is in the store. */
+  readonly path: string;
+  /** Where it is going to be: in its partition's folder. */
+  readonly place: string;
+  readonly sizeBytes: number;
+}
+
+/** They stay readable for as long as compactions wait. What this returns is the table of one moment. */
+export async function tableFiles(store: Store, folder: string): Promise<readonly TableFile[]> {
   for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
     const manifests = await readManifests(store, folder);
-    const listed = (await store.list(folder)).filter((file) => isVisible(folder, file));
+    const listed = await store.list(folder);
     const after = await readManifests(store, folder);
-    if (stateOf(after) === stateOf(manifests))
-      return replaced(
-        folder,
-        listed.map(({ path }) => path),
-        manifests,
-      );
+    if (stateOf(after) === stateOf(manifests)) return replaced(folder, listed, manifests);
   }
   throw new StreamkitError("io", `The files of ${folder} can't be listed: its compactions go on too fast`);
 }
@@ -34,17 +34,22 @@ function stateOf(manifests: readonly Manifest[]): string {
   return manifests.map(({ id, state }) => `${id} ${state}`).join("\n");
 }
 
-function replaced(folder: string, listed: readonly string[], manifests: readonly Manifest[]): string[] {
-  const files = new Set(listed);
+function replaced(
+  folder: string,
+  listed: readonly StoredFile[],
+  manifests: readonly Manifest[],
+): TableFile[] {
+  const sizes = new Map(listed.map(({ path, sizeBytes }) => [path, sizeBytes]));
+  const visible = listed.filter((file) => isVisible(folder, file)).map(({ path }) => path);
+  const places = new Map(visible.map((path) => [path, path]));
   for (const manifest of manifests) {
     if (manifest.state === "retiring") continue;
-    const inPlace = [...manifest.old, ...manifest.new].map((name) =>
-      joinPath(folder, manifest.partition, name),
-    );
+    const placeOf = (name: string): string => joinPath(folder, manifest.partition, name);
+    const inPlace = [...manifest.old, ...manifest.new].map(placeOf);
     // None is there where the partition was dropped.
-    if (!inPlace.some((path) => files.has(path))) continue;
-    for (const path of inPlace) files.delete(path);
-    for (const name of manifest.new) files.add(hiddenPath(folder, manifest, name));
+    if (!inPlace.some((path) => places.has(path))) continue;
+    for (const path of inPlace) places.delete(path);
+    for (const name of manifest.new) places.set(hiddenPath(folder, manifest, name), placeOf(name));
   }
-  return [...files];
+  return [...places].map(([path, place]) => ({ path, place, sizeBytes: sizes.get(path) ?? 0 }));
 }

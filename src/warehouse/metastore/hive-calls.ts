@@ -6,7 +6,7 @@
 import { StreamkitError } from "../../base/error.ts";
 import type { TableName } from "./metastore.ts";
 import { struct, structOf, type Thrift, text, textOf } from "./thrift-binary.ts";
-import { type ThriftConnection, UnknownMethod } from "./thrift-connection.ts";
+import type { ThriftConnection } from "./thrift-connection.ts";
 
 /** What a call threw, by the number of its field in the result. */
 class Thrown extends StreamkitError {
@@ -42,18 +42,14 @@ export async function unless<T>(field: number, action: () => Promise<T>): Promis
   }
 }
 
+/** Undefined where there is none. */
 export async function getTable(
   connection: ThriftConnection,
   { database, table }: TableName,
 ): Promise<Thrift | undefined> {
-  try {
-    const request = struct({ 1: text(database), 2: text(table) });
-    const result = await unless(2, () => call(connection, "get_table_req", { 1: request }));
-    return structOf(result)[1];
-  } catch (error) {
-    if (!(error instanceof UnknownMethod)) throw error;
-    return unless(2, () => call(connection, "get_table", { 1: text(database), 2: text(table) }));
-  }
+  const request = struct({ 1: text(database), 2: text(table) });
+  const result = await unless(2, () => call(connection, "get_table_req", { 1: request }));
+  return structOf(result)[1];
 }
 
 /** The table's fields. Throws code `io` where somebody has dropped it. */

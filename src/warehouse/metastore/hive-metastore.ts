@@ -1,6 +1,6 @@
 /**
- * A Hive Metastore, spoken to in its own Thrift calls: those that 2.3, 3.1 and 4.x share, and for reading a
- * table the newer one first, as 4.x has no other. No TLS, no Kerberos.
+ * A Hive Metastore, spoken to in its own Thrift calls: those that 2.3, 3.1 and 4.0 share, so a table is read by
+ * `get_table_req`, as 4.0 has no `get_table`. No TLS, no Kerberos.
  */
 
 import type { Clock } from "../../base/clock.ts";
@@ -17,7 +17,7 @@ import {
 import { addColumns, ensureTable, refuseOther } from "./hive-tables.ts";
 import type { Metastore, PartitionSpec } from "./metastore.ts";
 import { text, texts } from "./thrift-binary.ts";
-import { type ThriftAddress, type ThriftConnection, UnknownMethod } from "./thrift-connection.ts";
+import type { ThriftAddress, ThriftConnection } from "./thrift-connection.ts";
 
 export interface MetastoreOptions {
   readonly clock: Clock;
@@ -56,12 +56,7 @@ export function isMetastore(urls: string): boolean {
 export function openMetastore(urls: string, options: MetastoreOptions): Metastore {
   const { clock, user, timeoutMs = TIMEOUT_MS, retryForMs = RETRY_FOR_MS, stop } = options;
   const greet = async (connection: ThriftConnection): Promise<void> => {
-    try {
-      await call(connection, "set_ugi", { 1: text(user), 2: texts([user]) });
-    } catch (error) {
-      // Without it everything is done as the server's own user.
-      if (!(error instanceof UnknownMethod)) throw error;
-    }
+    await call(connection, "set_ugi", { 1: text(user), 2: texts([user]) });
   };
   const calls = openFailOver(metastoreAddresses(urls), { clock, timeoutMs, retryForMs, greet, stop });
   return {

@@ -27,11 +27,6 @@ export interface ThriftAddress {
   readonly port: number;
 }
 
-/** The server knows no such method: it is older or newer than that. */
-export class UnknownMethod extends StreamkitError {}
-
-const UNKNOWN_METHOD = 1;
-
 /** Throws code `io`, retryable, where it can't be reached in time. */
 export async function connectThrift(
   { host, port }: ThriftAddress,
@@ -85,7 +80,8 @@ export async function connectThrift(
       const answered = answer();
       socket.write(encodeMessage({ name: method, kind: CALL, sequence, body: struct(fields) }));
       const message = await answered;
-      if (message.kind === EXCEPTION) throw refusalOf(method, message);
+      if (message.kind === EXCEPTION)
+        throw new StreamkitError("io", `The metastore refused ${method}: ${textOf(message.body.fields[1])}`);
       if (message.name !== method || message.sequence !== sequence) {
         end("its answers are out of order");
         throw unreachable(place, "its answers are out of order");
@@ -95,13 +91,6 @@ export async function connectThrift(
     isOpen: () => isOpen,
     close: () => end("it was closed"),
   };
-}
-
-function refusalOf(method: string, { body }: Message): StreamkitError {
-  const [said, kind] = [textOf(body.fields[1]), body.fields[2]];
-  const message = `The metastore refused ${method}: ${said}`;
-  const isUnknown = kind?.type === 8 && kind.number === UNKNOWN_METHOD;
-  return isUnknown ? new UnknownMethod("io", message) : new StreamkitError("io", message);
 }
 
 function unreachable(place: string, reason: string): StreamkitError {
