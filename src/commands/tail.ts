@@ -108,6 +108,8 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
   try {
     for (const url of urls)
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
+    if ((await globs.list()).length === 0)
+      context.say(`streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")} yet`);
     follower = openFollower({
       ...settings,
       globs,

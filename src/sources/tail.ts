@@ -176,6 +176,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     isEnded: () => takesWhatIsThere && planned.length === 0 && carried === undefined && follower.isDrained(),
     hasBacklog: () =>
       planned.length > 1 ||
+      carried !== undefined ||
       follower.unreadBytes() >= context.maxSegmentBytes ||
       (takesWhatIsThere && !follower.isDrained()),
     async close() {

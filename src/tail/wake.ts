@@ -15,6 +15,8 @@ export interface Wake {
   close(): void;
 }
 
+/** Between two wakes, at least. */
+const MIN_PAUSE_MS = 5;
 /** Of more folders than this, changes are only found by looking. */
 const MAX_WATCHED_FOLDERS = 256;
 
@@ -24,6 +26,7 @@ export function openWake(
   clock: Clock,
   noticed: (path: string | undefined) => void,
 ): Wake {
+  let wokeAtMs = Number.NEGATIVE_INFINITY;
   let awake = new AbortController();
   const notify = (): void => awake.abort();
   const watchers: FSWatcher[] = [];
@@ -45,6 +48,10 @@ export function openWake(
       // A signal that lives long would keep what AbortSignal.any makes of it.
       signal?.addEventListener("abort", notify);
       await clock.sleep(durationMs, awake.signal);
+      // A log that is written line by line does not wake us for each.
+      const pauseMs = wokeAtMs + MIN_PAUSE_MS - clock.monotonicMs();
+      if (pauseMs > 0) await clock.sleep(pauseMs);
+      wokeAtMs = clock.monotonicMs();
       signal?.removeEventListener("abort", notify);
       if (awake.signal.aborted) awake = new AbortController();
     },

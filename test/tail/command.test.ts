@@ -59,6 +59,15 @@ test("files are appended to; what a dying run left of a line is cut off, as it c
   expect(readFileSync(out, "utf8")).toBe("mine\nhalf of mine\n1\n1\n2 that is half there\n");
 });
 
+test("where nothing matches yet, it says so and waits for it", async () => {
+  using folder = emptyFolder();
+  const log = path.join(folder.path, "later.log");
+  await using tail = await start(["tail", log]);
+  await until("the word", () => tail.stderr().includes(`no file matches "${log}" yet`));
+  writeFileSync(log, "1\n");
+  await until("the line", () => tail.stdout() === "1\n");
+});
+
 test("what it writes itself is not followed, wherever it stands", async () => {
   using folder = emptyFolder();
   const at = (name: string): string => path.join(folder.path, name);

@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { TAIL_FAILPOINTS } from "../../src/base/failpoint.ts";
+import { FAILPOINTS, TAIL_FAILPOINTS } from "../../src/base/failpoint.ts";
 import { type Random, randomBelow } from "../crash/episode.ts";
 import { binary } from "../e2e/binary.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
@@ -28,6 +28,8 @@ export interface Follower {
   /** The lines that have arrived. */
   given(folder: string): Promise<readonly string[]>;
   readonly isExactlyOnce: boolean;
+  /** Where a life may end, if it does not end in the middle of anything. */
+  readonly failpoints: readonly string[];
   /** How long a life goes on: until a while before it can do anything, and after. */
   readonly lifeMs: readonly [least: number, most: number];
 }
@@ -82,7 +84,8 @@ async function live(
   random: Random,
   act: () => void,
 ): Promise<string | undefined> {
-  const failpoint = TAIL_FAILPOINTS[random(3 * TAIL_FAILPOINTS.length)];
+  const { failpoints } = follower;
+  const failpoint = failpoints[random(3 * failpoints.length)];
   const env =
     failpoint === undefined ? {} : { STREAMKIT_FAILPOINT: `${failpoint}:${1 + random(MAX_PASSES)}` };
   const child = Bun.spawn([await binary(), ...follower.args(folder)], {
@@ -149,6 +152,7 @@ export const tailCommand: Follower = {
   lastArgs: (folder) => [...tailCommand.args(folder), "--once"],
   given: async (folder) => linesIn(path.join(folder, "out.log")),
   isExactlyOnce: false,
+  failpoints: TAIL_FAILPOINTS,
   lifeMs: [0, 300],
 };
 
@@ -177,5 +181,6 @@ export const tailJob: Follower = {
     return (await parquetRows(table)).map(({ line }) => String(line));
   },
   isExactlyOnce: true,
+  failpoints: [...TAIL_FAILPOINTS, ...FAILPOINTS],
   lifeMs: [200, 900],
 };
