@@ -220,7 +220,7 @@ describe("groups", () => {
     writeFileSync(join(folder.path, "app.log"), "1\n");
     const channels = { main: { folder: "channel" } };
     const file = { sources: { app: { from: "tail:app.log" } }, channels, sinks };
-    await using running = startPipeline(file, folder.path);
+    await using _running = startPipeline(file, folder.path);
     await until("it is told", () => said.some((line) => line.includes("takes over")));
     appendFileSync(join(folder.path, "app.log"), "2\n");
     await until("the other takes over", () => read(folder.path, "spill.out") === "2\n");
