@@ -58,7 +58,7 @@ export const HDFS_FAILPOINTS = [
   "hdfs-renamed", // one file has its name
 ] as const;
 
-/** In a source that tails files. Each is killed at by test/tail/job-torture.test.ts. */
+/** Where files are tailed. Each is killed at by test/tail/torture.ts. */
 export const TAIL_FAILPOINTS = [
   "tail-copied", // some of what a batch reads is in its segment
   "tail-segment-written", // all of it is, nothing says so

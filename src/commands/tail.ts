@@ -1,11 +1,12 @@
 /** `streamkit tail`: follows files and writes their lines on. */
 
-import { existsSync } from "node:fs";
+import { existsSync, fstatSync, statSync } from "node:fs";
+import path from "node:path";
 import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { counted, sizeFlagBytes } from "../base/units.ts";
 import { type Follower, openFollower } from "../tail/follower.ts";
-import { openGlobs } from "../tail/listing.ts";
+import { keyOf, type Listed, openGlobs } from "../tail/listing.ts";
 import { cutOptionsOf } from "../tail/options.ts";
 import type { EventOutput } from "../tail/output.ts";
 import { readPositionFile, writePositionFile } from "../tail/position-file.ts";
@@ -113,6 +114,7 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
       clock,
       positions,
       takesWhatIsThere: flags.once === true,
+      isOwn: ownFiles(urls, flags.position),
       endsLines: flags.once === true && flags.position === undefined,
       notify: () => wake.notify(),
     });
@@ -184,6 +186,19 @@ async function follow(
   }
   await keep();
   if (cutLines > 0) say(`streamkit: ${counted(cutLines, "line")} longer than --max-line were cut`);
+}
+
+const STDOUT = 1;
+
+/** Our outputs and the position file may stand where the globs look. */
+function ownFiles(urls: readonly string[], position: string | undefined): (listed: Listed) => boolean {
+  const stats = urls.flatMap((url) => {
+    if (url === "-") return fstatSync(STDOUT, { bigint: true });
+    return url.startsWith("file:") ? statSync(url.slice("file:".length), { bigint: true }) : [];
+  });
+  const keys = new Set(stats.map(keyOf));
+  const kept = position === undefined ? undefined : path.resolve(position);
+  return (listed) => keys.has(listed.key) || (kept !== undefined && listed.path.startsWith(kept));
 }
 
 /** The same as an input of a pipeline. */

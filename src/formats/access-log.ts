@@ -57,6 +57,7 @@ function accessLog(
     name,
     summary,
     columns: () => columns,
+    fallibleColumns: ["ts", "status", "bytes"],
     read: (path) =>
       sql`SELECT ${typedColumns(tokens, (token) => raw(`"${token}"`))} FROM read_csv(${path},
         auto_detect = false, header = false, columns = ${texts}, delim = ' ', quote = '"',

@@ -32,6 +32,8 @@ export interface Format {
   readonly columnsInInput?: true;
   /** The columns a reader finds in a record. */
   columns(shape: Shape): readonly Column[];
+  /** Those of which a value may be unreadable, so that its line does not fit; any of them if left out. */
+  readonly fallibleColumns?: readonly string[];
   /**
    * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must
    * take a line the same way whatever its neighbours are: the reader is the judge of a line.

@@ -111,14 +111,14 @@ export async function readSegment(
 }
 
 /**
- * The projection of the records with their attributes. A column that it leaves out is looked at all the same,
- * or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
+ * The projection of the records with their attributes. A fallible column that it leaves out is looked at all
+ * the same, or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
 function selected(records: Sql, { format, shape, select }: Reading, attributes: Attributes | undefined): Sql {
   const from = sql`FROM (${raw(records.text)})${attributeJoin(attributes)}`;
   if (select.text.trim() === "*") return sql`SELECT * ${from}`;
-  const columns = format.columns(shape).map(({ name }) => id(name));
-  return sql`SELECT ${select} ${from} WHERE hash(${columns}) IS NOT NULL`;
+  const fallible = format.fallibleColumns ?? format.columns(shape).map(({ name }) => name);
+  return sql`SELECT ${select} ${from} WHERE hash(${fallible.map((name) => id(name))}) IS NOT NULL`;
 }
 
 /** Where the bytes stand that the format's reader can take as a whole; undefined if it can't. */

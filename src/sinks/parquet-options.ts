@@ -4,9 +4,20 @@ import { z } from "zod";
 import { durationField, sizeField } from "../job/fields.ts";
 import { TABLE_NAME } from "../warehouse/hive-layout.ts";
 import { isMetastore } from "../warehouse/metastore/hive-metastore.ts";
+import { warehouseProblem } from "../warehouse/stores.ts";
 
 export const parquetOptions = z.strictObject({
-  warehouse: z.string().default("./warehouse").describe("the folder of all tables, relative to the job file"),
+  warehouse: z
+    .string()
+    .superRefine((text, context) => {
+      const message = warehouseProblem(text);
+      if (message !== undefined) context.addIssue({ code: "custom", message });
+    })
+    .default("./warehouse")
+    .describe(
+      "where all tables are: a folder, relative to the job file, `webhdfs://HOST:PORT/PATH` or " +
+        "`s3://BUCKET/PREFIX`",
+    ),
   table: z
     .string()
     .regex(TABLE_NAME, "a table is called NAME or DATABASE.NAME, each of letters, digits and _")
@@ -69,8 +80,8 @@ export const parquetOptions = z.strictObject({
     .string()
     .optional()
     .describe(
-      "what other engines call the warehouse, like hdfs://NAMENODE/warehouse; if left out, its own name with " +
-        "file:, webhdfs: or s3a:",
+      "what other engines call the warehouse, like hdfs://NAMENODE/warehouse; if left out, its own name " +
+        "with file:, webhdfs: or s3a:",
     ),
   add_columns: z
     .boolean()

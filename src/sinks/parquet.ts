@@ -3,9 +3,16 @@
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { parsePartition, removeUncommitted, stagingFolder, tableFolder } from "../warehouse/hive-layout.ts";
+import {
+  parsePartition,
+  removeStaged,
+  removeUncommitted,
+  stagingFolder,
+  tableFolder,
+} from "../warehouse/hive-layout.ts";
 import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
 import { writable } from "../warehouse/hive-types.ts";
 import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
@@ -106,7 +113,16 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   });
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
-  await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
+  // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.
+  const mayHaveLeft = committed === undefined || context.plannedBatch > context.committedBatch;
+  if (store.localFolder !== undefined || mayHaveLeft) {
+    const removed = await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
+    if (removed > 0 && context.plannedBatch === 0)
+      logger("parquet").warn(
+        `${counted(removed, "file")} of ${given.table} removed: "${name}" wrote them with another ` +
+          "checkpoint, and begins anew with this one. A job of another name leaves them",
+      );
+  } else await removeStaged(writer);
   if (catalog !== undefined) {
     await catalog.metastore.ensureTable(catalog.options.spec);
     await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));

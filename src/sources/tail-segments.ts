@@ -2,7 +2,8 @@
  * The segments of a tailed source. Files may be truncated as soon as they were read, so what a batch reads is
  * copied before the batch is planned, with the positions behind it: each segment has a file of JSON beside
  * it, which is there only when the segment is whole. After a crash, segments that follow the commit are taken
- * as they are, whether their batch was planned or not.
+ * as they are, whether their batch was planned or not. A commit names the segment behind which it stands, and
+ * not all files again: there may be ten thousand.
  */
 
 import {
@@ -22,15 +23,10 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Piece } from "../formats/read-segment.ts";
 import type { FilePosition } from "../tail/position.ts";
 
-/** The number of the next segment, and how far each file was read before it. */
-export interface TailPosition {
-  readonly segment: number;
-  readonly files: readonly FilePosition[];
-}
-
 /** What stands beside a segment. */
 export interface TailSegment {
-  readonly to: TailPosition;
+  /** How far each file is read behind it. */
+  readonly files: readonly FilePosition[];
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
@@ -38,14 +34,15 @@ export interface TailSegment {
 }
 
 export interface TailSegments {
-  /** Those that were made after the commit, in order. Removes what else is there. */
+  /** Those that were made after the commit, in order. */
   readonly found: readonly TailSegment[];
+  /** How far each file was read at the commit, or on the first start; undefined where neither was. */
+  readonly files: readonly FilePosition[] | undefined;
   pathOf(segment: number): string;
   begin(segment: number): SegmentWriter;
-  /** Its files, and those of the segments before. */
-  remove(segment: number): Promise<void>;
+  /** The segment's batch is committed: only the positions behind it stay. */
+  commit(segment: number): Promise<void>;
   /** Where files were begun on the first start, as long as nothing is committed. */
-  readonly start: readonly FilePosition[] | undefined;
   keepStart(files: readonly FilePosition[]): Promise<void>;
 }
 
@@ -75,24 +72,40 @@ export function openTailSegments(folder: string, first: number, isDurable: boole
     }
   };
 
+  const besideIfThere = (segment: number): TailSegment | undefined =>
+    existsSync(besideOf(segment))
+      ? (JSON.parse(readFileSync(besideOf(segment), "utf8")) as TailSegment)
+      : undefined;
+
   const found: TailSegment[] = [];
-  while (existsSync(besideOf(first + found.length)))
-    found.push(JSON.parse(readFileSync(besideOf(first + found.length), "utf8")) as TailSegment);
+  for (let next = besideIfThere(first); next !== undefined; next = besideIfThere(first + found.length))
+    found.push(next);
+  const committed = first === 0 ? undefined : besideIfThere(first - 1);
+  if (first > 0 && committed === undefined)
+    throw new StreamkitError(
+      "io",
+      `"${besideOf(first - 1)}" is gone: it says how far the checkpoint has read each file`,
+      { component: "tail" },
+    );
 
   return {
     found,
     pathOf,
     begin: (segment) => openWriter(pathOf(segment), isDurable, (made) => keep(besideOf(segment), made)),
-    async remove(segment) {
-      for (const name of readdirSync(folder))
-        if (Number.parseInt(name, 10) <= segment) await rm(path.join(folder, name), { force: true });
-      await rm(startFile, { force: true });
+    files: committed?.files ?? startIfThere(startFile),
+    async commit(segment) {
+      const kept = path.basename(besideOf(segment));
+      for (const name of readdirSync(folder)) {
+        const isDone = Number.parseInt(name, 10) <= segment && name !== kept;
+        if (isDone || name === path.basename(startFile)) await rm(path.join(folder, name), { force: true });
+      }
     },
-    start: existsSync(startFile)
-      ? (JSON.parse(readFileSync(startFile, "utf8")) as readonly FilePosition[])
-      : undefined,
     keepStart: (files) => keep(startFile, files),
   };
+}
+
+function startIfThere(file: string): readonly FilePosition[] | undefined {
+  return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as readonly FilePosition[]) : undefined;
 }
 
 const NAME_DIGITS = 10;

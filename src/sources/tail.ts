@@ -15,12 +15,7 @@ import { cutOptionsOf, tailFields } from "../tail/options.ts";
 import { openWake } from "../tail/wake.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
 import { type LinePart, type Lines, tailLines } from "./tail-lines.ts";
-import {
-  openTailSegments,
-  type SegmentWriter,
-  type TailPosition,
-  type TailSegment,
-} from "./tail-segments.ts";
+import { openTailSegments, type SegmentWriter, type TailSegment } from "./tail-segments.ts";
 
 const options = z.strictObject({
   ...tailFields,
@@ -45,19 +40,23 @@ function attributeColumns({ file }: Options): readonly AttributeColumn[] {
   return file === undefined ? [] : [{ name: file, type: "VARCHAR" }];
 }
 
+/** Position: the number of the next segment; beside the one before it stands how far files were read. */
+interface TailPosition {
+  readonly segment: number;
+}
+
 interface Planned extends TailSegment {
   readonly range: Range;
 }
 
 async function openTail(given: Options, context: SourceContext): Promise<Source> {
-  const committed = (context.committed ?? { segment: 0, files: undefined }) as Partial<TailPosition> &
-    Pick<TailPosition, "segment">;
+  const { segment: first } = (context.committed ?? { segment: 0 }) as unknown as TailPosition;
   const { segmentFolder, isDurable, clock, takesWhatIsThere } = context;
   const lines = tailLines(given, context);
-  const segments = openTailSegments(segmentFolder, committed.segment, isDurable);
-  if (committed.segment > 0) await segments.remove(committed.segment - 1);
-  const planned: Planned[] = segments.found.map(withRange);
-  const positions = planned.at(-1)?.to.files ?? committed.files ?? segments.start;
+  const segments = openTailSegments(segmentFolder, first, isDurable);
+  if (first > 0) await segments.commit(first - 1);
+  const planned: Planned[] = segments.found.map((found, index) => withRange(found, first + index));
+  const positions = planned.at(-1)?.files ?? segments.files;
   const globs = openGlobs([given.path].flat(), context.baseFolder, () => clock.nowMs());
   const follower: Follower = openFollower({
     ...cutOptionsOf(given),
@@ -74,7 +73,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     follower.noticed(file);
     context.notify();
   });
-  let next = committed.segment + planned.length;
+  let next = first + planned.length;
   let isStartKept = positions !== undefined || given.from === "start";
   /** What was read and belongs to the next segment: its columns are others. */
   let carried: Carried | undefined;
@@ -97,7 +96,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
   const fill = async (writer: SegmentWriter, first: Carried, limit: Limit): Promise<TailSegment> => {
     const parts: (LinePart & { readonly path: string; readonly segmentOffset: number })[] = [];
     let left = limit;
-    let files: TailPosition["files"] | undefined;
+    let files: TailSegment["files"] | undefined;
     for (let taken: Carried | undefined = first; taken !== undefined; ) {
       for (const part of taken.lines.parts) {
         parts.push({ ...part, path: taken.path, segmentOffset: writer.sizeBytes() });
@@ -117,7 +116,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
       }
     }
     return {
-      to: { segment: next + 1, files: files ?? follower.positions() },
+      files: files ?? follower.positions(),
       sizeBytes: writer.sizeBytes(),
       pieces: parts.map(({ path: origin, originOffset, segmentOffset }) => ({
         origin,
@@ -141,7 +140,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
       throw error;
     }
     await writer.end(segment);
-    const entry = withRange(segment);
+    const entry = withRange(segment, next);
     planned.push(entry);
     next += 1;
     return entry.range;
@@ -154,7 +153,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     },
     async read({ to }): Promise<Segment> {
       const { segment } = to as unknown as TailPosition;
-      const found = planned.find((entry) => entry.to.segment === segment);
+      const found = planned.find((entry) => entry.range.to["segment"] === segment);
       if (found === undefined)
         throw new StreamkitError("io", `${segmentFolder}: the segment before ${segment} is gone`);
       const file = segments.pathOf(segment - 1);
@@ -171,8 +170,8 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     },
     async commit({ to }) {
       const { segment } = to as unknown as TailPosition;
-      planned.splice(0, planned.findIndex((entry) => entry.to.segment === segment) + 1);
-      await segments.remove(segment - 1);
+      planned.splice(0, planned.findIndex((entry) => entry.range.to["segment"] === segment) + 1);
+      await segments.commit(segment - 1);
     },
     isEnded: () => takesWhatIsThere && planned.length === 0 && carried === undefined && follower.isDrained(),
     hasBacklog: () =>
@@ -189,7 +188,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
 interface Carried {
   readonly lines: Lines;
   /** How far files were read before it. */
-  readonly before: TailPosition["files"] | undefined;
+  readonly before: TailSegment["files"] | undefined;
   readonly path: string;
 }
 
@@ -197,9 +196,8 @@ function copied(part: LinePart): LinePart {
   return { ...part, bytes: Uint8Array.from(part.bytes) };
 }
 
-function withRange(segment: TailSegment): Planned {
-  const { to } = segment;
-  return { ...segment, range: { from: { segment: to.segment - 1 }, to: { ...to } } };
+function withRange(segment: TailSegment, number: number): Planned {
+  return { ...segment, range: { from: { segment: number }, to: { segment: number + 1 } } };
 }
 
 /** From the job's folder, where the file is below it. */

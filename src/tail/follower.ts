@@ -40,7 +40,7 @@ export interface Follower {
   isDrained(): boolean;
   /** In how many milliseconds it should be asked again, if nothing wakes it. */
   pauseMs(): number;
-  /** A path changed, or something in a folder: to be looked at soon. */
+  /** A file changed, or something in a folder came, went or moved: to be looked at soon. */
   noticed(path: string | undefined): void;
   /** Lines that were cut since the last call. */
   takeCutLines(): number;
@@ -224,8 +224,9 @@ export function openFollower(options: FollowerOptions): Follower {
     noticed(path) {
       byPath ??= new Map([...tracker.files()].map((file) => [file.path, file]));
       const file = path === undefined ? undefined : byPath.get(path);
-      if (file === undefined) isLookDue = true;
-      else enqueue(file);
+      if (file !== undefined) enqueue(file);
+      // Other files in the same folder may change all the time.
+      else if (path === undefined || tracker.isWaitedFor(path)) isLookDue = true;
     },
     takeCutLines() {
       const taken = cutLines;

@@ -1,6 +1,6 @@
 /** What is there: the files that globs match, and what the system says of each. */
 
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 
@@ -24,10 +24,14 @@ function statsOf(file: string) {
   return statSync(file, { bigint: true, throwIfNoEntry: false });
 }
 
+export function keyOf({ dev, ino }: Pick<Stats, "dev" | "ino">): string {
+  return `${dev}:${ino}`;
+}
+
 export function listedOf(file: string, stats: Omit<Stats, "isFile">): Listed {
   return {
     path: file,
-    key: `${stats.dev}:${stats.ino}`,
+    key: keyOf(stats),
     device: String(stats.dev),
     inode: String(stats.ino),
     born: stats.birthtimeNs > 0n && tellsBirths(stats.dev, file) ? String(stats.birthtimeNs) : undefined,
@@ -146,16 +150,4 @@ function staticFolderOf(target: string): string {
   let folder = path.dirname(target);
   while (isDynamicPattern(folder)) folder = path.dirname(folder);
   return folder;
-}
-
-/** Files beside `file` whose names begin with `stem`. */
-export function siblings(file: string, stem: string): readonly string[] {
-  const folder = path.dirname(file);
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.startsWith(stem))
-      .map((name) => path.join(folder, name));
-  } catch {
-    return [];
-  }
 }

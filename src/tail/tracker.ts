@@ -12,17 +12,17 @@
  */
 
 import { closeSync } from "node:fs";
-import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 import { GZIP_MAGIC, isGzip } from "./gzip.ts";
 import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
-import { type Globs, type Listed, openLooks, siblings } from "./listing.ts";
+import { type Globs, type Listed, openLooks } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
 import { isMarkOf, openPacked } from "./packed.ts";
 import type { FilePosition } from "./position.ts";
 import { type ByStem, byStem, isPrefixOf, relatives } from "./prefix.ts";
+import { openSearch } from "./siblings.ts";
 import { skipToEnd } from "./start.ts";
 import {
   continued,
@@ -48,6 +48,8 @@ export interface TrackerOptions {
   readonly from: "start" | "end";
   /** What is there now is all: nothing is waited for. */
   readonly takesWhatIsThere: boolean;
+  /** What we write ourselves: following it would never end. */
+  readonly isOwn?: ((listed: Listed) => boolean) | undefined;
   /** There may be something to look at. */
   readonly notify: () => void;
 }
@@ -61,6 +63,8 @@ export interface Tracker {
   changed(file: Tracked): void;
   /** True while it is not said yet of every file what it is. */
   isUndecided(): boolean;
+  /** Whether a file at this path was there, and it can't be said yet what it is: it may be empty. */
+  isWaitedFor(path: string): boolean;
   positions(): FilePosition[];
   close(): void;
 }
@@ -79,20 +83,22 @@ export function openTracker(options: TrackerOptions): Tracker {
   const packed = openPacked(options.notify);
   const look = openLooks();
   const passedOver = new Set<string>();
-  /** Where a copy may stand that no glob matches, and until when it is looked for. */
-  const searches = new Map<string, { readonly file: string; readonly untilMs: number }>();
+  /** For copies that no glob matches. */
+  const search = openSearch();
   /** Families of logs of which a compressed file is looked through, and files that wait for that. */
   const looking = new Set<string>();
   const held = new Set<Tracked>();
+  const waitedFor = new Set<string>();
   let undecided = 0;
   let isFirstLook = options.positions === undefined;
   /** Contents went since the listing was made. */
   let hasLost = false;
 
+  const isForeign = (listed: Listed): boolean => options.isOwn?.(listed) !== true;
+
   const addGone = (file: Tracked): void => {
     gone.add(file);
-    const untilMs = clock.monotonicMs() + SEARCH_MS;
-    if (file.offset > 0) searches.set(placeOf(file.path), { file: file.path, untilMs });
+    if (file.offset > 0) search.add(file.path, clock.monotonicMs() + SEARCH_MS);
   };
 
   for (const position of options.positions ?? []) {
@@ -152,31 +158,25 @@ export function openTracker(options: TrackerOptions): Tracker {
     addGone(file);
   };
 
-  /** Files beside those that are gone, which no glob matches. */
-  const searchCopies = (seen: ReadonlySet<string>): readonly Listed[] => {
-    const found: Listed[] = [];
-    for (const [place, { file, untilMs }] of searches) {
-      if (clock.monotonicMs() > untilMs) searches.delete(place);
-      const others = siblings(file, stemOf(file)).flatMap((name) => look(name) ?? []);
-      found.push(
-        ...others.filter((other) => !seen.has(other.key) && !here.has(other.key) && other.sizeBytes > 0),
-      );
-    }
-    return found;
+  /** What was not found by now is lost, if there was more to read. */
+  const giveUp = (): void => {
+    const isGivenUp = search.end(clock.monotonicMs());
+    if (isGivenUp === undefined) return;
+    for (const { path, gzip, offset, sizeBytes, descriptor } of gone.all)
+      if (gzip === undefined && descriptor === undefined && sizeBytes > offset && isGivenUp(path))
+        log.warn(
+          `"${path}" is gone with ${sizeBytes - offset} bytes that were not read: ` +
+            "neither it nor a copy of it was found",
+        );
   };
 
   /** Where files went that are not where they were: into a name that no glob matches, or away. */
   const searchMissing = (missing: readonly Tracked[]): void => {
-    const searched = new Map<string, Map<string, Listed>>();
+    if (missing.length === 0) return;
+    const around = openSearch();
+    for (const file of missing) around.add(file.path, Number.POSITIVE_INFINITY);
+    const found = new Map(around.found(look).map((other) => [other.key, other]));
     for (const file of missing) {
-      const stem = stemOf(file.path);
-      const place = placeOf(file.path);
-      let found = searched.get(place);
-      if (found === undefined) {
-        const listed = siblings(file.path, stem).flatMap((name) => look(name) ?? []);
-        found = new Map(listed.map((other) => [other.key, other]));
-        searched.set(place, found);
-      }
       const sibling = found.get(file.key);
       if (sibling === undefined) leave(file);
       else meet(file, sibling);
@@ -254,6 +254,13 @@ export function openTracker(options: TrackerOptions): Tracker {
       relatives(listed, live).filter(({ gzip, offset }) => gzip === undefined && offset > 0);
     const dead = (): readonly Tracked[] =>
       gone.all.filter((other) => other.gzip === undefined && mayBeCopyOf(listed, other));
+    const ageMs = clock.nowMs() - listed.changedAtMs;
+    if (dead().length === 0 && !isListed) return undefined;
+    // It can be made of nothing that was read, and nobody writes to it: it need not be looked through.
+    if (dead().length === 0 && ageMs >= COPY_MS) {
+      file.gzip = { isWhole: false, head: gzipHead };
+      return file;
+    }
     // What is gone and open is read to its end first.
     const isOpen = dead().some((other) => other.descriptor !== undefined);
     const found = isOpen ? undefined : packed.look(listed, [...dead(), ...alive()], dead());
@@ -262,14 +269,14 @@ export function openTracker(options: TrackerOptions): Tracker {
       return later();
     }
     if (!found.isWhole) {
-      if (clock.nowMs() - listed.changedAtMs < BROKEN_MS && !takesWhatIsThere) return later();
+      if (ageMs < BROKEN_MS && !takesWhatIsThere) return later();
       passOver(listed, "its end is missing");
       return undefined;
     }
     const agreeing = (files: readonly Tracked[]): readonly Tracked[] =>
       files.filter((other) => [...found.agrees].some((mark) => isMarkOf(mark, other)));
     const original = nearest(listed.path, agreeing(dead()));
-    const isFresh = !takesWhatIsThere && clock.nowMs() - listed.changedAtMs < COPY_MS;
+    const isFresh = !takesWhatIsThere && ageMs < COPY_MS;
     if (original === undefined && isFresh && agreeing(alive()).length > 0) return later();
     if (original === undefined && !isListed) return undefined;
     packed.forget(listed);
@@ -302,8 +309,9 @@ export function openTracker(options: TrackerOptions): Tracker {
   };
 
   const lookOnce = async (): Promise<boolean> => {
-    const listed = (await globs.list()).flatMap((name) => look(name) ?? []);
+    const listed = (await globs.list()).flatMap((name) => look(name) ?? []).filter(isForeign);
     hasLost = false;
+    waitedFor.clear();
     const seen = new Set<string>();
     const strangers: Listed[] = [];
     for (const found of listed) {
@@ -313,7 +321,9 @@ export function openTracker(options: TrackerOptions): Tracker {
       const file = here.get(key);
       if (file !== undefined) meet(file, found);
       // What an empty file will be is not known: it is met again when something is in it.
-      if (found.sizeBytes > 0 && !here.has(key)) strangers.push(found);
+      if (here.has(key)) continue;
+      waitedFor.add(found.path);
+      if (found.sizeBytes > 0) strangers.push(found);
     }
     const unseen = [...here.values()].filter((file) => !seen.has(file.key));
     const missing = unseen.filter((file) => {
@@ -323,7 +333,9 @@ export function openTracker(options: TrackerOptions): Tracker {
       return false;
     });
     searchMissing(missing);
-    strangers.push(...searchCopies(seen));
+    giveUp();
+    for (const other of search.found(look))
+      if (!seen.has(other.key) && !here.has(other.key) && other.sizeBytes > 0) strangers.push(other);
     // Whose bytes are others by now is known before it is said what new files are.
     if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
@@ -336,6 +348,7 @@ export function openTracker(options: TrackerOptions): Tracker {
       const file = decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
       here.set(file.key, file);
+      waitedFor.delete(file.path);
       added.push(file);
       addTo(live, file);
     }
@@ -357,6 +370,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     changed(file) {
       if (file.goneAtMs === undefined) loseContent(file, true);
     },
+    isWaitedFor: (path) => waitedFor.has(path),
     isUndecided: () => undecided > 0 || hasLost,
     positions: () => [...here.values(), ...gone.all].map(positionOf),
     close() {
@@ -372,10 +386,6 @@ const BROKEN_MS = 60_000;
 
 /** How long a copy is looked for that no glob matches. */
 const SEARCH_MS = 60_000;
-
-function placeOf(file: string): string {
-  return path.join(path.dirname(file), stemOf(file));
-}
 
 function byAge(a: Listed, b: Listed): number {
   return a.modifiedAtMs - b.modifiedAtMs || byRotation(a.path, b.path);

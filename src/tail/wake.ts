@@ -18,7 +18,7 @@ export interface Wake {
 /** Of more folders than this, changes are only found by looking. */
 const MAX_WATCHED_FOLDERS = 256;
 
-/** `noticed` is told of the path that changed; undefined where something in a folder did. */
+/** `noticed` is told of the path that changed; undefined where something in a folder came, went or moved. */
 export function openWake(
   folders: readonly string[],
   clock: Clock,
@@ -29,8 +29,8 @@ export function openWake(
   const watchers: FSWatcher[] = [];
   for (const folder of folders.slice(0, MAX_WATCHED_FOLDERS)) {
     try {
-      const watcher = watch(folder, (_event, name) => {
-        noticed(name === null ? undefined : path.join(folder, name));
+      const watcher = watch(folder, (event, name) => {
+        noticed(event === "rename" || name === null ? undefined : path.join(folder, name));
         notify();
       });
       watcher.on("error", () => watcher.close());

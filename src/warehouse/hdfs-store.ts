@@ -47,8 +47,10 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
     );
     return [...files, ...below.flat()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
   };
+  const makeFolders = async (folders: readonly string[]): Promise<void> => {
+    for (const folder of new Set(folders)) await hdfs.ask("PUT", at(folder), "MKDIRS");
+  };
   const rename = async (from: string, to: string, renameoptions: "NONE" | "OVERWRITE"): Promise<void> => {
-    await hdfs.ask("PUT", at(parentOf(to)), "MKDIRS");
     try {
       const destination = `/${at(to)}`;
       const done = await hdfs.ask("PUT", at(from), "RENAME", { destination, renameoptions });
@@ -106,6 +108,7 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
         await hdfs.create(at(staged[index] ?? ""), await openAsBlob(from));
         failpoint("hdfs-created");
       });
+      await makeFolders(files.map(({ to }) => parentOf(to)));
       for (const [index, { from, to }] of files.entries()) {
         await rename(staged[index] ?? "", to, "OVERWRITE");
         failpoint("hdfs-renamed");
@@ -128,7 +131,10 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
         return false;
       }
     },
-    rename: (from, to) => rename(from, to, "NONE"),
+    async rename(from, to) {
+      await makeFolders([parentOf(to)]);
+      await rename(from, to, "NONE");
+    },
     remove,
   };
 }

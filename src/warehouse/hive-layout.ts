@@ -69,17 +69,17 @@ interface PublishedFile {
  * With `isDurable` they are there after a power cut too when this returns.
  */
 export async function publish(
-  { store, folder, name, staging, isDurable }: Writer,
+  writer: Writer,
   staged: readonly string[],
   batchId: number,
 ): Promise<readonly PublishedFile[]> {
+  const { store, folder, name, staging, isDurable } = writer;
   const files = staged.map((from, index) => {
     const partition = hivePath(nodePath.relative(staging, nodePath.dirname(from)));
     return { from, partition, to: joinPath(folder, partition, `part-${name}-${batchId}-${index}.parquet`) };
   });
   await store.put(files, { staging: stagingFolder(folder, name), isDurable });
-  await rm(staging, { recursive: true, force: true });
-  await store.remove(stagingFolder(folder, name));
+  await removeStaged(writer);
   failpoint("parquet-published");
   return files.map(({ partition, to }) => ({ partition, path: to }));
 }
@@ -103,12 +103,12 @@ const MAX_HIDDEN_MS = 3_600_000;
 
 /** Removes what a crash left: staged files, and files of batches after the last commit. Returns how many. */
 export async function removeUncommitted(
-  { store, folder, name, staging }: Writer,
+  writer: Writer,
   committedBatch: number,
   nowMs: number,
 ): Promise<number> {
-  await rm(staging, { recursive: true, force: true });
-  await store.remove(stagingFolder(folder, name));
+  const { store, folder, name } = writer;
+  await removeStaged(writer);
   let removed = 0;
   for (const { path, modifiedAtMs } of await store.list(folder)) {
     // Of a writer that is alive it would have its name long since.
@@ -119,4 +119,12 @@ export async function removeUncommitted(
     removed += 1;
   }
   return removed;
+}
+
+/** Removes what is staged, here and in the store. */
+export async function removeStaged({ store, folder, name, staging }: Writer): Promise<void> {
+  await rm(staging, { recursive: true, force: true });
+  const elsewhere = stagingFolder(folder, name);
+  const isSame = store.localFolder !== undefined && staging === nodePath.join(store.localFolder, elsewhere);
+  if (store.hasRename && !isSame) await store.remove(elsewhere);
 }

@@ -43,8 +43,10 @@ export function openLocalStore(root: string): Store {
     async write(path, text) {
       // There is no half of an empty file.
       if (text === "") {
-        await mkdir(nodePath.dirname(at(path)), { recursive: true });
-        return writeFile(at(path), text);
+        const folder = nodePath.dirname(at(path));
+        await mkdir(folder, { recursive: true });
+        await writeFile(at(path), text);
+        return sync(folder);
       }
       await place(at(path), text, (staged) => rename(staged, at(path)));
     },

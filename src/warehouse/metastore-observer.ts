@@ -50,8 +50,8 @@ export function metastoreObserver(options: MetastoreObserverOptions): PartitionO
 }
 
 /**
- * Adds partitions whose folders are there already: of the time before there was a metastore. Those that aren't
- * complete are left for later, unless they are added with their first file.
+ * Adds partitions whose folders are there already: of the time before there was a metastore. Those that are
+ * not complete are left for later, unless they are added with their first file.
  */
 export async function addForgotten(
   { metastore, spec, store, folder, addsAtOnce }: MetastoreObserverOptions,
@@ -80,7 +80,7 @@ function valuesOf({ partitions }: TableSpec, path: string): PartitionSpec["value
   return partitions.map(({ name }) => values.get(name) ?? null);
 }
 
-/** Rows are counted in the footers of files that are on this machine; others would have to be fetched for it. */
+/** Rows are counted in the footers of files on this machine; others would have to be fetched for it. */
 async function statisticsOf(
   { store, folder, database }: MetastoreObserverOptions,
   path: string,
@@ -96,7 +96,7 @@ async function statisticsOf(
   return { rows: Number(row["rows"]), bytes, files: files.length };
 }
 
-/** A table's place as other engines call it. `location` is what the job says of the warehouse, if anything. */
+/** A table's place as other engines call it; `location` is what the job says of the warehouse. */
 export function locationOf(store: Store, folder: string, location: string | undefined): string {
   const base = location ?? (store.localFolder === undefined ? store.url : `file:${store.localFolder}`);
   return `${base.replace(/\/+$/, "").replace(/^s3:/, "s3a:")}/${folder}`;

@@ -78,13 +78,16 @@ function derivedRule(database: Database, time: Column, derived: readonly Derived
     async boundAt({ columns }, delayMs) {
       const reached = columns.get(time.name);
       if (reached === undefined) return "none";
-      const infinite = await infinityOf(database, reached);
-      if (infinite !== undefined) return infinite;
+      // What an infinite time would be in a partition's name is not asked.
       const values = derived.map(
-        ({ expression }, index) => sql`(${expression})::VARCHAR AS ${id(`v${index}`)}`,
+        ({ expression }, index) => sql`CASE WHEN isinf(_t) THEN NULL ELSE (${expression})::VARCHAR END
+          AS ${id(`v${index}`)}`,
       );
-      const moment = sql`CAST(${earlier(reached, delayMs)} AS ${raw(time.type)}) AS ${id(time.name)}`;
-      const row = await database.row(sql`SELECT ${values} FROM (SELECT ${moment})`);
+      const moment = sql`CAST(_t AS ${raw(time.type)}) AS ${id(time.name)}`;
+      const row =
+        await database.row(sql`SELECT isinf(_t) AS is_infinite, _t > 'epoch'::TIMESTAMP AS is_late, ${values}
+        FROM (SELECT _t, ${moment} FROM (SELECT ${earlier(reached, delayMs)} AS _t))`);
+      if (row["is_infinite"] === true) return row["is_late"] === true ? "all" : "none";
       return derived.map((_, index) => row[`v${index}`] as string | null);
     },
     async complete(paths, bound) {

@@ -57,7 +57,14 @@ async function openTables(
   const store = openStore(warehouse, { baseFolder: ".", clock, env });
   if (store.localFolder !== undefined) return nameTables(database, store.localFolder);
   const { names } = await fetchTables(database, store, text.replace(/[;\s]+$/, ""), folder);
-  await nameTables(database, folder);
+  const fetched = await nameTables(database, folder);
+  // The others are only listed: the query does not name them.
+  for (const name of names.filter((table) => !fetched.includes(table))) {
+    const parts = name.split(".");
+    const [schema, ...rest] = parts;
+    if (rest.length > 0) await database.run(sql`CREATE SCHEMA IF NOT EXISTS ${id(schema ?? "")}`);
+    await database.run(sql`CREATE OR REPLACE VIEW ${id(...parts)} AS SELECT NULL AS not_fetched`);
+  }
   return names;
 }
 

@@ -16,8 +16,10 @@ import {
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
+import { manifestFolder } from "./compaction/manifest.ts";
+import { isVisible, tableFiles } from "./compaction/table-files.ts";
 import { valuesOfPath } from "./partition-path.ts";
-import { joinPath, parentOf, type Store, type StoredFile } from "./store.ts";
+import { joinPath, type Store, type StoredFile } from "./store.ts";
 import { SCHEMA_FILE, savedSchema } from "./table-schema.ts";
 import { inParallel } from "./transfers.ts";
 
@@ -40,7 +42,7 @@ export async function fetchTables(
   const tables = await tablesIn(store);
   let fetchedBytes = 0;
   for (const table of tables.filter(({ name }) => isMentioned(query, name))) {
-    const files = (await store.list(table.folder)).filter(({ path: name }) => isData(name, table.folder));
+    const files = await filesOf(store, table.folder);
     const schema = await savedSchema(store, table.folder);
     const types = new Map(schema?.partitions.map(({ name, type }) => [name, type]));
     const needed = await neededFiles(database, query, table, files, types);
@@ -56,8 +58,9 @@ export async function fetchTables(
       ...(schema === undefined ? [] : [joinPath(table.folder, SCHEMA_FILE)]),
     ];
     await inParallel(wanted, MAX_TRANSFERS, async (name) => {
-      await mkdir(path.join(folder, parentOf(name)), { recursive: true });
-      await store.download(name, path.join(folder, name));
+      const local = path.join(folder, table.folder, shownPath(name.slice(table.folder.length + 1)));
+      await mkdir(path.dirname(local), { recursive: true });
+      await store.download(name, local);
     });
   }
   return { names: tables.map(({ name }) => name) };
@@ -87,10 +90,18 @@ function isMentioned(query: string, name: string): boolean {
   return words.has((name.split(".").at(-1) ?? name).toLowerCase());
 }
 
-/** A Parquet file that readers see. */
-function isData(name: string, folder: string): boolean {
-  const inTable = name.slice(folder.length + 1);
-  return inTable.endsWith(".parquet") && !inTable.split("/").some((part) => /^[._]/.test(part));
+/** The files that hold each row once, also while the table is compacted. */
+async function filesOf(store: Store, folder: string): Promise<readonly StoredFile[]> {
+  const listed = await store.list(folder);
+  if (!listed.some(({ path: name }) => name.startsWith(`${manifestFolder(folder)}/`)))
+    return listed.filter((file) => isVisible(folder, file));
+  const paths = new Set(await tableFiles(store, folder));
+  return (await store.list(folder)).filter(({ path: name }) => paths.has(name));
+}
+
+/** Where a file is read by its partition's name: a compaction's may be in a hidden place, under another. */
+function shownPath(inTable: string): string {
+  return inTable.replace(/^_streamkit\/compacted\/[^/]+\/(.*)\.pq$/, "$1.parquet");
 }
 
 async function neededFiles(

@@ -16,7 +16,7 @@ export interface S3Options {
   readonly clock: Clock;
 }
 
-export interface S3Request {
+interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "DELETE";
   /** The object's; "" for the bucket. */
   readonly key: string;
@@ -61,8 +61,10 @@ export function openS3(options: S3Options): S3 {
   return (request, allowed = []) =>
     persistently(`${request.method} "${request.key}"`, async () => {
       const { method, key, query = {}, body = null } = request;
-      const url = new URL(base + key.split("/").map(encodeURIComponent).join("/"));
-      for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+      const url = new URL(base + key.split("/").map(encoded).join("/"));
+      url.search = Object.entries(query)
+        .map(([name, value]) => `${encoded(name)}=${encoded(value)}`)
+        .join("&");
       const signer = new AwsV4Signer({
         ...options,
         ...(options.sessionToken === undefined ? {} : { sessionToken: options.sessionToken }),
@@ -77,6 +79,14 @@ export function openS3(options: S3Options): S3 {
       if (answer.ok || allowed.includes(answer.status)) return answer;
       throw new S3Refusal(answer.status, refusalText(answer.status, key, await answer.text()));
     });
+}
+
+/** As signatures have it (RFC 3986), so that what is signed is what is sent, letter by letter. */
+function encoded(name: string): string {
+  return encodeURIComponent(name).replaceAll(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function refusalText(status: number, key: string, xml: string): string {

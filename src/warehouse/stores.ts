@@ -17,7 +17,18 @@ export interface StoreContext {
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
+const SCHEMES = new Set(["file", "webhdfs", "swebhdfs", "s3", "s3a"]);
 const KINDS = "a folder, webhdfs://HOST:PORT/PATH or s3://BUCKET/PREFIX";
+
+/** What is wrong with a warehouse's name, as far as its first letters tell; undefined if nothing. */
+export function warehouseProblem(warehouse: string): string | undefined {
+  const scheme = schemeOf(warehouse);
+  if (scheme === undefined || SCHEMES.has(scheme)) return undefined;
+  return scheme === "hdfs"
+    ? "HDFS is written over WebHDFS, at the name node's HTTP port: webhdfs://HOST:9870/PATH, " +
+        `found "${warehouse}"`
+    : `a warehouse is ${KINDS}: found "${warehouse}"`;
+}
 
 /** A folder, relative to `baseFolder`, or a URL. Throws code `job` where nothing is meant by it. */
 export function openStore(warehouse: string, context: StoreContext): Store {
@@ -35,14 +46,8 @@ export function openStore(warehouse: string, context: StoreContext): Store {
     case "s3":
     case "s3a":
       return s3Store(warehouse, context);
-    case "hdfs":
-      throw new StreamkitError(
-        "job",
-        `HDFS is written over WebHDFS, at the name node's HTTP port: webhdfs://HOST:9870/PATH, ` +
-          `found "${warehouse}"`,
-      );
     default:
-      throw new StreamkitError("job", `A warehouse is ${KINDS}: found "${warehouse}"`);
+      throw new StreamkitError("job", warehouseProblem(warehouse) ?? "");
   }
 }
 

@@ -78,6 +78,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     | { readonly batch: TableBatch; readonly late: Sql | undefined; readonly taken: readonly string[] }
     | undefined;
   let toldBound: Bound = "none";
+  let isBetweenBatches = true;
 
   const rowsOf = (relation: string, isLate: Sql | undefined): Sql => {
     const items = [...columns.map(({ written }) => written), ...partitioning.items];
@@ -131,6 +132,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   await committedNow();
   return {
     async write(batch) {
+      isBetweenBatches = false;
       const bound = (await rule?.boundAt(batch.after, options.completionDelayMs)) ?? "none";
       const late =
         rule === undefined || divert === undefined || batch.rows === 0
@@ -149,6 +151,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
           open.delete(name);
       lastBatch = batch.id;
       last = { batch, late, taken };
+      isBetweenBatches = true;
     },
     position: () => ({
       batch: lastBatch,
@@ -172,7 +175,8 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     },
     isDue: (nowMs) => waiting?.isOverdue(nowMs) === true,
     async close() {
-      const keys = writer.isDurable ? [] : (waiting?.keys() ?? []);
+      // After a failure the batch under way is as lost as its input.
+      const keys = writer.isDurable || !isBetweenBatches ? [] : (waiting?.keys() ?? []);
       if (keys.length === 0 || waiting === undefined) return;
       await writeFiles(waiting.rowsOf(keys), lastBatch + 1);
       waiting.commit(keys);

@@ -21,6 +21,9 @@ switch (kind) {
     await duckdb(`COPY (SELECT *, hour(ts) AS hour FROM ${READ(first)}) TO '${second}'
       (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (hour))`);
     break;
+  case "access-log":
+    await duckdb(accessLog(first));
+    break;
   case "statements":
     await duckdb(readFileSync(first, "utf8"));
     break;
@@ -35,6 +38,38 @@ async function duckdb(statement: string): Promise<void> {
   const instance = await DuckDBInstance.create(":memory:");
   const connection = await instance.connect();
   await connection.run(statement);
+}
+
+/** The counts of `fixtures/access-log.yaml`, written by hand. */
+function accessLog(file: string): string {
+  const tokens = [
+    "client",
+    "ident",
+    "user",
+    "day",
+    "zone",
+    "request",
+    "status",
+    "bytes",
+    "referrer",
+    "agent",
+  ];
+  const columns = tokens.map((token) => `${token}: 'VARCHAR'`).join(", ");
+  return `CREATE TEMP TABLE people AS
+    SELECT strptime(concat(day, ' ', zone), '[%d/%b/%Y:%H:%M:%S %z]')::TIMESTAMP AS ts, client,
+      split_part(request, ' ', 2) AS path, status::INTEGER AS status, nullif(bytes, '-')::BIGINT AS bytes
+    FROM read_csv('${file}', auto_detect = false, header = false, columns = {${columns}}, delim = ' ',
+      quote = '"', escape = '\\', strict_mode = true)
+    WHERE NOT regexp_matches(agent,
+      'bot|crawl|spider|slurp|fetch|monitor|curl|wget|python|java/|go-http', 'i');
+  CREATE TEMP TABLE traffic AS
+    SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, count(*), count(*) FILTER (status >= 400), sum(bytes),
+      count(DISTINCT client), approx_count_distinct(client), quantile_cont(bytes, 0.5), quantile_cont(bytes, 0.95)
+    FROM people GROUP BY minute;
+  CREATE TEMP TABLE top_paths AS
+    SELECT time_bucket(INTERVAL 1 MINUTE, ts) AS minute, path, count(*),
+      row_number() OVER (PARTITION BY minute ORDER BY count(*) DESC, path) AS place
+    FROM people GROUP BY minute, path QUALIFY place <= 10`;
 }
 
 /** The loop that one would write: an object a record. */

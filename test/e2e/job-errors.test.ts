@@ -78,7 +78,7 @@ const faults: readonly Fault[] = [
     name: "an unknown key of a Parquet sink",
     edit: ['to: "file:out/minute.ndjson"', "parquet: { tabel: m }"],
     place: ":16:32: sinks.0.parquet.tabel: ",
-    says: ['did you mean "table"?', "(known: warehouse, table, partition_by)"],
+    says: ['did you mean "table"?', "(known: warehouse, table, partition_by, roll,"],
   },
   {
     name: "an unknown kind of source",

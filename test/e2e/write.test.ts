@@ -99,14 +99,14 @@ test("access logs in combined format, by day and hour", async () => {
 describe("what is wrong is told by its flag, and nothing is written", () => {
   const REFUSED: readonly (readonly [flags: readonly string[], message: string])[] = [
     [["--table", "a b"], "--table: a table is called NAME or DATABASE.NAME"],
-    [[], "required option '--table <name>'"],
+    [[], "One of --table and --compact is expected"],
     [["--table", "t", "--partition-by", "dt=nope::DATE"], '--partition-by: Referenced column "nope"'],
     [["--table", "t", "--partition-by", "n=n % 2"], 'the rows have a column "n" already'],
     [["--table", "t", "--roll-bytes", "big"], "--roll-bytes: a size like 64KiB or 10MB is expected"],
     [["--table", "t", "--roll-rows", "0"], "--roll-rows must be a whole number of at least 1"],
     [["--table", "t", "--roll-every", "soon"], "--roll-every: a duration like"],
     [["--table", "t", "--warehouse", "hdfs://h/p"], "webhdfs://HOST:9870/PATH"],
-    [["--table", "t", "--warehouse", "ftp://h/p"], "A warehouse is a folder, webhdfs://"],
+    [["--table", "t", "--warehouse", "ftp://h/p"], "--warehouse: a warehouse is a folder, webhdfs://"],
     [["--table", "t", "--in", "gopher://x"], "--in"],
     [["--table", "t", "--once", "--available-now"], "exclude each other"],
   ];

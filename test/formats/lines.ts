@@ -254,6 +254,11 @@ export const lineFamilies: readonly Lines[] = [
   },
   { name: "combined", way: { format: "combined" }, line: linesFrom(LOG_GOOD, LOG_ODD) },
   {
+    name: "combined with a projection of what is always readable",
+    way: { format: "combined", select: "client, path, length(method) AS letters" },
+    line: linesFrom(LOG_GOOD, LOG_ODD),
+  },
+  {
     name: "common",
     way: { format: "common" },
     line: linesFrom(LOG_GOOD.map(common), [...LOG_ODD, ...LOG_ODD.map(common)]),

@@ -1,6 +1,6 @@
 /**
  * A server that speaks S3 on 127.0.0.1: moto, from PyPI, which keeps everything in memory. It knows
- * conditional writes and looks at signatures no closer than at their form.
+ * conditional writes, and has each request's signature made again by Amazon's own library (botocore).
  */
 
 import { closeSync, openSync } from "node:fs";
@@ -49,31 +49,28 @@ async function startS3(): Promise<S3Service> {
   closeSync(log);
   child.unref();
   const endpoint = `http://127.0.0.1:${port}`;
-  const client = new AwsClient({
-    accessKeyId: "tester",
-    secretAccessKey: "secret",
-    service: "s3",
-    region: "eu-north-1",
-  });
   const answers = (): Promise<boolean> =>
     fetch(endpoint).then(
       () => true,
       () => false,
     );
+  let keys: Keys;
   try {
     await until("an S3 server", async () => child.exitCode !== null || (await answers()));
     if (child.exitCode !== null) throw new Error(`The S3 server ended: ${tailOf(logFile)}`);
+    keys = await newUser(endpoint);
   } catch (cause) {
     child.kill("SIGKILL");
     folder[Symbol.dispose]();
     throw cause;
   }
+  const client = new AwsClient({ ...keys, service: "s3", region: "eu-north-1" });
   return {
     endpoint,
     env: {
       AWS_ENDPOINT_URL_S3: endpoint,
-      AWS_ACCESS_KEY_ID: "tester",
-      AWS_SECRET_ACCESS_KEY: "secret",
+      AWS_ACCESS_KEY_ID: keys.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: keys.secretAccessKey,
       AWS_REGION: "us-east-1",
     },
     async createBucket(name) {
@@ -86,6 +83,32 @@ async function startS3(): Promise<S3Service> {
       folder[Symbol.dispose]();
     },
   };
+}
+
+interface Keys {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+}
+
+/** Somebody who may do everything. */
+async function newUser(endpoint: string): Promise<Keys> {
+  const policy = { Version: "2012-10-17", Statement: [{ Effect: "Allow", Action: "*", Resource: "*" }] };
+  const who = { Version: "2010-05-08", UserName: "tester" };
+  const ask = async (parameters: Readonly<Record<string, string>>): Promise<string> => {
+    const headers = { authorization: "AWS4-HMAC-SHA256 Credential=x/20260105/us-east-1/iam/aws4_request" };
+    const body = new URLSearchParams({ ...who, ...parameters });
+    const answer = await fetch(endpoint, { method: "POST", headers, body });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${parameters["Action"] ?? ""}: ${answer.status} ${text}`);
+    return text;
+  };
+  // From the fourth action on, who asks must be known: the first three make somebody known.
+  await fetch(`${endpoint}/moto-api/reset-auth`, { method: "POST", body: "3" });
+  await ask({ Action: "CreateUser" });
+  const xml = await ask({ Action: "CreateAccessKey" });
+  await ask({ Action: "PutUserPolicy", PolicyName: "all", PolicyDocument: JSON.stringify(policy) });
+  const part = (name: string): string => new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml)?.[1] ?? "";
+  return { accessKeyId: part("AccessKeyId"), secretAccessKey: part("SecretAccessKey") };
 }
 
 const REGION_XML = `<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/">

@@ -59,6 +59,18 @@ test("files are appended to; what a dying run left of a line is cut off, as it c
   expect(readFileSync(out, "utf8")).toBe("mine\nhalf of mine\n1\n1\n2 that is half there\n");
 });
 
+test("what it writes itself is not followed, wherever it stands", async () => {
+  using folder = emptyFolder();
+  const at = (name: string): string => path.join(folder.path, name);
+  writeFileSync(at("a.log"), "1\n");
+  const tail = `$S tail "${at("*")}" --position ${at("position.log")}`;
+  for (let time = 0; time < 2; time += 1)
+    expect((await shell(`${tail} --out file:${at("out.log")} --out - --once > ${at("new.log")}`)).code).toBe(
+      0,
+    );
+  expect(readFileSync(at("out.log"), "utf8")).toBe("1\n");
+});
+
 test("the position is kept only when outputs have what is before it", async () => {
   using folder = emptyFolder();
   const log = path.join(folder.path, "a.log");

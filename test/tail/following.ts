@@ -7,6 +7,7 @@ import {
   rmSync,
   statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
@@ -122,7 +123,8 @@ export interface Files {
   move(from: string, to: string): void;
   /** As `logrotate` copies and truncates. */
   copyTruncate(from: string, to: string): void;
-  /** As `gzip` does: the compressed file is there before the other one goes. */
+  truncate(name: string): void;
+  /** As `gzip` does: the compressed file is there before the other one goes, and has its time. */
   compress(name: string): void;
   remove(name: string): void;
   inode(name: string): bigint;
@@ -138,8 +140,11 @@ export function filesIn(folder: string): Files {
       writeFileSync(at(to), readFileSync(at(from)));
       truncateSync(at(from));
     },
+    truncate: (name) => truncateSync(at(name)),
     compress(name) {
       writeFileSync(at(`${name}.gz`), gzipSync(readFileSync(at(name))));
+      const { atime, mtime } = statSync(at(name));
+      utimesSync(at(`${name}.gz`), atime, mtime);
       rmSync(at(name));
     },
     remove: (name) => rmSync(at(name)),

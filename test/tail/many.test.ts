@@ -1,7 +1,7 @@
 /** Many files, new files, and where they are begun. */
 
 import { expect, test } from "bun:test";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../src/base/error.ts";
@@ -72,6 +72,23 @@ test("a device that has another number after a restart is the same", async () =>
   tail.start(tail.stop().map((position) => ({ ...position, device: "77" })));
   files.add("a.log", "3\n");
   expect(await tail.settled()).toBe("3\n");
+});
+
+test("a log behind a symbolic link is rotated where it is, as container run-times do it", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  mkdirSync(path.join(folder.path, "pods"));
+  mkdirSync(path.join(folder.path, "containers"));
+  files.add("pods/0.log", "1\n");
+  symlinkSync("../pods/0.log", path.join(folder.path, "containers/shop.log"));
+  using tail = following(folder.path, "containers/*.log");
+  expect(await tail.settled()).toBe("1\n");
+  const positions = tail.stop();
+  files.add("pods/0.log", "2\n");
+  files.move("pods/0.log", "pods/0.log.20260105-143000");
+  files.add("pods/0.log", "3\n");
+  tail.start(positions);
+  expect((await tail.settled()).split("\n").toSorted()).toEqual(["", "2", "3"]);
 });
 
 test("what is no position file is refused", async () => {

@@ -41,7 +41,18 @@ test("every command and flag that the README names is there", async () => {
   const main = join(import.meta.dir, "../../src/main.ts");
   const help = async (...args: readonly string[]): Promise<string> =>
     new Response(Bun.spawn([process.execPath, main, ...args, "--help"], { stdout: "pipe" }).stdout).text();
-  const commands = ["simulate", "tail", "process", "serve", "query", "check", "test", "verify", "demo"];
+  const commands = [
+    "simulate",
+    "tail",
+    "process",
+    "write",
+    "serve",
+    "query",
+    "check",
+    "test",
+    "verify",
+    "demo",
+  ];
   const texts = await Promise.all([help(), ...commands.map((command) => help(command))]);
   const all = texts.join("\n");
   // Those of the tests' own programs are not streamkit's.

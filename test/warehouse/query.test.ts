@@ -1,16 +1,18 @@
 /** `query` over tables: it opens, and fetches, the files of the partitions that are asked for. */
 
 import { describe, expect, test } from "bun:test";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { globSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
+import { sql } from "../../src/duckdb/sql.ts";
 import { fetchTables } from "../../src/warehouse/remote-tables.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
 import { emptyFolder } from "../e2e/binary.ts";
 import { output, rowsOf } from "../e2e/running.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { smallFiles } from "./compacting.ts";
 import { tableJob } from "./table-job.ts";
 
 const TIMEOUT_MS = 120_000;
@@ -21,10 +23,12 @@ const ROWS = CITIES.flatMap((city, index) =>
 );
 const PARTITIONS = ["dt=ts::DATE", "hour=strftime(ts, '%H')", "city"];
 
-async function ask(sql: string, warehouse: string, env: Readonly<Record<string, string>> = {}) {
+async function ask(question: string, warehouse: string, env: Readonly<Record<string, string>> = {}) {
   const flags = ["--warehouse", warehouse, "--format", "ndjson"];
   return rowsOf(
-    await output(["query", sql, ...flags], { env: { ...process.env, ...env } as Record<string, string> }),
+    await output(["query", question, ...flags], {
+      env: { ...process.env, ...env } as Record<string, string>,
+    }),
   );
 }
 
@@ -46,6 +50,30 @@ test("files of partitions that the query rules out are not even opened", async (
   ]);
   const all = await ask("SELECT count(*) FROM t", warehouse).then(String, String);
   expect(all).toContain("part-x-1-0.parquet");
+});
+
+test("of a table that is being compacted, each row is fetched once", async () => {
+  using warehouse = emptyFolder();
+  const table = await smallFiles(warehouse.path);
+  for (const batch of [1, 2, 3]) {
+    await table.write("p=x", "a", batch, 100 * batch);
+    await table.write("p=y", "a", batch, 1000 * batch);
+  }
+  // The new files are there, and the old ones wait for their readers.
+  await table.compact({ waits: false, delayMs: 3_600_000 });
+  expect((await table.everything()).some((name) => name.startsWith("_streamkit/compacted/"))).toBe(true);
+  using folder = emptyFolder();
+  await fetchTables(table.database, table.store, "SELECT n FROM t", folder.path);
+  // In each partition the writer's last file is left to it, and the others are one.
+  expect(globSync("t/**/*.parquet", { cwd: folder.path })).toHaveLength(4);
+  const rows = await table.database.rows(sql`SELECT n::INTEGER AS n, p
+    FROM read_parquet(${join(folder.path, "t/**/*.parquet")}, hive_partitioning = true) ORDER BY n`);
+  const tens = (first: number, p: string) => Array.from({ length: 10 }, (_, i) => ({ n: first + i, p }));
+  expect(rows).toEqual([
+    ...[100, 200, 300].flatMap((first) => tens(first, "x")),
+    ...[1000, 2000, 3000].flatMap((first) => tens(first, "y")),
+  ]);
+  table.database.close();
 });
 
 const PLACES = {
@@ -76,6 +104,8 @@ for (const [name, place] of Object.entries(PLACES))
           { n: 60 },
         ]);
         expect(await ask("SELECT count(*) AS c FROM web.hits", url, env)).toEqual([{ c: ROWS.length }]);
+        const shown = await ask("SHOW ALL TABLES", url, env);
+        expect(shown.map((row) => `${String(row["schema"])}.${String(row["name"])}`)).toContain("web.hits");
         const missing = await ask("FROM nope", url, env).then(String, String);
         expect(missing).toContain(`There is no table "nope" in "${url}": found web.hits`);
 

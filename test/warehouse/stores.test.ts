@@ -183,3 +183,18 @@ for (const kind of KINDS)
       expect(await text(store, "t/large")).toBe(large);
     });
   });
+
+test("S3: who has another key is refused in words, and a bucket that isn't there is told", async () => {
+  const { createBucket, env } = await sharedS3();
+  const bucket = `b-${crypto.randomUUID()}`;
+  await createBucket(bucket);
+  const context = { baseFolder: ".", clock: systemClock };
+  const forged = openStore(`s3://${bucket}`, {
+    ...context,
+    env: { ...env, AWS_SECRET_ACCESS_KEY: "another" },
+  });
+  expect(await forged.list("").catch(messageOf)).toContain("SignatureDoesNotMatch");
+  const nowhere = openStore(`s3://${bucket}-x`, { ...context, env });
+  expect(await nowhere.read("t/f").catch(messageOf)).toContain("There is no such bucket");
+  expect(() => openStore(`s3://${bucket}`, { ...context, env: {} })).toThrow("AWS_ACCESS_KEY_ID");
+});

@@ -1,0 +1,49 @@
+/** Copies in the making, and files that are gone while they are open. */
+
+import { expect, test } from "bun:test";
+import path from "node:path";
+import { emptyFolder } from "../e2e/binary.ts";
+import { filesIn, following } from "./following.ts";
+
+test("a copy that takes a while is not read beside its original", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  const whole = Array.from({ length: 400 }, (_, line) => `line ${line} of a log\n`).join("");
+  files.add("app.log", whole);
+  using tail = following(folder.path, "*");
+  expect(await tail.given()).toBe(whole);
+  files.add("app.log", "rest\n");
+  for (let part = 0; part < 4; part += 1) {
+    files.add("app.log.1", `${whole}rest\n`.slice(part * 2500, (part + 1) * 2500));
+    expect(await tail.given()).toBe(part === 0 ? "rest\n" : "");
+  }
+  files.truncate("app.log");
+  files.add("app.log", "new\n");
+  expect(await tail.settled()).toBe("new\n");
+});
+
+test("of a file that is deleted, what was open is read to its end, and the rest of it is given", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n");
+  using tail = following(folder.path, "*");
+  expect(await tail.given()).toBe("1\n");
+  files.add("app.log", "2\nhalf");
+  files.remove("app.log");
+  expect(await tail.settled()).toBe("2\nhalf\n");
+  expect(tail.follower.isDrained()).toBe(true);
+});
+
+test("a log that was truncated and has grown again since the last look is seen when it is read", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n2\n");
+  using tail = following(folder.path, "*");
+  expect(await tail.given()).toBe("1\n2\n");
+  files.add("app.log", "3\n");
+  files.copyTruncate("app.log", "app.log.1");
+  files.add("app.log", "a new line that is longer\n");
+  tail.follower.noticed(path.join(folder.path, "app.log"));
+  expect(await tail.follower.next({ maxBytes: 1000, maxEvents: 10 })).toBeUndefined();
+  expect(await tail.settled()).toBe("3\na new line that is longer\n");
+});
