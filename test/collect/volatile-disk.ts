@@ -1,6 +1,6 @@
 /**
- * A disk in memory that forgets at a power cut what was not synced: bytes by pages, in any order, and names of
- * new files.
+ * A disk in memory that forgets at a power cut what was not synced: bytes by pages, in any order, and names
+ * of new files.
  */
 
 import type { Disk, DiskFile } from "../../src/collect/channel/disk.ts";
