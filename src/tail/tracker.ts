@@ -345,7 +345,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     looking.clear();
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {
-      const file = decide(stranger, live, seen.has(stranger.key));
+      const file = gone.returned(stranger) ?? decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
       here.set(file.key, file);
       waitedFor.delete(file.path);
