@@ -48,7 +48,7 @@ test("a log that was truncated and has grown again since the last look is seen w
   expect(await tail.settled()).toBe("3\na new line that is longer\n");
 });
 
-test("what was renamed while we looked, and was under neither name, is the same when it is back", async () => {
+test("what was renamed while we looked, and was under neither name, is the same later", async () => {
   using folder = emptyFolder();
   const files = filesIn(folder.path);
   files.add("app.log", "1\n");
