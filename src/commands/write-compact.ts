@@ -37,11 +37,11 @@ export async function runCompact(flags: CompactFlags, context: Context): Promise
     idleMs: durationFlagMs("--idle", flags.idle),
     delayMs: durationFlagMs("--delay", flags.delay),
   };
-  if (!(await store.exists(folder)))
-    throw new StreamkitError("usage", `There is no table ${flags.compact} in ${store.url}`);
   const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
   const metastore =
     flags.metastore === undefined ? undefined : openMetastore(flags.metastore, { clock, user, stop });
+  if (!(await store.exists(folder)))
+    throw new StreamkitError("usage", `There is no table ${flags.compact} in ${store.url}`);
   const database = await openDatabase();
   const workingFolder = await workingFolderOf(store, folder);
   try {

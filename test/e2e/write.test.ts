@@ -1,7 +1,7 @@
 /** `streamkit write`: standard input or any source into a table. */
 
 import { describe, expect, test } from "bun:test";
-import { globSync, writeFileSync } from "node:fs";
+import { globSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyFolder } from "./binary.ts";
 import { output, rowsOf, streamkit } from "./running.ts";
@@ -96,6 +96,27 @@ test("access logs in combined format, by day and hour", async () => {
   expect(rowsOf(answer)).toEqual([{ c: 500 }]);
 });
 
+test("--ddl prints the table, reads nothing and writes nothing", async () => {
+  using folder = emptyFolder();
+  const schema = "ts TIMESTAMP, city VARCHAR, n UINTEGER";
+  const flags = ["--table", "web.hits", "--schema", schema, "--partition-by", "dt=ts::DATE"];
+  const text = await output(["write", "--ddl", ...flags, "--location", "hdfs://nn/w/"], { cwd: folder.path });
+  expect(text).toBe(`CREATE DATABASE IF NOT EXISTS \`web\`;
+
+CREATE EXTERNAL TABLE IF NOT EXISTS \`web\`.\`hits\` (
+  \`ts\` timestamp,
+  \`city\` string,
+  \`n\` bigint
+)
+PARTITIONED BY (\`dt\` date)
+STORED AS PARQUET
+LOCATION 'hdfs://nn/w/web.db/hits';
+
+MSCK REPAIR TABLE \`web\`.\`hits\`;
+`);
+  expect(readdirSync(folder.path)).toEqual([]);
+});
+
 describe("what is wrong is told by its flag, and nothing is written", () => {
   const REFUSED: readonly (readonly [flags: readonly string[], message: string])[] = [
     [["--table", "a b"], "--table: a table is called NAME or DATABASE.NAME"],
@@ -109,6 +130,11 @@ describe("what is wrong is told by its flag, and nothing is written", () => {
     [["--table", "t", "--warehouse", "ftp://h/p"], "--warehouse: a warehouse is a folder, webhdfs://"],
     [["--table", "t", "--in", "gopher://x"], "--in"],
     [["--table", "t", "--once", "--available-now"], "exclude each other"],
+    [["--table", "t", "--compact", "t"], "One of --table and --compact is expected"],
+    [["--table", "t", "--metastore", "hive:9083"], "--metastore: a metastore is thrift://HOST:PORT"],
+    [["--compact", "t"], "There is no table t"],
+    [["--compact", "t", "--metastore", "hive:9083"], "A metastore is thrift://HOST:PORT"],
+    [["--compact", "t", "--delay", "soon"], "--delay must be a duration"],
   ];
   for (const [flags, message] of REFUSED)
     test(`write ${flags.join(" ")}`, async () => {

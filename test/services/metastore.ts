@@ -22,7 +22,7 @@ const HADOOP_LIBRARIES = [
   `org.apache.hadoop:hadoop-hdfs-client:${HADOOP}`,
 ];
 
-/** 2.3 is the one inside Spark; 3.1 is the last that Spark's client speaks to; 4.0 has only the newer calls. */
+/** 2.3 is inside Spark; 3.1 is the last that Spark's client speaks to; 4.0 has only the newer calls. */
 export const METASTORES = {
   "2.3.10": undefined,
   "3.1.3": "org.apache.hive:hive-standalone-metastore:3.1.3",

@@ -1,5 +1,5 @@
 /**
- * A Hive Metastore, spoken to in its own Thrift calls: those that 2.3, 3.1 and 4.0 share, so a table is read by
+ * A Hive Metastore, spoken to in its own Thrift calls: those that 2.3, 3.1 and 4.0 share. A table is read by
  * `get_table_req`, as 4.0 has no `get_table`. No TLS, no Kerberos.
  */
 
