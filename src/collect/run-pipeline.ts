@@ -114,7 +114,28 @@ function openInput(
     selector,
   );
   const stateFolder = path.resolve(baseFolder, plan.state, "sources", encodeURIComponent(name));
-  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, takesWhatIsThere });
+  const isOwn = ownPlaces(plan, baseFolder);
+  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, isOwn, takesWhatIsThere });
+}
+
+/**
+ * Whether a file is one that the pipeline writes. A folder around everything, like `.`, says nothing of that:
+ * there may be others' files in it.
+ */
+function ownPlaces({ state, channels, sinks }: PipelinePlan, baseFolder: string): (file: string) => boolean {
+  const outputs = sinks.flatMap((sink) => sink.outputs);
+  const written = [
+    state,
+    ...channels.flatMap(({ folder }) => folder ?? []),
+    ...outputs.flatMap(({ kind, options }) => kind.place?.(options) ?? []),
+  ]
+    .map((place) => path.resolve(baseFolder, place))
+    .filter((place) => !isWithin(path.resolve(baseFolder), place));
+  return (file) => written.some((place) => isWithin(path.resolve(baseFolder, file), place));
+}
+
+function isWithin(file: string, place: string): boolean {
+  return file === place || file.startsWith(`${place}${path.sep}`);
 }
 
 function outputOf(sink: PlannedSink, channel: Channel, plan: PipelinePlan, options: RunOptions): Output {

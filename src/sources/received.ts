@@ -59,6 +59,7 @@ async function openReceived<Options>(
         clock: context.clock,
         baseFolder: context.baseFolder,
         stateFolder: folder,
+        isOwn: () => false,
         takesWhatIsThere: false,
       });
   receiver?.done.catch((error: unknown) => {

@@ -280,3 +280,18 @@ describe("what is wrong is said with its place", () => {
     expect(() => planPipeline(file)).toThrow(message);
   });
 });
+
+test("what a pipeline writes into the folder that it follows is no input", async () => {
+  using folder = emptyFolder();
+  writeFileSync(join(folder.path, "app.log"), "1\n2\n");
+  const file = {
+    sources: { app: { from: "tail:**/*.log" } },
+    channels: { main: { folder: "channel.log" } },
+    sinks: [{ from: "main", to: "file:out.log" }],
+  };
+  for (const expected of ["1\n2\n", "1\n2\n", "1\n2\n3\n"]) {
+    if (expected.endsWith("3\n")) appendFileSync(join(folder.path, "app.log"), "3\n");
+    await startPipeline(file, folder.path, ONCE).ended;
+    expect(read(folder.path, "out.log")).toBe(expected);
+  }
+});

@@ -66,6 +66,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
       clock,
       positions: position === undefined ? undefined : readPositionFile(position),
       takesWhatIsThere,
+      isOwn: (listed) => context.isOwn(listed.path),
       endsLines: takesWhatIsThere && position === undefined,
       notify: () => wake.notify(),
     });
