@@ -1,15 +1,20 @@
 /** `streamkit tail`: follows files and writes their lines on. */
 
 import { existsSync, fstatSync, statSync } from "node:fs";
-import path from "node:path";
 import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
+import type { Lock } from "../base/lock-file.ts";
 import { counted, sizeFlagBytes } from "../base/units.ts";
 import { type Follower, openFollower } from "../tail/follower.ts";
 import { keyOf, type Listed, openGlobs } from "../tail/listing.ts";
 import { cutOptionsOf } from "../tail/options.ts";
 import type { EventOutput } from "../tail/output.ts";
-import { readPositionFile, writePositionFile } from "../tail/position-file.ts";
+import {
+  isOfPositionFile,
+  lockPositionFile,
+  readPositionFile,
+  writePositionFile,
+} from "../tail/position-file.ts";
 import { openWake } from "../tail/wake.ts";
 import type { Context } from "./context.ts";
 import { openEventOutput } from "./event-outputs.ts";
@@ -101,11 +106,13 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
   const { clock } = context;
   const globs = openGlobs(patterns, ".", () => clock.nowMs());
   const settings = settingsOf(flags);
-  const positions = flags.position === undefined ? undefined : readPositionFile(flags.position);
   const outputs: EventOutput[] = [];
   let follower: Follower | undefined;
   const wake = openWake(flags.once === true ? [] : globs.folders, clock, (file) => follower?.noticed(file));
+  let lock: Lock | undefined;
   try {
+    lock = flags.position === undefined ? undefined : lockPositionFile(flags.position);
+    const positions = flags.position === undefined ? undefined : readPositionFile(flags.position);
     for (const url of urls)
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
     if ((await globs.list()).length === 0)
@@ -133,6 +140,7 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
   } finally {
     follower?.close();
     wake.close();
+    lock?.unlock();
   }
   for (const output of outputs) await output.close();
 }
@@ -199,8 +207,8 @@ function ownFiles(urls: readonly string[], position: string | undefined): (liste
     return url.startsWith("file:") ? statSync(url.slice("file:".length), { bigint: true }) : [];
   });
   const keys = new Set(stats.map(keyOf));
-  const kept = position === undefined ? undefined : path.resolve(position);
-  return (listed) => keys.has(listed.key) || (kept !== undefined && listed.path.startsWith(kept));
+  return (listed) =>
+    keys.has(listed.key) || (position !== undefined && isOfPositionFile(listed.path, position));
 }
 
 /** The same as an input of a pipeline. */
