@@ -1,10 +1,10 @@
-/** A position file is one process's at a time, and no input. */
+/** A position file is one process's at a time, and no input; a file may not be ours to read any more. */
 
 import { describe, expect, test } from "bun:test";
-import { existsSync, readdirSync, writeFileSync } from "node:fs";
+import { appendFileSync, chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
-import { output, start, streamkit } from "../e2e/running.ts";
+import { output, shell, start, streamkit } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 
 const WAYS = { alone: [], "in a pipeline": ["--interceptor", "uuid"] };
@@ -35,3 +35,22 @@ for (const [way, more] of Object.entries(WAYS))
       expect(await output([...args, "--once"])).toBe("");
     });
   });
+
+test("--once ends where a file that was followed can't be read any more, says so, and goes on later", async () => {
+  using folder = emptyFolder();
+  chmodSync(folder.path, 0o777);
+  const log = path.join(folder.path, "a.log");
+  // The superuser may read everything.
+  const asNobody = process.getuid?.() === 0 ? "setpriv --reuid 65534 --regid 65534 --clear-groups" : "";
+  const once = () =>
+    shell(`timeout -s KILL 20 ${asNobody} $S tail ${log} --position ${folder.path}/p --once`);
+  writeFileSync(log, "1\n");
+  expect((await once()).stdout).toBe("1\n");
+  appendFileSync(log, "2\n");
+  chmodSync(log, 0o000);
+  const { code, stdout, stderr } = await once();
+  expect({ code, stdout }).toEqual({ code: 0, stdout: "" });
+  expect(stderr).toContain(`"${log}" is passed over: it can't be opened`);
+  chmodSync(log, 0o644);
+  expect((await once()).stdout).toBe("2\n");
+});
