@@ -66,6 +66,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     from: given.from,
     headers: {},
     takesWhatIsThere,
+    isOwn: (listed) => context.isOwn(listed.path),
     endsLines: takesWhatIsThere && !isDurable,
     notify: context.notify,
   });
