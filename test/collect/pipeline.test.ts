@@ -121,6 +121,20 @@ test("a program's lines are taken, and it is started again", async () => {
   expect(said.some((line) => line.includes("ended with 3"))).toBe(true);
 });
 
+test.each(["echo hello; sleep 300 | cat", "trap '' TERM; echo hello; while :; do sleep 300; done"])(
+  "a program ends with the pipeline, and what it has started too: %s",
+  async (command) => {
+    using folder = emptyFolder();
+    const from = { exec: { command } };
+    await using running = startPipeline(
+      { sources: { x: { from } }, sinks: [{ to: "file:out" }] },
+      folder.path,
+    );
+    await until("it runs", () => read(folder.path, "out") === "hello\n");
+    await running.stop();
+  },
+);
+
 describe("a receiver that is away", () => {
   test("is waited for: the channel on disk keeps events over a restart", async () => {
     using folder = emptyFolder();
