@@ -26,7 +26,7 @@ export function lockFile(path: string, inUse: (pid: number) => StreamkitError): 
   throw inUse(pid);
 }
 
-/** False where there is one. It is there with its text or not at all, so that nobody takes it for a dead one's. */
+/** False where there is one. It is there with its text or not at all: nobody takes it for a dead one's. */
 function take(path: string, aside: string, own: string): boolean {
   writeFileSync(aside, own);
   try {

@@ -60,6 +60,11 @@ test("follows a log through rotations, run after run", async () => {
   expect(at.rows().map(({ line }) => line)).toEqual(["1", "2", "half", "3", "4"]);
 });
 
+test("a source tail: without a glob is refused", async () => {
+  using at = jobFolder({ from: "tail:", format: "lines" });
+  expect(await at.run("--available-now")).toContain('found "tail:"');
+});
+
 test("what the job writes itself is not followed", async () => {
   using at = jobFolder({ from: "tail:**/*", format: "lines" });
   at.files.add("app.log", "1\n");
