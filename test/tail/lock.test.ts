@@ -37,7 +37,7 @@ for (const [way, more] of Object.entries(WAYS))
     });
   });
 
-test("--once ends where a file that was followed can't be read any more, says so, and goes on later", async () => {
+test("--once ends where a followed file can't be read any more, says so, and goes on later", async () => {
   using folder = emptyFolder();
   chmodSync(folder.path, 0o777);
   const log = path.join(folder.path, "a.log");
