@@ -1,5 +1,6 @@
 /** A checked pipeline: every name resolved and every option parsed, and nothing opened. */
 
+import path from "node:path";
 import { JobError, StreamkitError } from "../base/error.ts";
 import { sizeBytes } from "../base/units.ts";
 import type { InputKind } from "./inputs/input.ts";
@@ -101,7 +102,24 @@ function planned(file: unknown): PipelinePlan {
     plannedSource(name, source, known),
   );
   if (sources.length === 0) throw wrong("sources", "at least one is needed");
+  const shared = twice(channels.flatMap(({ folder }) => folder ?? []));
+  if (shared !== undefined) throw wrong("channels", `two have the folder "${shared}": each needs its own`);
+  const written = twice(sinks.flatMap(({ outputs }) => outputs.flatMap(writtenFile)));
+  if (written !== undefined)
+    throw wrong("sinks", `two outputs write to "${written}", and would write over each other`);
   return { name: pipeline.name, state: pipeline.state, sources, channels, sinks };
+}
+
+/** What stands there more than once. */
+function twice(places: readonly string[]): string | undefined {
+  const all = places.map((place) => path.normalize(place));
+  return all.find((place, index) => all.indexOf(place) < index);
+}
+
+/** What has a stage writes files of its own beside those of others. */
+function writtenFile({ kind, options }: PlannedSink["outputs"][number]): readonly string[] {
+  const place = kind.isStaged === true ? undefined : kind.place?.(options);
+  return place === undefined ? [] : [place];
 }
 
 function plannedSource(

@@ -1,8 +1,11 @@
 /** Runs a pipeline: channels first, then who empties them, then who fills them; and backwards at the end. */
 
+import { mkdirSync } from "node:fs";
 import { hostname, networkInterfaces } from "node:os";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
+import { type Lock, lockFile } from "../base/lock-file.ts";
 import { logger } from "../base/log.ts";
 import { durationMs } from "../base/units.ts";
 import type { Channel } from "./channel/channel.ts";
@@ -42,7 +45,11 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
   const drained = new AbortController();
   const pumps: Promise<void>[] = [];
   const outputs: Output[] = [];
+  const locks: Lock[] = [];
   try {
+    for (const sink of plan.sinks)
+      for (const [index, { kind }] of sink.outputs.entries())
+        if (kind.isStaged === true) locks.push(lockStage(stageFolderOf(sink, index, plan, options)));
     for (const planned of plan.channels) channels.set(planned.name, await openChannel(planned, options));
     for (const sink of plan.sinks) {
       const channel = channels.get(sink.channel) as Channel;
@@ -81,6 +88,31 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
       await output
         .close()
         .catch((error: unknown) => logger("collect").warn(`${output.name}: ${String(error)}`));
+    for (const lock of locks) lock.unlock();
+  }
+}
+
+function stageFolderOf(
+  { channel }: PlannedSink,
+  index: number,
+  { state }: PipelinePlan,
+  { baseFolder }: RunOptions,
+): string {
+  return path.resolve(baseFolder, state, "sinks", `${encodeURIComponent(channel)}-${index}`);
+}
+
+/** Unfinished files of one process must not be finished by another one. */
+function lockStage(folder: string): Lock {
+  try {
+    mkdirSync(folder, { recursive: true });
+    return lockFile(path.join(folder, "lock"), (pid) => {
+      const way = "give this pipeline a `state` of its own (with flags, a --channel DIR), or another folder";
+      return new StreamkitError("io", `"${folder}" has unfinished files of process ${pid}: ${way}`);
+    });
+  } catch (error) {
+    if (error instanceof StreamkitError) throw error;
+    const reason = messageOf(error);
+    throw new StreamkitError("io", `"${folder}" can't be written: ${reason}`, { cause: error });
   }
 }
 
@@ -114,7 +146,28 @@ function openInput(
     selector,
   );
   const stateFolder = path.resolve(baseFolder, plan.state, "sources", encodeURIComponent(name));
-  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, takesWhatIsThere });
+  const isOwn = ownPlaces(plan, baseFolder);
+  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, isOwn, takesWhatIsThere });
+}
+
+/**
+ * Whether a file is one that the pipeline writes. A folder around everything, like `.`, says nothing of that:
+ * there may be others' files in it.
+ */
+function ownPlaces({ state, channels, sinks }: PipelinePlan, baseFolder: string): (file: string) => boolean {
+  const outputs = sinks.flatMap((sink) => sink.outputs);
+  const written = [
+    state,
+    ...channels.flatMap(({ folder }) => folder ?? []),
+    ...outputs.flatMap(({ kind, options }) => kind.place?.(options) ?? []),
+  ]
+    .map((place) => path.resolve(baseFolder, place))
+    .filter((place) => !isWithin(path.resolve(baseFolder), place));
+  return (file) => written.some((place) => isWithin(path.resolve(baseFolder, file), place));
+}
+
+function isWithin(file: string, place: string): boolean {
+  return file === place || file.startsWith(`${place}${path.sep}`);
 }
 
 function outputOf(sink: PlannedSink, channel: Channel, plan: PipelinePlan, options: RunOptions): Output {
@@ -122,12 +175,7 @@ function outputOf(sink: PlannedSink, channel: Channel, plan: PipelinePlan, optio
   const isAlone = sink.way === "one";
   const members = sink.outputs.map((output, index) => {
     const committed = isAlone ? channel.committed : memberState(channel.committed, index);
-    const stageFolder = path.resolve(
-      baseFolder,
-      plan.state,
-      "sinks",
-      `${encodeURIComponent(sink.channel)}-${index}`,
-    );
+    const stageFolder = stageFolderOf(sink, index, plan, options);
     const context: OutputContext = { clock, stdout, baseFolder, kafka, env, committed, stageFolder };
     const open = (): Promise<Output> => output.kind.open(output.options, context);
     return lazyOutput({ name: output.name, open, ...(!isAlone && { unopened: { state: committed } }) });

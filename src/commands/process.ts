@@ -38,7 +38,7 @@ export function processCommand(context: Context): Command {
   return addJobFlags(
     command,
     "a job file: YAML, JSON or TypeScript",
-    "what to read: -, file:GLOB or tail:GLOB (default: -)",
+    "what to read: -, file:GLOB, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
   )
     .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
     .option("--checkpoint <folder>", "keep state and progress here, and go on from it")

@@ -1,6 +1,6 @@
 /** When `tail` is more than files and outputs: what its flags, a pipeline file or a Flume agent stand for. */
 
-import { readFileSync } from "node:fs";
+import { readFileSync, type Stats, statSync } from "node:fs";
 import path from "node:path";
 import { parse, stringify } from "yaml";
 import { messageOf, StreamkitError } from "../base/error.ts";
@@ -26,7 +26,17 @@ export interface PipelineFlags {
   readonly out?: readonly string[];
   readonly once?: boolean;
   readonly kafkaOptions?: string;
+  readonly position?: string;
+  readonly from?: string;
+  readonly multiline?: string;
+  readonly continued?: string;
+  readonly header?: readonly string[];
+  readonly encoding?: string;
+  readonly maxLine: string;
 }
+
+export const FROM_START = "start";
+export const MAX_LINE = "1MiB";
 
 /** What a pipeline of flags reads: `{tail: {…}}`. */
 export type TailInput = Readonly<Record<string, unknown>>;
@@ -38,7 +48,12 @@ export function needsPipeline(flags: PipelineFlags): boolean {
   const { pipeline, flumeConf, printPipeline, channel, interceptor, route, out = [] } = flags;
   const isPlain = (url: string): boolean =>
     url === "-" || url.startsWith("file:") || url.startsWith("kafka:");
-  if ([pipeline, flumeConf, printPipeline, channel, interceptor].some((flag) => flag !== undefined))
+  const { channelSize, flumeAgent } = flags;
+  if (flumeAgent !== undefined && flumeConf === undefined)
+    throw new StreamkitError("usage", "--flume-agent needs --flume-conf FILE");
+  if (
+    [pipeline, flumeConf, printPipeline, channel, channelSize, interceptor].some((flag) => flag !== undefined)
+  )
     return true;
   return route !== "all" || !out.every(isPlain);
 }
@@ -52,6 +67,7 @@ export async function tailPipeline(
 ): Promise<void> {
   const { plan, file, baseFolder } = planOf(flags, globs, tailInput, context);
   if (flags.printPipeline === true) return context.stdout.write(file);
+  sayWhatIsNoFile(globs, context);
   await runPipeline(plan, {
     clock: context.clock,
     random: () => context.freshSeed() / 2 ** 31,
@@ -63,6 +79,26 @@ export async function tailPipeline(
     env: context.env,
     baseFolder,
   });
+}
+
+/** Nothing would ever come of it, and nothing would say why. */
+export function sayWhatIsNoFile(globs: readonly string[], { say }: Pick<Context, "say">): void {
+  for (const glob of globs) {
+    const stats = statsOf(glob);
+    if (stats === undefined || stats.isFile()) continue;
+    const what = stats.isDirectory()
+      ? `a folder: its files are "${path.join(glob, "*")}"`
+      : "no regular file";
+    say(`streamkit: "${glob}" is ${what}`);
+  }
+}
+
+function statsOf(file: string): Stats | undefined {
+  try {
+    return statSync(file);
+  } catch {
+    return undefined;
+  }
 }
 
 interface Planned {
@@ -98,9 +134,22 @@ function planOf(
 }
 
 /** What stands in the file can't be said beside it. */
-function refuseBeside(flag: string, { channel, interceptor, out, route }: PipelineFlags): void {
-  const beside = Object.entries({ "--channel": channel, "--interceptor": interceptor, "--out": out });
-  const [name] = beside.find(([, value]) => value !== undefined) ?? (route === "all" ? [] : ["--route"]);
+function refuseBeside(flag: string, flags: PipelineFlags): void {
+  const beside = Object.entries({
+    "--channel": flags.channel,
+    "--channel-size": flags.channelSize,
+    "--interceptor": flags.interceptor,
+    "--out": flags.out,
+    "--route": flags.route === "all" ? undefined : flags.route,
+    "--position": flags.position,
+    "--from": flags.from === FROM_START ? undefined : flags.from,
+    "--multiline": flags.multiline,
+    "--continued": flags.continued,
+    "--header": flags.header,
+    "--encoding": flags.encoding,
+    "--max-line": flags.maxLine === MAX_LINE ? undefined : flags.maxLine,
+  });
+  const [name] = beside.find(([, value]) => value !== undefined) ?? [];
   if (name !== undefined)
     throw new StreamkitError("usage", `${flag} and ${name} exclude each other: it stands in the file`);
 }

@@ -1,32 +1,35 @@
 /** `streamkit tail`: follows files and writes their lines on. */
 
 import { existsSync, fstatSync, statSync } from "node:fs";
-import path from "node:path";
 import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
+import type { Lock } from "../base/lock-file.ts";
 import { counted, sizeFlagBytes } from "../base/units.ts";
 import { type Follower, openFollower } from "../tail/follower.ts";
 import { keyOf, type Listed, openGlobs } from "../tail/listing.ts";
 import { cutOptionsOf } from "../tail/options.ts";
 import type { EventOutput } from "../tail/output.ts";
-import { readPositionFile, writePositionFile } from "../tail/position-file.ts";
+import {
+  isOfPositionFile,
+  lockPositionFile,
+  readPositionFile,
+  writePositionFile,
+} from "../tail/position-file.ts";
 import { openWake } from "../tail/wake.ts";
 import type { Context } from "./context.ts";
 import { openEventOutput } from "./event-outputs.ts";
 import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput } from "./line-outputs.ts";
 import { PIPELINE_HELP } from "./tail-help.ts";
-import { needsPipeline, type PipelineFlags, type TailInput, tailPipeline } from "./tail-pipeline.ts";
-
-interface TailFlags extends PipelineFlags {
-  readonly position?: string;
-  readonly from?: string;
-  readonly multiline?: string;
-  readonly continued?: string;
-  readonly header?: readonly string[];
-  readonly encoding?: string;
-  readonly maxLine: string;
-}
+import {
+  FROM_START,
+  MAX_LINE,
+  needsPipeline,
+  type PipelineFlags,
+  sayWhatIsNoFile,
+  type TailInput,
+  tailPipeline,
+} from "./tail-pipeline.ts";
 
 const HELP = `
 Files are followed through rotation by renaming, by copying and truncating, and by gzip, also while streamkit
@@ -54,7 +57,7 @@ export function tailCommand(context: Context): Command {
     .description("Follows growing files, and writes their lines to stdout, files and topics of Kafka.")
     .argument("[glob...]", "files to follow, as paths or globs like '/var/log/*.log'")
     .option("--position <file>", "keep here how far each file was read, and go on from it")
-    .option("--from <start|end>", "where files are begun that are there on the first start", "start")
+    .option("--from <start|end>", "where files are begun that are there on the first start", FROM_START)
     .option(
       "--out <url>",
       "where to write: - (stdout), file:PATH (appended to), kafka://HOST:PORT/TOPIC, tcp://HOST:PORT, " +
@@ -65,7 +68,7 @@ export function tailCommand(context: Context): Command {
     .option("--continued <regex>", "events of several lines: a line that matches belongs to the one before")
     .option("--header <name=value>", "a header of every event, where messages have them; repeatable", collect)
     .option("--encoding <name>", "what the files are written in, like utf-16le or latin1 (default: as it is)")
-    .option("--max-line <size>", "a longer line is cut there and marked", "1MiB")
+    .option("--max-line <size>", "a longer line is cut there and marked", MAX_LINE)
     .option("--once", "what is there now is all: read it and stop")
     .option(
       "--kafka-options <file>",
@@ -80,7 +83,7 @@ export function tailCommand(context: Context): Command {
     .option("--flume-agent <name>", "which agent, where the file has several")
     .option("--print-pipeline", "print the pipeline, and run nothing")
     .addHelpText("after", `${HELP}\n${PIPELINE_HELP}\n${KAFKA_OPTIONS_HELP}`)
-    .action((globs: readonly string[], flags: TailFlags) => {
+    .action((globs: readonly string[], flags: PipelineFlags) => {
       if (needsPipeline(flags)) return tailPipeline(flags, globs, () => tailInput(globs, flags), context);
       if (globs.length > 0) return tail(globs, flags, context);
       throw new StreamkitError(
@@ -94,20 +97,23 @@ function collect(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];
 }
 
-async function tail(patterns: readonly string[], flags: TailFlags, context: Context): Promise<void> {
+async function tail(patterns: readonly string[], flags: PipelineFlags, context: Context): Promise<void> {
   const urls = flags.out ?? ["-"];
   for (const url of urls) checkOutput(url);
   const kafka = readKafkaOptions(flags.kafkaOptions, context.env);
   const { clock } = context;
   const globs = openGlobs(patterns, ".", () => clock.nowMs());
   const settings = settingsOf(flags);
-  const positions = flags.position === undefined ? undefined : readPositionFile(flags.position);
   const outputs: EventOutput[] = [];
   let follower: Follower | undefined;
   const wake = openWake(flags.once === true ? [] : globs.folders, clock, (file) => follower?.noticed(file));
+  let lock: Lock | undefined;
   try {
+    lock = flags.position === undefined ? undefined : lockPositionFile(flags.position);
+    const positions = flags.position === undefined ? undefined : readPositionFile(flags.position);
     for (const url of urls)
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
+    sayWhatIsNoFile(patterns, context);
     if ((await globs.list()).length === 0)
       context.say(`streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")} yet`);
     follower = openFollower({
@@ -133,6 +139,7 @@ async function tail(patterns: readonly string[], flags: TailFlags, context: Cont
   } finally {
     follower?.close();
     wake.close();
+    lock?.unlock();
   }
   for (const output of outputs) await output.close();
 }
@@ -199,12 +206,12 @@ function ownFiles(urls: readonly string[], position: string | undefined): (liste
     return url.startsWith("file:") ? statSync(url.slice("file:".length), { bigint: true }) : [];
   });
   const keys = new Set(stats.map(keyOf));
-  const kept = position === undefined ? undefined : path.resolve(position);
-  return (listed) => keys.has(listed.key) || (kept !== undefined && listed.path.startsWith(kept));
+  return (listed) =>
+    keys.has(listed.key) || (position !== undefined && isOfPositionFile(listed.path, position));
 }
 
 /** The same as an input of a pipeline. */
-function tailInput(globs: readonly string[], flags: TailFlags): TailInput {
+function tailInput(globs: readonly string[], flags: PipelineFlags): TailInput {
   const { from, headers } = settingsOf(flags);
   const { multiline, continued, encoding, position, channel } = flags;
   const lines =
@@ -228,7 +235,7 @@ function tailInput(globs: readonly string[], flags: TailFlags): TailInput {
   };
 }
 
-function settingsOf(flags: TailFlags) {
+function settingsOf(flags: PipelineFlags) {
   const { from, multiline, continued } = flags;
   if (from !== "start" && from !== "end")
     throw new StreamkitError("usage", `--from must be start or end: found "${String(from)}"`);

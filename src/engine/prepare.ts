@@ -16,6 +16,7 @@ import { adoptPlan } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { outputsOf } from "./job-outputs.ts";
 import { checkEndpoint, checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
+import { ownFiles } from "./own-files.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
@@ -337,6 +338,7 @@ export async function openSource(
     notify: given.notify,
     partitions: given.partitions,
     membership: given.membership,
+    isOwn: ownFiles(job, kept.segmentFolder),
   };
   try {
     return await kind.open(options, context);

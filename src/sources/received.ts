@@ -59,6 +59,7 @@ async function openReceived<Options>(
         clock: context.clock,
         baseFolder: context.baseFolder,
         stateFolder: folder,
+        isOwn: context.isOwn,
         takesWhatIsThere: false,
       });
   receiver?.done.catch((error: unknown) => {

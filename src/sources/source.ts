@@ -91,6 +91,8 @@ export interface SourceContext {
   readonly isDurable: boolean;
   /** Relative paths start here. */
   readonly baseFolder: string;
+  /** Whether a file is one that the job writes. */
+  readonly isOwn: (file: string) => boolean;
   readonly maxSegmentBytes: number;
   /** True where what is there now is all (`--once`, `--available-now`). */
   readonly takesWhatIsThere: boolean;

@@ -31,7 +31,8 @@ export const tailKind: SourceKind<Options> = {
   summary: "files that are being written, through rotation and restarts; URL `tail:GLOB`",
   options,
   isLive: true,
-  fromUrl: (url) => (url.startsWith("tail:") ? { path: url.slice("tail:".length) } : undefined),
+  fromUrl: (url) =>
+    url.startsWith("tail:") && url.length > 5 ? { path: url.slice("tail:".length) } : undefined,
   attributes: attributeColumns,
   open: openTail,
 };
@@ -66,6 +67,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     from: given.from,
     headers: {},
     takesWhatIsThere,
+    isOwn: (listed) => context.isOwn(listed.path),
     endsLines: takesWhatIsThere && !isDurable,
     notify: context.notify,
   });

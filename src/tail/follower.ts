@@ -83,6 +83,7 @@ export function openFollower(options: FollowerOptions): Follower {
   };
 
   const mayHaveMore = (file: Tracked): boolean => {
+    if (file.isUnreadable) return false;
     if (file.gzip !== undefined) return !file.gzip.isWhole;
     if (file.goneAtMs !== undefined) return true;
     return file.sizeBytes > file.offset + file.heldBytes || reader.willRest(file);
@@ -150,6 +151,8 @@ export function openFollower(options: FollowerOptions): Follower {
       }
       return blockOf(file, cut, offset);
     }
+    // The next look tries to open it again, and there is no hurry.
+    if (file.isUnreadable) return undefined;
     if (result.is === "changed") tracker.changed(file);
     if (result.is !== "nothing") isLookDue = true;
     if (file.goneAtMs !== undefined && (file.heldBytes === 0 || result.is !== "nothing")) leave(file);

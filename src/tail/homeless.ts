@@ -6,7 +6,7 @@
 import { beginsWith, bytesAt, type Fingerprint, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 import type { Listed } from "./listing.ts";
 import { isRotatedName } from "./names.ts";
-import type { Tracked } from "./tracked.ts";
+import { descriptorOf, hasSameContent, isAnotherBirth, release, type Tracked } from "./tracked.ts";
 
 /** Logrotate compresses a day later with `delaycompress`. */
 const KEPT_MS = 48 * 3_600_000;
@@ -19,6 +19,11 @@ export interface Homeless {
   readonly all: readonly Tracked[];
   /** Forgets what went too long ago. */
   expire(nowMs: number): void;
+  /**
+   * The file itself, where it is back: renamed while we looked, it was under neither name. Its content is
+   * compared; it is not gone any more.
+   */
+  returned(listed: Listed): Tracked | undefined;
   /** Whose copy the open file is, as far as it was read; the one with the nearest name, then the longest. */
   copiedTo(listed: Listed, descriptor: number): Tracked | undefined;
 }
@@ -30,8 +35,7 @@ export function openHomeless(): Homeless {
       return all;
     },
     add(file) {
-      // Of what nothing was read, a copy is as good as a new file.
-      if (file.offset === 0 && file.descriptor === undefined) return;
+      if (file.descriptor === undefined && !isWorthKeeping(file)) return;
       all.push(file);
       if (all.length > MAX_KEPT)
         all.splice(
@@ -44,8 +48,23 @@ export function openHomeless(): Homeless {
     },
     expire(nowMs) {
       const isKept = (file: Tracked): boolean =>
-        file.descriptor !== undefined || (file.offset > 0 && nowMs - (file.goneAtMs ?? nowMs) < KEPT_MS);
+        file.descriptor !== undefined || (isWorthKeeping(file) && nowMs - (file.goneAtMs ?? nowMs) < KEPT_MS);
       if (!all.every(isKept)) all = all.filter(isKept);
+    },
+    returned(listed) {
+      const file = all.find(
+        ({ key, wasReplaced, born }) =>
+          key === listed.key && !wasReplaced && !isAnotherBirth(born, listed.born),
+      );
+      if (file === undefined) return undefined;
+      const wasOpen = file.descriptor !== undefined;
+      const descriptor = descriptorOf(file, listed.path);
+      const isSame = descriptor !== undefined && hasSameContent(file, descriptor);
+      if (!wasOpen) release(file);
+      if (!isSame) return undefined;
+      all = all.filter((other) => other !== file);
+      const { path, sizeBytes, modifiedAtMs } = listed;
+      return Object.assign(file, { goneAtMs: undefined, path, sizeBytes, modifiedAtMs });
     },
     copiedTo(listed, descriptor) {
       const candidates = all.filter((file) => file.gzip === undefined && mayBeCopyOf(listed, file));
@@ -67,6 +86,11 @@ export function openHomeless(): Homeless {
       return nearest(listed.path, copied);
     },
   };
+}
+
+/** Of what nothing was read, a copy is as good as a new file. */
+function isWorthKeeping({ offset, gzip }: Tracked): boolean {
+  return offset > 0 || gzip !== undefined;
 }
 
 /**

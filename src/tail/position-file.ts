@@ -9,10 +9,31 @@ import path from "node:path";
 import { sync } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { type Lock, lockFile } from "../base/lock-file.ts";
 import { type FilePosition, positionsSchema } from "./position.ts";
 
 const KIND = "streamkit tail positions";
 const VERSION = 1;
+
+/**
+ * To be held from before it is read until nothing is written to it any more: two that go by one position file
+ * would give each line twice, and then lose some. Throws code `io` where a living process has it.
+ */
+export function lockPositionFile(file: string): Lock {
+  try {
+    mkdirSync(path.dirname(path.resolve(file)), { recursive: true });
+    return lockFile(
+      `${file}.lock`,
+      (pid) =>
+        new StreamkitError(
+          "io",
+          `The position file "${file}" is in use by process ${pid}: give this one a file of its own`,
+        ),
+    );
+  } catch (error) {
+    throw error instanceof StreamkitError ? error : unwritable(file, error);
+  }
+}
 
 /** Undefined where there is no such file yet. Throws code `input` where it is not one of ours. */
 export function readPositionFile(file: string): readonly FilePosition[] | undefined {
@@ -46,8 +67,17 @@ export async function writePositionFile(file: string, positions: readonly FilePo
     await rename(temporary, file);
     await sync(path.dirname(path.resolve(file)));
   } catch (error) {
-    throw new StreamkitError("io", `The position file "${file}" can't be written: ${messageOf(error)}`, {
-      cause: error,
-    });
+    throw unwritable(file, error);
   }
+}
+
+function unwritable(file: string, cause: unknown): StreamkitError {
+  const reason = messageOf(cause);
+  return new StreamkitError("io", `The position file "${file}" can't be written: ${reason}`, { cause });
+}
+
+/** Whether it is the position file, or what stands beside it while it is written and held. */
+export function isOfPositionFile(other: string, file: string): boolean {
+  const kept = path.resolve(file);
+  return other === kept || other === `${kept}.new` || other.startsWith(`${kept}.lock`);
 }

@@ -1,6 +1,6 @@
 /** A file that is followed: where it is, how far it was read, and whether its content is still the same. */
 
-import { closeSync, fstatSync, openSync } from "node:fs";
+import { closeSync, existsSync, fstatSync, openSync } from "node:fs";
 import {
   beginsWith,
   bytesAt,
@@ -45,6 +45,8 @@ export interface Tracked {
   waitsFor: readonly Wait[];
   /** False until its bytes were compared with what is known of them. */
   isVerified: boolean;
+  /** It is there, but could not be opened: it is tried again with each look. */
+  isUnreadable: boolean;
 }
 
 export interface Wait {
@@ -79,6 +81,7 @@ export function trackedOf(listed: Listed, atMs: number): Tracked {
     isHeld: false,
     waitsFor: [],
     isVerified: true,
+    isUnreadable: false,
   };
 }
 
@@ -130,6 +133,7 @@ export function continued(from: Pick<FilePosition, keyof Content & keyof FilePos
 export function descriptorOf(file: Tracked, path = file.path): number | undefined {
   if (file.descriptor !== undefined) return file.descriptor;
   const descriptor = openReading(path);
+  file.isUnreadable = descriptor === undefined && existsSync(path);
   if (descriptor === undefined) return undefined;
   const found = listedOf(path, fstatSync(descriptor, { bigint: true }));
   if (found.key !== file.key || isAnotherBirth(file.born, found.born)) {

@@ -132,8 +132,10 @@ export function openTracker(options: TrackerOptions): Tracker {
     file.sizeBytes = sizeBytes;
     file.modifiedAtMs = modifiedAtMs;
     file.born ??= listed.born;
-    const isNewToUs = file.tailBytes === undefined;
-    if ((isNewToUs || (hasChanged && file.gzip !== undefined)) && !verify(file, listed)) return;
+    const isUnknown = file.tailBytes === undefined || file.isUnreadable;
+    if ((isUnknown || (hasChanged && file.gzip !== undefined)) && !verify(file, listed)) return;
+    if (file.isUnreadable) passOver(listed, "it can't be opened");
+    else passedOver.delete(file.key);
     if (listed.path === file.path) return;
     file.path = listed.path;
     file.isRotated = true;
@@ -345,7 +347,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     looking.clear();
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {
-      const file = decide(stranger, live, seen.has(stranger.key));
+      const file = gone.returned(stranger) ?? decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
       here.set(file.key, file);
       waitedFor.delete(file.path);

@@ -121,6 +121,20 @@ test("a program's lines are taken, and it is started again", async () => {
   expect(said.some((line) => line.includes("ended with 3"))).toBe(true);
 });
 
+test.each(["echo hello; sleep 300 | cat", "trap '' TERM; echo hello; while :; do sleep 300; done"])(
+  "a program ends with the pipeline, and what it has started too: %s",
+  async (command) => {
+    using folder = emptyFolder();
+    const from = { exec: { command } };
+    await using running = startPipeline(
+      { sources: { x: { from } }, sinks: [{ to: "file:out" }] },
+      folder.path,
+    );
+    await until("it runs", () => read(folder.path, "out") === "hello\n");
+    await running.stop();
+  },
+);
+
 describe("a receiver that is away", () => {
   test("is waited for: the channel on disk keeps events over a restart", async () => {
     using folder = emptyFolder();
@@ -279,4 +293,19 @@ describe("what is wrong is said with its place", () => {
   ])("%j", (file, message) => {
     expect(() => planPipeline(file)).toThrow(message);
   });
+});
+
+test("what a pipeline writes into the folder that it follows is no input", async () => {
+  using folder = emptyFolder();
+  writeFileSync(join(folder.path, "app.log"), "1\n2\n");
+  const file = {
+    sources: { app: { from: "tail:**/*.log" } },
+    channels: { main: { folder: "channel.log" } },
+    sinks: [{ from: "main", to: "file:out.log" }],
+  };
+  for (const expected of ["1\n2\n", "1\n2\n", "1\n2\n3\n"]) {
+    if (expected.endsWith("3\n")) appendFileSync(join(folder.path, "app.log"), "3\n");
+    await startPipeline(file, folder.path, ONCE).ended;
+    expect(read(folder.path, "out.log")).toBe(expected);
+  }
 });

@@ -59,10 +59,17 @@ describe("frames", () => {
   test("that are too long are cut", () => {
     const long = "x".repeat(25);
     expect(whole(lineFraming(10), Buffer.from(long), () => 5)).toBe("xxxxxxxxxxxxxxx\nxxxxxxxxxx\n");
-    expect(whole(syslogFraming(10), Buffer.from(`25 ${long}3 abc`), () => 4)).toBe("xxxxxxxxxx\nabc\n");
+    const counted = Buffer.from(`26 <${long}4 <abc`);
+    expect(whole(syslogFraming(10), counted, () => 4)).toBe("<xxxxxxxxx\n<abc\n");
     expect(whole(syslogFraming(10), Buffer.from(`${long}\nabc\n`), () => 4)).toBe(
       "xxxxxxxxxx\nxxxxxxxxxx\nxxxxx\nabc\n",
     );
+  });
+
+  test("of syslog may begin with a number that is no length", () => {
+    const text = "20261125 10:00:00 no priority\n2026 was a year\n<13>next\n404 errors\n";
+    for (const size of [1, 3, 1000])
+      expect(whole(syslogFraming(1000), Buffer.from(text), () => size)).toBe(text);
   });
 
   test("of a JSON array keep the text of its elements", () => {

@@ -58,6 +58,7 @@ async function opened(options: Readonly<Record<string, unknown>>): Promise<Opene
     delimiter: ",",
     freshSeed: () => 1,
     notify: () => undefined,
+    isOwn: () => false,
   });
   const commit = async (range: Range): Promise<readonly number[]> => {
     await source.read(range);

@@ -68,6 +68,13 @@ test("where nothing matches yet, it says so and waits for it", async () => {
   await until("the line", () => tail.stdout() === "1\n");
 });
 
+test("a folder is no file, and it says what its files are", async () => {
+  using folder = emptyFolder();
+  const { code, stderr } = await streamkit(["tail", folder.path, "--once"]);
+  expect(code).toBe(0);
+  expect(stderr).toBe(`streamkit: "${folder.path}" is a folder: its files are "${folder.path}/*"\n`);
+});
+
 test("what it writes itself is not followed, wherever it stands", async () => {
   using folder = emptyFolder();
   const at = (name: string): string => path.join(folder.path, name);

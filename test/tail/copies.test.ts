@@ -47,3 +47,19 @@ test("a log that was truncated and has grown again since the last look is seen w
   expect(await tail.follower.next({ maxBytes: 1000, maxEvents: 10 })).toBeUndefined();
   expect(await tail.settled()).toBe("3\na new line that is longer\n");
 });
+
+test("what was renamed while we looked, and was under neither name, is the same later", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n");
+  files.add("old.log", "2\n");
+  files.compress("old.log");
+  using tail = following(folder.path, "*");
+  expect((await tail.settled()).split("\n").toSorted()).toEqual(["", "1", "2"]);
+  for (const name of ["app.log", "old.log.gz"]) files.move(name, `../${path.basename(folder.path)}.${name}`);
+  expect(await tail.settled()).toBe("");
+  for (const name of ["app.log", "old.log.gz"])
+    files.move(`../${path.basename(folder.path)}.${name}`, `${name}.1`);
+  files.add("app.log.1", "3\n");
+  expect(await tail.settled()).toBe("3\n");
+});

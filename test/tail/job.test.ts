@@ -60,6 +60,20 @@ test("follows a log through rotations, run after run", async () => {
   expect(at.rows().map(({ line }) => line)).toEqual(["1", "2", "half", "3", "4"]);
 });
 
+test("a source tail: without a glob is refused", async () => {
+  using at = jobFolder({ from: "tail:", format: "lines" });
+  expect(await at.run("--available-now")).toContain('found "tail:"');
+});
+
+test("what the job writes itself is not followed", async () => {
+  using at = jobFolder({ from: "tail:**/*", format: "lines" });
+  at.files.add("app.log", "1\n");
+  for (let time = 0; time < 3; time += 1) expect(await at.run("--available-now")).toBe("");
+  const lines = at.rows().map(({ line }) => line);
+  expect(lines.filter((line) => line === "1")).toHaveLength(1);
+  expect(lines.filter((line) => String(line).includes('"line"'))).toEqual([]);
+});
+
 test("without a checkpoint, a half line is given at the end", async () => {
   using at = jobFolder({ from: "tail:logs/app.log", format: "lines" }, { checkpoint: false });
   at.files.add("app.log", "1\nhalf");

@@ -46,7 +46,7 @@ async function openChannel(options: DurableOptions): Promise<Channel> {
   const { folder, maxBytes, clock, disk = realDisk } = options;
   const log = logger("channel");
   await disk.makeFolder(folder);
-  const lock = await lockFolder(folder);
+  const lock = lockFolder(folder);
   const positions = await openPosition(folder, disk);
   const start: Place = positions.saved ?? { segment: 0, offset: 0 };
   const { segments, cutBytes } = await findSegments(folder, disk, start.segment);
@@ -155,7 +155,7 @@ async function openChannel(options: DurableOptions): Promise<Channel> {
       } finally {
         await reading?.file.close();
         await positions.close();
-        await lock.unlock();
+        lock.unlock();
       }
     },
   };

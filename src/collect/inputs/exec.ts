@@ -3,7 +3,7 @@
  * program had not written when we stopped, or that no channel had, are its own affair.
  */
 
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { z } from "zod";
 import { StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
@@ -33,13 +33,29 @@ export const execInput: InputKind<Options> = {
   open: async (given, intake, context) => runCommand(given, intake, context),
 };
 
+/** How long a program may take to end. */
+const KILL_MS = 2000;
+
+function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  if (child.pid === undefined) return;
+  try {
+    process.kill(-child.pid, signal);
+  } catch {
+    // All of them have ended.
+  }
+}
+
 function runCommand(given: Options, intake: Intake, { clock, name, takesWhatIsThere }: InputContext): Input {
   const closed = new AbortController();
   const log = logger("collect");
   const [shell = "/bin/sh", ...flags] = given.shell.split(/\s+/);
 
   async function once(): Promise<number | null> {
-    const child = spawn(shell, [...flags, given.command], { stdio: ["ignore", "pipe", "pipe"] });
+    // In a group of its own, so that whatever the shell has started can be ended with it.
+    const child = spawn(shell, [...flags, given.command], {
+      stdio: ["ignore", "pipe", "pipe"],
+      detached: true,
+    });
     const ended = new Promise<number | null>((resolve, reject) => {
       child.once("error", (error) =>
         reject(new StreamkitError("io", `"${given.command}" can't be run: ${error.message}`)),
@@ -47,7 +63,17 @@ function runCommand(given: Options, intake: Intake, { clock, name, takesWhatIsTh
       child.once("close", resolve);
     });
     ended.catch(() => {});
-    const kill = (): void => void child.kill();
+    const isOver = new AbortController();
+    const kill = (): void => {
+      signalGroup(child, "SIGTERM");
+      // What does not listen to that, or left the group, is waited for no longer.
+      void clock.sleep(KILL_MS, isOver.signal).then(() => {
+        if (isOver.signal.aborted) return;
+        signalGroup(child, "SIGKILL");
+        child.stdout.destroy();
+        child.stderr.destroy();
+      });
+    };
     closed.signal.addEventListener("abort", kill);
     child.stderr.on("data", (text: Buffer) =>
       log.warn(`${name}: {text}`, { text: text.toString().trimEnd() }),
@@ -57,13 +83,18 @@ function runCommand(given: Options, intake: Intake, { clock, name, takesWhatIsTh
       if (events !== undefined) await intake.put({ ...events, headers: {} });
     };
     try {
-      for await (const chunk of child.stdout as AsyncIterable<Buffer>) await take(framing.push(chunk));
+      try {
+        for await (const chunk of child.stdout as AsyncIterable<Buffer>) await take(framing.push(chunk));
+      } catch (error) {
+        if (!closed.signal.aborted || error instanceof StreamkitError) throw error;
+      }
       await take(framing.end());
       await intake.flush();
       return await ended;
     } finally {
+      isOver.abort();
       closed.signal.removeEventListener("abort", kill);
-      kill();
+      signalGroup(child, "SIGTERM");
     }
   }
 

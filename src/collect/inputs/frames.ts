@@ -7,6 +7,7 @@ const LINE_FEED = 10;
 const SPACE = 32;
 const ZERO = 48;
 const NINE = 57;
+const LESS_THAN = 60;
 
 /** Events, each with a line feed at its end and none inside. */
 export interface Events {
@@ -123,7 +124,7 @@ function nextMessage(held: Buffer, at: number, maxBytes: number, isEnd: boolean)
   return { message: held.subarray(at, end), end, skipBytes: 0 };
 }
 
-/** `LENGTH SPACE` in front of a message. */
+/** `LENGTH SPACE` in front of a message, which begins with `<`: a line may well begin with a number. */
 function countedLength(
   held: Buffer,
   at: number,
@@ -132,7 +133,11 @@ function countedLength(
   for (let index = at; index - at <= MAX_LENGTH_DIGITS; index += 1) {
     const byte = held[index];
     if (byte === undefined) return "incomplete";
-    if (byte === SPACE && index > at) return { length, start: index + 1 };
+    if (byte === SPACE && index > at) {
+      const first = held[index + 1];
+      if (first === undefined) return "incomplete";
+      return first === LESS_THAN ? { length, start: index + 1 } : undefined;
+    }
     const isDigit = byte >= ZERO && byte <= NINE;
     if (!isDigit || (index === at && byte === ZERO)) return undefined;
     length = length * 10 + byte - ZERO;

@@ -24,6 +24,8 @@ export interface InputContext {
   readonly baseFolder: string;
   /** A folder of the input's own, for what it must know after a restart. */
   readonly stateFolder: string;
+  /** Whether a file of this machine is the pipeline's own: what it writes is no input. */
+  readonly isOwn: (file: string) => boolean;
   /** True where what is there now is all. */
   readonly takesWhatIsThere: boolean;
 }

@@ -47,7 +47,8 @@ function watchFolder(given: Options, intake: Intake, context: InputContext): Inp
       const isOurs = include.test(entry.name) && !ignore.test(entry.name) && !entry.name.startsWith(".");
       if (!entry.isFile() || !isOurs || entry.name.endsWith(given.completed)) continue;
       const file = path.join(folder, entry.name);
-      files.push({ file, mtimeMs: (await stat(file)).mtimeMs });
+      const stats = await stat(file).catch(ifThere);
+      if (stats !== undefined) files.push({ file, mtimeMs: stats.mtimeMs });
     }
     return files
       .toSorted((a, b) => a.mtimeMs - b.mtimeMs || (a.file < b.file ? -1 : 1))
@@ -63,7 +64,8 @@ function watchFolder(given: Options, intake: Intake, context: InputContext): Inp
     const put = async (events: Events | undefined): Promise<void> => {
       if (events !== undefined) await intake.put({ ...events, headers });
     };
-    const input = await open(file, "r");
+    const input = await open(file, "r").catch(ifThere);
+    if (input === undefined) return;
     try {
       const buffer = Buffer.allocUnsafe(READ_BYTES);
       for (;;) {
@@ -99,6 +101,11 @@ function watchFolder(given: Options, intake: Intake, context: InputContext): Inp
       await done.catch(() => {});
     },
   };
+}
+
+/** Somebody may take a file away that was seen. */
+function ifThere(error: unknown): undefined {
+  if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
 }
 
 /** A file of the same name may have been read before. */

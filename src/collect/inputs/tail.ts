@@ -12,7 +12,12 @@ import type { EventBlock } from "../../tail/block.ts";
 import { type Follower, openFollower } from "../../tail/follower.ts";
 import { openGlobs } from "../../tail/listing.ts";
 import { cutOptionsOf, tailFields } from "../../tail/options.ts";
-import { readPositionFile, writePositionFile } from "../../tail/position-file.ts";
+import {
+  isOfPositionFile,
+  lockPositionFile,
+  readPositionFile,
+  writePositionFile,
+} from "../../tail/position-file.ts";
 import { openWake, type Wake } from "../../tail/wake.ts";
 import type { Intake } from "../intake.ts";
 import type { Input, InputContext, InputKind } from "./input.ts";
@@ -53,6 +58,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
     given.position === ""
       ? undefined
       : path.resolve(baseFolder, given.position ?? path.join(context.stateFolder, "positions"));
+  const lock = position === undefined ? undefined : lockPositionFile(position);
   let follower: Follower | undefined;
   const wake: Wake = openWake(takesWhatIsThere ? [] : globs.folders, clock, (file) =>
     follower?.noticed(file),
@@ -66,16 +72,20 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
       clock,
       positions: position === undefined ? undefined : readPositionFile(position),
       takesWhatIsThere,
+      isOwn: ({ path: file }) =>
+        context.isOwn(file) || (position !== undefined && isOfPositionFile(file, position)),
       endsLines: takesWhatIsThere && position === undefined,
       notify: () => wake.notify(),
     });
   } catch (error) {
     wake.close();
+    lock?.unlock();
     throw error;
   }
   const done = follow(follower, wake).finally(() => {
     follower.close();
     wake.close();
+    lock?.unlock();
   });
   done.catch(() => {});
   return {

@@ -18,6 +18,7 @@ export const fileOutput: OutputKind<z.infer<typeof options>> = {
   options,
   fromUrl: (url) =>
     url.startsWith("file:") && url.length > "file:".length ? { path: url.slice("file:".length) } : undefined,
+  place: ({ path: name }) => name,
   open: ({ path: name }, context) => openFile(name, context),
 };
 

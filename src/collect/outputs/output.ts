@@ -50,6 +50,10 @@ export interface OutputKind<Options = unknown> {
   readonly options: z.ZodType<Options>;
   /** The options a URL stands for; undefined where it is not of this kind. Throws code `usage`. */
   fromUrl(url: string): unknown;
+  /** It keeps unfinished files in its `stageFolder`, which is one process's at a time. */
+  readonly isStaged?: true;
+  /** The file or folder of this machine that it writes to, as the options have it; undefined for none. */
+  place?(options: Options): string | undefined;
   open(options: Options, context: OutputContext): Promise<Output>;
 }
 

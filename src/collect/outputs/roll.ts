@@ -66,6 +66,8 @@ export const rollOutput: OutputKind<Options> = {
     if (/^(?:s?webhdfs|s3):\/\//.test(url)) return { to: url };
     return url.startsWith("roll:") && url.length > 5 ? { to: url.slice("roll:".length) } : undefined;
   },
+  isStaged: true,
+  place: ({ to }) => (to.includes("://") ? undefined : to),
   open: (given, context) => openRoll(given, context, openShelf(given.to, context)),
 };
 
