@@ -40,6 +40,8 @@ export interface SinkRequest {
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
   /** Positions of sinks in the checkpoint. */
   readonly saved: Readonly<Record<string, unknown>>;
+  /** The job's, for paths. */
+  readonly baseFolder: string;
   readonly contextOf: (
     input: SinkInput,
   ) => Omit<SinkContext, "committed" | "timeColumns" | "state" | "deadLetters">;
@@ -64,7 +66,12 @@ export function checkEndpoint(
 }
 
 /** What a sink's entry says, checked against the outputs, before anything is opened. Throws code `job`. */
-export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf" | "saved">): void {
+export function checkSinks({
+  sinks,
+  outputs,
+  errorAt,
+  baseFolder,
+}: Omit<SinkRequest, "contextOf" | "saved">): void {
   const taken = new Map<string, number>();
   sinks.forEach((config, index) => {
     const output = outputs.get(config.from);
@@ -74,7 +81,8 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
         `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
       );
     const { kind, options } = checkEndpoint(config, ["sinks", index], errorAt);
-    const place = placeOf(kind, options);
+    const spelled = placeOf(kind, options);
+    const place = spelled === undefined ? undefined : plainPlaceOf(kind, spelled, baseFolder);
     const other = place === undefined ? undefined : taken.get(place);
     if (other !== undefined)
       throw errorAt(["sinks", index], `sinks.${other} writes to the same place: give each its own`);
@@ -107,7 +115,7 @@ export async function sinkWarnings(
 /** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
 export async function probeSinks(
   database: Database,
-  { sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf" | "saved">,
+  { sinks, outputs, errorAt }: Pick<SinkRequest, "sinks" | "outputs" | "errorAt">,
 ): Promise<void> {
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
@@ -154,7 +162,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
     const { kind, options } = resolveSink(config);
     const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
-    const sinkId = placeOf(kind, options) ?? formerId;
+    const sinkId = savedIdOf(kind, placeOf(kind, options), request) ?? formerId;
     const committed = request.saved[sinkId] ?? request.saved[formerId];
     try {
       const sink = await kind.open(options, {
@@ -183,6 +191,21 @@ function formerIdOf(prefix: string, index: number, saved: SinkRequest["saved"]):
 function placeOf(kind: SinkKind, options: unknown): string | undefined {
   const target = kind.target(options);
   return target === undefined ? undefined : `${kind.name}:${target}`;
+}
+
+function plainPlaceOf(kind: SinkKind, place: string, baseFolder: string): string {
+  const prefix = `${kind.name}:`;
+  if (!place.startsWith(prefix)) return place;
+  const target = place.slice(prefix.length);
+  return `${prefix}${kind.plainTarget?.(target, baseFolder) ?? target}`;
+}
+
+/** A place has the name in the checkpoint under which it is there first, however the job spells it now. */
+function savedIdOf(kind: SinkKind, place: string | undefined, request: SinkRequest): string | undefined {
+  const { saved, baseFolder } = request;
+  if (place === undefined || Object.hasOwn(saved, place)) return place;
+  const plain = plainPlaceOf(kind, place, baseFolder);
+  return Object.keys(saved).find((name) => plainPlaceOf(kind, name, baseFolder) === plain) ?? place;
 }
 
 function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {

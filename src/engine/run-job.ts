@@ -91,6 +91,7 @@ async function runPrepared(
     sinks: configs,
     outputs: prepared.outputs,
     errorAt: job.errorAt,
+    baseFolder: job.folder,
     saved: checkpoint.progress?.sinks ?? {},
     contextOf: (input) => ({
       input,

@@ -133,6 +133,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       sinks: job.config.sinks,
       outputs: prepared.outputs,
       errorAt: job.errorAt,
+      baseFolder: folder,
       saved: prepared.checkpoint.progress?.sinks ?? {},
       contextOf: (input) => ({
         input,
