@@ -1,8 +1,10 @@
 /** Which rows go to which sink, and to whoever watches. */
 
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id } from "../duckdb/sql.ts";
+import { id, type Sql, sql } from "../duckdb/sql.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
@@ -40,6 +42,7 @@ export interface SinkRequest {
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
   /** Positions of sinks in the checkpoint. */
   readonly saved: Readonly<Record<string, unknown>>;
+  readonly database: Database;
   /** The job's, for paths. */
   readonly baseFolder: string;
   readonly contextOf: (
@@ -71,7 +74,7 @@ export function checkSinks({
   outputs,
   errorAt,
   baseFolder,
-}: Omit<SinkRequest, "contextOf" | "saved">): void {
+}: Omit<SinkRequest, "contextOf" | "saved" | "database">): void {
   const taken = new Map<string, number>();
   sinks.forEach((config, index) => {
     const output = outputs.get(config.from);
@@ -169,7 +172,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
         ...request.contextOf(sinkInputOf(output)),
         committed,
         timeColumns: [...output.times.keys()],
-        state: (name) => id(CHECKPOINT, `sink_${name}_${sinkId}`),
+        state: (name) => stateTable(name, sinkId),
         deadLetters: id(CHECKPOINT, "dead_letters"),
       });
       opened.push({ id: sinkId, formerId, output, sink });
@@ -179,7 +182,28 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
         : error;
     }
   }
+  await warnOfWaiting(request, opened);
   return opened;
+}
+
+/** Rows that wait for a place which the job doesn't write to any more: nobody would miss them by themselves. */
+async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly OpenSink[]): Promise<void> {
+  for (const name of Object.keys(saved)) {
+    if (opened.some((sink) => sink.id === name || sink.formerId === name)) continue;
+    const rows = await database
+      .rows(sql`SELECT count(*) AS rows FROM ${stateTable("rows", name)}`)
+      .catch(() => []);
+    const count = Number(rows[0]?.["rows"] ?? 0);
+    if (count > 0)
+      logger("engine").warn(
+        `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job any more: ` +
+          "they are written when it is one again",
+      );
+  }
+}
+
+function stateTable(name: string, sinkId: string): Sql {
+  return id(CHECKPOINT, `sink_${name}_${sinkId}`);
 }
 
 /** Where a query had only one sink of a kind, its place in the list says nothing. */

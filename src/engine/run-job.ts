@@ -92,6 +92,7 @@ async function runPrepared(
     outputs: prepared.outputs,
     errorAt: job.errorAt,
     baseFolder: job.folder,
+    database,
     saved: checkpoint.progress?.sinks ?? {},
     contextOf: (input) => ({
       input,

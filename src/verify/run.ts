@@ -134,6 +134,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       outputs: prepared.outputs,
       errorAt: job.errorAt,
       baseFolder: folder,
+      database,
       saved: prepared.checkpoint.progress?.sinks ?? {},
       contextOf: (input) => ({
         input,

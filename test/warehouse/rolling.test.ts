@@ -43,6 +43,15 @@ test("by rows, over runs: a partition's file is written when enough rows wait", 
   expect(await numbers(job)).toEqual(range(0, 20));
 });
 
+test("rows that wait for a table that the job has left are told of, and written when it comes back", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 10 } } });
+  await job.run([at(0, 1), at(0, 2)], stop);
+  const { stderr } = await job.run([at(0, 3)], { ...stop, parquet: { table: "other" } });
+  expect(stderr).toContain("2 rows wait in the checkpoint for parquet:warehouse/t");
+  await job.run([at(0, 4)]);
+  expect(await numbers(job)).toEqual([1, 2, 4]);
+});
+
 test("partitions of NULL, of odd texts and of several columns are told from each other", async () => {
   using job = tableJob({
     schema: { ...SCHEMA, rows: "VARCHAR", d: "DOUBLE" },
