@@ -114,7 +114,7 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   if (first === undefined) return false;
   // What the table says of its partitions' types is right; what DuckDB finds in their names is a guess.
   const schema = await savedSchema(openLocalStore(folder), "");
-  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${raw(type)}`);
+  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${type}`);
   const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
   // To unite their columns all files are opened, also those of partitions that a query rules out.
   const unites = schema?.hasGrown ?? true;
