@@ -62,7 +62,7 @@ export async function runCompact(flags: CompactFlags, context: Context): Promise
   } finally {
     metastore?.close();
     database.close();
-    await rm(workingFolder, { recursive: true, force: true });
+    if (store.localFolder === undefined) await rm(workingFolder, { recursive: true, force: true });
   }
 }
 

@@ -1,8 +1,10 @@
 /** Which rows go to which sink, and to whoever watches. */
 
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id } from "../duckdb/sql.ts";
+import { id, type Sql, sql } from "../duckdb/sql.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
@@ -40,6 +42,9 @@ export interface SinkRequest {
   readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
   /** Positions of sinks in the checkpoint. */
   readonly saved: Readonly<Record<string, unknown>>;
+  readonly database: Database;
+  /** The job's, for paths. */
+  readonly baseFolder: string;
   readonly contextOf: (
     input: SinkInput,
   ) => Omit<SinkContext, "committed" | "timeColumns" | "state" | "deadLetters">;
@@ -64,7 +69,12 @@ export function checkEndpoint(
 }
 
 /** What a sink's entry says, checked against the outputs, before anything is opened. Throws code `job`. */
-export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf" | "saved">): void {
+export function checkSinks({
+  sinks,
+  outputs,
+  errorAt,
+  baseFolder,
+}: Omit<SinkRequest, "contextOf" | "saved" | "database">): void {
   const taken = new Map<string, number>();
   sinks.forEach((config, index) => {
     const output = outputs.get(config.from);
@@ -74,7 +84,8 @@ export function checkSinks({ sinks, outputs, errorAt }: Omit<SinkRequest, "conte
         `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
       );
     const { kind, options } = checkEndpoint(config, ["sinks", index], errorAt);
-    const place = placeOf(kind, options);
+    const spelled = placeOf(kind, options);
+    const place = spelled === undefined ? undefined : plainPlaceOf(kind, spelled, baseFolder);
     const other = place === undefined ? undefined : taken.get(place);
     if (other !== undefined)
       throw errorAt(["sinks", index], `sinks.${other} writes to the same place: give each its own`);
@@ -107,7 +118,7 @@ export async function sinkWarnings(
 /** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
 export async function probeSinks(
   database: Database,
-  { sinks, outputs, errorAt }: Omit<SinkRequest, "contextOf" | "saved">,
+  { sinks, outputs, errorAt }: Pick<SinkRequest, "sinks" | "outputs" | "errorAt">,
 ): Promise<void> {
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
@@ -154,14 +165,14 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
     if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
     const { kind, options } = resolveSink(config);
     const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
-    const sinkId = placeOf(kind, options) ?? formerId;
+    const sinkId = savedIdOf(kind, placeOf(kind, options), request) ?? formerId;
     const committed = request.saved[sinkId] ?? request.saved[formerId];
     try {
       const sink = await kind.open(options, {
         ...request.contextOf(sinkInputOf(output)),
         committed,
         timeColumns: [...output.times.keys()],
-        state: (name) => id(CHECKPOINT, `sink_${name}_${sinkId}`),
+        state: (name) => stateTable(name, sinkId),
         deadLetters: id(CHECKPOINT, "dead_letters"),
       });
       opened.push({ id: sinkId, formerId, output, sink });
@@ -171,7 +182,28 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
         : error;
     }
   }
+  await warnOfWaiting(request, opened);
   return opened;
+}
+
+/** Rows that wait for a place which the job doesn't write to any more: nobody would miss them by themselves. */
+async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly OpenSink[]): Promise<void> {
+  for (const name of Object.keys(saved)) {
+    if (opened.some((sink) => sink.id === name || sink.formerId === name)) continue;
+    const rows = await database
+      .rows(sql`SELECT count(*) AS rows FROM ${stateTable("rows", name)}`)
+      .catch(() => []);
+    const count = Number(rows[0]?.["rows"] ?? 0);
+    if (count > 0)
+      logger("engine").warn(
+        `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job any more: ` +
+          "they are written when it is one again",
+      );
+  }
+}
+
+function stateTable(name: string, sinkId: string): Sql {
+  return id(CHECKPOINT, `sink_${name}_${sinkId}`);
 }
 
 /** Where a query had only one sink of a kind, its place in the list says nothing. */
@@ -183,6 +215,21 @@ function formerIdOf(prefix: string, index: number, saved: SinkRequest["saved"]):
 function placeOf(kind: SinkKind, options: unknown): string | undefined {
   const target = kind.target(options);
   return target === undefined ? undefined : `${kind.name}:${target}`;
+}
+
+function plainPlaceOf(kind: SinkKind, place: string, baseFolder: string): string {
+  const prefix = `${kind.name}:`;
+  if (!place.startsWith(prefix)) return place;
+  const target = place.slice(prefix.length);
+  return `${prefix}${kind.plainTarget?.(target, baseFolder) ?? target}`;
+}
+
+/** A place has the name in the checkpoint under which it is there first, however the job spells it now. */
+function savedIdOf(kind: SinkKind, place: string | undefined, request: SinkRequest): string | undefined {
+  const { saved, baseFolder } = request;
+  if (place === undefined || Object.hasOwn(saved, place)) return place;
+  const plain = plainPlaceOf(kind, place, baseFolder);
+  return Object.keys(saved).find((name) => plainPlaceOf(kind, name, baseFolder) === plain) ?? place;
 }
 
 function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {

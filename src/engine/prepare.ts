@@ -189,7 +189,7 @@ export async function planJob(
   });
   const outputs = outputsOf(streams, queries);
   checkTests(job, outputs);
-  checkSinks({ sinks: config.sinks, outputs, errorAt });
+  checkSinks({ sinks: config.sinks, outputs, errorAt, baseFolder: job.folder });
   await probeSinks(database, { sinks: config.sinks, outputs, errorAt });
   return { job, tables, shapes, queries, outputs };
 }

@@ -91,6 +91,8 @@ async function runPrepared(
     sinks: configs,
     outputs: prepared.outputs,
     errorAt: job.errorAt,
+    baseFolder: job.folder,
+    database,
     saved: checkpoint.progress?.sinks ?? {},
     contextOf: (input) => ({
       input,

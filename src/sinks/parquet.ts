@@ -34,7 +34,7 @@ import {
 import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
 import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
-import { openStore } from "../warehouse/stores.ts";
+import { openStore, plainPlace } from "../warehouse/stores.ts";
 import { adoptSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
@@ -58,6 +58,7 @@ export const parquetSink: SinkKind<ParquetOptions> = {
   fromUrl: () => undefined,
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
+  plainTarget: plainPlace,
   probes,
   async warnings(given, input, database) {
     if (given.metastore !== undefined) await hiveTableOf(given, input, database);
@@ -114,9 +115,11 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.
+  // Of the checkpoint, not of this place in it: the place may have had another name.
+  const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
   const mayHaveLeft = committed === undefined || context.plannedBatch > context.committedBatch;
   if (store.localFolder !== undefined || mayHaveLeft) {
-    const removed = await removeUncommitted(writer, committed?.batch ?? 0, context.clock.nowMs());
+    const removed = await removeUncommitted(writer, committedBatch, context.clock.nowMs());
     if (removed > 0 && context.plannedBatch === 0)
       logger("parquet").warn(
         `${counted(removed, "file")} of ${given.table} removed: "${name}" wrote them with another ` +

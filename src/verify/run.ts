@@ -133,6 +133,8 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       sinks: job.config.sinks,
       outputs: prepared.outputs,
       errorAt: job.errorAt,
+      baseFolder: folder,
+      database,
       saved: prepared.checkpoint.progress?.sinks ?? {},
       contextOf: (input) => ({
         input,

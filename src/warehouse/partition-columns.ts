@@ -23,13 +23,18 @@ export async function partitioningOf(
   rows: readonly Column[],
   partitions: readonly PartitionColumn[],
 ): Promise<Partitioning> {
-  for (const { name, expression } of partitions)
-    if (rows.some((column) => column.name === name) && expression.replaceAll('"', "") !== name)
+  const isSame = (one: string, other: string): boolean => one.toLowerCase() === other.toLowerCase();
+  for (const [index, { name, expression }] of partitions.entries()) {
+    const own = rows.find((column) => isSame(column.name, name))?.name;
+    if (own !== undefined && (own !== name || expression.replaceAll('"', "") !== name))
       throw new StreamkitError(
         "job",
-        `the rows have a column "${name}" already: partition by it with "${name}", ` +
+        `the rows have a column "${own}" already: partition by it with "${own}", ` +
           `or call ${name}=${expression} something else`,
       );
+    if (partitions.slice(0, index).some((other) => isSame(other.name, name)))
+      throw new StreamkitError("job", `two partition columns are called "${name}": give each its own name`);
+  }
   const isOwn = ({ name }: PartitionColumn): boolean => !rows.some((column) => column.name === name);
   const expressionOf = (column: PartitionColumn): Sql =>
     isOwn(column) ? raw(column.expression) : id(column.name);
@@ -53,7 +58,11 @@ export async function partitioningOf(
 
 /** Texts that no folder can be told by are NULL before DuckDB names one by them: it would overwrite files. */
 function pathValue(value: Sql, type: string): Sql {
-  return type === "VARCHAR" ? sql`nullif(nullif(${value}, ''), ${NULL_VALUE})` : value;
+  if (type === "VARCHAR") return sql`nullif(nullif(${value}, ''), ${NULL_VALUE})`;
+  // Other types whose values may have these texts.
+  if (type === "BLOB" || type.startsWith("ENUM"))
+    return sql`CASE WHEN (${value})::VARCHAR NOT IN ('', ${NULL_VALUE}) THEN ${value} END`;
+  return value;
 }
 
 function keyOf(values: readonly Sql[]): Sql {

@@ -1,7 +1,7 @@
 /** Queries over a warehouse: its tables are views over their Parquet files. */
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
@@ -13,7 +13,7 @@ import type { ByteOutput } from "../runtime/stdio.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
-import { fetchTables } from "./remote-tables.ts";
+import { fetchTables, isMentioned } from "./remote-tables.ts";
 import { renderTable } from "./render-table.ts";
 import { openStore } from "./stores.ts";
 import { savedSchema } from "./table-schema.ts";
@@ -55,9 +55,10 @@ async function openTables(
   folder: string,
 ): Promise<readonly string[]> {
   const store = openStore(warehouse, { baseFolder: ".", clock, env });
-  if (store.localFolder !== undefined) return nameTables(database, store.localFolder);
+  if (store.localFolder !== undefined)
+    return nameTables(database, text, await plainFolder(store.localFolder, folder));
   const { names } = await fetchTables(database, store, text.replace(/[;\s]+$/, ""), folder);
-  const fetched = await nameTables(database, folder);
+  const fetched = await nameTables(database, text, folder);
   // The others are only listed: the query does not name them.
   for (const name of names.filter((table) => !fetched.includes(table))) {
     const parts = name.split(".");
@@ -66,6 +67,14 @@ async function openTables(
     await database.run(sql`CREATE OR REPLACE VIEW ${id(...parts)} AS SELECT NULL AS not_fetched`);
   }
   return names;
+}
+
+/** In a path, `NAME=VALUE` would be a partition to DuckDB, and a bracket a pattern: it gets another name. */
+async function plainFolder(warehouse: string, folder: string): Promise<string> {
+  if (!/[=*?[\]]/.test(warehouse)) return warehouse;
+  const link = path.join(folder, "warehouse");
+  await symlink(warehouse, link);
+  return link;
 }
 
 /** Throws code `usage` where DuckDB does not take the query. */
@@ -89,20 +98,29 @@ async function refuseWrong(
 }
 
 /** A view for each table; `NAME.db` folders are schemas. Returns the names. */
-async function nameTables(database: Database, warehouse: string): Promise<string[]> {
+async function nameTables(database: Database, text: string, warehouse: string): Promise<string[]> {
   if (!existsSync(warehouse)) return [];
   const named: string[] = [];
   const folders = await foldersIn(warehouse);
+  /** A table that can't be read is in the way of those queries only that name it. */
+  const isNamed = async (name: string, place: Sql, folder: string): Promise<void> => {
+    try {
+      if (await nameTable(database, place, folder)) named.push(name);
+    } catch (error) {
+      const message = messageOf(error).replace(/\n\s*LINE \d+:[\s\S]*$/, "");
+      if (isMentioned(text, name))
+        throw new StreamkitError("io", `The table ${name} can't be read: ${message}`, { cause: error });
+    }
+  };
   for (const folder of folders) {
     const schema = /^(.+)\.db$/.exec(folder)?.[1];
     if (schema === undefined) {
-      if (await nameTable(database, id(folder), path.join(warehouse, folder))) named.push(folder);
+      await isNamed(folder, id(folder), path.join(warehouse, folder));
       continue;
     }
     await database.run(sql`CREATE SCHEMA IF NOT EXISTS ${id(schema)}`);
     for (const table of await foldersIn(path.join(warehouse, folder)))
-      if (await nameTable(database, id(schema, table), path.join(warehouse, folder, table)))
-        named.push(`${schema}.${table}`);
+      await isNamed(`${schema}.${table}`, id(schema, table), path.join(warehouse, folder, table));
   }
   return named;
 }
@@ -114,7 +132,7 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   if (first === undefined) return false;
   // What the table says of its partitions' types is right; what DuckDB finds in their names is a guess.
   const schema = await savedSchema(openLocalStore(folder), "");
-  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${raw(type)}`);
+  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${type}`);
   const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
   // To unite their columns all files are opened, also those of partitions that a query rules out.
   const unites = schema?.hasGrown ?? true;

@@ -81,7 +81,7 @@ async function tablesIn(store: Store): Promise<readonly Table[]> {
 }
 
 /** Whether the name stands in the text: if only as a word of another meaning, too much is fetched. */
-function isMentioned(query: string, name: string): boolean {
+export function isMentioned(query: string, name: string): boolean {
   const words = new Set(query.toLowerCase().match(/\w+/g));
   return words.has((name.split(".").at(-1) ?? name).toLowerCase());
 }

@@ -18,6 +18,7 @@ export interface StoreContext {
 }
 
 const SCHEMES = new Set(["file", "webhdfs", "swebhdfs", "s3", "s3a"]);
+const LEADING_FILE = /^file:(?:\/\/(?=\/))?/i;
 const KINDS = "a folder, webhdfs://HOST:PORT/PATH or s3://BUCKET/PREFIX";
 
 /** What is wrong with a warehouse's name, as far as its first letters tell; undefined if nothing. */
@@ -37,9 +38,7 @@ export function openStore(warehouse: string, context: StoreContext): Store {
     case undefined:
       return openLocalStore(path.resolve(context.baseFolder, warehouse));
     case "file":
-      return openLocalStore(
-        path.resolve(context.baseFolder, warehouse.replace(/^file:(?:\/\/(?=\/))?/i, "")),
-      );
+      return openLocalStore(path.resolve(context.baseFolder, warehouse.replace(LEADING_FILE, "")));
     case "webhdfs":
     case "swebhdfs":
       return hdfsStore(warehouse, scheme === "swebhdfs" ? "https" : "http", context);
@@ -49,6 +48,18 @@ export function openStore(warehouse: string, context: StoreContext): Store {
     default:
       throw new StreamkitError("job", warehouseProblem(warehouse) ?? "");
   }
+}
+
+/** The same for each way to spell a place: a folder in full, a URL without `s3a` and slashes for nothing. */
+export function plainPlace(place: string, baseFolder: string): string {
+  const scheme = schemeOf(place);
+  if (scheme === undefined || scheme === "file")
+    return path.resolve(baseFolder, place.replace(LEADING_FILE, ""));
+  const rest = place
+    .slice(scheme.length + 1)
+    .replaceAll(/\/+/g, "/")
+    .replace(/\/$/, "");
+  return `${scheme === "s3a" ? "s3" : scheme}:${rest}`;
 }
 
 /** Whether the warehouse is somewhere else than on this machine. */

@@ -1,9 +1,12 @@
 /** Small files become few, and a reader at any moment sees each row once. */
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { hostname } from "node:os";
 import { messageOf } from "../../src/base/error.ts";
+import { processIdentity } from "../../src/base/process-identity.ts";
 import { type Manifest, readManifests } from "../../src/warehouse/compaction/manifest.ts";
 import { emptyFolder } from "../e2e/binary.ts";
+import { streamkit } from "../e2e/running.ts";
 import { type SmallFiles, smallFiles, upTo } from "./compacting.ts";
 
 let folder: ReturnType<typeof emptyFolder>;
@@ -113,6 +116,17 @@ describe("a compaction", () => {
       "7 on here",
     );
     expect(await table.compact({ owner: again })).toMatchObject({ partitions: 1 });
+  });
+
+  test("which is refused leaves alone what the first one is about to give to readers", async () => {
+    await fourFiles();
+    const lock = { host: hostname(), pid: process.pid, identity: processIdentity(process.pid) };
+    await table.store.create("t/_streamkit/compactions/lock", JSON.stringify(lock));
+    await table.store.create("t/_streamkit/compacting/1-1-0.staged", "rows");
+    const { code, stderr } = await streamkit(["write", "--compact", "t", "--warehouse", folder.path]);
+    expect(stderr).toContain(`Another process compacts this table: ${process.pid}`);
+    expect(code).toBe(1);
+    expect(await table.store.exists("t/_streamkit/compacting/1-1-0.staged")).toBe(true);
   });
 });
 

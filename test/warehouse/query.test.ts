@@ -9,7 +9,7 @@ import { sql } from "../../src/duckdb/sql.ts";
 import { fetchTables } from "../../src/warehouse/remote-tables.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
 import { emptyFolder } from "../e2e/binary.ts";
-import { output, rowsOf } from "../e2e/running.ts";
+import { output, rowsOf, streamkit } from "../e2e/running.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
 import { smallFiles } from "./compacting.ts";
@@ -31,6 +31,27 @@ async function ask(question: string, warehouse: string, env: Readonly<Record<str
     }),
   );
 }
+
+test("a table that can't be read is in the way of those queries only that name it", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: {} });
+  await job.run(ROWS);
+  const warehouse = join(job.folder, "warehouse");
+  for (const name of ["other", "some.db/other"]) {
+    mkdirSync(join(warehouse, name), { recursive: true });
+    writeFileSync(join(warehouse, name, "part-x-1-0.parquet"), "no Parquet");
+  }
+  expect(await ask("SELECT count(*) AS c FROM t", warehouse)).toEqual([{ c: ROWS.length }]);
+  const { code, stderr } = await streamkit(["query", "FROM some.other", "--warehouse", warehouse]);
+  expect(code).toBe(1);
+  expect(stderr).toContain("can't be read");
+});
+
+test("a warehouse's own path is neither a partition nor a pattern", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: {} });
+  const warehouse = join(job.folder, "n=7/a[1]");
+  await job.run(ROWS.slice(0, 1), { parquet: { warehouse } });
+  expect(await ask("SELECT n, city FROM t", warehouse)).toEqual([{ n: 50, city: "New York" }]);
+});
 
 test("files of partitions that the query rules out are not even opened", async () => {
   using job = tableJob({ schema: SCHEMA, parquet: { partition_by: PARTITIONS } });

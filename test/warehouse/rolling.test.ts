@@ -2,7 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { start } from "../e2e/running.ts";
+import { parentOf } from "../../src/warehouse/store.ts";
+import { start, streamkit } from "../e2e/running.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
 import { until } from "../server/until.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
@@ -43,6 +44,15 @@ test("by rows, over runs: a partition's file is written when enough rows wait", 
   expect(await numbers(job)).toEqual(range(0, 20));
 });
 
+test("rows that wait for a table that the job has left are told of, and written when it comes back", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 10 } } });
+  await job.run([at(0, 1), at(0, 2)], stop);
+  const { stderr } = await job.run([at(0, 3)], { ...stop, parquet: { table: "other" } });
+  expect(stderr).toContain("2 rows wait in the checkpoint for parquet:warehouse/t");
+  await job.run([at(0, 4)]);
+  expect(await numbers(job)).toEqual([1, 2, 4]);
+});
+
 test("partitions of NULL, of odd texts and of several columns are told from each other", async () => {
   using job = tableJob({
     schema: { ...SCHEMA, rows: "VARCHAR", d: "DOUBLE" },
@@ -54,6 +64,32 @@ test("partitions of NULL, of odd texts and of several columns are told from each
   expect(await numbers(job)).toEqual([12, 13, 22, 23]);
   await job.run(some(3));
   expect(await numbers(job)).toEqual([10, 11, 12, 13, 14, 22, 23, 30, 31, 32, 33, 34]);
+});
+
+test("bytes and enumerated values that no folder can be told by are with NULL, and none is lost", async () => {
+  const values = ["", null, "__HIVE_DEFAULT_PARTITION__", "x"];
+  for (const type of ["BLOB", "ENUM('', '__HIVE_DEFAULT_PARTITION__', 'x')"]) {
+    using job = tableJob({
+      schema: { n: "BIGINT", v: "VARCHAR" },
+      query: `SELECT n, v::${type} AS p FROM rows`,
+      parquet: { partition_by: ["p"] },
+    });
+    expect(await job.run(values.map((v, n) => ({ n, v })))).toMatchObject(ok);
+    expect(await numbers(job)).toEqual([0, 1, 2, 3]);
+    expect(job.files().map(parentOf)).toEqual(["p=__HIVE_DEFAULT_PARTITION__", "p=x"]);
+    const found = ["query", "SELECT count(*) AS c FROM t", "--format", "ndjson"];
+    const { stdout } = await streamkit([...found, "--warehouse", `${job.folder}/warehouse`]);
+    expect(stdout).toBe('{"c":4}\n');
+  }
+});
+
+test("a partition column is none of the rows' in other letters, and no other one", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: {} });
+  for (const partition_by of [["TS=ts::DATE"], ["N"], ["a=n", "A=n + 1"]]) {
+    const { code, stderr } = await job.run([at(0, 1)], { parquet: { partition_by } });
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/the rows have a column "(?:ts|n)" already|two partition columns are called "A"/);
+  }
 });
 
 test("without roll every batch writes its files, and rows that waited before come too", async () => {

@@ -1,7 +1,7 @@
 /** A table's files agree: columns may be added, all else is refused before a file is written. */
 
 import { describe, expect, test } from "bun:test";
-import { cpSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
@@ -117,4 +117,29 @@ test("a copy of the table is a table", async () => {
   expect(stderr).toContain('1 file of t removed: "job" wrote them with another checkpoint');
   // The job's name is the same and its checkpoint is another: what it does not know of is not its own.
   expect((await parquetRows(other.table)).map((row) => row["n"])).toEqual([2]);
+});
+
+test("what a checkpoint has committed stays, however the job spells the warehouse, and when it is moved", async () => {
+  using job = tableJob({ schema: { n: "BIGINT" }, parquet: { roll: { rows: 1 } } });
+  const stop = { flags: ["--available-now"] };
+  const numbers = async (): Promise<unknown[]> =>
+    (await parquetRows(job.table)).map((row) => row["n"]).toSorted();
+  const absolute = join(job.folder, "warehouse");
+  const spellings = ["./warehouse", `${absolute}/`, `file:${absolute}`, "file:warehouse"];
+  for (const [index, warehouse] of spellings.entries()) {
+    const done = await job.run([{ n: index }], { ...stop, parquet: { warehouse } });
+    expect(done).toMatchObject({ code: 0 });
+  }
+  expect(await numbers()).toEqual([0, 1, 2, 3]);
+  // Rows that wait are those of the place, not of its spelling.
+  const wait = { ...stop, parquet: { roll: { rows: 2 } } };
+  await job.run([{ n: 4 }], wait);
+  await job.run([{ n: 5 }], { ...stop, parquet: { roll: { rows: 2 }, warehouse: absolute } });
+  expect(await numbers()).toEqual([0, 1, 2, 3, 4, 5]);
+  const moved = join(job.folder, "moved");
+  renameSync(absolute, moved);
+  await job.run([{ n: 6 }], { ...stop, parquet: { warehouse: moved } });
+  renameSync(moved, absolute);
+  await job.run([{ n: 7 }], stop);
+  expect(await numbers()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
 });

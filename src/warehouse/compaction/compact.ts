@@ -66,6 +66,10 @@ const MAX_SLEEP_MS = 1_000;
 export async function compactTable(options: CompactOptions): Promise<CompactReport> {
   const { store, folder, clock, delayMs, stop } = options;
   await using _lock = await lockTable(store, folder, options.owner);
+  // Of whoever has the lock: another one's is not to be touched.
+  await using _workingFolder = {
+    [Symbol.asyncDispose]: () => rm(options.workingFolder, { recursive: true, force: true }),
+  };
   let underWay = await readManifests(store, folder);
   await undoUnseen(options, underWay);
   refuseWithoutReaders(options, underWay);
