@@ -51,7 +51,9 @@ function exitCodeOf(error: unknown, context: Context): number {
     return error.code === "usage" || error.code === "job" ? EXIT_USAGE : EXIT_FAILED;
   }
   context.say(`streamkit: ${messageOf(error)}`);
-  if (error instanceof Error && error.stack !== undefined) context.say(error.stack);
+  // What the system refuses (a folder that is read-only, say) is no fault of ours.
+  const isOfSystem = error instanceof Error && "syscall" in error;
+  if (error instanceof Error && error.stack !== undefined && !isOfSystem) context.say(error.stack);
   return EXIT_FAILED;
 }
 

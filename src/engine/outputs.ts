@@ -186,7 +186,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
   return opened;
 }
 
-/** Rows that wait for a place which the job doesn't write to any more: nobody would miss them by themselves. */
+/** Rows that wait for a place which the job doesn't write to any more. */
 async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly OpenSink[]): Promise<void> {
   for (const name of Object.keys(saved)) {
     if (opened.some((sink) => sink.id === name || sink.formerId === name)) continue;
@@ -196,7 +196,7 @@ async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly 
     const count = Number(rows[0]?.["rows"] ?? 0);
     if (count > 0)
       logger("engine").warn(
-        `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job any more: ` +
+        `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job now: ` +
           "they are written when it is one again",
       );
   }

@@ -20,7 +20,10 @@ export const parquetOptions = z.strictObject({
     ),
   table: z
     .string()
-    .regex(TABLE_NAME, "a table is called NAME or DATABASE.NAME, each of letters, digits and _")
+    .regex(
+      TABLE_NAME,
+      "a table is called NAME or DATABASE.NAME, each a letter and then letters, digits and _",
+    )
     .describe("the table's name: NAME or DATABASE.NAME"),
   partition_by: z
     .array(z.string())

@@ -27,7 +27,8 @@ export function parsePartition(text: string): PartitionColumn {
   return { name: match[1], expression: match[2] ?? `"${match[1]}"` };
 }
 
-export const TABLE_NAME = /^(?:[A-Za-z_]\w*\.)?[A-Za-z_]\w*$/;
+/** What begins with `_` is hidden from readers. */
+export const TABLE_NAME = /^(?:[A-Za-z]\w*\.)?[A-Za-z]\w*$/;
 
 /** A table's folder in its store; `db.table` is a table of a database. Throws code `job` if it is no name. */
 export function tableFolder(table: string): string {

@@ -44,7 +44,7 @@ test("by rows, over runs: a partition's file is written when enough rows wait", 
   expect(await numbers(job)).toEqual(range(0, 20));
 });
 
-test("rows that wait for a table that the job has left are told of, and written when it comes back", async () => {
+test("rows that wait for a table that the job has left are told of, and written later", async () => {
   using job = tableJob({ schema: SCHEMA, parquet: { roll: { rows: 10 } } });
   await job.run([at(0, 1), at(0, 2)], stop);
   const { stderr } = await job.run([at(0, 3)], { ...stop, parquet: { table: "other" } });
@@ -66,7 +66,7 @@ test("partitions of NULL, of odd texts and of several columns are told from each
   expect(await numbers(job)).toEqual([10, 11, 12, 13, 14, 22, 23, 30, 31, 32, 33, 34]);
 });
 
-test("bytes and enumerated values that no folder can be told by are with NULL, and none is lost", async () => {
+test("bytes and enumerated values that name no folder are with NULL, and none is lost", async () => {
   const values = ["", null, "__HIVE_DEFAULT_PARTITION__", "x"];
   for (const type of ["BLOB", "ENUM('', '__HIVE_DEFAULT_PARTITION__', 'x')"]) {
     using job = tableJob({
@@ -82,6 +82,16 @@ test("bytes and enumerated values that no folder can be told by are with NULL, a
     expect(stdout).toBe('{"c":4}\n');
   }
 });
+
+test("a table that readers would not see is refused; a place that can't be written too", async () => {
+  using job = tableJob({ schema: SCHEMA, parquet: {} });
+  for (const table of ["_t", "_d.t", "d._t"])
+    expect(await job.run([at(0, 1)], { parquet: { table } })).toMatchObject({ code: 2 });
+  const { code, stderr } = await job.run([at(0, 1)], { parquet: { warehouse: "/proc/none" } });
+  expect(code).toBe(1);
+  expect(stderr).toContain("ENOENT");
+  expect(stderr).not.toContain("    at ");
+}, 30_000);
 
 test("a partition column is none of the rows' in other letters, and no other one", async () => {
   using job = tableJob({ schema: SCHEMA, parquet: {} });
