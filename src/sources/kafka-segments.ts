@@ -7,7 +7,7 @@ import { rm } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Segment } from "../formats/read-segment.ts";
 import type { Taken } from "../kafka/lane.ts";
-import { hasArrived, isOver } from "../kafka/partition.ts";
+import { hasArrived } from "../kafka/partition.ts";
 import type { PartitionReader, TakeForm } from "../kafka/reader.ts";
 import { openAllowance } from "./kafka-allowance.ts";
 import { type Content, segmentError } from "./kafka-content.ts";
@@ -30,7 +30,7 @@ export interface Segments {
   forgetUntil(range: Range): Promise<void>;
   /** Ranges that were made, but not planned yet. */
   ahead(): readonly Range[];
-  /** Never without something to plan: whoever is told of more looks at once, and again. */
+  /** Whoever is told of more looks at once, and again: there is something to plan, or the end is near. */
   hasBacklog(): boolean;
   close(): Promise<void>;
 }
@@ -67,12 +67,9 @@ export function openSegments(
     allowance.spend(from, to);
     return { range: { from: { ...from }, to: { ...to } }, segment: await content.segment(taken, path) };
   };
-  /** All that is wanted was fetched, and some of it is still to take. */
-  const isLast = (): boolean => {
-    const partitions = reader.partitions();
-    return context.takesWhatIsThere && partitions.every(hasArrived) && !partitions.every(isOver);
-  };
-  const isFull = (): boolean => reader.bufferedBytes() >= context.maxSegmentBytes || isLast();
+  /** All that is wanted was fetched: nothing more is waited for. */
+  const hasAll = (): boolean => context.takesWhatIsThere && reader.partitions().every(hasArrived);
+  const isFull = (): boolean => reader.bufferedBytes() >= context.maxSegmentBytes || hasAll();
   const make = async (limit: Limit): Promise<void> => {
     while (ahead.length < MAX_AHEAD && isFull()) {
       const next = await take(limit);
