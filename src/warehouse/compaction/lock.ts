@@ -27,16 +27,39 @@ export async function lockTable(
   const text = JSON.stringify({ host, pid, identity: identityOf(pid) } satisfies Holder);
   const release = { [Symbol.asyncDispose]: () => store.remove(path) };
   if (await store.create(path, text)) return release;
-  const found = await store.read(path);
-  const holder = JSON.parse(found === undefined ? "{}" : Buffer.from(found).toString()) as Holder;
+  const found = await textOf(store, path);
+  const holder = JSON.parse(found ?? "{}") as Holder;
   const isGone = holder.host === host && identityOf(holder.pid ?? 0) !== holder.identity;
-  if (found === undefined || isGone) {
-    await store.remove(path);
-    if (await store.create(path, text)) return release;
-  }
+  if (
+    found === undefined
+      ? await store.create(path, text)
+      : isGone && (await takeOver(store, path, found, text))
+  )
+    return release;
   throw new StreamkitError(
     "io",
     `Another process compacts this table: ${holder.pid ?? "?"} on ${holder.host ?? "?"}; if it doesn't run ` +
       `any more, remove ${joinPath(store.url, path)}`,
   );
+}
+
+async function textOf(store: Store, path: string): Promise<string | undefined> {
+  const found = await store.read(path);
+  return found === undefined ? undefined : Buffer.from(found).toString();
+}
+
+/**
+ * Of several that find a dead one's lock, one may remove it: who has the mark, and still finds that lock. Who
+ * dies with the mark leaves the lock to a person.
+ */
+async function takeOver(store: Store, path: string, dead: string, text: string): Promise<boolean> {
+  const mark = `${path}-taken-over`;
+  if (!(await store.create(mark, text))) return false;
+  try {
+    if ((await textOf(store, path)) !== dead) return false;
+    await store.remove(path);
+    return await store.create(path, text);
+  } finally {
+    await store.remove(mark);
+  }
 }
