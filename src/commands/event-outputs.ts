@@ -2,10 +2,9 @@
 
 import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import type { BytesColumn } from "../kafka/lane.ts";
+import { headersJson, repeated, valuesOf } from "../collect/outputs/messages.ts";
 import type { LineOutput as KafkaLines } from "../kafka/line-output.ts";
 import { fdOutput } from "../runtime/stdio.ts";
-import type { EventBlock } from "../tail/block.ts";
 import type { EventOutput } from "../tail/output.ts";
 import type { Context } from "./context.ts";
 import type { KafkaOptions } from "./kafka-options.ts";
@@ -90,41 +89,13 @@ function kafkaOutput(lines: KafkaLines): EventOutput {
     write(block) {
       const { file, ...others } = block.headers;
       const count = block.events;
-      const names = Object.entries(others).map(([name, value]) => [name, headerText(value)]);
-      return lines.write(valuesOf(block), {
+      const names = Object.entries(others);
+      return lines.write(valuesOf([block]), {
         ...(file === undefined ? {} : { keys: repeated(file, count) }),
-        ...(names.length === 0 ? {} : { headers: repeated(JSON.stringify(names), count) }),
+        ...(names.length === 0 ? {} : { headers: repeated(headersJson(names), count) }),
       });
     },
     settle: () => lines.settle(),
     close: () => lines.close(),
-  };
-}
-
-/** Text that looks like bytes is written as bytes, as the lane reads it. */
-function headerText(value: string): string {
-  if (!value.startsWith("\\x")) return value;
-  return [...Buffer.from(value)].map((byte) => `\\x${byte.toString(16).padStart(2, "0")}`).join("");
-}
-
-/** A copy: the block's bytes are used again before all is acknowledged. */
-function valuesOf({ bytes, ends }: EventBlock): BytesColumn {
-  if (ends === undefined) return { bytes: Uint8Array.from(bytes) };
-  const values = Buffer.allocUnsafe(bytes.length);
-  let length = 0;
-  const lengths = Int32Array.from(ends, (end, index) => {
-    const value = bytes.subarray(ends[index - 1] ?? 0, end - 1);
-    values.set(value, length);
-    length += value.length;
-    return value.length;
-  });
-  return { bytes: values.subarray(0, length), lengths };
-}
-
-function repeated(text: string, count: number): BytesColumn {
-  const value = Buffer.from(text);
-  return {
-    bytes: Buffer.alloc(value.length * count, value),
-    lengths: new Int32Array(count).fill(value.length),
   };
 }

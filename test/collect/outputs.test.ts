@@ -272,7 +272,7 @@ describe("kafka", () => {
     const output = await open(`kafka://${kafka.brokers}/collected`, { baseFolder: folder.path });
     const bytes = Buffer.from("ERROR x\n  at y\nz\n");
     await output.deliver([
-      blockOf(["1", "2"], { key: "k", level: "INFO" }),
+      blockOf(["1", "2"], { key: "k", level: "INFO", odd: "\\x41" }),
       blockOf(["3"], { file: "a.log" }),
       { bytes, ends: Uint32Array.of(15, 17), events: 2, headers: {} },
       blockOf(["elsewhere"], { topic: "collected-other" }),
@@ -285,6 +285,10 @@ describe("kafka", () => {
       ["a.log", "3"],
       [null, "ERROR x\n  at y"],
       [null, "z"],
+    ]);
+    expect(records[1]?.headers).toEqual([
+      ["level", "INFO"],
+      ["odd", "\\x41"],
     ]);
     const [other] = await kafka.judge.read("collected-other");
     expect(other?.value).toBe("elsewhere");

@@ -6,12 +6,13 @@
 
 import { z } from "zod";
 import { type Connected, connectProducer, type Producer } from "../../kafka/client.ts";
-import { type BytesColumn, openProducerLane, type ProducerLane } from "../../kafka/lane.ts";
+import { openProducerLane, type ProducerLane } from "../../kafka/lane.ts";
 import { connectionFields, parseKafkaUrl } from "../../kafka/options.ts";
 import { writeFailure } from "../../kafka/topic-writer.ts";
 import { requireTopic } from "../../kafka/topics.ts";
 import type { EventBlock } from "../../tail/block.ts";
-import { eventsOf, type Output, type OutputContext, type OutputKind } from "./output.ts";
+import { headersJson, repeated, valuesOf } from "./messages.ts";
+import type { Output, OutputContext, OutputKind } from "./output.ts";
 
 const { brokers, tls, sasl, config } = connectionFields;
 const options = z.strictObject({
@@ -106,20 +107,9 @@ async function produce(
   const { failed, failedRecords, records } = await lane.produce({
     topic,
     values,
-    ...(key !== undefined && { keys: repeated(Buffer.from(key), count) }),
-    ...(names.length > 0 && { headers: repeated(Buffer.from(JSON.stringify(names)), count) }),
+    ...(key !== undefined && { keys: repeated(key, count) }),
+    ...(names.length > 0 && { headers: repeated(headersJson(names), count) }),
   });
   if (failed[0] !== undefined) throw writeFailure(topic, { failedRecords, records }, failed[0]);
   producer.alive();
-}
-
-function valuesOf(run: readonly EventBlock[]): BytesColumn {
-  const [only] = run;
-  if (only?.ends === undefined) return { bytes: Buffer.concat(run.map(({ bytes }) => bytes)) };
-  const events = [...eventsOf(only)];
-  return { bytes: Buffer.concat(events), lengths: Int32Array.from(events, (event) => event.length) };
-}
-
-function repeated(key: Buffer, times: number): BytesColumn {
-  return { bytes: Buffer.alloc(key.length * times, key), lengths: new Int32Array(times).fill(key.length) };
 }
