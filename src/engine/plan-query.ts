@@ -76,7 +76,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
         `mode ${config.mode} needs an aggregation: these rows never change`,
         "leave the mode out",
       );
-    return statelessQuery(database, name, config.sql, { tree, leaves }, streams);
+    return statelessQuery(database, name, config.sql, { flat, tree, leaves }, streams);
   }
   if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
     return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
