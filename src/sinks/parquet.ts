@@ -146,10 +146,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
         ? undefined
         : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
     waiting: await waitingRows(given, context, columns, partitioning),
-    divert:
-      given.late_partitions === "dead_letter"
-        ? (rows, batch) => asDeadLetters(rows, batch, context)
-        : undefined,
+    divert: (rows, batch, reason) => asDeadLetters(rows, { batch, reason }, context),
+    divertsLate: given.late_partitions === "dead_letter",
     observers,
     committed,
   });
@@ -289,8 +287,12 @@ function observersOf(
 }
 
 /** Rows as dead letters of the query: their text is the row as JSON. */
-function asDeadLetters(rows: Sql, batch: number, { input, deadLetters }: SinkContext): Sql {
+function asDeadLetters(
+  rows: Sql,
+  { batch, reason }: { readonly batch: number; readonly reason: string },
+  { input, deadLetters }: SinkContext,
+): Sql {
   return sql`INSERT INTO ${deadLetters} (source, origin, byte_offset, line, reason, batch)
-    SELECT ${input.query}, NULL, NULL, ${lineOf(input, batch, "bare")}, 'its partition is complete', ${batch}
+    SELECT ${input.query}, NULL, NULL, ${lineOf(input, batch, "bare")}, ${reason}, ${batch}
     FROM (${rows})`;
 }

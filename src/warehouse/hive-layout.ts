@@ -6,7 +6,6 @@ import { rm } from "node:fs/promises";
 import nodePath from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import { partitionPath } from "./partition-path.ts";
 import { isHiddenName, joinPath, type Store } from "./store.ts";
 
 /** One level of partition folders. */
@@ -45,7 +44,6 @@ export function tableFolder(table: string): string {
 export function stagingFolder(folder: string, writer: string): string {
   return joinPath(folder, `_staging-${writer}`);
 }
-export const STAGED_EXTENSION = "staged";
 
 /** Whose files of a table are spoken of. */
 export interface Writer {
@@ -58,47 +56,31 @@ export interface Writer {
   readonly isDurable: boolean;
 }
 
-/** A Parquet file that a batch has given to readers. */
-interface PublishedFile {
-  /** In the table's folder. */
+/** A file of this machine that is to be a partition's: `dt=2026-01-05/hour=09`, or "". */
+interface NewFile {
+  readonly from: string;
   readonly partition: string;
-  readonly path: string;
 }
 
 /**
- * Moves staged files to the names of a batch. A file of the same name is replaced: it is the same batch's.
- * With `isDurable` they are there after a power cut too when this returns.
+ * Moves files to the names of a batch. A file of the same name is replaced: it is the same batch's. With
+ * `isDurable` they are there after a power cut too when this returns.
  */
-export async function publish(
-  writer: Writer,
-  staged: readonly string[],
-  batchId: number,
-): Promise<readonly PublishedFile[]> {
-  const { store, folder, name, staging, isDurable } = writer;
-  const files = staged.map((from, index) => {
-    const partition = hivePath(nodePath.relative(staging, nodePath.dirname(from)));
-    return { from, partition, to: joinPath(folder, partition, `part-${name}-${batchId}-${index}.parquet`) };
-  });
-  await store.put(files, { staging: stagingFolder(folder, name), isDurable });
+export async function publish(writer: Writer, files: readonly NewFile[], batchId: number): Promise<void> {
+  const { store, folder, name, isDurable } = writer;
+  // Of the same rows the names are the same, whichever file was staged first.
+  const placed = files
+    .toSorted((a, b) => compare(a.partition, b.partition) || compare(a.from, b.from))
+    .map(({ from, partition }, index) => ({
+      from,
+      to: joinPath(folder, partition, `part-${name}-${batchId}-${index}.parquet`),
+    }));
+  await store.put(placed, { staging: stagingFolder(folder, name), isDurable });
   await removeStaged(writer);
   failpoint("parquet-published");
-  return files.map(({ partition, to }) => ({ partition, path: to }));
 }
 
-/** DuckDB's names of partition folders as Hive's: it escapes more, by the bytes of UTF-8. */
-function hivePath(duckdbPath: string): string {
-  const values = duckdbPath
-    .split("/")
-    .filter((folder) => folder !== "")
-    .map((folder) => {
-      const at = folder.indexOf("=");
-      return [folder.slice(0, at), folder.slice(at + 1)].map(decodeURIComponent) as [string, string];
-    });
-  return partitionPath(
-    values.map(([name]) => name),
-    values.map(([, value]) => value),
-  );
-}
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 const MAX_HIDDEN_MS = 3_600_000;
 
