@@ -6,6 +6,7 @@ import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { refuseTaken } from "../warehouse/compaction/taken.ts";
 import {
   parsePartition,
   removeStaged,
@@ -102,6 +103,10 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   });
   refuseWithoutRule(given, rule);
   const columns = await writtenColumns(database, input.columns, partitioning);
+  const committed = context.committed as TablePosition | undefined;
+  // Of the checkpoint, not of this place in it: the place may have had another name.
+  const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
+  await refuseTaken(store, folder, { table: given.table, writer: name, committedBatch });
   const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
   await adoptSchema({
     database,
@@ -112,11 +117,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     partitions: partitioning.columns,
     workingFolder: context.workingFolder,
   });
-  const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.
-  // Of the checkpoint, not of this place in it: the place may have had another name.
-  const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
   const mayHaveLeft = committed === undefined || context.plannedBatch > context.committedBatch;
   if (store.localFolder !== undefined || mayHaveLeft) {
     const removed = await removeUncommitted(writer, committedBatch, context.clock.nowMs());

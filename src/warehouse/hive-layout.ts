@@ -56,6 +56,12 @@ export interface Writer {
   readonly isDurable: boolean;
 }
 
+/** Whose batch a file is of, by its path; undefined for one that no batch wrote. */
+export function batchOfFile(path: string): { readonly writer: string; readonly batch: number } | undefined {
+  const match = /(?:^|\/)part-([^/]+)-(\d+)-\d+\.parquet$/.exec(path);
+  return match?.[1] === undefined ? undefined : { writer: match[1], batch: Number(match[2]) };
+}
+
 /** A file of this machine that is to be a partition's: `dt=2026-01-05/hour=09`, or "". */
 interface NewFile {
   readonly from: string;
@@ -96,8 +102,8 @@ export async function removeUncommitted(
   for (const { path, modifiedAtMs } of await store.list(folder)) {
     // Of a writer that is alive it would have its name long since.
     if (isHiddenName(path) && nowMs - modifiedAtMs > MAX_HIDDEN_MS) await store.remove(path);
-    const match = /\/part-(.+)-(\d+)-\d+\.parquet$/.exec(path);
-    if (match?.[1] !== name || Number(match[2]) <= committedBatch) continue;
+    const own = batchOfFile(path);
+    if (own?.writer !== name || own.batch <= committedBatch) continue;
     await store.remove(path);
     removed += 1;
   }

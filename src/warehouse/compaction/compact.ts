@@ -29,6 +29,7 @@ import {
 import { copyInStore, mergeFiles } from "./merge.ts";
 import { canMirror, mirrorFiles, type SentReaders } from "./readers.ts";
 import { isVisible } from "./table-files.ts";
+import { noteTaken } from "./taken.ts";
 
 export interface CompactOptions {
   readonly store: Store;
@@ -73,14 +74,18 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   let underWay = await readManifests(store, folder);
   await undoUnseen(options, underWay);
   refuseWithoutReaders(options, underWay);
-  const begun: Manifest[] = [];
   const skipped: { partition: string; reason: string }[] = [];
-  for (const choice of await choicesOf(options, underWay)) {
+  const planned: Planned[] = [];
+  const listed = await visibleFiles(options);
+  for (const choice of choicesOf(options, listed, underWay)) {
     if (stop.aborted) break;
     const reason = await reasonToSkip(options, choice);
     if (reason !== undefined) skipped.push({ partition: choice.partition, reason });
-    else begun.push(await begin(options, choice, begun.length));
+    else planned.push(plannedFiles(options, choice, planned.length));
   }
+  await note(options, listed, underWay, planned);
+  const begun: Manifest[] = [];
+  for (const plan of planned) if (!stop.aborted) begun.push(await begin(options, plan));
   underWay = [...underWay, ...begun];
   for (;;) {
     const next: Manifest[] = [];
@@ -128,8 +133,12 @@ async function visibleFiles({ store, folder }: CompactOptions): Promise<StoredFi
   return (await store.list(folder)).filter((file) => isVisible(folder, file));
 }
 
-async function choicesOf(options: CompactOptions, known: readonly Manifest[]): Promise<PartitionChoice[]> {
-  return chooseFiles(options.folder, await visibleFiles(options), {
+function choicesOf(
+  options: CompactOptions,
+  listed: readonly StoredFile[],
+  known: readonly Manifest[],
+): PartitionChoice[] {
+  return chooseFiles(options.folder, listed, {
     targetBytes: options.targetBytes,
     idleSinceMs: options.clock.nowMs() - options.idleMs,
     busy: new Set(known.map(({ partition }) => partition)),
@@ -147,13 +156,43 @@ async function reasonToSkip(
     : "some of its files stay, and can't be given a second name there";
 }
 
+interface Planned extends PartitionChoice {
+  readonly id: string;
+  /** Of the new files, one a group. */
+  readonly names: readonly string[];
+}
+
+function plannedFiles({ clock, owner }: CompactOptions, choice: PartitionChoice, index: number): Planned {
+  const id = `${clock.nowMs()}-${owner.pid}-${index}`;
+  return { ...choice, id, names: choice.groups.map((_, number) => `compacted-${id}-${number}.parquet`) };
+}
+
+/** Remembers whose batches will be in which file. */
+async function note(
+  { store, folder }: CompactOptions,
+  listed: readonly StoredFile[],
+  known: readonly Manifest[],
+  planned: readonly Planned[],
+): Promise<void> {
+  const merges = planned.flatMap(({ partition, names, groups }) =>
+    groups.map((group, index) => ({
+      file: joinPath(partition, names[index] ?? ""),
+      of: group.map((name) => joinPath(partition, name)),
+    })),
+  );
+  const there = [
+    ...listed.map(({ path }) => path.slice(folder.length + 1)),
+    ...known.flatMap((manifest) => manifest.new.map((name) => joinPath(manifest.partition, name))),
+  ];
+  await noteTaken(store, folder, merges, new Set(there));
+  failpoint("compact-noted");
+}
+
 /** The new files are made, and those who know of the manifest see them from then on. */
-async function begin(options: CompactOptions, choice: PartitionChoice, index: number): Promise<Manifest> {
+async function begin(options: CompactOptions, planned: Planned): Promise<Manifest> {
   const { store, folder, readers, workingFolder, clock } = options;
-  const { partition, groups } = choice;
+  const { partition, groups, id, names } = planned;
   const sinceMs = clock.nowMs();
-  const id = `${sinceMs}-${options.owner.pid}-${index}`;
-  const names = groups.map((_, number) => `compacted-${id}-${number}.parquet`);
   const of = { id, partition };
   let rows = 0;
   const files = [];
