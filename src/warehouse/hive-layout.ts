@@ -56,6 +56,17 @@ export interface Writer {
   readonly isDurable: boolean;
 }
 
+/** Whether readers pass over a folder: a partition `_p=1` is none to Spark, though it is to Hive. */
+export function isHiddenFolder(name: string): boolean {
+  return name.startsWith(".") || (name.startsWith("_") && !name.includes("="));
+}
+
+/** Whether readers by listing find rows in a file, by its path in the table. */
+export function isVisibleFile(path: string): boolean {
+  const [name = "", ...folders] = path.split("/").toReversed();
+  return /^[^._].*\.parquet$/s.test(name) && !folders.some(isHiddenFolder);
+}
+
 /** Whose batch a file is of, by its path; undefined for one that no batch wrote. */
 export function batchOfFile(path: string): { readonly writer: string; readonly batch: number } | undefined {
   const match = /(?:^|\/)part-([^/]+)-(\d+)-\d+\.parquet$/.exec(path);

@@ -9,6 +9,7 @@ import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { type Sql, sql } from "../duckdb/sql.ts";
+import { isVisibleFile } from "./hive-layout.ts";
 import { valuesOfPath } from "./partition-path.ts";
 import { joinPath, type Store } from "./store.ts";
 
@@ -115,7 +116,7 @@ async function columnsInFile({ database, rows, workingFolder }: SchemaOptions): 
 async function schemaOfFiles(options: SchemaOptions): Promise<Shape | undefined> {
   const { database, store, folder, workingFolder } = options;
   const files = (await store.list(folder)).filter(({ path: name }) =>
-    /^(?:[^_.][^/]*\/)*[^_./][^/]*\.parquet$/.test(name.slice(folder.length + 1)),
+    isVisibleFile(name.slice(folder.length + 1)),
   );
   const last = files.toSorted((a, b) => a.modifiedAtMs - b.modifiedAtMs).at(-1);
   if (last === undefined) return undefined;

@@ -49,6 +49,13 @@ describe("a compaction", () => {
     expect(rows.map(({ n }) => Number(n))).toEqual(written.slice(0, 30));
   });
 
+  test("takes folders whose column's name begins with _, but none that is hidden", async () => {
+    await fourFiles("_p=1");
+    await fourFiles("_hidden");
+    expect(await table.compact()).toMatchObject({ partitions: 1, filesBefore: 3 });
+    expect(await table.numbers()).toEqual(written);
+  });
+
   test("does nothing where nothing would be won", async () => {
     await fourFiles();
     await table.compact();

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import { unescapeValue } from "../../src/warehouse/partition-path.ts";
-import { rowsOf } from "../e2e/running.ts";
+import { rowsOf, streamkit } from "../e2e/running.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
@@ -266,6 +266,17 @@ describe("retention", () => {
     expect(days(job)).toEqual(["dt=2026-01-05", "dt=2026-01-06", "dt=2026-01-08"]);
     await job.run([at("08T12:00:00", 4)], stop);
     expect(days(job)).toEqual(["dt=2026-01-06", "dt=2026-01-08", "dt=2026-01-08"]);
+  });
+
+  test("also where a column's name begins with _, which Spark takes for a partition", async () => {
+    using job = tableJob({ schema: SCHEMA, parquet: { partition_by: ["_dt=ts::DATE"], keep: "2d" } });
+    await job.run([at("05T09:00:00", 1), at("06T10:00:00", 2)], stop);
+    await job.run([at("08T12:00:00", 3)], stop);
+    await job.run([at("08T13:00:00", 4)], stop);
+    const folders = job.everything().map((name) => name.split("/")[0] ?? "");
+    expect([...new Set(folders)]).toEqual(["_dt=2026-01-06", "_dt=2026-01-08", "_streamkit"]);
+    const check = await streamkit(["check", join(job.folder, "job.yaml")]);
+    expect(check.stdout + check.stderr).toContain('"_dt" names folders that Hive and MSCK pass over');
   });
 
   test("what is new by the wall clock stays, whatever the watermark says", async () => {
