@@ -36,7 +36,7 @@ import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.t
 import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore, plainPlace } from "../warehouse/stores.ts";
-import { adoptSchema } from "../warehouse/table-schema.ts";
+import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
@@ -108,13 +108,14 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
   await refuseTaken(store, folder, { table: given.table, writer: name, committedBatch });
   const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
-  await adoptSchema({
+  const schema = await heldSchema({
     database,
     store,
     folder,
     table: given.table,
     rows: sql`SELECT ${columns.map(({ written }) => written)} FROM ${rowsLike(input)}`,
     partitions: partitioning.columns,
+    hasRows: () => hasWaitingRows(context),
     workingFolder: context.workingFolder,
   });
   const writer = { store, folder, name, staging, isDurable };
@@ -136,6 +137,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     ...(catalog === undefined ? [] : [metastoreObserver(catalog.options)]),
     ...observersOf(given, store, folder, context),
   ];
+  // They may be written before a batch brings others.
+  if (await hasWaitingRows(context)) await schema.adopt();
   const table = await openTableWriter({
     database,
     writer,
@@ -155,7 +158,10 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   });
   return {
     ...table,
-    write: (_, batch) => table.write(tableBatch(batch)),
+    async write(_, batch) {
+      if (batch.rows > 0) await schema.adopt();
+      await table.write(tableBatch(batch));
+    },
     async close() {
       await table.close();
       catalog?.metastore.close();
@@ -251,27 +257,28 @@ async function writtenColumns(
 
 async function waitingRows(
   { roll }: ParquetOptions,
-  { database, state }: SinkContext,
+  context: SinkContext,
   columns: readonly Column[],
   partitioning: Partitioning,
 ): Promise<WaitingRows | undefined> {
-  const rows = state("rows");
   // Rows that waited when the job still said so are not forgotten.
-  const isThere = (): Promise<boolean> =>
-    database.rows(sql`SELECT 1 FROM ${rows} LIMIT 1`).then(
-      (found) => found.length > 0,
-      () => false,
-    );
-  if (roll === undefined && !(await isThere())) return undefined;
+  if (roll === undefined && !(await hasWaitingRows(context))) return undefined;
   const given: Roll =
     roll === undefined ? { rows: 1 } : { rows: roll.rows, bytes: roll.bytes, everyMs: roll.every };
   return openWaitingRows({
-    database,
-    table: rows,
+    database: context.database,
+    table: context.state("rows"),
     columns: [...columns, ...partitioning.columns],
     partitioning,
     roll: given,
   });
+}
+
+function hasWaitingRows({ database, state }: SinkContext): Promise<boolean> {
+  return database.rows(sql`SELECT 1 FROM ${state("rows")} LIMIT 1`).then(
+    (found) => found.length > 0,
+    () => false,
+  );
 }
 
 function observersOf(
