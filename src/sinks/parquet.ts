@@ -35,7 +35,7 @@ import {
 import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
 import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
-import { openStore, plainPlace } from "../warehouse/stores.ts";
+import { openStore, plainPlaces } from "../warehouse/stores.ts";
 import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
@@ -59,7 +59,7 @@ export const parquetSink: SinkKind<ParquetOptions> = {
   fromUrl: () => undefined,
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
-  plainTarget: plainPlace,
+  plainTargets: plainPlaces,
   probes,
   async warnings(given, input, database) {
     if (given.metastore !== undefined) await hiveTableOf(given, input, database);
