@@ -1,4 +1,4 @@
-/** Whether a server of this machine has been sent something that it has not looked at: it hangs, or is slow. */
+/** Whether a server of this machine has been sent something that it has not looked at. */
 
 import { readFileSync } from "node:fs";
 
