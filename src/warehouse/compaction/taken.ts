@@ -53,10 +53,10 @@ function batchesOf(path: string): Batches {
 }
 
 function highest(all: readonly Batches[]): Batches {
-  const batches: Record<string, number> = {};
+  const batches = new Map<string, number>();
   for (const [writer, batch] of all.flatMap((each) => Object.entries(each)))
-    batches[writer] = Math.max(batches[writer] ?? 0, batch);
-  return batches;
+    batches.set(writer, Math.max(batches.get(writer) ?? 0, batch));
+  return Object.fromEntries(batches);
 }
 
 /** Throws code `job` where compacted files have batches of the writer that its checkpoint has not. */
@@ -65,7 +65,8 @@ export async function refuseTaken(
   folder: string,
   { table, writer, committedBatch }: { table: string; writer: string; committedBatch: number },
 ): Promise<void> {
-  const isUnknown = (batches: Batches): boolean => (batches[writer] ?? 0) > committedBatch;
+  const batchIn = (batches: Batches): number => (Object.hasOwn(batches, writer) ? (batches[writer] ?? 0) : 0);
+  const isUnknown = (batches: Batches): boolean => batchIn(batches) > committedBatch;
   const noted = Object.entries(await takenOf(store, folder)).filter(([, batches]) => isUnknown(batches));
   const files: string[] = [];
   const isUnderWay = new Set(
@@ -77,7 +78,7 @@ export async function refuseTaken(
     if (isUnderWay.has(file) || (await store.exists(joinPath(folder, file)))) files.push(file);
   const [first] = files;
   if (first === undefined) return;
-  const batch = Math.max(...noted.map(([, batches]) => batches[writer] ?? 0));
+  const batch = Math.max(...noted.map(([, batches]) => batchIn(batches)));
   throw new StreamkitError(
     "job",
     `the table ${table} in ${store.url} was compacted, and holds rows of "${writer}" up to batch ${batch}, ` +
