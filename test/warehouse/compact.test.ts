@@ -56,6 +56,26 @@ describe("a compaction", () => {
     expect(await table.numbers()).toEqual(written);
   });
 
+  test("leaves files that are written anew while it merges them", async () => {
+    await fourFiles();
+    const { store } = table;
+    const rewriting: typeof store = {
+      ...store,
+      async put(...given) {
+        await store.put(...given);
+        await table.write(DAY, "job", 2, 5000);
+      },
+    };
+    const report = await table.compact({ store: rewriting });
+    expect(report).toMatchObject({
+      partitions: 0,
+      skipped: [{ partition: DAY, reason: "its files changed meanwhile" }],
+    });
+    expect(await table.everything()).toEqual(await table.visible());
+    const expected = [100, 1000, 1100, 5000].flatMap((first) => upTo(10).map((n) => first + n));
+    expect(await table.numbers()).toEqual(expected);
+  });
+
   test("does nothing where nothing would be won", async () => {
     await fourFiles();
     await table.compact();

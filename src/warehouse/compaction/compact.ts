@@ -85,7 +85,12 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   }
   await note(options, listed, underWay, planned);
   const begun: Manifest[] = [];
-  for (const plan of planned) if (!stop.aborted) begun.push(await begin(options, plan));
+  for (const plan of planned) {
+    if (stop.aborted) break;
+    const manifest = await begin(options, plan, listed);
+    if (manifest !== undefined) begun.push(manifest);
+    else skipped.push({ partition: plan.partition, reason: "its files changed meanwhile" });
+  }
   underWay = [...underWay, ...begun];
   for (;;) {
     const next: Manifest[] = [];
@@ -188,8 +193,15 @@ async function note(
   failpoint("compact-noted");
 }
 
-/** The new files are made, and those who know of the manifest see them from then on. */
-async function begin(options: CompactOptions, planned: Planned): Promise<Manifest> {
+/**
+ * The new files are made, and those who know of the manifest see them from then on. Undefined where the old
+ * ones are not what they were: a job began anew, and has removed or replaced them.
+ */
+async function begin(
+  options: CompactOptions,
+  planned: Planned,
+  listed: readonly StoredFile[],
+): Promise<Manifest | undefined> {
   const { store, folder, readers, workingFolder, clock } = options;
   const { partition, groups, id, names } = planned;
   const sinceMs = clock.nowMs();
@@ -204,6 +216,10 @@ async function begin(options: CompactOptions, planned: Planned): Promise<Manifes
   }
   await store.put(files, { staging: stagingOf(options), isDurable: true });
   failpoint("compact-written");
+  if (!(await areAsListed(options, planned, listed))) {
+    await store.remove(hiddenRoot(folder, id));
+    return undefined;
+  }
   const movesReaders =
     readers !== undefined && partition !== "" && (await readers.placeOf(partition)) === "own";
   const manifest: Manifest = {
@@ -219,6 +235,19 @@ async function begin(options: CompactOptions, planned: Planned): Promise<Manifes
   await writeManifest(store, folder, manifest);
   failpoint("compact-decided");
   return manifest;
+}
+
+async function areAsListed(
+  { store, folder }: CompactOptions,
+  { partition, groups }: Planned,
+  listed: readonly StoredFile[],
+): Promise<boolean> {
+  const own = joinPath(folder, partition);
+  const stateOf = ({ path, sizeBytes, modifiedAtMs }: StoredFile): string =>
+    `${sizeBytes} ${modifiedAtMs} ${path}`;
+  const now = new Set((await store.list(own)).map(stateOf));
+  const taken = new Set(groups.flat().map((name) => joinPath(own, name)));
+  return listed.filter(({ path }) => taken.has(path)).every((file) => now.has(stateOf(file)));
 }
 
 function stagingOf({ folder }: CompactOptions): string {
