@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { JobError, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
+import { namesAlike } from "../formats/column-names.ts";
 import { inferColumns } from "../formats/infer.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
@@ -248,7 +249,11 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
   } catch (error) {
     throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
   }
-  for (const [column, type] of Object.entries(source?.schema ?? {})) {
+  const schema = source?.schema ?? {};
+  const alike = namesAlike(Object.keys(schema));
+  if (alike !== undefined)
+    throw errorAt(["sources", name, "schema", alike[1]], `"${alike[0]}" is the same column to SQL`);
+  for (const [column, type] of Object.entries(schema)) {
     try {
       await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
     } catch (error) {
