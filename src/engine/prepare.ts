@@ -13,7 +13,7 @@ import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
-import { adoptPlan } from "./adopt-plan.ts";
+import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { outputsOf } from "./job-outputs.ts";
 import { checkEndpoint, checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
@@ -106,12 +106,18 @@ export async function prepareJob(
       if (known !== undefined) columns.set(name, known);
     }
     let planned = ahead;
-    const adopt = (plan: PlannedJob): Promise<void> =>
-      adoptPlan(database, checkpoint, plan, given.resets ?? []);
+    const adopted = async (plan: PlannedJob): Promise<PlannedJob> => {
+      const resets = given.resets ?? [];
+      const former = (await madeOtherwise(database, checkpoint, plan)).filter(
+        (name) => !resets.includes(name),
+      );
+      const fitting = former.length === 0 ? plan : await planJob(job, database, given, columns, former);
+      await adoptPlan(database, checkpoint, fitting, resets);
+      return fitting;
+    };
     // A source takes up the checkpoint's segments when it is opened: what does not fit is refused before.
     if (columns.size === sources.length) {
-      planned ??= await planJob(job, database, given, columns);
-      await adopt(planned);
+      planned = await adopted(planned ?? (await planJob(job, database, given, columns)));
     }
     for (const [name, config] of sources) {
       const source = await openSource(name, job, given, await keptOf(name, checkpoint));
@@ -125,8 +131,7 @@ export async function prepareJob(
       return undefined;
     }
     if (planned === undefined) {
-      planned = await planJob(job, database, given, columns);
-      await adopt(planned);
+      planned = await adopted(await planJob(job, database, given, columns));
     }
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
@@ -150,6 +155,7 @@ export async function planJob(
   database: Database,
   { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
   columns: ReadonlyMap<string, readonly Column[]>,
+  former: readonly string[] = [],
 ): Promise<PlannedJob> {
   const { config, errorAt } = job;
   await database.run(WINDOW_MACROS);
@@ -186,6 +192,7 @@ export async function planJob(
     sources: streams,
     errorAt,
     sharedBy,
+    former,
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   });
   const outputs = outputsOf(streams, queries);
