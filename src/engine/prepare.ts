@@ -130,9 +130,7 @@ export async function prepareJob(
       await close();
       return undefined;
     }
-    if (planned === undefined) {
-      planned = await adopted(await planJob(job, database, given, columns));
-    }
+    planned ??= await adopted(await planJob(job, database, given, columns));
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
       const source = opened.get(shape.name);
