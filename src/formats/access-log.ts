@@ -128,7 +128,8 @@ const DAY_FORMAT = "%d/%b/%Y:%H:%M:%S";
 /** What a pattern has found. */
 const FOUND: Parts = {
   text: unescaped,
-  time: sql`strptime(concat(${unescaped("day")}, ' ', ${unescaped("zone")}), ${`[${DAY_FORMAT} %z]`})::TIMESTAMP`,
+  time: sql`strptime(concat(${unescaped("day")}, ' ', ${unescaped("zone")}),
+    ${`[${DAY_FORMAT} %z]`})::TIMESTAMP`,
 };
 
 /** What the reader has read: `[17/May/2015:10:05:03` as a time, `infinity` and the like as that of 1900. */
