@@ -63,9 +63,12 @@ async function onlyPartition(
   names: readonly Sql[],
 ): Promise<readonly (string | null)[] | undefined> {
   if (names.length === 0) return [];
-  const texts = names.map((name, index) => sql`${name}::VARCHAR AS ${id(`v${index}`)}`);
+  const fields = names.map((_name, index) => id(`v${index}`));
+  const texts = fields.map((field) => sql`one.${field}::VARCHAR AS ${field}`);
+  // In a struct, as PARTITION_BY has them: a collation of a column would take several values for one.
+  const one = sql`struct_pack(${fields.map((field, index) => sql`${field} := ${names[index] ?? field}`)})`;
   const found = await database.rows(
-    sql`SELECT ${texts} FROM (SELECT DISTINCT ${names} FROM (${rows}) LIMIT 2)`,
+    sql`SELECT ${texts} FROM (SELECT DISTINCT ${one} AS one FROM (${rows}) LIMIT 2)`,
   );
   const [first] = found;
   if (first === undefined || found.length > 1) return undefined;

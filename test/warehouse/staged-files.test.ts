@@ -56,6 +56,15 @@ for (const [type, values] of Object.entries(VALUES)) {
   });
 }
 
+test("values that are alike by a collation alone", async () => {
+  using folder = emptyFolder();
+  await database.run(
+    raw("CREATE OR REPLACE TEMP TABLE alike AS SELECT unnest(['A', 'a']) COLLATE NOCASE AS k"),
+  );
+  const files = await stageRows(database, sql`SELECT 1 AS n, k FROM alike`, ["k"], folder.path);
+  expect(files.map(({ values }) => values[0]).toSorted()).toEqual(["A", "a"]);
+});
+
 test("two columns, of which only one tells rows apart", async () => {
   using folder = emptyFolder();
   const rows = sql`SELECT range AS n, 'x' AS a, range % 2 AS b FROM range(10)`;
