@@ -69,7 +69,7 @@ export async function takeFarAhead(
   const isBeyond = beyond(loaded.timeColumn, limitUs);
   const { rows } = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
   const found = await database.rows(sql`SELECT number, epoch_us(time) AS us FROM
-    (SELECT row_number() OVER (ORDER BY rowid) - 1 AS number, ${isBeyond} AS is_beyond,
+    (SELECT row_number() OVER () - 1 AS number, ${isBeyond} AS is_beyond,
             ${id(loaded.timeColumn)}::TIMESTAMP AS time FROM ${id(table)})
     WHERE is_beyond ORDER BY number`);
   const clock = isoTime(plannedAtUs);

@@ -2,7 +2,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { lateVariable, ORDER_COLUMN, relation, type Stream } from "./stream.ts";
+import { lateVariable, ORDER_COLUMN, relation, rowNumber, type Stream } from "./stream.ts";
 
 /**
  * The batch's rows of a query's input with their order, and for a windowed query without late ones. A row
@@ -12,7 +12,7 @@ export function inputView(query: string, input: Stream, timeColumn: string | und
   const view = id(relation.input(query));
   const rows =
     input.rowsInOrder === undefined
-      ? sql`SELECT *, rowid AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`
+      ? sql`SELECT *, ${rowNumber(input.columns)} AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`
       : sql`FROM (${input.rowsInOrder})`;
   if (timeColumn === undefined) return sql`CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}`;
   const time = id(timeColumn);

@@ -8,7 +8,7 @@ import type { Sql } from "../duckdb/sql.ts";
 import { nodesOf, selectText, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import type { LeafPlace } from "./leaves.ts";
 import { columnRef } from "./over-groups.ts";
-import { ORDER_COLUMN, type Stream } from "./stream.ts";
+import { hidesRowid, ORDER_COLUMN, type Stream } from "./stream.ts";
 import { clausesOf, modifiersOf, selectListOf } from "./syntax-facts.ts";
 
 /** What costs no more than reading the values that it compares. */
@@ -31,8 +31,10 @@ export async function passedThrough(
 ): Promise<Sql | undefined> {
   const [leaf, ...others] = leaves;
   const from = flat["from_table"] as TreeNode;
-  const isOfTable = leaf !== undefined && streams.get(leaf.stream)?.rowsInOrder === undefined;
-  if (!isOfTable || leaf.window !== undefined || others.length > 0) return undefined;
+  const input = streams.get(leaf?.stream ?? "");
+  if (leaf === undefined || input === undefined) return undefined;
+  if (input.rowsInOrder !== undefined || hidesRowid(input.columns)) return undefined;
+  if (leaf.window !== undefined || others.length > 0) return undefined;
   if (flat["type"] !== "SELECT_NODE" || from["type"] !== "BASE_TABLE" || modifiersOf(flat).length > 0)
     return undefined;
   if (((from["column_name_alias"] ?? []) as readonly Tree[]).length > 0) return undefined;

@@ -1,7 +1,7 @@
 /** What the planner knows of a stream: a source, or a query that others read. */
 
 import type { Column } from "../duckdb/database.ts";
-import type { Sql } from "../duckdb/sql.ts";
+import { raw, type Sql } from "../duckdb/sql.ts";
 import type { OutputMode } from "./outcome.ts";
 
 export interface Stream {
@@ -17,6 +17,15 @@ export interface Stream {
   readonly times: ReadonlyMap<string, TimeBound>;
   /** Of a stream that is a view: its rows with `_o`, their order. A table's order is its rowid. */
   readonly rowsInOrder?: Sql | undefined;
+}
+
+/** The place of a row in its table, from 0. A column that is called `rowid` hides what DuckDB calls so. */
+export function rowNumber(columns: readonly Column[]): Sql {
+  return hidesRowid(columns) ? raw("row_number() OVER () - 1") : raw("rowid");
+}
+
+export function hidesRowid(columns: readonly Column[]): boolean {
+  return columns.some(({ name }) => name.toLowerCase() === "rowid");
 }
 
 export interface TimeBound {

@@ -104,3 +104,34 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  "a column called rowid says nothing of the rows' order",
+  async () => {
+    const lines = [5, 3, 9, 1, 7, 2].map((rowid, id) =>
+      JSON.stringify({ id, ts: new Date(START_MS + id * 1000).toISOString(), rowid }),
+    );
+    const T = (of: string) => `tumble(${of}, ts, INTERVAL 1 HOUR)`;
+    const queries = {
+      whole: { sql: "SELECT first(id) AS f, last(rowid) AS l FROM ticks" },
+      passed: { sql: "SELECT * FROM ticks WHERE id > 0" },
+      made: { sql: "SELECT id, ts, -id AS RowId FROM ticks" },
+      of_passed: {
+        sql: `SELECT window_start, first(id) AS f, last(id) AS l FROM ${T("passed")} GROUP BY ALL`,
+      },
+      of_made: { sql: `SELECT window_start, first(id) AS f, list(id) AS l FROM ${T("made")} GROUP BY ALL` },
+    };
+    const schema = { id: "BIGINT", ts: "TIMESTAMP", rowid: "BIGINT" };
+    const job = { schema, tables: {}, watermark: "10s", queries };
+    const streaming = await openStreaming(job, textOf(lines), { isDurable: false });
+    try {
+      for (const end of batchEnds({ lines, batches: [3, 3] })) await streaming.batch(end, false);
+      await streaming.batch(undefined, true);
+      for (const [name, answer] of await batchAnswer(job, streaming))
+        expect(difference(linesOf(streaming.written(name)), answer)).toBeUndefined();
+    } finally {
+      await streaming.close();
+    }
+  },
+  TIMEOUT_MS,
+);
