@@ -94,8 +94,8 @@ const QUOTE = 34;
 const BACKSLASH = 92;
 
 /**
- * Backslashes that are part of a quoted text, as in `"\x16"`, doubled: there the reader takes away one of each
- * pair, and the one before a quote. Outside of quotes it takes them as they are.
+ * Backslashes that are part of a quoted text, as in `"\x16"`, doubled: there the reader takes away one of
+ * each pair, and the one before a quote. Outside of quotes it takes them as they are.
  */
 function withKeptEscapes(bytes: Buffer): Buffer {
   const parts: Buffer[] = [];

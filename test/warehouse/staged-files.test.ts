@@ -62,7 +62,7 @@ test("values that are alike by a collation alone", async () => {
     raw("CREATE OR REPLACE TEMP TABLE alike AS SELECT unnest(['A', 'a']) COLLATE NOCASE AS k"),
   );
   const files = await stageRows(database, sql`SELECT 1 AS n, k FROM alike`, ["k"], folder.path);
-  expect(files.map(({ values }) => values[0]).toSorted()).toEqual(["A", "a"]);
+  expect(new Set(files.map(({ values }) => values[0]))).toEqual(new Set(["A", "a"]));
 });
 
 test("two columns, of which only one tells rows apart", async () => {
