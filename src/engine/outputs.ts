@@ -12,7 +12,7 @@ import { resolveSink } from "../sinks/list.ts";
 import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
-import { CHECKPOINT, type TimeBound } from "./stream.ts";
+import { CHECKPOINT, relation, type TimeBound } from "./stream.ts";
 
 /** A relation that sinks may read. */
 export interface Output {
@@ -173,7 +173,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
         committed,
         timeColumns: [...output.times.keys()],
         state: (name) => stateTable(name, sinkId),
-        deadLetters: id(CHECKPOINT, "dead_letters"),
+        deadLetters: id(relation.deadLetters),
       });
       opened.push({ id: sinkId, formerId, output, sink });
     } catch (error) {

@@ -151,7 +151,7 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
         ? undefined
         : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
     waiting: await waitingRows(given, context, columns, partitioning),
-    divert: (rows, batch, reason) => asDeadLetters(rows, { batch, reason }, context),
+    divert: (rows, batch, reason) => database.runCounting(asDeadLetters(rows, { batch, reason }, context)),
     divertsLate: given.late_partitions === "dead_letter",
     observers,
     committed,
