@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { until, within } from "../server/until.ts";
 import { sendTcp, sendUdp } from "./senders.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -38,6 +38,8 @@ test("a pipeline in Deno", async () => {
       stdout: "ignore",
     });
     let said = "";
+    const soFar = (step: string) => () =>
+      `${step} (life ${life}, exit code ${child.exitCode}), when it had said: ${said}`;
     const reading = (async () => {
       const decoder = new TextDecoder();
       for await (const chunk of child.stderr) said += decoder.decode(chunk);
@@ -45,22 +47,24 @@ test("a pipeline in Deno", async () => {
     try {
       const address = async (name: string): Promise<URL> => {
         const found = () => new RegExp(`${name} listens at (\\S+)`).exec(said)?.[1];
-        await until(`${name} listens: ${said}`, () => found() !== undefined || child.exitCode !== null);
+        await until(soFar(`${name} listens`), () => found() !== undefined || child.exitCode !== null);
         return new URL(found() ?? `missing:${said}`);
       };
-      expect(await sendTcp(await address("tcp"), [`tcp ${life}\n`])).toBe("OK\n");
+      expect(await sendTcp(await address("tcp"), [`tcp ${life}\n`], soFar(""))).toBe("OK\n");
       await sendUdp(await address("udp"), [`<13>udp ${life}`]);
       const body = new Uint8Array(gzipSync(`http ${life}\n`));
       const headers = { "content-encoding": "gzip" };
-      const response = await fetch(await address("http"), { method: "POST", body, headers });
-      expect([response.status, await response.text()]).toEqual([200, '{"events":1}']);
+      const posting = fetch(await address("http"), { method: "POST", body, headers });
+      const response = await within(soFar("a POST is answered"), posting);
+      const answer = await within(soFar("the answer to a POST ends"), response.text());
+      expect([response.status, answer]).toEqual([200, '{"events":1}']);
       expected.push(`tcp ${life}`, `<13>udp ${life}`, `http ${life}`);
-      await until(`all is there: ${said}`, () => lines().length >= expected.length);
+      await until(soFar("all is there"), () => lines().length >= expected.length);
       child.kill(life === 1 ? "SIGKILL" : "SIGTERM");
-      await child.exited;
+      await within(soFar("it ends"), child.exited);
     } finally {
       child.kill("SIGKILL");
-      await reading;
+      await within(soFar("its stderr ends"), reading);
     }
     if (life === 2) expect(child.exitCode).toBe(143);
   }
@@ -68,4 +72,4 @@ test("a pipeline in Deno", async () => {
     expected.filter((line) => line !== "from a file").toSorted(),
   );
   expect(lines()).toContain("from a file");
-}, 60_000);
+}, 120_000);
