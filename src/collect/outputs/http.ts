@@ -31,6 +31,7 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
   fromUrl: (url) => (/^https?:\/\//.test(url) ? { url } : undefined),
   async open({ url, content_type: contentType, gzip: isCompressed, headers, timeout }) {
     const timeoutMs = durationMs(timeout) ?? 0;
+    const closed = new AbortController();
     return {
       name: url.replace(/\/\/[^/@]*@/, "//").replace(/\?.*/, ""),
       async deliver(blocks) {
@@ -43,7 +44,7 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
             ...headers,
           },
           body: new Uint8Array(isCompressed ? await gzipped(bytes) : bytes),
-          signal: AbortSignal.timeout(timeoutMs),
+          signal: AbortSignal.any([closed.signal, AbortSignal.timeout(timeoutMs)]),
         });
         const text = await response.text();
         if (response.ok) return;
@@ -53,7 +54,7 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
         );
       },
       sync: async () => undefined,
-      close: async () => {},
+      close: async () => closed.abort(),
     };
   },
 };

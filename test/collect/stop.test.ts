@@ -1,0 +1,174 @@
+/**
+ * The end of a pipeline at SIGTERM, in Bun and in Deno, while somebody on the other side of a connection
+ * neither speaks nor goes away.
+ */
+
+import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
+import { binary, emptyFolder } from "../e2e/binary.ts";
+import { until, within } from "../server/until.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
+const RUNTIMES: Readonly<Record<string, () => Promise<readonly string[]>>> = {
+  "Bun's binary": async () => [await binary()],
+  Deno: async () => [join(ROOT, "node_modules/.bin/deno"), "run", "-A", join(ROOT, "src/main.ts")],
+};
+/** Outputs may go on for 5 s, and whatever is under way then has 2 s more. */
+const LONGEST_END_MS = 12_000;
+
+const LINES = "x".repeat(999).concat("\n").repeat(20_000);
+const TCP = { from: { tcp: { listen: "127.0.0.1:0", answer_ok: true } } };
+
+interface Scene {
+  /** Where the pipeline writes; `server` says nothing and never ends a connection. */
+  readonly to: (server: string) => string;
+  readonly from: object;
+  readonly channel?: object;
+  /** Whether the server goes on reading after the first it was sent. */
+  readonly reads?: true;
+  /** What is sent to the input and then left open. */
+  readonly sends: string;
+  /** True when SIGTERM may come: what is to be in its way is there. */
+  readonly isSet: (seen: { readonly received: number }) => boolean;
+}
+
+const SCENES: Readonly<Record<string, Scene>> = {
+  "a POST whose body does not end": {
+    from: { from: "http://127.0.0.1:0/in" },
+    to: () => "file:out",
+    sends: "POST /in HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\nabc",
+    isSet: () => true,
+  },
+  "a POST whose head does not end": {
+    from: { from: "http://127.0.0.1:0/in" },
+    to: () => "file:out",
+    sends: "POST /in HTTP/1.1\r\nhost: x\r\n",
+    isSet: () => true,
+  },
+  "a client that keeps its connection": {
+    from: { from: "http://127.0.0.1:0/in" },
+    to: (server) => `tcp://${server}`,
+    reads: true,
+    sends: "POST /in HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na\n",
+    isSet: ({ received }) => received === 2,
+  },
+  "a sender in the middle of a line": {
+    from: TCP,
+    to: (server) => `tcp://${server}`,
+    reads: true,
+    sends: "a line\nhalf a line",
+    isSet: ({ received }) => received === 7,
+  },
+  "a receiver that never reads": {
+    from: TCP,
+    to: (server) => `tcp://${server}`,
+    sends: LINES,
+    isSet: ({ received }) => received > 0,
+  },
+  "a receiver that never reads, and a channel in memory that is full": {
+    from: TCP,
+    channel: { max_bytes: "1MiB" },
+    to: (server) => `tcp://${server}`,
+    sends: LINES,
+    isSet: ({ received }) => received > 0,
+  },
+  "a server that never answers, and a channel on disk that is full": {
+    from: TCP,
+    channel: { folder: "channel", max_bytes: "1MiB" },
+    to: (server) => `http://${server}/`,
+    reads: true,
+    sends: LINES,
+    isSet: ({ received }) => received > 0,
+  },
+};
+
+for (const [runtime, program] of Object.entries(RUNTIMES))
+  describe(`${runtime} ends though there is`, () => {
+    test.each(Object.entries(SCENES))("%s", async (_, { from, channel = {}, to, reads, sends, isSet }) => {
+      using folder = emptyFolder();
+      await using server = await silentServer(reads === true);
+      const pipeline = {
+        sources: { in: from },
+        channels: { main: channel },
+        sinks: [{ to: to(server.address) }],
+      };
+      writeFileSync(join(folder.path, "p.json"), JSON.stringify(pipeline));
+      const command = [...(await program()), "tail", "--pipeline", "p.json"];
+      const child = Bun.spawn(command, { cwd: folder.path, stderr: "pipe", stdout: "ignore" });
+      let said = "";
+      const reading = (async () => {
+        const decoder = new TextDecoder();
+        for await (const chunk of child.stderr) said += decoder.decode(chunk);
+      })();
+      const open: Socket[] = [];
+      try {
+        const address = () => /listens at (\S+)/.exec(said)?.[1];
+        await until(
+          () => `it listens: ${said}`,
+          () => address() !== undefined,
+        );
+        const url = new URL(address() ?? "");
+        open.push(await sentAndLeft(url, sends));
+        // A request that comes later and is answered: the one before has been begun.
+        if (url.protocol === "http:") await within("a GET is answered", fetch(url));
+        await until(
+          () => `what is to be in the way is there: ${said}`,
+          () => isSet(server),
+        );
+        child.kill("SIGTERM");
+        await within(() => `the end, after ${said}`, child.exited, LONGEST_END_MS);
+        expect(child.exitCode).toBe(143);
+      } finally {
+        child.kill("SIGKILL");
+        for (const socket of open) socket.destroy();
+        await within("its stderr ends", reading);
+      }
+    });
+  });
+
+/** A client that has sent all that goes into the network, and waits. */
+async function sentAndLeft(url: URL, text: string): Promise<Socket> {
+  const socket = connect({ host: url.hostname, port: Number(url.port) });
+  socket.on("error", () => {});
+  const isConnected = new Promise<void>((resolve) => {
+    socket.once("connect", () => resolve());
+  });
+  await within("a connection", isConnected);
+  socket.write(text);
+  return socket;
+}
+
+interface SilentServer extends AsyncDisposable {
+  readonly address: string;
+  /** Bytes in all, of what is read. */
+  readonly received: number;
+}
+
+async function silentServer(reads: boolean): Promise<SilentServer> {
+  const open: Socket[] = [];
+  let received = 0;
+  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.push(socket);
+    socket.on("error", () => {});
+    socket.on("data", (bytes) => {
+      received += bytes.length;
+      if (!reads) socket.pause();
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, "127.0.0.1", () => resolve());
+  });
+  const bound = server.address();
+  return {
+    address: `127.0.0.1:${typeof bound === "object" ? bound?.port : 0}`,
+    get received() {
+      return received;
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of open) socket.destroy();
+      server.close();
+    },
+  };
+}
