@@ -8,6 +8,7 @@ import { logger } from "../../base/log.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
 import { type Address, urlOf } from "./address.ts";
+import { startFlushTimer } from "./flush-timer.ts";
 import type { Events, Framing } from "./frames.ts";
 import type { Input, InputContext } from "./input.ts";
 
@@ -21,9 +22,6 @@ export interface StreamServerOptions {
   /** What is answered when events are safe; nothing if left out. */
   readonly acknowledgement?: string | undefined;
 }
-
-/** Synced at least so often, though nobody is told. */
-const FLUSH_MS = 1000;
 
 export async function serveStreams(
   options: StreamServerOptions,
@@ -39,7 +37,7 @@ export async function serveStreams(
     closed.signal.addEventListener("abort", () => resolve());
   });
   done.catch(() => {});
-  let isFlushDue = false;
+  const flushing = startFlushTimer(intake, { clock, stop: closed.signal, fail: (error) => fail(error) });
 
   const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
     const serving = serve(socket);
@@ -51,37 +49,37 @@ export async function serveStreams(
   async function serve(socket: Socket): Promise<void> {
     const peer = socket.remoteAddress ?? "";
     const framing = options.framing();
-    const take = async (events: Events | undefined): Promise<void> => {
-      if (events === undefined) return;
-      for (const block of options.blocksOf(events, peer)) await intake.put(block);
-      isFlushDue = true;
-      if (options.acknowledgement === undefined) return;
-      await intake.flush();
-      socket.write(options.acknowledgement.repeat(events.events));
+    /** False where nothing more can be taken from anybody. */
+    const take = async (events: Events | undefined): Promise<boolean> => {
+      if (events === undefined) return true;
+      try {
+        for (const block of options.blocksOf(events, peer)) await intake.put(block);
+        flushing.due();
+        if (options.acknowledgement === undefined) return true;
+        await intake.flush();
+        await written(socket, options.acknowledgement.repeat(events.events));
+        return true;
+      } catch (error) {
+        fail(error as Error);
+        return false;
+      }
     };
     // The other side may go away in any way at any time.
     socket.on("error", () => {});
     try {
       for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>)
-        await take(framing.push(chunk));
+        if (!(await take(framing.push(chunk)))) return void socket.destroy();
     } catch (error) {
-      if (error instanceof StreamkitError) return fail(error);
       log.debug(`${name}: the connection of ${peer} broke: ${messageOf(error)}`);
     }
-    await take(framing.end()).catch(fail);
+    await take(framing.end());
     socket.end();
   }
 
-  const port = await listening(server, options);
-  void flushNowAndThen();
-  async function flushNowAndThen(): Promise<void> {
-    while (!closed.signal.aborted) {
-      await clock.sleep(FLUSH_MS, closed.signal);
-      if (isFlushDue) await intake.flush().catch(fail);
-      isFlushDue = false;
-    }
-  }
-
+  const port = await listening(server, options).catch((error: unknown) => {
+    closed.abort();
+    throw error;
+  });
   return {
     done,
     address: urlOf(options.scheme, { ...options.address, port }),
@@ -93,6 +91,18 @@ export async function serveStreams(
       closed.abort();
     },
   };
+}
+
+/** Resolves when there is room for more, or nobody to read it: one who never reads is read no more. */
+function written(socket: Socket, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed || socket.write(text)) return resolve();
+    const go = (): void => {
+      socket.off("drain", go).off("close", go);
+      resolve();
+    };
+    socket.on("drain", go).on("close", go);
+  });
 }
 
 function listening(server: Server, { address, scheme }: StreamServerOptions): Promise<number> {
