@@ -21,6 +21,8 @@ export interface HttpOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  /** A longer body may be refused with 413 before `fetch` is asked; left out = that of the runtime. */
+  readonly maxBodyBytes?: number;
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Asked for every request to upgrade to a WebSocket: a listener accepts it, a response refuses it. */
   readonly upgrade: (request: Request) => WebSocketListener | Response;
@@ -36,6 +38,8 @@ export interface HttpServer {
 /** No page ever sends us anything this long. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const IDLE_TIMEOUT_S = 60;
+/** Bun's own. */
+const DEFAULT_BODY_BYTES = 128 * 1024 * 1024;
 
 /** Listens. Throws code `io`, naming host and port, where that is not possible. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
@@ -79,6 +83,7 @@ function serveInBun(options: HttpOptions): HttpServer {
     // Outside development Bun 1.4 shares the port with whoever has it already, unless told not to.
     reusePort: false,
     idleTimeout: IDLE_TIMEOUT_S,
+    maxRequestBodySize: Math.max(DEFAULT_BODY_BYTES, options.maxBodyBytes ?? 0),
     fetch(request, self) {
       if (!isUpgrade(request)) return options.fetch(request);
       const listener = options.upgrade(request);

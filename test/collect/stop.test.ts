@@ -4,17 +4,11 @@
  */
 
 import { describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
-import { join } from "node:path";
-import { binary, emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../e2e/binary.ts";
 import { until, within } from "../server/until.ts";
+import { startProgram } from "./program.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
-const RUNTIMES: Readonly<Record<string, () => Promise<readonly string[]>>> = {
-  "Bun's binary": async () => [await binary()],
-  Deno: async () => [join(ROOT, "node_modules/.bin/deno"), "run", "-A", join(ROOT, "src/main.ts")],
-};
 /** Outputs may go on for 5 s, and whatever is under way then has 2 s more. */
 const LONGEST_END_MS = 12_000;
 
@@ -84,7 +78,7 @@ const SCENES: Readonly<Record<string, Scene>> = {
   },
 };
 
-for (const [runtime, program] of Object.entries(RUNTIMES))
+for (const runtime of ["Bun's binary", "Deno"] as const)
   describe(`${runtime} ends though there is`, () => {
     test.each(Object.entries(SCENES))("%s", async (_, { from, channel = {}, to, reads, sends, isSet }) => {
       using folder = emptyFolder();
@@ -94,36 +88,16 @@ for (const [runtime, program] of Object.entries(RUNTIMES))
         channels: { main: channel },
         sinks: [{ to: to(server.address) }],
       };
-      writeFileSync(join(folder.path, "p.json"), JSON.stringify(pipeline));
-      const command = [...(await program()), "tail", "--pipeline", "p.json"];
-      const child = Bun.spawn(command, { cwd: folder.path, stderr: "pipe", stdout: "ignore" });
-      let said = "";
-      const reading = (async () => {
-        const decoder = new TextDecoder();
-        for await (const chunk of child.stderr) said += decoder.decode(chunk);
-      })();
-      const open: Socket[] = [];
+      await using running = await startProgram(runtime, pipeline, folder.path);
+      const url = await running.address("in");
+      const client = await sentAndLeft(url, sends);
       try {
-        const address = () => /listens at (\S+)/.exec(said)?.[1];
-        await until(
-          () => `it listens: ${said}`,
-          () => address() !== undefined,
-        );
-        const url = new URL(address() ?? "");
-        open.push(await sentAndLeft(url, sends));
         // A request that comes later and is answered: the one before has been begun.
         if (url.protocol === "http:") await within("a GET is answered", fetch(url));
-        await until(
-          () => `what is to be in the way is there: ${said}`,
-          () => isSet(server),
-        );
-        child.kill("SIGTERM");
-        await within(() => `the end, after ${said}`, child.exited, LONGEST_END_MS);
-        expect(child.exitCode).toBe(143);
+        await until(running.soFar("what is to be in the way is there"), () => isSet(server));
+        expect(await running.end("SIGTERM", LONGEST_END_MS)).toBe(143);
       } finally {
-        child.kill("SIGKILL");
-        for (const socket of open) socket.destroy();
-        await within("its stderr ends", reading);
+        client.destroy();
       }
     });
   });
