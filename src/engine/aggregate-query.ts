@@ -43,6 +43,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
     state,
     sources: input.sources,
     bound,
+    size: parts.size,
     minRowsToRewrite: options.minRowsToRewrite,
   });
   let partialRows = 0;
@@ -79,9 +80,9 @@ export function aggregateQuery(options: AggregateOptions): Query {
       const earliest = bound === undefined ? raw("NULL") : sql`epoch_us(min(${raw(WINDOW_END_COLUMN)}))`;
       const added = await database.row(sql`${setLate}
         CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)};
-        SELECT count(*) AS rows, ${earliest} AS earliest FROM ${partial}`);
+        SELECT count(*) AS rows, ${parts.size} AS size, ${earliest} AS earliest FROM ${partial}`);
       partialRows = Number(added["rows"]);
-      ledger.add(partialRows, added["earliest"] as bigint | null);
+      ledger.add(Number(added["size"]), added["earliest"] as bigint | null);
       const answer = emission(batch);
       if (answer !== undefined)
         outputRows = await database.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${answer}`);
@@ -106,8 +107,10 @@ export function aggregateQuery(options: AggregateOptions): Query {
 }
 
 function explain({ mode, parts, bound, input }: AggregateOptions): Explanation {
-  const rows =
+  const values = parts.holdsValues ? ", with the values that are counted or ranked" : "";
+  const perKey =
     parts.keyCount === 0 ? "one row" : bound === undefined ? "one row a key" : "one row a key and window";
+  const rows = `${perKey}${values}`;
   const why = "its aggregates merge, so a batch's rows are not needed after it";
   if (bound !== undefined)
     return {

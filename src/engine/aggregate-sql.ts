@@ -10,28 +10,23 @@ import {
   bareSelect,
   expressionText,
   fromClause,
-  NO_LOCATION,
-  replaceNodes,
-  sameExpression,
   selectText,
   type Tree,
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
-import { isOrdered, type Merging, mergingOf } from "./aggregates.ts";
+import { isOrdered, mergingOf } from "./aggregates.ts";
+import type { Merging } from "./merging.ts";
+import { aggregateCallsOf, columnRef, type GroupNames, overGroups } from "./over-groups.ts";
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
-import {
-  type Catalog,
-  hasColumn,
-  indexOfExpression,
-  isAggregateCall,
-  isColumn,
-  modifiersOf,
-  selectListOf,
-} from "./syntax-facts.ts";
+import { type Catalog, hasColumn, isColumn, modifiersOf, selectListOf } from "./syntax-facts.ts";
 
 export interface AggregateSql {
   readonly keyCount: number;
+  /** An aggregate of partial rows: how many values they hold. */
+  readonly size: Sql;
+  /** Whether a partial row holds more the more rows it stands for. */
+  readonly holdsValues: boolean;
   /** The partial rows of the batch's input. */
   partial(batchId: number): Sql;
   /** Partial rows, one a key, from the partial rows in `from`. */
@@ -74,6 +69,8 @@ interface Aggregate {
   readonly node: TreeNode;
   readonly merging: Merging;
   readonly type: string;
+  /** Of the aggregates with the same partial columns, the first one's number: theirs are stored once. */
+  readonly storedBy: number;
 }
 
 /** Undefined where an aggregate does not merge. */
@@ -91,7 +88,11 @@ export async function aggregateSql(
   const keyNames = keys.map((_key, index) => id(`_k${index}`));
   const partialName = (aggregate: number, index: number): Sql => id(`_p${aggregate}_${index}`);
   const partialsOf = (aggregate: number): Sql[] =>
-    (aggregates[aggregate]?.merging.partials ?? []).map((_partial, index) => partialName(aggregate, index));
+    (aggregates[aggregate]?.merging.partials ?? []).map((_partial, index) =>
+      partialName(aggregates[aggregate]?.storedBy ?? aggregate, index),
+    );
+  /** Those whose partial columns are no other's too. */
+  const stored = [...aggregates.entries()].filter(([index, { storedBy }]) => storedBy === index);
   const batch = raw(BATCH_COLUMN);
   const end = raw(WINDOW_END_COLUMN);
 
@@ -100,7 +101,7 @@ export async function aggregateSql(
   const partial = (batchId: number): Sql => {
     const items = [
       ...keyTexts.map((text, index) => sql`${text} AS ${keyNames[index] ?? text}`),
-      ...aggregates.flatMap(({ merging }, aggregate) =>
+      ...stored.flatMap(([aggregate, { merging }]) =>
         merging.partials.map((text, index) => sql`${text} AS ${partialName(aggregate, index)}`),
       ),
       sql`${batchId}::BIGINT AS ${batch}`,
@@ -119,7 +120,7 @@ export async function aggregateSql(
   const combined = (from: Sql): Sql => {
     const items = [
       ...(session === undefined ? keyNames : sessionItems(keyNames, session)),
-      ...aggregates.flatMap(({ merging }, aggregate) => {
+      ...stored.flatMap(([aggregate, { merging }]) => {
         const names = partialsOf(aggregate);
         return merging.combine(names).map((value, index) => asStored(value, names[index] ?? value));
       }),
@@ -139,7 +140,9 @@ export async function aggregateSql(
     return sql`SELECT ${[...keyNames, ...results]} FROM (${combined(from)})`;
   };
 
-  const rewrite = (tree: Tree): Tree => overMerged(tree, keys, aggregates, request.catalog);
+  const nodes = aggregates.map(({ node }) => node);
+  const rewrite = (tree: Tree): Tree =>
+    overGroups(tree, { keys, aggregates: nodes }, request.catalog, MERGED);
   const items = selectListOf(select).map((item, index) => ({
     ...(rewrite(item) as TreeNode),
     alias: columns[index]?.name ?? "",
@@ -164,6 +167,21 @@ export async function aggregateSql(
   const withMerged = (merged: Sql, answer: Sql): Sql => sql`WITH _merged AS (${merged}) ${answer}`;
   const result: AggregateSql = {
     keyCount: keys.length,
+    holdsValues: stored.some(([, { merging }]) => merging.size !== undefined),
+    size: join(
+      [
+        raw("count(*)"),
+        ...stored.flatMap(
+          ([
+            aggregate,
+            {
+              merging: { size },
+            },
+          ]) => (size === undefined ? [] : sql`coalesce(sum(${size(partialsOf(aggregate))}), 0)`),
+        ),
+      ],
+      " + ",
+    ),
     partial,
     combined,
     answer: (from) => withMerged(finished(from), answerText),
@@ -189,6 +207,8 @@ export async function aggregateSql(
   return result;
 }
 
+/** The names of keys and finished aggregates in `_merged`. */
+const MERGED: GroupNames = { key: "_k", aggregate: "_r" };
 const MERGED_TABLE: TreeNode = {
   type: "BASE_TABLE",
   schema_name: "",
@@ -196,16 +216,6 @@ const MERGED_TABLE: TreeNode = {
   catalog_name: "",
   at_clause: null,
 };
-
-function columnRef(name: string, alias = ""): TreeNode {
-  return {
-    class: "COLUMN_REF",
-    type: "COLUMN_REF",
-    alias,
-    query_location: NO_LOCATION,
-    column_names: [name],
-  };
-}
 
 /** The start and end of what turned out to be one session; they take the place of their keys. */
 function sessionItems(keyNames: readonly Sql[], { key, start, end }: SessionKeys): Sql[] {
@@ -239,12 +249,8 @@ async function aggregatesOf(
   expression: (node: TreeNode) => Promise<Sql>,
 ): Promise<Aggregate[] | undefined> {
   const isSession = session !== undefined;
-  const nodes: TreeNode[] = [];
-  replaceNodes([select["select_list"], select["having"], select["modifiers"]] as Tree, (node) => {
-    if (!isAggregateCall(node, catalog)) return undefined;
-    if (!nodes.some((known) => sameExpression(known, node))) nodes.push({ ...node, alias: "" });
-    return node;
-  });
+  const clauses = [select["select_list"], select["having"], select["modifiers"]] as Tree;
+  const nodes = aggregateCallsOf(clauses, catalog);
   const aggregates: Aggregate[] = [];
   for (const node of nodes) {
     const [column] = await database.describe(sql`SELECT ${await expression(node)} ${source}`);
@@ -252,11 +258,9 @@ async function aggregatesOf(
     // Of sessions of one batch that turn out to be one, nobody knows which had the first row.
     if (isSession && isOrdered(textIn(node, "function_name").toLowerCase())) return undefined;
     const [first] = node["children"] as readonly TreeNode[];
-    const isDistinct = node["distinct"] === true && first !== undefined;
-    const [value] = isDistinct
-      ? await database.describe(sql`SELECT ${await expression(first)} ${source}`)
-      : [];
-    const merging = mergingOf(node, {
+    const [value] =
+      first !== undefined ? await database.describe(sql`SELECT ${await expression(first)} ${source}`) : [];
+    const merging: Merging | undefined = mergingOf(node, {
       name: textIn(node, "function_name").toLowerCase(),
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
@@ -265,28 +269,19 @@ async function aggregatesOf(
       offsetUs: isColumn((node["children"] as readonly TreeNode[])[1] ?? {}, [timeColumn ?? ""])
         ? offsetUs
         : undefined,
+      isWindowed: timeColumn !== undefined,
     });
     if (merging === undefined) return undefined;
-    aggregates.push({ node, merging, type });
+    const same = aggregates.findIndex((known) => isStoredAlike(known.merging, merging));
+    aggregates.push({ node, merging, type, storedBy: same < 0 ? aggregates.length : same });
   }
   return aggregates;
 }
 
-/** The expression with keys and aggregates as columns of the merged rows. */
-function overMerged(
-  tree: Tree,
-  keys: readonly TreeNode[],
-  aggregates: readonly Aggregate[],
-  catalog: Catalog,
-): Tree {
-  return replaceNodes(tree, (node) => {
-    // A number is a position in ORDER BY, and everywhere else as good as the key that is the same number.
-    const key = node["class"] === "CONSTANT" ? -1 : indexOfExpression(keys, node);
-    if (key >= 0) return columnRef(`_k${key}`, textIn(node, "alias"));
-    if (!isAggregateCall(node, catalog)) return undefined;
-    const aggregate = aggregates.findIndex(({ node: known }) => sameExpression(known, node));
-    return columnRef(`_r${aggregate}`, textIn(node, "alias"));
-  });
+function isStoredAlike(a: Merging, b: Merging): boolean {
+  const textOf = ({ partials, combine }: Merging): string =>
+    join([...partials, ...combine(partials.map((_partial, index) => raw(`${index}`)))], "\n").text;
+  return textOf(a) === textOf(b);
 }
 
 /**

@@ -8,32 +8,9 @@
 
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
+import { type AggregateCall, filtered, type Merging, part, type Rule } from "./merging.ts";
 import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
-
-export interface AggregateCall {
-  readonly name: string;
-  readonly arguments: readonly Sql[];
-  readonly filter: Sql | undefined;
-  /** The type of the aggregate's value, and that of its first argument. */
-  readonly type: string;
-  readonly valueType: string | undefined;
-  /**
-   * Where the second argument is the time of the row's window: microseconds since the window's start, few
-   * enough to share a BIGINT with the row's order. That is a third cheaper than ordering by two columns.
-   */
-  readonly offsetUs: Sql | undefined;
-}
-
-export interface Merging {
-  /** Over the rows of a batch: the partial columns. */
-  readonly partials: readonly Sql[];
-  /** Over the partial columns of many batches, given as references: the same columns for all of them. */
-  combine(partials: readonly Sql[]): readonly Sql[];
-  /** From combined partial columns to the aggregate's value, but for its type. */
-  finish(partials: readonly Sql[]): Sql;
-}
-
-type Rule = (call: AggregateCall) => Merging | undefined;
+import { approximateCount, distinctCount, ofValues } from "./value-lists.ts";
 
 /** More rows than a segment has bytes. */
 const MAX_BATCH_ROWS = 2 ** 26;
@@ -65,29 +42,6 @@ const repeated: Rule = (call) =>
         combine: ([partial]) => [sql`${raw(call.name)}(${part(partial)})`],
         finish: finishFirst,
       };
-
-/** Values that are told apart by what they are alone, without an order or parts of their own. */
-const PLAIN_TYPE =
-  /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|BOOLEAN|VARCHAR|DATE|TIMESTAMP|UUID|DOUBLE|FLOAT|DECIMAL.*)$/;
-
-/** The values themselves are the partial: fewer than the rows, as often as they repeat. */
-const distinctCount: Rule = ({ arguments: [value, more], filter, valueType }) => {
-  if (value === undefined || more !== undefined || !PLAIN_TYPE.test(valueType ?? "")) return undefined;
-  const and = filter === undefined ? raw("") : sql` AND (${filter})`;
-  // NaN is one value, but lists hold it as often as it was put there.
-  const isNan = /DOUBLE|FLOAT/.test(valueType ?? "") ? sql`isnan(${value})` : raw("false");
-  return {
-    partials: [
-      sql`list(DISTINCT ${value}) FILTER (${value} IS NOT NULL AND NOT ${isNan}${and})`,
-      sql`coalesce(bool_or(${isNan}) FILTER (${value} IS NOT NULL${and}), false)`,
-    ],
-    combine: ([values, nan]) => [
-      sql`list_distinct(flatten(list(${part(values)})))`,
-      sql`bool_or(${part(nan)})`,
-    ],
-    finish: ([values, nan]) => sql`coalesce(len(${part(values)}), 0) + ${part(nan)}::BIGINT`,
-  };
-};
 
 const average: Rule = ({ arguments: [value], filter }) =>
   value === undefined
@@ -177,6 +131,12 @@ const RULES: Readonly<Record<string, Rule>> = {
   arbitrary: positional("first"),
   last: positional("last"),
   any_value: anyValue,
+  approx_count_distinct: approximateCount,
+  median: ofValues,
+  mad: ofValues,
+  quantile: ofValues,
+  quantile_cont: ofValues,
+  quantile_disc: ofValues,
 };
 
 /** Whether an aggregate's value depends on the order of rows. */
@@ -197,15 +157,4 @@ export function mergingOf(node: TreeNode, call: AggregateCall): Merging | undefi
 
 function plainCall({ name, arguments: args, filter }: AggregateCall): Sql {
   return sql`${raw(name)}(${join(args)})${filtered(filter)}`;
-}
-
-function filtered(filter: Sql | undefined): Sql {
-  return filter === undefined ? raw("") : sql` FILTER (${filter})`;
-}
-
-/** Rules name as many partials as they made. */
-function part(partial: Sql | undefined): Sql {
-  if (partial === undefined)
-    throw new RangeError("A merge asked for a partial column that its rule did not make");
-  return partial;
 }

@@ -175,6 +175,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       const startedAtMs = clock.nowMs();
       const startedMs = clock.monotonicMs();
       checkpoint.writePlan(plan);
+      // Into lanes that are free already, as at the start, and then into the one that held this batch.
+      ahead.start(upcoming);
       const intakes = await readAll(plan);
       ahead.start(upcoming);
       const after = timesAfter(

@@ -10,7 +10,10 @@ import { lateVariable, ORDER_COLUMN, relation, type Stream } from "./stream.ts";
  */
 export function inputView(query: string, input: Stream, timeColumn: string | undefined): Sql {
   const view = id(relation.input(query));
-  const rows = sql`SELECT *, rowid AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`;
+  const rows =
+    input.rowsInOrder === undefined
+      ? sql`SELECT *, rowid AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`
+      : sql`FROM (${input.rowsInOrder})`;
   if (timeColumn === undefined) return sql`CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}`;
   const time = id(timeColumn);
   return sql`SET VARIABLE ${id(lateVariable(query))} = '-infinity'::TIMESTAMP;

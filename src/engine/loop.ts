@@ -144,11 +144,13 @@ function openIntake(prepared: PreparedJob, clock: Clock): Intake {
   };
 }
 
-/** Until the next batch is due, or there is more to read than one batch takes. */
+/** Until the next batch is due, or there is more to read than one batch takes, or nothing more at all. */
 async function waitForTurn(prepared: PreparedJob, options: LoopOptions, untilMs: number): Promise<void> {
+  const { readers } = prepared;
   while (!options.stop.aborted) {
     const leftMs = untilMs - options.clock.monotonicMs();
-    if (leftMs <= 0 || prepared.readers.some(({ source }) => source.hasBacklog())) return;
+    if (leftMs <= 0 || readers.some(({ source }) => source.hasBacklog())) return;
+    if (readers.every(({ source }) => source.isEnded())) return;
     await options.waitForNews(Math.min(leftMs, POLL_MS * 4));
     if (options.batchMs === 0) return;
   }

@@ -248,18 +248,13 @@ export async function observedRows(
   const changes: RowChange[] = [];
   const input = sinkInputOf(output);
   if (batch.rows > 0) {
-    for await (const block of jsonLines(
-      database,
-      input,
-      { ...batch, relation: output.relation },
-      "wrapped",
-    )) {
-      for (const line of block.split("\n")) {
-        if (line === "" || changes.length === MAX_OBSERVED_ROWS) continue;
+    const rows = { ...batch, relation: output.relation };
+    const first = { maxRows: MAX_OBSERVED_ROWS };
+    for await (const block of jsonLines(database, input, rows, "wrapped", first)) {
+      for (const line of block.trimEnd().split("\n")) {
         const { op, row } = JSON.parse(line) as { op?: RowChange["op"]; row: Record<string, Json> };
         changes.push({ op: op ?? "upsert", row });
       }
-      if (changes.length === MAX_OBSERVED_ROWS) break;
     }
   }
   return {

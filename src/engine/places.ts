@@ -203,7 +203,11 @@ async function groupsPlace(
     shape: () => ({
       name: storeName,
       ...(session === undefined ? {} : { resolved: (rows: Sql) => parts.combined(rows) }),
-      words: window === undefined ? "one row a key" : "one row a key and window",
+      size: parts.size,
+      words: [
+        window === undefined ? "one row a key" : "one row a key and window",
+        ...(parts.holdsValues ? ["with its values"] : []),
+      ].join(" "),
       partial: (batchId) => parts.partial(batchId),
       answer: (rows) => parts.answer(rows),
       unordered: (rows) => parts.answer(rows),

@@ -52,6 +52,7 @@ export function inPlainNames(select: TreeNode, columns: readonly string[]): Tree
     where_clause: plain(select["where_clause"] ?? null, []),
     group_expressions: plain(select["group_expressions"] ?? [], []),
     having: plain(select["having"] ?? null, []),
+    qualify: plain(select["qualify"] ?? null, []),
     modifiers: modifiersOf(select).map((modifier) =>
       modifier["type"] === "ORDER_MODIFIER"
         ? { ...modifier, orders: (modifier["orders"] as readonly TreeNode[]).map(ordered) }

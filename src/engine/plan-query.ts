@@ -4,9 +4,9 @@
  * refusal with the reason and a way out.
  */
 
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Column } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
-import { parseSelect, type TreeNode } from "../duckdb/syntax.ts";
+import type { TreeNode } from "../duckdb/syntax.ts";
 import type { QueryConfig } from "../job/schema.ts";
 import { aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
@@ -15,13 +15,14 @@ import { hiddenAggregate } from "./hidden-aggregates.ts";
 import { inputView } from "./input.ts";
 import { type LeafPlace, markLeaves } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
+import { aroundGroups, asSubquery } from "./over-groups.ts";
 import { overInput } from "./places.ts";
 import { inPlainNames } from "./plain-names.ts";
 import { planAppend } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
 import type { Query } from "./query.ts";
 import { refusal, refuseDoubleNames, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
-import { isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
+import { isGroupingOne, isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
 import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import { statelessQuery } from "./stateless-query.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
@@ -75,24 +76,39 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
         `mode ${config.mode} needs an aggregation: these rows never change`,
         "leave the mode out",
       );
-    return statelessQuery(database, name, config.sql, { tree, leaves }, streams);
+    return statelessQuery(database, name, config.sql, { flat, tree, leaves }, streams);
   }
   if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
     return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
   const merged = isMerging ? await planMerged(shaped) : undefined;
-  return merged ?? planStateful(shaped);
+  return merged ?? planStateful({ ...shaped, flat: (await overItsGroups(shaped)) ?? flat });
+}
+
+/** An aggregation of one stream with window functions over its groups, as a query over the groups. */
+async function overItsGroups({
+  database,
+  flat,
+  streams,
+  catalog,
+  columns,
+}: Shaped): Promise<TreeNode | undefined> {
+  if (!isGroupingOne(flat, catalog) || flat["aggregate_handling"] === "FORCE_AGGREGATES") return undefined;
+  const [leaf] = markLeaves(flat, catalog).leaves;
+  const input = streams.get(leaf?.stream ?? "");
+  if (leaf === undefined || input === undefined) return undefined;
+  const known = columnsOf(input, leaf);
+  const plain = inPlainNames(flat, known);
+  return aroundGroups(database, plain, groupKeysOf(plain, known, catalog), columns, catalog);
+}
+
+/** The names that a query over one stream may use. */
+function columnsOf({ columns }: Stream, { window }: LeafPlace): readonly string[] {
+  const own = columns.map(({ name }) => name);
+  return window === undefined ? own : [...own, ...WINDOW_COLUMNS];
 }
 
 function planStateful(shaped: Shaped): Promise<Query> {
   return shaped.config.mode === "append" ? planAppend(shaped) : planRerun(shaped);
-}
-
-/** `SELECT * FROM (query)`: so that an aggregation is one of the places where the query reads. */
-async function asSubquery(database: Database, select: TreeNode): Promise<TreeNode> {
-  const outer = await parseSelect(database, "SELECT * FROM (SELECT 1) AS groups");
-  const from = outer["from_table"] as TreeNode;
-  const subquery = { ...(from["subquery"] as TreeNode), node: select };
-  return { ...outer, from_table: { ...from, subquery } };
 }
 
 /** The streams as the query sees them: with one time each, but where it only passes both on. */
@@ -132,8 +148,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   const [leaf] = markLeaves(select, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
   if (leaf === undefined || input === undefined) return undefined;
-  const own = input.columns.map((column) => column.name);
-  const known = leaf.window === undefined ? own : [...own, ...WINDOW_COLUMNS];
+  const known = columnsOf(input, leaf);
   const plain = inPlainNames(select, known);
   const keys = groupKeysOf(plain, known, catalog);
   const window =

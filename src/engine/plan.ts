@@ -65,7 +65,8 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
             sharingOfQuery({ ...query, streams, catalog, parts, key }),
           );
     if (sharing !== undefined) parts.set(query.name, sharing.parts);
-    await database.run(emptyTable(query.name, plan.output.columns));
+    const isView = plan.output.rowsInOrder !== undefined;
+    await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
     planned.push({ ...plan, output, reads: query.reads, sharedBecause: sharing?.why });

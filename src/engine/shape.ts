@@ -84,6 +84,15 @@ function isRelation(node: TreeNode): boolean {
 
 /** One SELECT over one stream, grouped, with nothing that needs more than its groups. */
 export function isSimpleAggregate(select: TreeNode, catalog: Catalog): boolean {
+  return (
+    isGroupingOne(select, catalog) &&
+    windowFunctionsOf(clausesOf(select)).length === 0 &&
+    select["qualify"] === null
+  );
+}
+
+/** The same, but it may have window functions over its groups. */
+export function isGroupingOne(select: TreeNode, catalog: Catalog): boolean {
   if (select["type"] !== "SELECT_NODE" || ctesOf(select).size > 0) return false;
   const from = select["from_table"] as TreeNode;
   const isLeaf = windowCallOf(from) !== undefined || isStreamTable(from, catalog);
@@ -92,9 +101,7 @@ export function isSimpleAggregate(select: TreeNode, catalog: Catalog): boolean {
     !renamesColumns(from) &&
     isGrouped(select, catalog) &&
     !hasGroupingSets(select) &&
-    windowFunctionsOf(clausesOf(select)).length === 0 &&
     !hasSubquery(clausesOf(select)) &&
-    select["qualify"] === null &&
     ![...nodesOf([select["select_list"], select["where_clause"], select["having"]] as Tree)].some(
       (node) => node["class"] === "STAR" || node["type"] === "GROUPING_FUNCTION",
     )

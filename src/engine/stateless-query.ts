@@ -4,17 +4,26 @@ import type { Database } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import type { LeafPlace } from "./leaves.ts";
+import { passedThrough } from "./pass-through.ts";
 import type { Query } from "./query.ts";
 import type { Stream } from "./stream.ts";
 import { timesThrough } from "./times.ts";
+
+interface StatelessTrees {
+  /** The query without CTEs; with its places marked. */
+  readonly flat: TreeNode;
+  readonly tree: TreeNode;
+  readonly leaves: readonly LeafPlace[];
+}
 
 export async function statelessQuery(
   database: Database,
   name: string,
   text: string,
-  { tree, leaves }: { readonly tree: TreeNode; readonly leaves: readonly LeafPlace[] },
+  { flat, tree, leaves }: StatelessTrees,
   streams: ReadonlyMap<string, Stream>,
 ): Promise<Query> {
+  const rowsInOrder = await passedThrough(database, flat, leaves, streams);
   const columns = await database.describe(raw(text));
   const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((name) => streams.get(name) ?? []);
   const timesOf = (leaf: number) => streams.get(leaves[leaf]?.stream ?? "")?.times ?? new Map();
@@ -25,7 +34,10 @@ export async function statelessQuery(
     sources: [...new Set(inputs.flatMap(({ sources }) => sources))],
     // Of two streams the one may be far ahead of the other.
     times: inputs.length > 1 ? new Map() : timesThrough(tree, timesOf, columns),
+    rowsInOrder,
   };
+  const view = sql`CREATE OR REPLACE TEMP VIEW ${id(name)} AS ${raw(text)}`;
+  const table = sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS`;
   return {
     output,
     key: [],
@@ -36,8 +48,11 @@ export async function statelessQuery(
       until: "-",
       why: "every row of the answer comes from one row of the stream",
     },
-    setup: sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS SELECT * FROM (${raw(text)}) WHERE false`,
-    execute: (db) => db.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${raw(text)}`),
+    setup: rowsInOrder === undefined ? sql`${table} SELECT * FROM (${raw(text)}) WHERE false` : view,
+    execute: async (db) =>
+      rowsInOrder === undefined
+        ? db.runCounting(sql`${table} ${raw(text)}`)
+        : Number((await db.row(sql`SELECT count(*) AS rows FROM ${id(name)}`))["rows"]),
     commit: () => [],
   };
 }

@@ -23,6 +23,8 @@ export interface StoreShape {
   unordered(parts: Sql): Sql;
   /** The column of a state row that holds a column of the answer. */
   columnOf(column: string): Sql;
+  /** An aggregate of state rows: how many values they hold; left out where a row is one. */
+  readonly size?: Sql;
   /** Rows of the state, as few as say the same; left out where none can be spared. */
   readonly merged?: (from: Sql) => Sql;
   /** For sessions: their rows with their true `_end`, from rows of the state. */
@@ -70,7 +72,8 @@ export function openStore(options: StoreOptions): Store {
   const sessions = id(relation.closing(name));
   const now = sql`(SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})`;
   const definition = options.partial(0);
-  const ledger = windowLedger({ state, sources, bound, minRowsToRewrite: options.minRowsToRewrite });
+  const size = options.size ?? raw("count(*)");
+  const ledger = windowLedger({ state, sources, bound, size, minRowsToRewrite: options.minRowsToRewrite });
   let addedRows = 0;
   let hasResolved = false;
 
@@ -92,9 +95,9 @@ export function openStore(options: StoreOptions): Store {
       const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
       const row = await database.row(sql`${setLate}
         CREATE OR REPLACE TEMP TABLE ${partial} AS ${options.partial(batch.id)};
-        SELECT count(*) AS rows, epoch_us(min(${end})) AS earliest FROM ${partial}`);
+        SELECT count(*) AS rows, ${size} AS size, epoch_us(min(${end})) AS earliest FROM ${partial}`);
       addedRows = Number(row["rows"]);
-      ledger.add(addedRows, row["earliest"] as bigint | null);
+      ledger.add(Number(row["size"]), row["earliest"] as bigint | null);
     },
     async closing(database, batch) {
       if (bound === undefined) {

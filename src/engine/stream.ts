@@ -15,6 +15,8 @@ export interface Stream {
    * that the column may still have in rows to come.
    */
   readonly times: ReadonlyMap<string, TimeBound>;
+  /** Of a stream that is a view: its rows with `_o`, their order. A table's order is its rowid. */
+  readonly rowsInOrder?: Sql | undefined;
 }
 
 export interface TimeBound {

@@ -1,6 +1,6 @@
 /**
- * What is known of a query's state without asking it, so that a small batch runs few statements: how many
- * rows it has, whether a rewrite is due, and before which time no window can close.
+ * What is known of a query's state without asking it, so that a small batch runs few statements: how large
+ * it is, whether a rewrite is due, and before which time no window can close.
  */
 
 import type { Database } from "../duckdb/database.ts";
@@ -13,6 +13,8 @@ export interface LedgerOptions {
   readonly sources: readonly string[];
   /** What the watermark means for the window's time column; undefined without a window. */
   readonly bound: TimeBound | undefined;
+  /** An aggregate of the state's rows: their number, or how many values they hold. */
+  readonly size: Sql;
   /** A state smaller than this is not worth a rewrite. */
   readonly minRowsToRewrite: number;
 }
@@ -20,8 +22,8 @@ export interface LedgerOptions {
 export interface WindowLedger {
   /** Asks the state for what is not known. To be called before a batch is executed. */
   refresh(database: Database, batch: Batch): Promise<void>;
-  /** Notes the rows that a batch adds and the earliest end of their windows, in microseconds. */
-  add(rows: number, earliestEndUs: bigint | null): void;
+  /** Notes the size of what a batch adds and the earliest end of their windows, in microseconds. */
+  add(size: number, earliestEndUs: bigint | null): void;
   /** The condition of the rows whose windows close in this batch; undefined if there surely are none. */
   closing(batch: Batch): Sql | undefined;
   /** The condition of the rows that are still needed after this batch. */
@@ -36,9 +38,10 @@ export interface WindowLedger {
 
 const end = raw(WINDOW_END_COLUMN);
 
-export function windowLedger({ state, sources, bound, minRowsToRewrite }: LedgerOptions): WindowLedger {
-  let rows: number | undefined;
-  let rowsAfterRewrite = 0;
+export function windowLedger(options: LedgerOptions): WindowLedger {
+  const { state, sources, bound, minRowsToRewrite } = options;
+  let size: number | undefined;
+  let sizeAfterRewrite = 0;
   let isEarliestKnown = false;
   let earliestEndUs: bigint | null = null;
   let hasClosed = false;
@@ -47,10 +50,10 @@ export function windowLedger({ state, sources, bound, minRowsToRewrite }: Ledger
     bound === undefined ? raw("true") : sql`(${end} IS NULL OR ${end} > ${bound(timestampUs(watermarkUs))})`;
   return {
     async refresh(database, batch) {
-      if (rows === undefined) {
-        const row = await database.row(sql`SELECT count(*) AS rows FROM ${state}`);
-        rows = Number(row["rows"]);
-        rowsAfterRewrite = rows;
+      if (size === undefined) {
+        const row = await database.row(sql`SELECT ${options.size} AS size FROM ${state}`);
+        size = Number(row["size"]);
+        sizeAfterRewrite = size;
       }
       if (bound === undefined || isEarliestKnown) return;
       const before = batch.watermarkBeforeUs(sources);
@@ -61,7 +64,7 @@ export function windowLedger({ state, sources, bound, minRowsToRewrite }: Ledger
       isEarliestKnown = true;
     },
     add(added, earliestUs) {
-      rows = (rows ?? 0) + added;
+      size = (size ?? 0) + added;
       if (earliestUs !== null && (earliestEndUs === null || earliestUs < earliestEndUs))
         earliestEndUs = earliestUs;
     },
@@ -79,12 +82,12 @@ export function windowLedger({ state, sources, bound, minRowsToRewrite }: Ledger
       hasClosed = true;
       return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(toUs)}) OR ${isEnd})`;
     },
-    isEmpty: () => rows === 0,
+    isEmpty: () => size === 0,
     open: (batch) => open(batch.watermarkAfterUs(sources)),
     isRewriteDue() {
       if (hasClosed) isEarliestKnown = false;
-      if ((rows ?? 0) < Math.max(minRowsToRewrite, 2 * rowsAfterRewrite)) return false;
-      rows = undefined;
+      if ((size ?? 0) < Math.max(minRowsToRewrite, 2 * sizeAfterRewrite)) return false;
+      size = undefined;
       return true;
     },
   };

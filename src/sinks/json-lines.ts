@@ -14,15 +14,16 @@ import type { SinkBatch, SinkInput } from "./sink.ts";
  */
 export type JsonLineStyle = "bare" | "changes" | "wrapped";
 
-/** Blocks of lines, each line with its line feed, in the rows' order. */
+/** Blocks of lines, each line with its line feed, in the rows' order; of no more than `maxRows` rows. */
 export async function* jsonLines(
   database: Database,
   input: SinkInput,
   batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
-  partition?: number,
+  { partition, maxRows }: { readonly partition?: number | undefined; readonly maxRows?: number } = {},
 ): AsyncGenerator<string> {
-  const query = sql`SELECT ${lineOf(input, batch.id, style, partition)} FROM ${id(batch.relation)}`;
+  const limit = maxRows === undefined || batch.rows <= maxRows ? raw("") : sql` LIMIT ${maxRows}`;
+  const query = sql`SELECT ${lineOf(input, batch.id, style, partition)} FROM ${id(batch.relation)}${limit}`;
   for await (const lines of database.textBlocks(query)) yield `${lines.join("\n")}\n`;
 }
 

@@ -20,7 +20,8 @@ function openPipe({ bareRows, input, shard, stdout }: SinkContext): Sink {
   return {
     async write(database, batch) {
       if (batch.rows === 0) return;
-      for await (const text of jsonLines(database, input, batch, style, shard)) stdout.write(text);
+      for await (const text of jsonLines(database, input, batch, style, { partition: shard }))
+        stdout.write(text);
     },
     position: () => undefined,
     close: async () => {},

@@ -6,17 +6,10 @@
  * not all files again: there may be ten thousand.
  */
 
-import {
-  closeSync,
-  existsSync,
-  fdatasyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, existsSync, fdatasync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { promisify } from "node:util";
 import { sync } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
@@ -138,8 +131,8 @@ function openWriter(
     },
     sizeBytes: () => size,
     async end(segment) {
-      if (isDurable) fdatasyncSync(descriptor);
-      if (isDurable && attributesDescriptor !== undefined) fdatasyncSync(attributesDescriptor);
+      if (isDurable) await synced(descriptor);
+      if (isDurable && attributesDescriptor !== undefined) await synced(attributesDescriptor);
       close();
       failpoint("tail-segment-written");
       await keepBeside(segment);
@@ -148,6 +141,9 @@ function openWriter(
     abandon: close,
   };
 }
+
+/** Beside the batch that is executed meanwhile. */
+const synced = promisify(fdatasync);
 
 function writeFully(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done);

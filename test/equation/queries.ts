@@ -68,6 +68,19 @@ const IN_ORDER: readonly string[] = [
   "any_value(price) FILTER (WHERE n > 0)",
 ];
 
+/** Of windows, what their values tell is kept with them. */
+const OF_VALUES: readonly string[] = [
+  "median(price)",
+  "quantile_cont(n % 100, 0.3)",
+  "quantile_cont(price, [0.25, 0.95])",
+  "quantile_disc(k, 0.5)",
+  "quantile_disc(ts, -0.5) FILTER (WHERE f)",
+  "mad(price)",
+  "approx_count_distinct(k)",
+  "approx_count_distinct(price) FILTER (WHERE n > 0)",
+  "median(price) - avg(price)",
+];
+
 const key = constantFrom(
   "k",
   "upper(k)",
@@ -156,12 +169,22 @@ function aggregation(given: Parts): string {
     .join(" ");
 }
 
+const windowAggregates = array(
+  oneof(
+    { weight: 3, arbitrary: aggregate },
+    { weight: 2, arbitrary: constantFrom(...IN_ORDER) },
+    { weight: 2, arbitrary: constantFrom(...OF_VALUES) },
+  ),
+  { minLength: 1, maxLength: 4 },
+);
+
 /** Merged aggregates of windows. */
 export const windowedAggregation: fc.Arbitrary<string> = oneof(
   {
     weight: 4,
     arbitrary: record({
       ...parts,
+      aggregates: windowAggregates,
       from: windowCall,
       windowKeys: constantFrom(["window_start"], ["window_end"], ["window_start", "window_end"]),
     }),
@@ -272,6 +295,17 @@ export const windowRows: fc.Arbitrary<string> = record({
       FROM $ GROUP BY ALL`,
     "SELECT window_start, max(COLUMNS(['price', 'n'])), mode(f) FROM $ WHERE f GROUP BY ALL",
     "SELECT window_start, avg(INTERVAL 1 SECOND * (n % 1000)), sum(DISTINCT n) FROM $ GROUP BY ALL",
+    // Window functions over the groups of windows.
+    `SELECT window_start, k, count(*) AS c,
+      row_number() OVER (PARTITION BY window_start ORDER BY count(*) DESC, k) AS place
+      FROM $ GROUP BY window_start, k QUALIFY place <= 2`,
+    `SELECT window_end AS we, upper(k) AS u, sum(n) AS s, sum(sum(n)) OVER (PARTITION BY window_end) AS t
+      FROM $ GROUP BY 1, 2 HAVING count(*) > 1 ORDER BY ALL`,
+    `SELECT window_start, k AS c, median(price) AS m, lag(median(price)) OVER w AS before, max(n) + 1 AS n
+      FROM $ AS x GROUP BY window_start, x.k WINDOW w AS (PARTITION BY window_start ORDER BY x.k)
+      QUALIFY count(*) OVER w < 3`,
+    `SELECT DISTINCT window_start, max(count(*)) OVER (PARTITION BY window_start) AS most
+      FROM $ GROUP BY window_start, k, f`,
   ),
 }).map(({ from, where, shape }) =>
   shape.replace(

@@ -175,6 +175,10 @@ export const changing: fc.Arbitrary<QuerySpec> = oneof(
     `SELECT coalesce(x.k, y.k) AS key, 0 AS more, x.c AS xc, y.c AS yc
       FROM (SELECT k, count(*) AS c FROM ticks WHERE f AND k <> '' GROUP BY k) x
       FULL JOIN (SELECT k, count(*) AS c FROM ticks WHERE n > 2 AND k <> '' GROUP BY k) y USING (k)`,
+    `SELECT window_start AS key, k AS more, count(*) AS c FROM tumble(ticks, ts, INTERVAL 1 MINUTE)
+      GROUP BY window_start, k QUALIFY rank() OVER (PARTITION BY window_start ORDER BY c DESC, k) = 1`,
+    `SELECT k AS key, f AS more, sum(n) AS s, rank() OVER (PARTITION BY k ORDER BY sum(n)) AS r
+      FROM ticks GROUP BY 1, 2`,
     "SELECT DISTINCT ON (k) k AS key, 0 AS more, id FROM ticks ORDER BY k, price DESC, id",
     "SELECT count(*) AS c, 0 AS key, 0 AS more FROM (SELECT k FROM ticks GROUP BY k)",
     "SELECT list(DISTINCT k ORDER BY k) AS c, 0 AS key, 0 AS more FROM ticks",

@@ -54,6 +54,17 @@ const TAKEN: readonly string[] = [
   "SELECT window_start, count(*) FROM tumble(ticks, ts, INTERVAL 1 MONTH) GROUP BY ALL",
   "SELECT window_start, count(*) FROM hop(ticks, ts, INTERVAL 7 SECOND, INTERVAL 30 SECOND) GROUP BY ALL",
   "SELECT window_start, count(*) FROM hop(ticks, ts, INTERVAL 1 MINUTE, INTERVAL 30 SECOND) GROUP BY ALL",
+  // Window functions over groups, and names that stand for several things there.
+  `SELECT k AS id, sum(id) AS s, rank() OVER (PARTITION BY window_start ORDER BY s, k) AS r, window_start
+    FROM $T GROUP BY window_start, k`,
+  `SELECT window_start AS w, k, rank() OVER (PARTITION BY w ORDER BY count(*), k) AS r FROM $T
+    GROUP BY w, k QUALIFY r = 1 OR count(*) > 2`,
+  `SELECT t.window_start, count(*) AS c, max(count(*)) OVER (PARTITION BY t.window_start) AS m, t.k, t.f
+    FROM $T t WHERE id > 3 GROUP BY 1, 4, t.f`,
+  `SELECT window_start, sum(id) OVER (PARTITION BY window_start ORDER BY id) AS s, id FROM $T
+    GROUP BY window_start, id`,
+  "SELECT window_start, quantile_cont(price, 0.5) AS m, count(DISTINCT k) AS ks FROM $T GROUP BY ALL",
+  "SELECT window_start, count(DISTINCT k) AS a, approx_count_distinct(k) AS b, list(id) FROM $T GROUP BY 1",
   // Row by row, although it does not look so.
   "WITH RECURSIVE r AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM r WHERE x < 3) SELECT id, x FROM ticks, r",
   "WITH c AS MATERIALIZED (SELECT id FROM ticks) SELECT id FROM c",
