@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { emptyFolder } from "../e2e/binary.ts";
 import { until, within } from "../server/until.ts";
-import { startProgram } from "./program.ts";
+import { startPipelineProgram } from "./program.ts";
 import { sendTcp, sendUdp } from "./senders.ts";
 
 const PIPELINE = {
@@ -29,7 +29,7 @@ test("a pipeline in Deno", async () => {
   };
   const expected: string[] = ["from a file"];
   for (const life of [1, 2]) {
-    await using running = await startProgram("Deno", PIPELINE, folder.path);
+    await using running = await startPipelineProgram("Deno", PIPELINE, folder.path);
     const soFar = (step: string) => running.soFar(`${step} in life ${life}`);
     const answer = await sendTcp(await running.address("tcp"), [`tcp ${life}\n`], soFar("TCP"));
     expect(answer).toBe("OK\n");

@@ -10,7 +10,7 @@ import { emptyFolder } from "../e2e/binary.ts";
 import { until, within } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
 import { startPipeline } from "./pipelines.ts";
-import { startProgram } from "./program.ts";
+import { startPipelineProgram } from "./program.ts";
 
 interface SlowSender extends Disposable {
   readonly socket: Socket;
@@ -92,7 +92,7 @@ test("all bodies together have so many bytes", async () => {
 describe.each(["Bun's binary", "Deno"] as const)("in %s", (runtime) => {
   test("a body that does not come in time is answered 408", async () => {
     using folder = emptyFolder();
-    await using running = await startProgram(runtime, input({ body_timeout: "300ms" }), folder.path);
+    await using running = await startPipelineProgram(runtime, input({ body_timeout: "300ms" }), folder.path);
     const url = await running.address("in");
     using sender = await slowSender(url, "abc");
     await until(
@@ -108,7 +108,7 @@ describe.each(["Bun's binary", "Deno"] as const)("in %s", (runtime) => {
 
   test("a bomb is refused", async () => {
     using folder = emptyFolder();
-    await using running = await startProgram(runtime, input({ max_body: 1_000_000 }), folder.path);
+    await using running = await startPipelineProgram(runtime, input({ max_body: 1_000_000 }), folder.path);
     const url = await running.address("in");
     const bomb = gzipSync(Buffer.alloc(200_000_000));
     expect((await post(url, bomb, { "content-encoding": "gzip" })).status).toBe(413);

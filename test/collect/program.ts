@@ -1,4 +1,4 @@
-/** A pipeline in a process of its own, in each of the runtimes. */
+/** The program in a process of its own, in each of the runtimes. */
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,12 +8,14 @@ import { until, within } from "../server/until.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The program's own words on a command line, by what runs it. */
-export const RUNTIMES: Readonly<Record<"Bun's binary" | "Deno", () => Promise<readonly string[]>>> = {
+const RUNTIMES: Readonly<Record<"Bun's binary" | "Deno", () => Promise<readonly string[]>>> = {
   "Bun's binary": async () => [await binary()],
   Deno: async () => [join(ROOT, "node_modules/.bin/deno"), "run", "-A", join(ROOT, "src/main.ts")],
 };
 
-export interface PipelineProgram extends AsyncDisposable {
+export type Runtime = keyof typeof RUNTIMES;
+
+export interface RunningProgram extends AsyncDisposable {
   /** Where a source listens. */
   address(source: string): Promise<URL>;
   /** For errors: the step, and how far the process has come by the time it is asked. */
@@ -23,14 +25,29 @@ export interface PipelineProgram extends AsyncDisposable {
 }
 
 /** Runs `tail --pipeline` in a folder. Leaving the block kills it. */
-export async function startProgram(
-  runtime: keyof typeof RUNTIMES,
+export function startPipelineProgram(
+  runtime: Runtime,
   pipeline: object,
   cwd: string,
   env: Readonly<Record<string, string>> = {},
-): Promise<PipelineProgram> {
+): Promise<RunningProgram> {
   writeFileSync(join(cwd, "p.json"), JSON.stringify(pipeline));
-  const child = Bun.spawn([...(await RUNTIMES[runtime]()), "tail", "--pipeline", "p.json"], {
+  return startProgram(runtime, ["tail", "--pipeline", "p.json"], cwd, env);
+}
+
+/** Runs `process` in a folder. Leaving the block kills it. */
+export function startJobProgram(runtime: Runtime, job: object, cwd: string): Promise<RunningProgram> {
+  writeFileSync(join(cwd, "job.json"), JSON.stringify(job));
+  return startProgram(runtime, ["process", "job.json"], cwd, {});
+}
+
+async function startProgram(
+  runtime: Runtime,
+  args: readonly string[],
+  cwd: string,
+  env: Readonly<Record<string, string>>,
+): Promise<RunningProgram> {
+  const child = Bun.spawn([...(await RUNTIMES[runtime]()), ...args], {
     cwd,
     env: { ...process.env, ...env },
     stderr: "pipe",

@@ -2,6 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { lineFraming, syslogFraming } from "../../src/collect/inputs/frames.ts";
@@ -105,6 +106,24 @@ describe("in a pipeline", () => {
       expect(own).toEqual(Array.from({ length: 50 }, (_, line) => `client ${client} line ${line}`));
     }
   });
+
+  test.each([true, false])(
+    "a line over TCP that our end breaks off, where lines are answered: %p",
+    async (isAnswered) => {
+      using folder = emptyFolder();
+      const tcp = { listen: "127.0.0.1:0", answer_ok: isAnswered };
+      await using running = startPipeline(toFile({ tcp }), folder.path);
+      const url = await running.address("in");
+      const socket = connect({ host: url.hostname, port: Number(url.port) });
+      socket.on("error", () => {});
+      socket.write("one\nhalf");
+      await until("the first is there", () => read(folder.path, "out") === "one\n");
+      socket.destroy();
+      await running.stop();
+      // Whoever was not answered sends it again; of others the half is better than nothing.
+      expect(read(folder.path, "out")).toBe(isAnswered ? "one\n" : "one\nhalf\n");
+    },
+  );
 
   test("syslog comes over TCP and UDP, with headers that decide its way", async () => {
     using folder = emptyFolder();

@@ -7,7 +7,7 @@ import { describe, expect, test } from "bun:test";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { emptyFolder } from "../e2e/binary.ts";
 import { until, within } from "../server/until.ts";
-import { startProgram } from "./program.ts";
+import { startPipelineProgram } from "./program.ts";
 
 /** Outputs may go on for 5 s, and whatever is under way then has 2 s more. */
 const LONGEST_END_MS = 12_000;
@@ -88,7 +88,7 @@ for (const runtime of ["Bun's binary", "Deno"] as const)
         channels: { main: channel },
         sinks: [{ to: to(server.address) }],
       };
-      await using running = await startProgram(runtime, pipeline, folder.path);
+      await using running = await startPipelineProgram(runtime, pipeline, folder.path);
       const url = await running.address("in");
       const client = await sentAndLeft(url, sends);
       try {

@@ -31,6 +31,7 @@ export async function serveStreams(
   const log = logger("collect");
   const sockets = new Map<Socket, Promise<void>>();
   const closed = new AbortController();
+  let isClosing = false;
   let fail: (error: Error) => void = () => {};
   const done = new Promise<void>((resolve, reject) => {
     fail = reject;
@@ -66,13 +67,16 @@ export async function serveStreams(
     };
     // The other side may go away in any way at any time.
     socket.on("error", () => {});
+    let isWhole = true;
     try {
       for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>)
         if (!(await take(framing.push(chunk)))) return void socket.destroy();
     } catch (error) {
+      isWhole = false;
       log.debug(`${name}: the connection of ${peer} broke: ${messageOf(error)}`);
     }
-    await take(framing.end());
+    // Where lines are answered, one that broke off was not, and comes again, whole.
+    if (options.acknowledgement === undefined || (isWhole && !isClosing)) await take(framing.end());
     socket.end();
   }
 
@@ -85,6 +89,7 @@ export async function serveStreams(
     address: urlOf(options.scheme, { ...options.address, port }),
     async close() {
       if (closed.signal.aborted) return;
+      isClosing = true;
       server.close();
       for (const socket of sockets.keys()) socket.destroy();
       await Promise.allSettled(sockets.values());
