@@ -165,23 +165,13 @@ export async function aggregateSql(
   }
 
   const withMerged = (merged: Sql, answer: Sql): Sql => sql`WITH _merged AS (${merged}) ${answer}`;
+  const sizes = stored.flatMap(([aggregate, { merging }]) =>
+    merging.size === undefined ? [] : sql`coalesce(sum(${merging.size(partialsOf(aggregate))}), 0)`,
+  );
   const result: AggregateSql = {
     keyCount: keys.length,
-    holdsValues: stored.some(([, { merging }]) => merging.size !== undefined),
-    size: join(
-      [
-        raw("count(*)"),
-        ...stored.flatMap(
-          ([
-            aggregate,
-            {
-              merging: { size },
-            },
-          ]) => (size === undefined ? [] : sql`coalesce(sum(${size(partialsOf(aggregate))}), 0)`),
-        ),
-      ],
-      " + ",
-    ),
+    size: join([raw("count(*)"), ...sizes], " + "),
+    holdsValues: sizes.length > 0,
     partial,
     combined,
     answer: (from) => withMerged(finished(from), answerText),

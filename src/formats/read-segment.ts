@@ -92,14 +92,14 @@ export async function readSegment(
   };
   const read = (path: string): Sql =>
     selected(format.read(path, shape), { ...reading, shape }, segment.attributes);
-  const plain = await plainPath(segment.path, format);
+  const { plain, bytes } = await plainPath(segment.path, format);
   const statement = sql`${createTable(table, read(plain ?? segment.path))}; ${figures}`;
   const taken = plain === undefined ? undefined : await rowUnlessUnfit(database, statement);
   if (taken !== undefined) {
     const columnCount = format.columns(shape).length;
     const isWhole =
       !format.mayJoinLines ||
-      isRowForLine(Number(taken["rows"]), await readFile(segment.path), format, columnCount);
+      isRowForLine(Number(taken["rows"]), bytes ?? (await readFile(segment.path)), format, columnCount);
     if (isWhole) {
       if (plain !== segment.path) await rm(`${segment.path}.plain`, { force: true });
       return { figures: taken, deadLetters: [] };
@@ -121,15 +121,21 @@ function selected(records: Sql, { format, shape, select }: Reading, attributes: 
   return sql`SELECT ${select} ${from} WHERE hash(${fallible.map((name) => id(name))}) IS NOT NULL`;
 }
 
-/** Where the bytes stand that the format's reader can take as a whole; undefined if it can't. */
-async function plainPath(path: string, format: Format): Promise<string | undefined> {
-  if (await mayHoldLongLine(path)) return undefined;
-  if (format.plain === undefined) return path;
+interface PlainBytes {
+  /** Where the bytes stand that the format's reader can take as a whole; undefined if it can't. */
+  readonly plain: string | undefined;
+  /** What the file at the path holds, where somebody had to look. */
+  readonly bytes?: Buffer;
+}
+
+async function plainPath(path: string, format: Format): Promise<PlainBytes> {
+  if (await mayHoldLongLine(path)) return { plain: undefined };
+  if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
   const plain = format.plain(bytes);
-  if (plain === undefined || plain === bytes) return plain && path;
+  if (plain === undefined || plain === bytes) return { plain: plain && path, bytes };
   await writeFile(`${path}.plain`, plain);
-  return `${path}.plain`;
+  return { plain: `${path}.plain`, bytes };
 }
 
 async function readApart(

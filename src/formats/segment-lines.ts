@@ -89,21 +89,22 @@ function* runs(
   }
 }
 
-/** Lines that are records. */
-function countLines(bytes: Buffer, format: Format): number {
-  let count = 0;
-  for (const [start, stop] of lineBounds(bytes)) if (!isBlank(bytes, start, stop, format)) count += 1;
-  return count;
-}
-
 /**
  * Whether so many rows can only be one for each line. Of a single column a blank line is a row to DuckDB,
  * which would make up for two lines that were joined.
  */
 export function isRowForLine(rows: number, bytes: Buffer, format: Format, columnCount: number): boolean {
-  if (rows !== countLines(bytes, format)) return false;
-  if (columnCount > 1) return true;
-  return ![...lineBounds(bytes)].some(([start, stop]) => isBlank(bytes, start, stop, format));
+  // Nearly always there is no blank line, which is asked of no line then.
+  if (columnCount > 1 && rows === countLines(bytes)) return true;
+  const bounds = [...lineBounds(bytes)];
+  const blank = bounds.filter(([start, stop]) => isBlank(bytes, start, stop, format)).length;
+  return rows === bounds.length - blank && (columnCount > 1 || blank === 0);
+}
+
+function countLines(bytes: Buffer): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1;
+  return bytes.length > 0 && bytes.at(-1) !== LINE_FEED ? count + 1 : count;
 }
 
 function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {
