@@ -27,8 +27,8 @@ export async function endedInTime(
     if (ended.signal.aborted) return;
     throw new StreamkitError(
       "stopped",
-      `${what} did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} and was given up: ` +
-        outlook,
+      `${what} did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} and was given ` +
+        `up: ${outlook}`,
     );
   };
   const working = work.finally(() => ended.abort());

@@ -16,7 +16,7 @@ export async function until(what: What, condition: () => boolean | Promise<boole
   }
 }
 
-/** What the promise resolves to; rejects, naming `what`, when that takes too long. The step itself goes on. */
+/** What the promise resolves to; rejects, naming `what`, when that takes too long. The step goes on then. */
 export async function within<T>(what: What, step: Promise<T>, maxMs = MAX_STEP_MS): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(inVain(what)), maxMs);

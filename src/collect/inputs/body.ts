@@ -63,7 +63,7 @@ export async function readBody(
   };
   try {
     const sent = limited(chunksOf(body, stop), maxBytes);
-    // Inflated a piece at a time: a bomb is found out when it has come to the limit, not when it has gone off.
+    // Inflated a piece at a time: a bomb is found out when it comes to the limit, not when it has gone off.
     if (isGzip) await pipeline(sent, createGunzip(), take);
     else await take(sent);
     return Buffer.concat(taken);

@@ -98,7 +98,7 @@ const CLOSE_TRIES = 200;
 
 interface Requests {
   take(request: Request): Promise<Response>;
-  /** Bodies that are coming are refused. Resolves when answers that are due are given: their events are safe. */
+  /** Refuses bodies that are coming. Resolves when answers that are due are given: their events are safe. */
   end(): Promise<void>;
 }
 
