@@ -68,6 +68,7 @@ export const TAIL_FAILPOINTS = [
 
 /** In a compaction. Each is killed at by test/warehouse/compact.test.ts. */
 export const COMPACTION_FAILPOINTS = [
+  "compact-noted", // whose batches will be in which file is remembered
   "compact-written", // the new files are there, nobody knows of them
   "compact-decided", // who knows of the manifest reads them
   "compact-switched", // a metastore's readers read them

@@ -8,6 +8,7 @@ import { countFlag, durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { collect } from "./job-flags.ts";
 import type { CompactFlags } from "./write-compact.ts";
+import { refuseIdleFlags } from "./write-flags.ts";
 
 interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly table?: string;
@@ -92,13 +93,23 @@ export function writeCommand(context: Context): Command {
     .option("--set <key=value>", "any key of the job that this is; repeatable", collect)
     .option("--quiet", "say nothing but errors")
     .addHelpText("after", HELP)
-    .action((flags: WriteFlags) => runWrite(flags, context));
+    .action((flags: WriteFlags, command: Command) => {
+      refuseTwoTables(flags);
+      refuseIdleFlags(
+        command,
+        flags.compact !== undefined ? "compact" : flags.ddl === true ? "ddl" : "write",
+      );
+      return runWrite(flags, context);
+    });
+}
+
+function refuseTwoTables({ table, compact }: WriteFlags): void {
+  if ((table === undefined) === (compact === undefined))
+    throw new StreamkitError("usage", "One of --table and --compact is expected: which table is it?");
 }
 
 async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
   const { table, compact } = flags;
-  if ((table === undefined) === (compact === undefined))
-    throw new StreamkitError("usage", "One of --table and --compact is expected: which table is it?");
   if (compact !== undefined) {
     const { runCompact } = await import("./write-compact.ts");
     return runCompact({ ...flags, compact }, context);

@@ -4,7 +4,7 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { evolve, type Misfit, type Planned, savedPlan } from "./evolution.ts";
+import { evolve, type Misfit, type Planned, queriesKeptOtherwise, savedPlan } from "./evolution.ts";
 
 /**
  * Drops the state of queries that begin anew or are gone, and notes what the rest belongs to. Throws code
@@ -50,6 +50,17 @@ export async function adoptPlan(
     logger("engine").info(
       `The state of ${name} is dropped${resets.includes(name) ? ": it begins anew" : ""}`,
     );
+}
+
+/** Queries that are what they were, but whose state a former version has made in another way. */
+export async function madeOtherwise(
+  database: Database,
+  checkpoint: Checkpoint,
+  planned: Planned,
+): Promise<readonly string[]> {
+  const { progress, savedPlan: was } = checkpoint;
+  if (progress === undefined || was === undefined) return [];
+  return queriesKeptOtherwise(was, await savedPlan(database, planned));
 }
 
 function refusalOf(misfits: readonly Misfit[]): string {

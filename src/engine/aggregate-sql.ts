@@ -53,6 +53,8 @@ export interface AggregateRequest {
   /** From a row's window_start to its time; undefined where a window is too long for that to be of use. */
   readonly offsetUs: Sql | undefined;
   readonly catalog: Catalog;
+  /** As a former version made its state: without lists of values but those of `count(DISTINCT …)`. */
+  readonly isFormer: boolean;
   /** Where the windows are sessions: those of several batches may turn out to be one. */
   readonly session?: SessionKeys;
 }
@@ -234,7 +236,7 @@ function semiJoin(keyNames: readonly Sql[], touched: Sql): Sql {
 
 async function aggregatesOf(
   database: Database,
-  { select, catalog, timeColumn, offsetUs, session }: AggregateRequest,
+  { select, catalog, timeColumn, offsetUs, session, isFormer }: AggregateRequest,
   source: Sql,
   expression: (node: TreeNode) => Promise<Sql>,
 ): Promise<Aggregate[] | undefined> {
@@ -259,10 +261,10 @@ async function aggregatesOf(
       offsetUs: isColumn((node["children"] as readonly TreeNode[])[1] ?? {}, [timeColumn ?? ""])
         ? offsetUs
         : undefined,
-      isWindowed: timeColumn !== undefined,
+      keepsValues: timeColumn !== undefined && !isFormer,
     });
     if (merging === undefined) return undefined;
-    const same = aggregates.findIndex((known) => isStoredAlike(known.merging, merging));
+    const same = isFormer ? -1 : aggregates.findIndex((known) => isStoredAlike(known.merging, merging));
     aggregates.push({ node, merging, type, storedBy: same < 0 ? aggregates.length : same });
   }
   return aggregates;

@@ -137,17 +137,28 @@ function differencesOf(was: SavedPlan, is: SavedPlan, name: string): readonly Di
   const upstream = [...new Set([...before.reads, ...now.reads])].flatMap((read) =>
     streamDifferences(was, is, read),
   );
-  const digests = ({ states }: SavedQuery): string =>
-    states
-      .map(({ table, definition }) => `${table} ${definition.digest}`)
-      .toSorted()
-      .join("\n");
-  if (digests(before) === digests(now)) return unique(upstream);
+  if (statesOf(before) === statesOf(now)) return unique(upstream);
   const own = queryDifferences(name, before, now);
   const texts = ({ states }: SavedQuery): string =>
     states.map(({ table, definition }) => `${table}: ${definition.text}`).join("; ");
   const kept = { what: `query ${name}, the state of this version`, was: texts(before), is: texts(now) };
   return unique([...(own.length + upstream.length > 0 ? own : [kept]), ...upstream]);
+}
+
+function statesOf({ states }: SavedQuery): string {
+  return states
+    .map(({ table, definition }) => `${table} ${definition.digest}`)
+    .toSorted()
+    .join("\n");
+}
+
+/** Queries with the same text, mode and key whose state is kept in another way than it was. */
+export function queriesKeptOtherwise(was: SavedPlan, is: SavedPlan): readonly string[] {
+  return Object.entries(is.queries).flatMap(([name, now]) => {
+    const before = was.queries[name];
+    if (before === undefined || before.states.length === 0 || statesOf(before) === statesOf(now)) return [];
+    return queryDifferences(name, before, now).length === 0 ? [name] : [];
+  });
 }
 
 /** Whether the rows of a stream mean what they meant. */

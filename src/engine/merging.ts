@@ -14,8 +14,8 @@ export interface AggregateCall {
    * enough to share a BIGINT with the row's order. That is a third cheaper than ordering by two columns.
    */
   readonly offsetUs: Sql | undefined;
-  /** Whether the groups are windows: what is kept for them is forgotten one day. */
-  readonly isWindowed: boolean;
+  /** Whether lists of values may be kept: those of windows are forgotten one day. */
+  readonly keepsValues: boolean;
 }
 
 export interface Merging {

@@ -85,11 +85,11 @@ export function checkSinks({
       );
     const { kind, options } = checkEndpoint(config, ["sinks", index], errorAt);
     const spelled = placeOf(kind, options);
-    const place = spelled === undefined ? undefined : plainPlaceOf(kind, spelled, baseFolder);
-    const other = place === undefined ? undefined : taken.get(place);
+    const places = spelled === undefined ? [] : plainPlacesOf(kind, spelled, baseFolder);
+    const other = places.map((place) => taken.get(place)).find((found) => found !== undefined);
     if (other !== undefined)
       throw errorAt(["sinks", index], `sinks.${other} writes to the same place: give each its own`);
-    if (place !== undefined) taken.set(place, index);
+    for (const place of places) taken.set(place, index);
     if (kind.modes.includes(output.mode)) return;
     throw errorAt(
       ["sinks", index],
@@ -217,19 +217,22 @@ function placeOf(kind: SinkKind, options: unknown): string | undefined {
   return target === undefined ? undefined : `${kind.name}:${target}`;
 }
 
-function plainPlaceOf(kind: SinkKind, place: string, baseFolder: string): string {
+function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): readonly string[] {
   const prefix = `${kind.name}:`;
-  if (!place.startsWith(prefix)) return place;
+  if (!place.startsWith(prefix)) return [place];
   const target = place.slice(prefix.length);
-  return `${prefix}${kind.plainTarget?.(target, baseFolder) ?? target}`;
+  const plain = kind.plainTargets?.(target, baseFolder) ?? [target];
+  return plain.map((name) => `${prefix}${name}`);
 }
 
 /** A place has the name in the checkpoint under which it is there first, however the job spells it now. */
 function savedIdOf(kind: SinkKind, place: string | undefined, request: SinkRequest): string | undefined {
   const { saved, baseFolder } = request;
   if (place === undefined || Object.hasOwn(saved, place)) return place;
-  const plain = plainPlaceOf(kind, place, baseFolder);
-  return Object.keys(saved).find((name) => plainPlaceOf(kind, name, baseFolder) === plain) ?? place;
+  const plain = new Set(plainPlacesOf(kind, place, baseFolder));
+  const isSame = (name: string): boolean =>
+    plainPlacesOf(kind, name, baseFolder).some((one) => plain.has(one));
+  return Object.keys(saved).find(isSame) ?? place;
 }
 
 function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {

@@ -68,6 +68,7 @@ export interface PlacesRequest {
   readonly select: TreeNode;
   readonly streams: ReadonlyMap<string, Stream>;
   readonly catalog: Catalog;
+  readonly isFormer: boolean;
 }
 
 /** How a store is to be kept. */
@@ -136,7 +137,7 @@ export async function placesOf(request: PlacesRequest): Promise<Places> {
 
 /** Undefined where the subquery is no aggregation over one place whose aggregates merge. */
 async function groupsPlace(
-  { database, streams, catalog }: PlacesRequest,
+  { database, streams, catalog, isFormer }: PlacesRequest,
   select: TreeNode,
   storeName: string,
 ): Promise<Place | undefined> {
@@ -173,6 +174,7 @@ async function groupsPlace(
     timeColumn: timing?.timeColumn,
     offsetUs: timing?.offsetUs,
     catalog,
+    isFormer,
   });
   if (parts === undefined) return undefined;
   const keyNames = new Map<string, Sql>();

@@ -85,14 +85,10 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
 }
 
 /** An aggregation of one stream with window functions over its groups, as a query over the groups. */
-async function overItsGroups({
-  database,
-  flat,
-  streams,
-  catalog,
-  columns,
-}: Shaped): Promise<TreeNode | undefined> {
-  if (!isGroupingOne(flat, catalog) || flat["aggregate_handling"] === "FORCE_AGGREGATES") return undefined;
+async function overItsGroups(shaped: Shaped): Promise<TreeNode | undefined> {
+  const { database, flat, streams, catalog, columns } = shaped;
+  if (shaped.isFormer || !isGroupingOne(flat, catalog) || flat["aggregate_handling"] === "FORCE_AGGREGATES")
+    return undefined;
   const [leaf] = markLeaves(flat, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
   if (leaf === undefined || input === undefined) return undefined;
@@ -174,6 +170,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
     timeColumn: timing?.timeColumn,
     offsetUs: timing?.offsetUs,
     catalog,
+    isFormer: shaped.isFormer,
   });
   if (parts === undefined) return undefined;
   const held = new Map(

@@ -17,6 +17,8 @@ export interface PlanRequest extends QueryTexts {
   readonly sources: readonly Stream[];
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** Queries whose state is one that a former version made. */
+  readonly former?: readonly string[];
   /** The columns that decide a record's partition, where processes share the input by partitions. */
   readonly sharedBy?: readonly string[] | undefined;
 }
@@ -56,7 +58,14 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
   );
   for (const query of inOrder(parsed, request)) {
     const plan = await at(request, query.name, () =>
-      planQuery({ ...query, database, streams, catalog, minRowsToRewrite }),
+      planQuery({
+        ...query,
+        database,
+        streams,
+        catalog,
+        minRowsToRewrite,
+        isFormer: request.former?.includes(query.name) === true,
+      }),
     );
     const sharing =
       key.length === 0

@@ -7,12 +7,13 @@ import type { Clock } from "../base/clock.ts";
 import { JobError, StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
+import { namesAlike } from "../formats/column-names.ts";
 import { inferColumns } from "../formats/infer.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
-import { adoptPlan } from "./adopt-plan.ts";
+import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { outputsOf } from "./job-outputs.ts";
 import { checkEndpoint, checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
@@ -105,12 +106,18 @@ export async function prepareJob(
       if (known !== undefined) columns.set(name, known);
     }
     let planned = ahead;
-    const adopt = (plan: PlannedJob): Promise<void> =>
-      adoptPlan(database, checkpoint, plan, given.resets ?? []);
+    const adopted = async (plan: PlannedJob): Promise<PlannedJob> => {
+      const resets = given.resets ?? [];
+      const former = (await madeOtherwise(database, checkpoint, plan)).filter(
+        (name) => !resets.includes(name),
+      );
+      const fitting = former.length === 0 ? plan : await planJob(job, database, given, columns, former);
+      await adoptPlan(database, checkpoint, fitting, resets);
+      return fitting;
+    };
     // A source takes up the checkpoint's segments when it is opened: what does not fit is refused before.
     if (columns.size === sources.length) {
-      planned ??= await planJob(job, database, given, columns);
-      await adopt(planned);
+      planned = await adopted(planned ?? (await planJob(job, database, given, columns)));
     }
     for (const [name, config] of sources) {
       const source = await openSource(name, job, given, await keptOf(name, checkpoint));
@@ -123,10 +130,7 @@ export async function prepareJob(
       await close();
       return undefined;
     }
-    if (planned === undefined) {
-      planned = await planJob(job, database, given, columns);
-      await adopt(planned);
-    }
+    planned ??= await adopted(await planJob(job, database, given, columns));
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
       const source = opened.get(shape.name);
@@ -150,6 +154,7 @@ export async function planJob(
   database: Database,
   { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
   columns: ReadonlyMap<string, readonly Column[]>,
+  former: readonly string[] = [],
 ): Promise<PlannedJob> {
   const { config, errorAt } = job;
   await database.run(WINDOW_MACROS);
@@ -186,6 +191,7 @@ export async function planJob(
     sources: streams,
     errorAt,
     sharedBy,
+    former,
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   });
   const outputs = outputsOf(streams, queries);
@@ -249,7 +255,11 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
   } catch (error) {
     throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
   }
-  for (const [column, type] of Object.entries(source?.schema ?? {})) {
+  const schema = source?.schema ?? {};
+  const alike = namesAlike(Object.keys(schema));
+  if (alike !== undefined)
+    throw errorAt(["sources", name, "schema", alike[1]], `"${alike[0]}" is the same column to SQL`);
+  for (const [column, type] of Object.entries(schema)) {
     try {
       await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
     } catch (error) {

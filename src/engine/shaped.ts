@@ -18,6 +18,8 @@ export interface QueryRequest {
   readonly catalog: Catalog;
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite: number;
+  /** Its state is one that a former version made: rows, also where values or groups are enough. */
+  readonly isFormer: boolean;
 }
 
 export interface Shaped extends QueryRequest {

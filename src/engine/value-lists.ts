@@ -47,7 +47,7 @@ export const distinctCount: Rule = (call) => {
 
 /** The same sketch of the values as of the rows: a value that comes again changes nothing in it. */
 export const approximateCount: Rule = (call) => {
-  const values = call.isWindowed ? distinctValues(call) : undefined;
+  const values = call.keepsValues ? distinctValues(call) : undefined;
   const type = call.valueType ?? "";
   return (
     values && {
@@ -64,8 +64,8 @@ export const approximateCount: Rule = (call) => {
 };
 
 /** Aggregates that ask for their values in no order, and may have parameters. */
-export const ofValues: Rule = ({ name, arguments: [value, ...parameters], filter, isWindowed }) => {
-  if (value === undefined || !isWindowed) return undefined;
+export const ofValues: Rule = ({ name, arguments: [value, ...parameters], filter, keepsValues }) => {
+  if (value === undefined || !keepsValues) return undefined;
   const and = filter === undefined ? raw("") : sql` AND (${filter})`;
   const given = parameters.map((parameter) => sql`, ${parameter}`);
   return {

@@ -6,7 +6,7 @@
  */
 
 import type { Column } from "../duckdb/database.ts";
-import { join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
@@ -50,7 +50,7 @@ function accessLog(
 ): Format {
   const pattern = `^${tokens.map(() => TOKEN).join(" ")} *$`;
   const names = tokens.map((token) => sql`${token}`);
-  const texts = stringStruct(tokens.map((token) => [token, "VARCHAR"]));
+  const types = stringStruct(tokens.map((token) => [token, token === "day" ? "TIMESTAMP" : "VARCHAR"]));
   const tokensByPattern = (path: string): Sql =>
     sql`SELECT index, line, regexp_extract(line, ${pattern}, [${names}]) AS token FROM (${linesOf(path)})`;
   return {
@@ -59,15 +59,15 @@ function accessLog(
     columns: () => columns,
     fallibleColumns: ["ts", "status", "bytes"],
     read: (path) =>
-      sql`SELECT ${typedColumns(tokens, (token) => raw(`"${token}"`))} FROM read_csv(${path},
-        auto_detect = false, header = false, columns = ${texts}, delim = ' ', quote = '"',
-        escape = '\\', strict_mode = true, max_line_size = ${MAX_LINE_BYTES})`,
-    readTolerantly: (path) =>
-      sql`SELECT ${typedColumns(tokens, (token) => unescaped(token))} FROM (${tokensByPattern(path)})`,
+      sql`SELECT ${columnsOf(tokens, READ)} FROM read_csv(${path},
+        auto_detect = false, header = false, columns = ${types}, delim = ' ', quote = '"',
+        escape = '\\', timestampformat = ${`[${DAY_FORMAT}`}, strict_mode = true,
+        max_line_size = ${MAX_LINE_BYTES})`,
+    readTolerantly: (path) => sql`SELECT ${columnsOf(tokens, FOUND)} FROM (${tokensByPattern(path)})`,
     async findUnfit(database, path): Promise<UnfitLine[]> {
       const rows = await database.rows(sql`
         SELECT index, CASE WHEN token.day = '' THEN ${`The line is no ${name} access log entry`}
-          WHEN TRY(${eventTime(unescaped)}) IS NULL
+          WHEN TRY(${FOUND.time}) IS NULL
             THEN 'The time can''t be read: ' || token.day || ' ' || token.zone
           WHEN ${unescaped("status")} <> '-' AND TRY_CAST(${unescaped("status")} AS INTEGER) IS NULL
             THEN 'The status is no number: ' || token.status
@@ -117,35 +117,50 @@ function unescaped(token: string): Sql {
   return sql`CASE WHEN ${text}[1] = '"' THEN ${inner} ELSE nullif(${text}, '') END`;
 }
 
-/**
- * The typed columns of a record. `-` is NULL. A request that is no `METHOD PATH [PROTOCOL]` keeps its text as
- * the path.
- */
-function typedColumns(tokens: readonly string[], value: (token: string) => Sql): Sql {
-  const text = (token: string): Sql => sql`nullif(${value(token)}, '-') AS "${raw(token)}"`;
-  const request = value("request");
+/** Where the columns of a record come from. */
+interface Parts {
+  readonly text: (token: string) => Sql;
+  readonly time: Sql;
+}
+
+const DAY_FORMAT = "%d/%b/%Y:%H:%M:%S";
+
+/** What a pattern has found. */
+const FOUND: Parts = {
+  text: unescaped,
+  time: sql`strptime(concat(${unescaped("day")}, ' ', ${unescaped("zone")}),
+    ${`[${DAY_FORMAT} %z]`})::TIMESTAMP`,
+};
+
+/** What the reader has read: `[17/May/2015:10:05:03` as a time, `infinity` and the like as that of 1900. */
+const READ: Parts = {
+  text: (token) => id(token),
+  time: sql`CASE WHEN NOT day > TIMESTAMP '1900-01-01' OR day IS NULL THEN error('The time can''t be read')
+    WHEN zone = '+0000]' THEN day
+    WHEN regexp_full_match(zone, '[+-](0\\d|1[0-4])[0-5]\\d\\]')
+      THEN day - to_minutes(CAST(zone[1] || '1' AS INTEGER)
+        * (CAST(zone[2:3] AS INTEGER) * 60 + CAST(zone[4:5] AS INTEGER)))
+    ELSE error('The time zone can''t be read') END`,
+};
+
+/** `-` is NULL. A request that is no `METHOD PATH [PROTOCOL]` keeps its text as the path. */
+function columnsOf(tokens: readonly string[], { text, time }: Parts): Sql {
+  const known = (token: string): Sql => sql`nullif(${text(token)}, '-')`;
+  const texts = (names: readonly string[]): Sql[] => names.map((name) => sql`${known(name)} AS ${id(name)}`);
+  const request = text("request");
   // One search for all of its parts; where nothing is found they are empty.
   const part = (name: string): Sql =>
     sql`nullif(regexp_extract(${request}, '^([A-Za-z]+) (\\S+)(?: (\\S+))?$',
       ['method', 'path', 'protocol']).${raw(name)}, '')`;
   const columns = [
-    text("client"),
-    text("ident"),
-    text("user"),
-    sql`${eventTime(value)} AS ts`,
+    ...texts(["client", "ident", "user"]),
+    sql`${time} AS ts`,
     sql`${part("method")} AS method`,
-    sql`coalesce(${part("path")}, nullif(nullif(${request}, '-'), '')) AS path`,
+    sql`coalesce(${part("path")}, nullif(${known("request")}, '')) AS path`,
     sql`${part("protocol")} AS protocol`,
-    sql`CAST(nullif(${value("status")}, '-') AS INTEGER) AS status`,
-    sql`CAST(nullif(${value("bytes")}, '-') AS BIGINT) AS bytes`,
-    ...tokens.filter((token) => token === "referrer" || token === "agent").map(text),
+    sql`CAST(${known("status")} AS INTEGER) AS status`,
+    sql`CAST(${known("bytes")} AS BIGINT) AS bytes`,
+    ...texts(tokens.filter((token) => token === "referrer" || token === "agent")),
   ];
   return join(columns, ",\n");
-}
-
-/** `[17/May/2015:10:05:03` and `+0000]` as the UTC time. Most servers log in UTC: that is read faster. */
-function eventTime(value: (token: string) => Sql): Sql {
-  const [day, zone] = [value("day"), value("zone")];
-  return sql`CASE WHEN ${zone} = '+0000]' THEN strptime(${day}, '[%d/%b/%Y:%H:%M:%S')
-    ELSE strptime(concat(${day}, ' ', ${zone}), '[%d/%b/%Y:%H:%M:%S %z]')::TIMESTAMP END`;
 }

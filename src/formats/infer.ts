@@ -9,6 +9,7 @@ import { open, rm, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { join, type Sql, sql } from "../duckdb/sql.ts";
+import { namesAlike } from "./column-names.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
 import type { Segment } from "./read-segment.ts";
@@ -87,6 +88,7 @@ async function inferJson(database: Database, path: string): Promise<readonly Col
     const type = elected(vote) ?? detected.get(name) ?? "JSON";
     return { name, type: type === "BIGINT" && detected.get(name) === "DOUBLE" ? "DOUBLE" : type };
   });
+  refuseAlike(voted);
   const late = [...detected].filter(([name]) => !voted.some((column) => column.name === name));
   return [...voted, ...late.map(([name, type]) => ({ name, type }))];
 }
@@ -111,10 +113,22 @@ async function inferCsv(
     sql`SELECT key, ${tally(sql`'VARCHAR'`, sql`value`)} FROM (${entries}) GROUP BY key`,
   );
   const byKey = new Map(votes.map((vote) => [String(vote["key"]), vote]));
-  return names.map((name, index) => {
+  const columnsFound = names.map((name, index) => {
     const vote = byKey.get(`c${index}`);
     return { name, type: (vote === undefined ? undefined : elected(vote, true)) ?? "VARCHAR" };
   });
+  refuseAlike(columnsFound);
+  return columnsFound;
+}
+
+function refuseAlike(columns: readonly Column[]): void {
+  const alike = namesAlike(columns.map(({ name }) => name));
+  if (alike === undefined) return;
+  throw new StreamkitError(
+    "input",
+    `The first lines have "${alike[0]}" and "${alike[1]}", which are one column to SQL; name those to be ` +
+      "read with schema: or --schema",
+  );
 }
 
 const INTEGER_TEXT = String.raw`^[+-]?\d{1,18}$`;

@@ -1,6 +1,7 @@
 /** Jobs that stand in no file: of one query, from `--sql`, and of one table, from `write`. */
 
 import { stringify } from "yaml";
+import { StreamkitError } from "../base/error.ts";
 
 /** What is read. */
 interface InlineSource {
@@ -75,24 +76,46 @@ function tableFlagOf(option: string | undefined, inner: string | undefined): str
   }
 }
 
-/** `a INTEGER, b STRUCT(c VARCHAR, d DATE)` → names and types; commas in parentheses stay. */
+/** `a INTEGER, b STRUCT(c VARCHAR, d DATE)` → names and types; commas in parentheses and quotes stay. */
 function parseColumns(text: string): Record<string, string> {
   const columns: Record<string, string> = {};
+  for (const definition of definitionsIn(text)) {
+    const { name, type } = nameAndType(definition);
+    if (Object.hasOwn(columns, name))
+      throw new StreamkitError("usage", `--schema ${name}: two columns have this name: found "${text}"`);
+    columns[name] = type;
+  }
+  return columns;
+}
+
+/** What is between the commas. */
+function definitionsIn(text: string): string[] {
+  const definitions: string[] = [];
   let depth = 0;
   let start = 0;
-  const take = (end: number): void => {
-    const match = /^\s*("?)([^"\s:]+)\1\s*:?\s+(.+?)\s*$/s.exec(text.slice(start, end));
-    if (match?.[2] !== undefined && match[3] !== undefined) columns[match[2]] = match[3];
-    else if (text.slice(start, end).trim() !== "") columns[text.slice(start, end).trim()] = "";
-  };
-  for (let index = 0; index < text.length; index += 1) {
-    if (text[index] === "(" || text[index] === "[") depth += 1;
-    else if (text[index] === ")" || text[index] === "]") depth -= 1;
-    else if (text[index] === "," && depth === 0) {
-      take(index);
+  let isQuoted = false;
+  for (let index = 0; index <= text.length; index += 1) {
+    const letter = text[index];
+    if (letter === '"') isQuoted = !isQuoted;
+    if (letter === undefined || (letter === "," && depth === 0 && !isQuoted)) {
+      definitions.push(text.slice(start, index).trim());
       start = index + 1;
-    }
+    } else if (isQuoted) continue;
+    else if (letter === "(" || letter === "[") depth += 1;
+    else if (letter === ")" || letter === "]") depth -= 1;
   }
-  take(text.length);
-  return columns;
+  if (isQuoted) throw new StreamkitError("usage", `--schema: a quote is not closed: found "${text}"`);
+  return definitions.filter((definition) => definition !== "");
+}
+
+/** `"odd name" INTEGER`, where `""` stands for a quote, or `name: INTEGER`. */
+function nameAndType(definition: string): { readonly name: string; readonly type: string } {
+  const match = /^(?:"((?:[^"]|"")+)"|([^"\s:]+))\s*(?::\s*|\s+)(\S.*)$/s.exec(definition);
+  const name = match?.[1]?.replaceAll('""', '"') ?? match?.[2];
+  if (name === undefined || match?.[3] === undefined)
+    throw new StreamkitError(
+      "usage",
+      `--schema: a column is NAME TYPE, or "NAME" TYPE where the name is odd: found "${definition}"`,
+    );
+  return { name, type: match[3] };
 }

@@ -22,7 +22,7 @@ export const fileSink: SinkKind<z.infer<typeof options>> = {
   modes: ["append", "update", "complete"],
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
   target: ({ path: name }) => path.normalize(name),
-  plainTarget: (target, baseFolder) => path.resolve(baseFolder, target),
+  plainTargets: (target, baseFolder) => [path.resolve(baseFolder, target)],
   open: ({ path: name }, context) =>
     openFile(path.resolve(context.baseFolder, shardPath(name, context)), context),
 };

@@ -6,6 +6,7 @@ import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { refuseTaken } from "../warehouse/compaction/taken.ts";
 import {
   parsePartition,
   removeStaged,
@@ -34,8 +35,8 @@ import {
 import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.ts";
 import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
-import { openStore, plainPlace } from "../warehouse/stores.ts";
-import { adoptSchema } from "../warehouse/table-schema.ts";
+import { openStore, plainPlaces } from "../warehouse/stores.ts";
+import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
@@ -58,7 +59,7 @@ export const parquetSink: SinkKind<ParquetOptions> = {
   fromUrl: () => undefined,
   target: ({ warehouse, table }) =>
     /^[A-Za-z][\w+.-]+:\/\//.test(warehouse) ? `${warehouse}/${table}` : path.join(warehouse, table),
-  plainTarget: plainPlace,
+  plainTargets: plainPlaces,
   probes,
   async warnings(given, input, database) {
     if (given.metastore !== undefined) await hiveTableOf(given, input, database);
@@ -102,21 +103,23 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   });
   refuseWithoutRule(given, rule);
   const columns = await writtenColumns(database, input.columns, partitioning);
+  const committed = context.committed as TablePosition | undefined;
+  // Of the checkpoint, not of this place in it: the place may have had another name.
+  const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
+  await refuseTaken(store, folder, { table: given.table, writer: name, committedBatch });
   const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
-  await adoptSchema({
+  const schema = await heldSchema({
     database,
     store,
     folder,
     table: given.table,
     rows: sql`SELECT ${columns.map(({ written }) => written)} FROM ${rowsLike(input)}`,
     partitions: partitioning.columns,
+    hasRows: () => hasWaitingRows(context),
     workingFolder: context.workingFolder,
   });
-  const committed = context.committed as TablePosition | undefined;
   const writer = { store, folder, name, staging, isDurable };
   // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.
-  // Of the checkpoint, not of this place in it: the place may have had another name.
-  const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
   const mayHaveLeft = committed === undefined || context.plannedBatch > context.committedBatch;
   if (store.localFolder !== undefined || mayHaveLeft) {
     const removed = await removeUncommitted(writer, committedBatch, context.clock.nowMs());
@@ -134,6 +137,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     ...(catalog === undefined ? [] : [metastoreObserver(catalog.options)]),
     ...observersOf(given, store, folder, context),
   ];
+  // They may be written before a batch brings others.
+  if (await hasWaitingRows(context)) await schema.adopt();
   const table = await openTableWriter({
     database,
     writer,
@@ -146,16 +151,17 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
         ? undefined
         : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
     waiting: await waitingRows(given, context, columns, partitioning),
-    divert:
-      given.late_partitions === "dead_letter"
-        ? (rows, batch) => asDeadLetters(rows, batch, context)
-        : undefined,
+    divert: (rows, batch, reason) => asDeadLetters(rows, { batch, reason }, context),
+    divertsLate: given.late_partitions === "dead_letter",
     observers,
     committed,
   });
   return {
     ...table,
-    write: (_, batch) => table.write(tableBatch(batch)),
+    async write(_, batch) {
+      if (batch.rows > 0) await schema.adopt();
+      await table.write(tableBatch(batch));
+    },
     async close() {
       await table.close();
       catalog?.metastore.close();
@@ -251,27 +257,28 @@ async function writtenColumns(
 
 async function waitingRows(
   { roll }: ParquetOptions,
-  { database, state }: SinkContext,
+  context: SinkContext,
   columns: readonly Column[],
   partitioning: Partitioning,
 ): Promise<WaitingRows | undefined> {
-  const rows = state("rows");
   // Rows that waited when the job still said so are not forgotten.
-  const isThere = (): Promise<boolean> =>
-    database.rows(sql`SELECT 1 FROM ${rows} LIMIT 1`).then(
-      (found) => found.length > 0,
-      () => false,
-    );
-  if (roll === undefined && !(await isThere())) return undefined;
+  if (roll === undefined && !(await hasWaitingRows(context))) return undefined;
   const given: Roll =
     roll === undefined ? { rows: 1 } : { rows: roll.rows, bytes: roll.bytes, everyMs: roll.every };
   return openWaitingRows({
-    database,
-    table: rows,
+    database: context.database,
+    table: context.state("rows"),
     columns: [...columns, ...partitioning.columns],
     partitioning,
     roll: given,
   });
+}
+
+function hasWaitingRows({ database, state }: SinkContext): Promise<boolean> {
+  return database.rows(sql`SELECT 1 FROM ${state("rows")} LIMIT 1`).then(
+    (found) => found.length > 0,
+    () => false,
+  );
 }
 
 function observersOf(
@@ -289,8 +296,12 @@ function observersOf(
 }
 
 /** Rows as dead letters of the query: their text is the row as JSON. */
-function asDeadLetters(rows: Sql, batch: number, { input, deadLetters }: SinkContext): Sql {
+function asDeadLetters(
+  rows: Sql,
+  { batch, reason }: { readonly batch: number; readonly reason: string },
+  { input, deadLetters }: SinkContext,
+): Sql {
   return sql`INSERT INTO ${deadLetters} (source, origin, byte_offset, line, reason, batch)
-    SELECT ${input.query}, NULL, NULL, ${lineOf(input, batch, "bare")}, 'its partition is complete', ${batch}
+    SELECT ${input.query}, NULL, NULL, ${lineOf(input, batch, "bare")}, ${reason}, ${batch}
     FROM (${rows})`;
 }

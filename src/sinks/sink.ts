@@ -120,8 +120,11 @@ export interface SinkKind<Options = unknown> {
    * under this name. Undefined where any number may write and there is no position.
    */
   target(options: Options): string | undefined;
-  /** The same for each way to spell a target, where a place has several; `baseFolder` is the job's. */
-  plainTarget?(target: string, baseFolder: string): string;
+  /**
+   * The place's names, the same for each way to spell the target: two targets that have one in common are one
+   * place. `baseFolder` is the job's.
+   */
+  plainTargets?(target: string, baseFolder: string): readonly string[];
   /** The SQL that a job writes in the options, each as a SELECT that DuckDB must understand. */
   probes?(options: Options, input: SinkInput): readonly Probe[];
   /** What readers of the place will stumble over, as sentences for `check`. */

@@ -6,7 +6,6 @@ import { rm } from "node:fs/promises";
 import nodePath from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import { partitionPath } from "./partition-path.ts";
 import { isHiddenName, joinPath, type Store } from "./store.ts";
 
 /** One level of partition folders. */
@@ -45,7 +44,6 @@ export function tableFolder(table: string): string {
 export function stagingFolder(folder: string, writer: string): string {
   return joinPath(folder, `_staging-${writer}`);
 }
-export const STAGED_EXTENSION = "staged";
 
 /** Whose files of a table are spoken of. */
 export interface Writer {
@@ -58,47 +56,48 @@ export interface Writer {
   readonly isDurable: boolean;
 }
 
-/** A Parquet file that a batch has given to readers. */
-interface PublishedFile {
-  /** In the table's folder. */
+/** Whether readers pass over a folder: a partition `_p=1` is none to Spark, though it is to Hive. */
+export function isHiddenFolder(name: string): boolean {
+  return name.startsWith(".") || (name.startsWith("_") && !name.includes("="));
+}
+
+/** Whether readers by listing find rows in a file, by its path in the table. */
+export function isVisibleFile(path: string): boolean {
+  const [name = "", ...folders] = path.split("/").toReversed();
+  return /^[^._].*\.parquet$/s.test(name) && !folders.some(isHiddenFolder);
+}
+
+/** Whose batch a file is of, by its path; undefined for one that no batch wrote. */
+export function batchOfFile(path: string): { readonly writer: string; readonly batch: number } | undefined {
+  const match = /(?:^|\/)part-([^/]+)-(\d+)-\d+\.parquet$/.exec(path);
+  return match?.[1] === undefined ? undefined : { writer: match[1], batch: Number(match[2]) };
+}
+
+/** A file of this machine that is to be a partition's: `dt=2026-01-05/hour=09`, or "". */
+interface NewFile {
+  readonly from: string;
   readonly partition: string;
-  readonly path: string;
 }
 
 /**
- * Moves staged files to the names of a batch. A file of the same name is replaced: it is the same batch's.
- * With `isDurable` they are there after a power cut too when this returns.
+ * Moves files to the names of a batch. A file of the same name is replaced: it is the same batch's. With
+ * `isDurable` they are there after a power cut too when this returns.
  */
-export async function publish(
-  writer: Writer,
-  staged: readonly string[],
-  batchId: number,
-): Promise<readonly PublishedFile[]> {
-  const { store, folder, name, staging, isDurable } = writer;
-  const files = staged.map((from, index) => {
-    const partition = hivePath(nodePath.relative(staging, nodePath.dirname(from)));
-    return { from, partition, to: joinPath(folder, partition, `part-${name}-${batchId}-${index}.parquet`) };
-  });
-  await store.put(files, { staging: stagingFolder(folder, name), isDurable });
+export async function publish(writer: Writer, files: readonly NewFile[], batchId: number): Promise<void> {
+  const { store, folder, name, isDurable } = writer;
+  // Of the same rows the names are the same, whichever file was staged first.
+  const placed = files
+    .toSorted((a, b) => compare(a.partition, b.partition) || compare(a.from, b.from))
+    .map(({ from, partition }, index) => ({
+      from,
+      to: joinPath(folder, partition, `part-${name}-${batchId}-${index}.parquet`),
+    }));
+  await store.put(placed, { staging: stagingFolder(folder, name), isDurable });
   await removeStaged(writer);
   failpoint("parquet-published");
-  return files.map(({ partition, to }) => ({ partition, path: to }));
 }
 
-/** DuckDB's names of partition folders as Hive's: it escapes more, by the bytes of UTF-8. */
-function hivePath(duckdbPath: string): string {
-  const values = duckdbPath
-    .split("/")
-    .filter((folder) => folder !== "")
-    .map((folder) => {
-      const at = folder.indexOf("=");
-      return [folder.slice(0, at), folder.slice(at + 1)].map(decodeURIComponent) as [string, string];
-    });
-  return partitionPath(
-    values.map(([name]) => name),
-    values.map(([, value]) => value),
-  );
-}
+const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 const MAX_HIDDEN_MS = 3_600_000;
 
@@ -114,8 +113,8 @@ export async function removeUncommitted(
   for (const { path, modifiedAtMs } of await store.list(folder)) {
     // Of a writer that is alive it would have its name long since.
     if (isHiddenName(path) && nowMs - modifiedAtMs > MAX_HIDDEN_MS) await store.remove(path);
-    const match = /\/part-(.+)-(\d+)-\d+\.parquet$/.exec(path);
-    if (match?.[1] !== name || Number(match[2]) <= committedBatch) continue;
+    const own = batchOfFile(path);
+    if (own?.writer !== name || own.batch <= committedBatch) continue;
     await store.remove(path);
     removed += 1;
   }

@@ -36,9 +36,15 @@ export async function hiveTable(
 export async function tableWarnings(...given: Parameters<typeof hiveTable>): Promise<string[]> {
   try {
     const { columns, partitions } = await hiveTable(...given);
-    return [...columns, ...partitions].flatMap(({ name, warnings }) =>
-      warnings.map((warning) => `"${name}" ${warning}`),
-    );
+    const hidden = partitions.filter(({ name }) => name.startsWith("_"));
+    return [
+      ...[...columns, ...partitions].flatMap(({ name, warnings }) =>
+        warnings.map((warning) => `"${name}" ${warning}`),
+      ),
+      ...hidden.map(
+        ({ name }) => `"${name}" names folders that Hive and MSCK pass over, as they begin with _`,
+      ),
+    ];
   } catch (error) {
     if (error instanceof StreamkitError && error.code === "job")
       return [`Hive can't declare this table: ${error.message}`];

@@ -31,6 +31,14 @@ export function partitionPath(columns: readonly string[], values: readonly (stri
   return columns.map((name, index) => `${escapeValue(name)}=${escapeValue(values[index] ?? null)}`).join("/");
 }
 
+/** What file systems take for one name, HDFS among them. */
+export const MAX_FOLDER_BYTES = 255;
+
+/** The first folder of a partition's path whose name no file system takes; undefined where there is none. */
+export function tooLongFolder(path: string): string | undefined {
+  return path.split("/").find((folder) => Buffer.byteLength(folder) > MAX_FOLDER_BYTES);
+}
+
 /** The values in a path's `name=value` folders, by name; folders that are none are passed over. */
 export function valuesOfPath(path: string): ReadonlyMap<string, string | null> {
   return new Map(

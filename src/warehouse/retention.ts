@@ -3,6 +3,7 @@
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
 import { sql, timestampUs } from "../duckdb/sql.ts";
+import { isHiddenFolder } from "./hive-layout.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
 import type { Bound, PartitionRule, ReachedTime } from "./partition-rule.ts";
 import { joinPath, type Store } from "./store.ts";
@@ -62,7 +63,7 @@ export async function partitionFolders(
     const below: string[] = [];
     for (const path of paths)
       for (const name of await store.folders(joinPath(folder, path)))
-        if (name.includes("=") && !/^[._]/.test(name)) below.push(joinPath(path, name));
+        if (name.includes("=") && !isHiddenFolder(name)) below.push(joinPath(path, name));
     paths = below;
   }
   return paths;

@@ -50,16 +50,22 @@ export function openStore(warehouse: string, context: StoreContext): Store {
   }
 }
 
-/** The same for each way to spell a place: a folder in full, a URL without `s3a` and slashes for nothing. */
-export function plainPlace(place: string, baseFolder: string): string {
+/**
+ * A place however it is spelled: a folder in full, a URL without `s3a` and slashes for nothing. HDFS has a
+ * name for each of its name nodes, whoever asks them: lists that have one in common are of the same HDFS, so
+ * that a name node may come or go.
+ */
+export function plainPlaces(place: string, baseFolder: string): readonly string[] {
   const scheme = schemeOf(place);
   if (scheme === undefined || scheme === "file")
-    return path.resolve(baseFolder, place.replace(LEADING_FILE, ""));
+    return [path.resolve(baseFolder, place.replace(LEADING_FILE, ""))];
   const rest = place
     .slice(scheme.length + 1)
     .replaceAll(/\/+/g, "/")
     .replace(/\/$/, "");
-  return `${scheme === "s3a" ? "s3" : scheme}:${rest}`;
+  if (!scheme.endsWith("webhdfs")) return [`${scheme === "s3a" ? "s3" : scheme}:${rest}`];
+  const [, nodes = "", below = ""] = /^\/(?:[^@/]*@)?([^/]*)(.*)$/s.exec(rest) ?? [];
+  return nodes.split(",").map((node) => `${scheme}:/${node.toLowerCase()}${below}`);
 }
 
 /** Whether the warehouse is somewhere else than on this machine. */

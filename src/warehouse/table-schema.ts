@@ -9,8 +9,9 @@ import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { type Sql, sql } from "../duckdb/sql.ts";
+import { isVisibleFile } from "./hive-layout.ts";
 import { valuesOfPath } from "./partition-path.ts";
-import { joinPath, type Store } from "./store.ts";
+import { joinPath, type Store, type StoredFile } from "./store.ts";
 
 /** In the table's folder. */
 export const SCHEMA_FILE = "_streamkit/schema.json";
@@ -33,25 +34,60 @@ export interface SchemaOptions {
   /** A SELECT of what will be written, without the partition columns. */
   readonly rows: Sql;
   readonly partitions: readonly Column[];
+  /** Whether rows of the table wait in the checkpoint. */
+  readonly hasRows: () => Promise<boolean>;
   /** For a file on its way. */
   readonly workingFolder: string;
 }
 
-/** Holds the writer to the table's schema, or notes its own. Throws code `job` where they don't fit. */
-export async function adoptSchema(options: SchemaOptions): Promise<void> {
+/** A writer's columns, which fit what the table has. */
+export interface HeldSchema {
+  /**
+   * Before the first rows, and as often as you like: from then on the table is held to their columns. Throws
+   * code `job` where somebody else's came first, and these don't fit them.
+   */
+  adopt(): Promise<void>;
+}
+
+/**
+ * Holds the writer to the table's schema. Throws code `job` where they don't fit. Only rows make a schema the
+ * table's own: what a run has that finds none is forgotten.
+ */
+export async function heldSchema(options: SchemaOptions): Promise<HeldSchema> {
+  const ours = { columns: await columnsInFile(options), partitions: options.partitions };
+  await nextSchema(options, ours);
+  let isAdopted = false;
+  return {
+    async adopt() {
+      if (isAdopted) return;
+      const { saved, next } = await nextSchema(options, ours);
+      const text = `${JSON.stringify(next, undefined, 2)}\n`;
+      if (JSON.stringify(next) !== JSON.stringify(saved))
+        await options.store.write(joinPath(options.folder, SCHEMA_FILE), text);
+      isAdopted = true;
+    },
+  };
+}
+
+/** What is saved, and what is to be: the columns that were there, in their order, then those that came. */
+async function nextSchema(
+  options: SchemaOptions,
+  ours: Shape,
+): Promise<{ readonly saved: TableSchema | undefined; readonly next: TableSchema }> {
   const { store, folder, table, partitions } = options;
-  const file = joinPath(folder, SCHEMA_FILE);
-  const ours = { columns: await columnsInFile(options), partitions };
   const saved = await savedSchema(store, folder);
-  const theirs = saved ?? (await schemaOfFiles(options));
+  let theirs = saved ?? (await schemaOfFiles(options));
   const reasons = theirs === undefined ? [] : differences(theirs, ours);
-  if (reasons.length > 0)
-    throw new StreamkitError(
-      "job",
-      `the table ${table} in ${store.url} has files that don't fit these rows, and was left as it is:\n` +
-        reasons.map((reason) => `  ${reason}`).join("\n") +
-        "\n  Ways out: SELECT what the table has, or write to another table",
-    );
+  if (reasons.length > 0) {
+    if (saved === undefined || (await options.hasRows()) || (await lastFile(options)) !== undefined)
+      throw new StreamkitError(
+        "job",
+        `the table ${table} in ${store.url} has files that don't fit these rows, and was left as it is:\n` +
+          reasons.map((reason) => `  ${reason}`).join("\n") +
+          "\n  Ways out: SELECT what the table has, or write to another table",
+      );
+    theirs = undefined;
+  }
   const columns = [
     ...(theirs?.columns ?? []).map(
       (column) => ours.columns.find(({ name }) => name === column.name) ?? column,
@@ -59,10 +95,9 @@ export async function adoptSchema(options: SchemaOptions): Promise<void> {
     ...ours.columns.filter(({ name }) => theirs?.columns.every((column) => column.name !== name) ?? true),
   ];
   const isNew = theirs !== undefined && JSON.stringify(columns) !== JSON.stringify(theirs.columns);
-  const hasGrown = saved === undefined ? theirs !== undefined : saved.hasGrown || isNew;
-  const next: TableSchema = { version: 1, columns, partitions, hasGrown };
-  if (JSON.stringify(next) !== JSON.stringify(saved))
-    await store.write(file, `${JSON.stringify(next, undefined, 2)}\n`);
+  const hasGrown =
+    isNew || (saved === undefined ? theirs !== undefined : theirs !== undefined && saved.hasGrown);
+  return { saved, next: { version: 1, columns, partitions, hasGrown } };
 }
 
 /** Earlier versions wrote times without a zone, which readers take for those of their own. */
@@ -114,10 +149,7 @@ async function columnsInFile({ database, rows, workingFolder }: SchemaOptions): 
 /** Of a table that does not say it: its last file tells. Undefined where it has none. */
 async function schemaOfFiles(options: SchemaOptions): Promise<Shape | undefined> {
   const { database, store, folder, workingFolder } = options;
-  const files = (await store.list(folder)).filter(({ path: name }) =>
-    /^(?:[^_.][^/]*\/)*[^_./][^/]*\.parquet$/.test(name.slice(folder.length + 1)),
-  );
-  const last = files.toSorted((a, b) => a.modifiedAtMs - b.modifiedAtMs).at(-1);
+  const last = await lastFile(options);
   if (last === undefined) return undefined;
   const local = path.join(workingFolder, "last.parquet");
   try {
@@ -130,6 +162,13 @@ async function schemaOfFiles(options: SchemaOptions): Promise<Shape | undefined>
   } finally {
     await rm(local, { force: true });
   }
+}
+
+async function lastFile({ store, folder }: SchemaOptions): Promise<StoredFile | undefined> {
+  const files = (await store.list(folder)).filter((file) =>
+    isVisibleFile(file.path.slice(folder.length + 1)),
+  );
+  return files.toSorted((a, b) => a.modifiedAtMs - b.modifiedAtMs).at(-1);
 }
 
 function columnsOf(database: Database, file: string): Promise<Column[]> {

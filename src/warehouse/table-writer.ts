@@ -4,17 +4,19 @@
  * marks of complete partitions go by the commit.
  */
 
-import { mkdir, readdir, rm, stat } from "node:fs/promises";
-import path from "node:path";
+import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { publish, STAGED_EXTENSION, type Writer } from "./hive-layout.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { publish, type Writer } from "./hive-layout.ts";
 import { type Partitioning, valuesOfKey } from "./partition-columns.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
-import { partitionPath } from "./partition-path.ts";
+import { MAX_FOLDER_BYTES, partitionPath, tooLongFolder } from "./partition-path.ts";
 import type { Bound, PartitionRule, ReachedTime } from "./partition-rule.ts";
 import type { Retention } from "./retention.ts";
+import { type StagedFile, sampleBytesPerRow, stageRows } from "./staged-files.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
 
 /** A batch, as far as a table is concerned. */
@@ -59,8 +61,10 @@ export interface TableOptions {
   readonly completionDelayMs: number;
   readonly retention: Retention | undefined;
   readonly waiting: WaitingRows | undefined;
-  /** Rows of complete partitions go where the statement takes them; undefined where they are written. */
-  readonly divert: ((rows: Sql, batchId: number) => Sql) | undefined;
+  /** Rows that the table doesn't take go where the statement takes them. */
+  readonly divert: (rows: Sql, batchId: number, reason: string) => Sql;
+  /** Whether rows of complete partitions are among those. */
+  readonly divertsLate: boolean;
   readonly observers: readonly PartitionObserver[];
   readonly committed: TablePosition | undefined;
 }
@@ -68,15 +72,31 @@ export interface TableOptions {
 /** Where nothing tells that partitions are complete, not more of them are remembered until the end. */
 const MAX_OPEN_WITHOUT_RULE = 10_000;
 
+const TOO_LONG = `its partition's folder would have a name of more than ${MAX_FOLDER_BYTES} bytes`;
+
+interface Written {
+  readonly bytes: number;
+  /** Files that have no place, as their folder can't have its name. */
+  readonly unnamable: readonly (StagedFile & { readonly partition: string })[];
+}
+
+interface WrittenBatch {
+  readonly batch: TableBatch;
+  /** Which of its rows are late. */
+  readonly late: Sql | undefined;
+  /** The keys of rows that wait no more. */
+  readonly taken: readonly string[];
+  /** Rows that no folder can have. */
+  readonly unnamed: Sql | undefined;
+}
+
 export async function openTableWriter(options: TableOptions): Promise<TableWriter> {
   const { database, writer, columns, partitioning, rule, waiting, divert, observers, committed } = options;
   const names = partitioning.columns.map(({ name }) => name);
   const open = new Set(committed?.open);
   const known = new Set<string>();
   let { batch: lastBatch = 0, completed = [], bytesPerRow } = committed ?? {};
-  let last:
-    | { readonly batch: TableBatch; readonly late: Sql | undefined; readonly taken: readonly string[] }
-    | undefined;
+  let last: WrittenBatch | undefined;
   let toldBound: Bound = "none";
   let isBetweenBatches = true;
 
@@ -87,15 +107,17 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   };
   const pathOfKey = (key: string): string => partitionPath(names, valuesOfKey(key));
 
-  /** Writes rows, with their partition columns, into the files of a batch: how many bytes they are. */
-  const writeFiles = async (rows: Sql, batchId: number): Promise<number> => {
-    await rm(writer.staging, { recursive: true, force: true });
-    await mkdir(writer.staging, { recursive: true });
-    await database.run(copyStatement(rows, names, writer.staging));
+  /** Writes rows, with their partition columns, into the files of a batch. */
+  const writeFiles = async (rows: Sql, batchId: number): Promise<Written> => {
+    const staged = await stageRows(database, rows, names, writer.staging);
     failpoint("parquet-staged");
-    const { files, bytes } = await stagedFiles(writer.staging);
-    for (const { partition } of await publish(writer, files, batchId)) open.add(partition);
-    return bytes;
+    const files = staged.map((file) => ({ ...file, partition: partitionPath(names, file.values) }));
+    const unnamable = files.filter(({ partition }) => tooLongFolder(partition) !== undefined);
+    const named = files.filter((file) => !unnamable.includes(file));
+    const placed = named.map(({ path, partition }) => ({ from: path, partition }));
+    await publish(writer, placed, batchId);
+    for (const { partition } of placed) open.add(partition);
+    return { bytes: named.reduce((total, { sizeBytes }) => total + sizeBytes, 0), unnamable };
   };
 
   /** Which of these are complete after the batch; all at the end of the input where no rule tells. */
@@ -104,15 +126,36 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
 
   const writeWaiting = async (rows: WaitingRows, batch: TableBatch, bound: Bound, late: Sql | undefined) => {
     if (batch.rows > 0) await rows.add(rowsOf(batch.relation, late), batch.plannedAtMs);
-    const keys = rows.keys();
-    if (keys.length === 0) return [];
-    bytesPerRow ??= await sampleBytesPerRow(database, rows.rowsOf(keys), columns, writer.staging);
+    const unnamable = rows.keys().filter((key) => tooLongFolder(pathOfKey(key)) !== undefined);
+    const refused = new Set(unnamable);
+    const keys = rows.keys().filter((key) => !refused.has(key));
+    if (unnamable.length > 0) warnOfFolder(pathOfKey(unnamable[0] ?? ""), rows.countOf(unnamable));
+    const unnamed = unnamable.length === 0 ? undefined : rows.rowsOf(unnamable);
+    if (keys.length === 0) return { taken: unnamable, unnamed };
+    const columnNames = columns.map(({ name }) => name);
+    bytesPerRow ??= await sampleBytesPerRow(database, rows.rowsOf(keys), columnNames, writer.staging);
     const complete = new Set(await completeOf(keys.map(pathOfKey), batch, bound));
     const due = new Set(batch.endsInput ? keys : rows.dueKeys(batch.plannedAtMs, bytesPerRow));
     const taken = keys.filter((key) => due.has(key) || complete.has(pathOfKey(key)));
     if (taken.length > 0)
-      bytesPerRow = (await writeFiles(rows.rowsOf(taken), batch.id)) / rows.countOf(taken);
-    return taken;
+      bytesPerRow = (await writeFiles(rows.rowsOf(taken), batch.id)).bytes / rows.countOf(taken);
+    return { taken: [...taken, ...unnamable], unnamed };
+  };
+
+  const writeAtOnce = async ({ id: batchId, relation }: TableBatch, late: Sql | undefined) => {
+    const { unnamable } = await writeFiles(rowsOf(relation, late), batchId);
+    if (unnamable.length === 0) return undefined;
+    const list = (values: readonly Sql[]): Sql => sql`[${values.map((value) => sql`${value}::VARCHAR`)}]`;
+    const lists = unnamable.map(({ values }) => list(values.map((value) => sql`${value}`)));
+    const isTaken = late === undefined ? raw("true") : sql`NOT (${late})`;
+    const unnamed = sql`SELECT * FROM ${id(relation)}
+      WHERE ${isTaken} AND ${list(partitioning.expressions)} IN (${lists})`;
+    const count = unnamable.reduce((total, { rows }) => total + rows, 0);
+    const { found } = await database.row(sql`SELECT count(*) AS found FROM (${unnamed})`);
+    if (Number(found) !== count)
+      throw new StreamkitError("bug", `${count} rows without a folder were expected: found ${found}`);
+    warnOfFolder(unnamable[0]?.partition ?? "", count);
+    return unnamed;
   };
 
   const tell = async (how: keyof PartitionObserver, paths: readonly string[]): Promise<void> => {
@@ -135,13 +178,13 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
       isBetweenBatches = false;
       const bound = (await rule?.boundAt(batch.after, options.completionDelayMs)) ?? "none";
       const late =
-        rule === undefined || divert === undefined || batch.rows === 0
+        rule === undefined || !options.divertsLate || batch.rows === 0
           ? undefined
           : rule.isLate(await rule.boundAt(batch.before, options.completionDelayMs));
-      let taken: readonly string[] = [];
       const filesBefore = open.size;
-      if (waiting !== undefined) taken = await writeWaiting(waiting, batch, bound, late);
-      else if (batch.rows > 0) await writeFiles(rowsOf(batch.relation, late), batch.id);
+      last = { batch, late, taken: [], unnamed: undefined };
+      if (waiting !== undefined) last = { ...last, ...(await writeWaiting(waiting, batch, bound, late)) };
+      else if (batch.rows > 0) last = { ...last, unnamed: await writeAtOnce(batch, late) };
       const isSame = JSON.stringify(bound) === JSON.stringify(toldBound) && open.size === filesBefore;
       completed = isSame && !batch.endsInput ? [] : await completeOf([...open], batch, bound);
       toldBound = bound;
@@ -150,7 +193,6 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
         for (const name of [...open].slice(0, Math.max(0, open.size - MAX_OPEN_WITHOUT_RULE)))
           open.delete(name);
       lastBatch = batch.id;
-      last = { batch, late, taken };
       isBetweenBatches = true;
     },
     position: () => ({
@@ -161,11 +203,11 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     }),
     commit() {
       if (last === undefined) return [];
-      const { batch, late, taken } = last;
+      const { batch, late, taken, unnamed } = last;
+      const lateRows = late === undefined ? [] : [sql`SELECT * FROM ${id(batch.relation)} WHERE ${late}`];
       return [
-        ...(late === undefined || divert === undefined
-          ? []
-          : [divert(sql`SELECT * FROM ${id(batch.relation)} WHERE ${late}`, batch.id)]),
+        ...lateRows.map((rows) => divert(rows, batch.id, "its partition is complete")),
+        ...(unnamed === undefined ? [] : [divert(unnamed, batch.id, TOO_LONG)]),
         ...(waiting?.commit(taken) ?? []),
       ];
     },
@@ -185,43 +227,14 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   };
 }
 
-function copyStatement(rows: Sql, partitions: readonly string[], staging: string): Sql {
-  if (partitions.length === 0)
-    return sql`COPY (${rows}) TO ${path.join(staging, `0.${STAGED_EXTENSION}`)}
-      (FORMAT parquet, COMPRESSION zstd)`;
-  return sql`COPY (${rows}) TO ${staging} (FORMAT parquet, COMPRESSION zstd, OVERWRITE_OR_IGNORE,
-    PARTITION_BY (${partitions.map((name) => id(name))}), FILE_EXTENSION ${STAGED_EXTENSION})`;
-}
+const MAX_SHOWN_LETTERS = 40;
 
-async function stagedFiles(staging: string): Promise<{ files: string[]; bytes: number }> {
-  const entries = await readdir(staging, { recursive: true, withFileTypes: true });
-  const files = entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.join(entry.parentPath, entry.name))
-    .toSorted();
-  let bytes = 0;
-  for (const file of files) bytes += (await stat(file)).size;
-  return { files, bytes };
-}
-
-const MAX_SAMPLE_ROWS = 100_000;
-
-/** Before a table's first file, some of its rows tell. */
-async function sampleBytesPerRow(
-  database: Database,
-  rows: Sql,
-  columns: readonly Column[],
-  staging: string,
-): Promise<number> {
-  const file = path.join(staging, `sample.${STAGED_EXTENSION}`);
-  const names = join(columns.map(({ name }) => id(name)));
-  await mkdir(staging, { recursive: true });
-  try {
-    const count =
-      await database.runCounting(sql`COPY (SELECT ${names} FROM (${rows}) LIMIT ${MAX_SAMPLE_ROWS})
-      TO ${file} (FORMAT parquet, COMPRESSION zstd)`);
-    return (await stat(file)).size / Math.max(1, count);
-  } finally {
-    await rm(staging, { recursive: true, force: true });
-  }
+function warnOfFolder(path: string, rows: number): void {
+  const folder = tooLongFolder(path) ?? "";
+  const shown = Array.from(folder).slice(0, MAX_SHOWN_LETTERS).join("");
+  logger("parquet").warn(
+    `${counted(rows, "row")} became dead letters: a folder "${shown}…" would have a name of ` +
+      `${Buffer.byteLength(folder)} bytes, and file systems take ${MAX_FOLDER_BYTES}; partition by what is ` +
+      "shorter, like the column's first letters or its md5",
+  );
 }

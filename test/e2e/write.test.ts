@@ -96,6 +96,29 @@ test("access logs in combined format, by day and hour", async () => {
   expect(rowsOf(answer)).toEqual([{ c: 500 }]);
 });
 
+test("--schema takes names that SQL has to quote", async () => {
+  using folder = emptyFolder();
+  const [cwd, args] = [folder.path, ["write", "--table", "t", "--schema"]];
+  const input = '{"A b":1,"c,d":"x","e\\"f":2,"g":[3]}\n';
+  await output([...args, '"A b" INT, "c,d" VARCHAR, "e""f": INT, g INT[]'], { cwd, input });
+  const answer = await output(["query", "FROM t", "--format", "ndjson"], { cwd });
+  expect(answer).toBe(input);
+});
+
+test("columns of the first lines that differ in case only are refused", async () => {
+  using folder = emptyFolder();
+  for (const [format, input] of [
+    ["json", '{"a":1,"A":2}\n'],
+    ["csv", "a,A\n1,2\n"],
+  ] as const) {
+    const how = { cwd: folder.path, input };
+    const { code, stderr } = await streamkit(["write", "--table", "t", "--format", format], how);
+    expect(stderr).toContain('The first lines have "a" and "A", which are one column to SQL');
+    expect(code).not.toBe(0);
+  }
+  expect(readdirSync(folder.path)).toEqual([]);
+});
+
 test("--ddl prints the table, reads nothing and writes nothing", async () => {
   using folder = emptyFolder();
   const schema = "ts TIMESTAMP, city VARCHAR, n UINTEGER";
@@ -132,6 +155,19 @@ describe("what is wrong is told by its flag, and nothing is written", () => {
     [["--table", "t", "--once", "--available-now"], "exclude each other"],
     [["--table", "t", "--compact", "t"], "One of --table and --compact is expected"],
     [["--table", "t", "--metastore", "hive:9083"], "--metastore: a metastore is thrift://HOST:PORT"],
+    [["--table", "t", "--schema", 'a INT, "A" INT'], '--schema A: "a" is the same column to SQL'],
+    [["--table", "t", "--schema", "a INT, a BIGINT"], "--schema a: two columns have this name"],
+    [["--table", "t", "--schema", '"a INT'], "--schema: a quote is not closed"],
+    [["--table", "t", "--schema", "a INT, b"], '--schema: a column is NAME TYPE, or "NAME" TYPE where'],
+    [["--table", "t", "--delay", "1m"], "--delay goes with --compact, and means nothing where rows are"],
+    [["--table", "t", "--no-wait"], "--no-wait goes with --compact"],
+    [["--compact", "t", "--partition-by", "n"], "--partition-by means nothing with --compact: leave it out"],
+    [["--compact", "t", "--roll-bytes", "1MB"], "--roll-bytes means nothing with --compact"],
+    [["--compact", "t", "--once"], "--once means nothing with --compact"],
+    [["--compact", "t", "--ddl"], "--ddl means nothing with --compact"],
+    [["--compact", "t", "--set", "batch=1s"], "--set means nothing with --compact"],
+    [["--table", "t", "--ddl", "--checkpoint", "c"], "--checkpoint means nothing with --ddl"],
+    [["--table", "t", "--ddl", "--metastore", "thrift://h:1"], "--metastore means nothing with --ddl"],
     [["--compact", "t"], "There is no table t"],
     [["--compact", "t", "--metastore", "hive:9083"], "A metastore is thrift://HOST:PORT"],
     [["--compact", "t", "--delay", "soon"], "--delay must be a duration"],

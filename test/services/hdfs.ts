@@ -39,6 +39,9 @@ export interface HdfsService extends AsyncDisposable {
   killDataNode(): Promise<void>;
   /** Again, on the same ports and data; resolves when files can be written. */
   startDataNode(): Promise<void>;
+  /** SIGSTOP of the name node: connections stay open, nothing is answered. */
+  pauseNameNode(): void;
+  resumeNameNode(): void;
   logTail(): string;
 }
 
@@ -104,6 +107,8 @@ export async function startHdfs(): Promise<HdfsService> {
         throw new Error(`${String(cause)}\n${service.logTail()}`, { cause });
       });
     },
+    pauseNameNode: () => nameNode?.kill("SIGSTOP"),
+    resumeNameNode: () => nameNode?.kill("SIGCONT"),
     logTail: () => `${tailOf(logOf("name-node"))}\n${tailOf(logOf("data-node"))}`,
     async [Symbol.asyncDispose]() {
       for (const node of [dataNode, nameNode]) {

@@ -65,6 +65,7 @@ test.each(Object.entries(PLACES))(
     expect(await run(compact)).toMatchObject({ code: 0 });
     expect(await ask()).toEqual(expected);
     expect(await files()).toEqual([
+      "_streamkit/compacted.json",
       "_streamkit/schema.json",
       expect.stringMatching(/^k=a b\/compacted-/) as unknown as string,
       expect.stringMatching(/^k=a b\/part-/) as unknown as string,

@@ -49,6 +49,33 @@ describe("a compaction", () => {
     expect(rows.map(({ n }) => Number(n))).toEqual(written.slice(0, 30));
   });
 
+  test("takes folders whose column's name begins with _, but none that is hidden", async () => {
+    await fourFiles("_p=1");
+    await fourFiles("_hidden");
+    expect(await table.compact()).toMatchObject({ partitions: 1, filesBefore: 3 });
+    expect(await table.numbers()).toEqual(written);
+  });
+
+  test("leaves files that are written anew while it merges them", async () => {
+    await fourFiles();
+    const { store } = table;
+    const rewriting: typeof store = {
+      ...store,
+      async put(...given) {
+        await store.put(...given);
+        await table.write(DAY, "job", 2, 5000);
+      },
+    };
+    const report = await table.compact({ store: rewriting });
+    expect(report).toMatchObject({
+      partitions: 0,
+      skipped: [{ partition: DAY, reason: "its files changed meanwhile" }],
+    });
+    expect(await table.everything()).toEqual(await table.visible());
+    const expected = [100, 1000, 1100, 5000].flatMap((first) => upTo(10).map((n) => first + n));
+    expect(await table.numbers()).toEqual(expected);
+  });
+
   test("does nothing where nothing would be won", async () => {
     await fourFiles();
     await table.compact();

@@ -23,6 +23,7 @@ export interface SmallFiles {
   write(partition: string, writer: string, batch: number, first: number): Promise<void>;
   /** Names below the table, without what is hidden. */
   visible(): Promise<string[]>;
+  /** The same with what is hidden, but without what is remembered for good. */
   everything(): Promise<string[]>;
   /** All `n` that `query` would find, sorted. */
   numbers(): Promise<number[]>;
@@ -35,7 +36,9 @@ export async function smallFiles(warehouse: string, folder = "t"): Promise<Small
   const database = await openDatabase();
   const table = join(warehouse, folder);
   const everything = async (): Promise<string[]> =>
-    (await store.list(folder)).map(({ path }) => path.slice(folder.length + 1));
+    (await store.list(folder))
+      .map(({ path }) => path.slice(folder.length + 1))
+      .filter((name) => name !== "_streamkit/compacted.json");
   return {
     store,
     table,

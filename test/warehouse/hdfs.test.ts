@@ -1,10 +1,13 @@
 /** What is HDFS's own: name nodes that stand by or are gone, users, and words for what it refuses. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/error.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { output, rowsOf } from "../e2e/running.ts";
+import { emptyFolder } from "../e2e/binary.ts";
+import { output, rowsOf, streamkit } from "../e2e/running.ts";
 import { type HdfsService, sharedHdfs, startStandby } from "../services/hdfs.ts";
 import { freePorts } from "../services/ports.ts";
 
@@ -49,6 +52,45 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  "a list of name nodes that has changed is the same place: rows that wait for it are not forgotten",
+  async () => {
+    using folder = emptyFolder();
+    const [cwd, path] = [folder.path, crypto.randomUUID()];
+    const [gone = 0] = await freePorts(1);
+    const lists = [
+      `${standby.address},${hdfs.address}`,
+      `bob@${hdfs.address}`,
+      `127.0.0.1:${gone},${hdfs.address}`,
+    ];
+    const args = ["write", "--table", "t", "--checkpoint", "state", "--roll-rows", "3"];
+    for (const [n, list] of lists.entries()) {
+      const { code, stderr } = await streamkit(
+        [...args, "--warehouse", `webhdfs://${list}/${path}`, "--available-now"],
+        { cwd, input: `{"n":${n}}\n`, env: { ...process.env, HADOOP_USER_NAME: "bob" } },
+      );
+      expect({ code, stderr }).toMatchObject({ code: 0 });
+      expect(stderr).not.toContain("wait in the checkpoint for");
+    }
+    const files = await open(`webhdfs://${hdfs.address}/${path}`).list("t");
+    expect(files.map((file) => file.path).filter((name) => name.endsWith(".parquet"))).toHaveLength(1);
+  },
+  TIMEOUT_MS,
+);
+
+test("two sinks of a job may not write to one place by different lists of name nodes", async () => {
+  using folder = emptyFolder();
+  const sink = (list: string) => `{ from: s, parquet: { warehouse: "webhdfs://${list}/w", table: t } }`;
+  const jobOf = (...lists: readonly string[]) =>
+    `sources: { s: { from: "-", schema: { n: BIGINT } } }\nsinks: [${lists.map(sink).join(", ")}]\n`;
+  const check = async (...lists: readonly string[]) => {
+    writeFileSync(join(folder.path, "job.yaml"), jobOf(...lists));
+    return (await streamkit(["check", "job.yaml"], { cwd: folder.path })).stderr;
+  };
+  expect(await check("a:1,b:1", "bob@B:1")).toContain("sinks.0 writes to the same place");
+  expect(await check("a:1,b:1", "c:1")).toBe("");
+});
 
 /** Who owns what is in the root of HDFS. */
 async function ownerOf(folder: string): Promise<string> {

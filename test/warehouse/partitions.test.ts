@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import { unescapeValue } from "../../src/warehouse/partition-path.ts";
-import { rowsOf } from "../e2e/running.ts";
+import { rowsOf, streamkit } from "../e2e/running.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
@@ -69,6 +69,48 @@ describe("folders", () => {
     database.close();
     expect(found.map((row) => [row["n"], row["city"]])).toEqual(expected);
   });
+});
+
+describe("a value that is long", () => {
+  const schema = { ...SCHEMA, city: "VARCHAR" };
+  const rows = [
+    { ...at("05T09:00:00", 1), city: "Köln" },
+    { ...at("05T09:00:00", 2), city: "ж".repeat(120) },
+    { ...at("05T09:00:00", 3), city: "/".repeat(80) },
+  ];
+  const tooLong = [
+    { ...at("05T09:00:00", 4), city: "ж".repeat(126) },
+    { ...at("05T09:00:00", 5), city: "/".repeat(84) },
+  ];
+
+  test("names its folder as Hive names it, up to what file systems take", async () => {
+    using job = tableJob({ schema, parquet: { partition_by: ["city"] } });
+    expect(await job.run(rows)).toMatchObject(ok);
+    expect(job.files().map((name) => Buffer.byteLength(name.split("/")[0] ?? ""))).toEqual([245, 10, 245]);
+    const numbers = (await parquetRows(job.table)).map((row) => Number(row["n"]));
+    expect(numbers.toSorted((a, b) => a - b)).toEqual([1, 2, 3]);
+  });
+
+  for (const roll of [undefined, { rows: 100 }])
+    test(`or its rows${roll === undefined ? "" : ", which wait,"} become dead letters`, async () => {
+      using job = tableJob({ schema, parquet: { partition_by: ["dt=ts::DATE", "city"], roll } });
+      const { code, stderr } = await job.run([...rows, ...tooLong], stop);
+      expect(code).toBe(0);
+      expect(stderr).toContain("2 rows became dead letters");
+      expect(stderr).toContain("would have a name of 257 bytes, and file systems take 255");
+      expect(await job.run([{ ...at("05T10:00:00", 6), city: "Köln" }])).toMatchObject(ok);
+      const numbers = (await parquetRows(job.table)).map((row) => Number(row["n"]));
+      expect(numbers.toSorted((a, b) => a - b)).toEqual([1, 2, 3, 6]);
+      const database = await openDatabase({ readOnlyPath: join(job.folder, "state/checkpoint.duckdb") });
+      const dead = await database.rows(raw("SELECT line, reason FROM dead_letters ORDER BY line->>'n'"));
+      database.close();
+      expect(dead.flatMap(({ line }) => rowsOf(String(line)))).toEqual(
+        tooLong.map((row) => ({ ...row, ts: row.ts.replace("Z", ".000Z") })),
+      );
+      expect(String(dead[0]?.["reason"])).toBe(
+        "its partition's folder would have a name of more than 255 bytes",
+      );
+    });
 });
 
 describe("a partition is complete", () => {
@@ -224,6 +266,17 @@ describe("retention", () => {
     expect(days(job)).toEqual(["dt=2026-01-05", "dt=2026-01-06", "dt=2026-01-08"]);
     await job.run([at("08T12:00:00", 4)], stop);
     expect(days(job)).toEqual(["dt=2026-01-06", "dt=2026-01-08", "dt=2026-01-08"]);
+  });
+
+  test("also where a column's name begins with _, which Spark takes for a partition", async () => {
+    using job = tableJob({ schema: SCHEMA, parquet: { partition_by: ["_dt=ts::DATE"], keep: "2d" } });
+    await job.run([at("05T09:00:00", 1), at("06T10:00:00", 2)], stop);
+    await job.run([at("08T12:00:00", 3)], stop);
+    await job.run([at("08T13:00:00", 4)], stop);
+    const folders = job.everything().map((name) => name.split("/")[0] ?? "");
+    expect([...new Set(folders)]).toEqual(["_dt=2026-01-06", "_dt=2026-01-08", "_streamkit"]);
+    const check = await streamkit(["check", join(job.folder, "job.yaml")]);
+    expect(check.stdout + check.stderr).toContain('"_dt" names folders that Hive and MSCK pass over');
   });
 
   test("what is new by the wall clock stays, whatever the watermark says", async () => {

@@ -35,6 +35,30 @@ test("an added column is NULL in older files, for query too", async () => {
   expect(again.stderr).toContain("column more: it is missing from the rows (was it renamed?)");
 });
 
+test("a run without rows holds nobody to its columns", async () => {
+  using job = tableJob({ schema: SCHEMA, query: "SELECT n, v, s FROM rows", parquet: PARQUET });
+  expect(await job.run([], stop)).toMatchObject({ code: 0 });
+  expect(job.everything()).toEqual([]);
+  const query = "SELECT n, s AS t FROM rows";
+  expect(await job.run([ROW], { ...stop, query })).toMatchObject({ code: 0 });
+  expect((await parquetRows(job.table)).map(({ n, t }) => [Number(n), t])).toEqual([[1, "x"]]);
+});
+
+test("columns of a table that lost its files are forgotten, those of waiting rows are not", async () => {
+  const query = "SELECT n, s AS t FROM rows";
+  using job = await firstRun();
+  rmSync(join(job.table, "p=1"), { recursive: true });
+  expect(await job.run([ROW], { ...stop, query })).toMatchObject({ code: 0 });
+
+  const parquet = { ...PARQUET, roll: { rows: 100 } };
+  using waiting = tableJob({ schema: SCHEMA, query: "SELECT n, v, s FROM rows", parquet });
+  expect(await waiting.run([ROW], stop)).toMatchObject({ code: 0 });
+  expect(waiting.files()).toEqual([]);
+  const { code, stderr } = await waiting.run([ROW], { ...stop, query });
+  expect(stderr).toContain("column v: it is missing from the rows");
+  expect(code).toBe(2);
+});
+
 describe("refused", () => {
   const REFUSED: readonly (readonly [what: string, query: string, parquet: object, reason: string])[] = [
     [

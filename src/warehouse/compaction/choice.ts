@@ -1,5 +1,6 @@
 /** Which files of a table become one. */
 
+import { batchOfFile } from "../hive-layout.ts";
 import { joinPath, parentOf, type StoredFile } from "../store.ts";
 
 export interface ChoiceOptions {
@@ -58,8 +59,8 @@ function fileOf(folder: string, { path, sizeBytes, modifiedAtMs }: StoredFile): 
   const inTable = path.slice(folder.length + 1);
   const partition = parentOf(inTable);
   const name = inTable.slice(joinPath(partition, "x").length - 1);
-  const match = /^part-(.+)-(\d+)-\d+\.parquet$/.exec(name);
-  return { name, partition, sizeBytes, modifiedAtMs, writer: match?.[1], batch: Number(match?.[2] ?? 0) };
+  const own = batchOfFile(name);
+  return { name, partition, sizeBytes, modifiedAtMs, writer: own?.writer, batch: own?.batch ?? 0 };
 }
 
 function byWriting(a: File, b: File): number {

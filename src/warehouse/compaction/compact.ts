@@ -29,6 +29,7 @@ import {
 import { copyInStore, mergeFiles } from "./merge.ts";
 import { canMirror, mirrorFiles, type SentReaders } from "./readers.ts";
 import { isVisible } from "./table-files.ts";
+import { noteTaken } from "./taken.ts";
 
 export interface CompactOptions {
   readonly store: Store;
@@ -73,13 +74,22 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   let underWay = await readManifests(store, folder);
   await undoUnseen(options, underWay);
   refuseWithoutReaders(options, underWay);
-  const begun: Manifest[] = [];
   const skipped: { partition: string; reason: string }[] = [];
-  for (const choice of await choicesOf(options, underWay)) {
+  const planned: Planned[] = [];
+  const listed = await visibleFiles(options);
+  for (const choice of choicesOf(options, listed, underWay)) {
     if (stop.aborted) break;
     const reason = await reasonToSkip(options, choice);
     if (reason !== undefined) skipped.push({ partition: choice.partition, reason });
-    else begun.push(await begin(options, choice, begun.length));
+    else planned.push(plannedFiles(options, choice, planned.length));
+  }
+  await note(options, listed, underWay, planned);
+  const begun: Manifest[] = [];
+  for (const plan of planned) {
+    if (stop.aborted) break;
+    const manifest = await begin(options, plan, listed);
+    if (manifest !== undefined) begun.push(manifest);
+    else skipped.push({ partition: plan.partition, reason: "its files changed meanwhile" });
   }
   underWay = [...underWay, ...begun];
   for (;;) {
@@ -128,8 +138,12 @@ async function visibleFiles({ store, folder }: CompactOptions): Promise<StoredFi
   return (await store.list(folder)).filter((file) => isVisible(folder, file));
 }
 
-async function choicesOf(options: CompactOptions, known: readonly Manifest[]): Promise<PartitionChoice[]> {
-  return chooseFiles(options.folder, await visibleFiles(options), {
+function choicesOf(
+  options: CompactOptions,
+  listed: readonly StoredFile[],
+  known: readonly Manifest[],
+): PartitionChoice[] {
+  return chooseFiles(options.folder, listed, {
     targetBytes: options.targetBytes,
     idleSinceMs: options.clock.nowMs() - options.idleMs,
     busy: new Set(known.map(({ partition }) => partition)),
@@ -147,13 +161,50 @@ async function reasonToSkip(
     : "some of its files stay, and can't be given a second name there";
 }
 
-/** The new files are made, and those who know of the manifest see them from then on. */
-async function begin(options: CompactOptions, choice: PartitionChoice, index: number): Promise<Manifest> {
+interface Planned extends PartitionChoice {
+  readonly id: string;
+  /** Of the new files, one a group. */
+  readonly names: readonly string[];
+}
+
+function plannedFiles({ clock, owner }: CompactOptions, choice: PartitionChoice, index: number): Planned {
+  const id = `${clock.nowMs()}-${owner.pid}-${index}`;
+  return { ...choice, id, names: choice.groups.map((_, number) => `compacted-${id}-${number}.parquet`) };
+}
+
+/** Remembers whose batches will be in which file. */
+async function note(
+  { store, folder }: CompactOptions,
+  listed: readonly StoredFile[],
+  known: readonly Manifest[],
+  planned: readonly Planned[],
+): Promise<void> {
+  const merges = planned.flatMap(({ partition, names, groups }) =>
+    groups.map((group, index) => ({
+      file: joinPath(partition, names[index] ?? ""),
+      of: group.map((name) => joinPath(partition, name)),
+    })),
+  );
+  const there = [
+    ...listed.map(({ path }) => path.slice(folder.length + 1)),
+    ...known.flatMap((manifest) => manifest.new.map((name) => joinPath(manifest.partition, name))),
+  ];
+  await noteTaken(store, folder, merges, new Set(there));
+  failpoint("compact-noted");
+}
+
+/**
+ * The new files are made, and those who know of the manifest see them from then on. Undefined where the old
+ * ones are not what they were: a job began anew, and has removed or replaced them.
+ */
+async function begin(
+  options: CompactOptions,
+  planned: Planned,
+  listed: readonly StoredFile[],
+): Promise<Manifest | undefined> {
   const { store, folder, readers, workingFolder, clock } = options;
-  const { partition, groups } = choice;
+  const { partition, groups, id, names } = planned;
   const sinceMs = clock.nowMs();
-  const id = `${sinceMs}-${options.owner.pid}-${index}`;
-  const names = groups.map((_, number) => `compacted-${id}-${number}.parquet`);
   const of = { id, partition };
   let rows = 0;
   const files = [];
@@ -165,6 +216,10 @@ async function begin(options: CompactOptions, choice: PartitionChoice, index: nu
   }
   await store.put(files, { staging: stagingOf(options), isDurable: true });
   failpoint("compact-written");
+  if (!(await areAsListed(options, planned, listed))) {
+    await store.remove(hiddenRoot(folder, id));
+    return undefined;
+  }
   const movesReaders =
     readers !== undefined && partition !== "" && (await readers.placeOf(partition)) === "own";
   const manifest: Manifest = {
@@ -180,6 +235,19 @@ async function begin(options: CompactOptions, choice: PartitionChoice, index: nu
   await writeManifest(store, folder, manifest);
   failpoint("compact-decided");
   return manifest;
+}
+
+async function areAsListed(
+  { store, folder }: CompactOptions,
+  { partition, groups }: Planned,
+  listed: readonly StoredFile[],
+): Promise<boolean> {
+  const own = joinPath(folder, partition);
+  const stateOf = ({ path, sizeBytes, modifiedAtMs }: StoredFile): string =>
+    `${sizeBytes} ${modifiedAtMs} ${path}`;
+  const now = new Set((await store.list(own)).map(stateOf));
+  const taken = new Set(groups.flat().map((name) => joinPath(own, name)));
+  return listed.filter(({ path }) => taken.has(path)).every((file) => now.has(stateOf(file)));
 }
 
 function stagingOf({ folder }: CompactOptions): string {

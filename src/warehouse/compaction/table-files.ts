@@ -1,6 +1,7 @@
 /** The files that hold each row of a table once, while compactions may be under way. */
 
 import { StreamkitError } from "../../base/error.ts";
+import { isVisibleFile } from "../hive-layout.ts";
 import { joinPath, type Store, type StoredFile } from "../store.ts";
 import { hiddenPath, type Manifest, readManifests } from "./manifest.ts";
 
@@ -8,7 +9,7 @@ const MAX_ATTEMPTS = 100;
 
 /** What readers by listing see of a table: Parquet files in folders that aren't hidden. */
 export function isVisible(folder: string, { path }: StoredFile): boolean {
-  return /^(?:[^._/][^/]*\/)*[^._/][^/]*\.parquet$/.test(path.slice(folder.length + 1));
+  return isVisibleFile(path.slice(folder.length + 1));
 }
 
 export interface TableFile {

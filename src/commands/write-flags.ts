@@ -1,0 +1,67 @@
+/** Which flags of `streamkit write` mean something in which of the three things that it does. */
+
+import type { Command, Option } from "commander";
+import { StreamkitError } from "../base/error.ts";
+
+type Purpose = "write" | "ddl" | "compact";
+
+const ALL: readonly Purpose[] = ["write", "ddl", "compact"];
+const TABLE: readonly Purpose[] = ["write", "ddl"];
+const RUN: readonly Purpose[] = ["write"];
+const COMPACT: readonly Purpose[] = ["compact"];
+
+/** By the options' names in commander. */
+const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
+  table: TABLE,
+  warehouse: ALL,
+  partitionBy: TABLE,
+  rollRows: RUN,
+  rollBytes: RUN,
+  rollEvery: RUN,
+  in: TABLE,
+  format: TABLE,
+  schema: TABLE,
+  pattern: TABLE,
+  time: TABLE,
+  watermark: RUN,
+  checkpoint: RUN,
+  name: RUN,
+  once: RUN,
+  availableNow: RUN,
+  stopTimeout: RUN,
+  metastore: ["write", "compact"],
+  location: ALL,
+  ddl: ["ddl"],
+  compact: COMPACT,
+  targetBytes: COMPACT,
+  idle: COMPACT,
+  delay: COMPACT,
+  wait: COMPACT,
+  set: TABLE,
+  quiet: ALL,
+};
+
+/** Throws code `usage` where a flag is given that would be passed over. */
+export function refuseIdleFlags(command: Command, purpose: Purpose): void {
+  const idle = command.options.find(
+    (option) => isGiven(command, option) && !purposesOf(option).includes(purpose),
+  );
+  if (idle === undefined) return;
+  const { long } = idle;
+  throw new StreamkitError(
+    "usage",
+    purpose === "write"
+      ? `${long ?? ""} goes with --compact, and means nothing where rows are written`
+      : `${long ?? ""} means nothing with --${purpose}: leave it out`,
+  );
+}
+
+function isGiven(command: Command, option: Option): boolean {
+  return command.getOptionValueSource(option.attributeName()) === "cli";
+}
+
+function purposesOf(option: Option): readonly Purpose[] {
+  const purposes = PURPOSES[option.attributeName()];
+  if (purposes === undefined) throw new StreamkitError("bug", `What is ${option.flags} for?`);
+  return purposes;
+}
