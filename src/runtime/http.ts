@@ -17,10 +17,18 @@ export interface WebSocketListener {
   closed(): void;
 }
 
+/** Text of PEM. */
+export interface ServerKeys {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HttpOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  /** For https; plain http if left out. */
+  readonly tls?: ServerKeys | undefined;
   /** A longer body may be refused with 413 before `fetch` is asked; left out = that of the runtime. */
   readonly maxBodyBytes?: number;
   readonly fetch: (request: Request) => Response | Promise<Response>;
@@ -70,9 +78,9 @@ function isUpgrade(request: Request): boolean {
   return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
-function urlOf(host: string, port: number): string {
+function urlOf({ host, tls }: HttpOptions, port: number): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+  return `${tls === undefined ? "http" : "https"}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function serveInBun(options: HttpOptions): HttpServer {
@@ -80,6 +88,7 @@ function serveInBun(options: HttpOptions): HttpServer {
     hostname: options.host,
     port: options.port,
     development: false,
+    ...(options.tls !== undefined && { tls: options.tls }),
     // Outside development Bun 1.4 shares the port with whoever has it already, unless told not to.
     reusePort: false,
     idleTimeout: IDLE_TIMEOUT_S,
@@ -110,13 +119,20 @@ function serveInBun(options: HttpOptions): HttpServer {
     },
   });
   const port = server.port ?? options.port;
-  return { url: urlOf(options.host, port), port, close: () => server.stop(true) };
+  return { url: urlOf(options, port), port, close: () => server.stop(true) };
 }
 
 /** The part of Deno's interface that is used here; its types can't be loaded beside Bun's. */
 interface DenoServing {
   serve(
-    options: { hostname: string; port: number; onListen: () => void; signal: AbortSignal },
+    options: {
+      hostname: string;
+      port: number;
+      onListen: () => void;
+      signal: AbortSignal;
+      cert?: string;
+      key?: string;
+    },
     fetch: (request: Request) => Response | Promise<Response>,
   ): { addr: { port: number }; finished: Promise<void> };
   upgradeWebSocket(
@@ -157,11 +173,17 @@ function serveInDeno(options: HttpOptions, deno: DenoServing): HttpServer {
     return response;
   }
   const server = deno.serve(
-    { hostname: options.host, port: options.port, onListen: () => {}, signal: stop.signal },
+    {
+      hostname: options.host,
+      port: options.port,
+      onListen: () => {},
+      signal: stop.signal,
+      ...options.tls,
+    },
     (request) => (isUpgrade(request) ? accept(request) : options.fetch(request)),
   );
   return {
-    url: urlOf(options.host, server.addr.port),
+    url: urlOf(options, server.addr.port),
     port: server.addr.port,
     async close() {
       for (const socket of sockets) socket.close();

@@ -1,12 +1,14 @@
-/** The output http: over TLS, to a server whose authority nobody knows but us. */
+/** Outputs and receivers over TLS, with an authority that nobody knows but us. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { connect } from "node:tls";
 import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { until, within } from "../server/until.ts";
 import { makeTlsFiles, type TlsFiles } from "../services/tls.ts";
 import { startPipelineProgram } from "./program.ts";
+import { sendTcp } from "./senders.ts";
 
 const keys = emptyFolder();
 let files: TlsFiles;
@@ -62,6 +64,56 @@ describe.each(["Bun's binary", "Deno"] as const)("in %s", (runtime) => {
       /fails: .*(?:certificate|issuer|UnknownIssuer)/i.test(running.soFar("")()),
     );
     expect(received).toEqual([]);
+    expect(await running.end("SIGTERM")).toBe(143);
+  });
+
+  test("receivers take TLS alone", async () => {
+    using folder = emptyFolder();
+    const tls = { certificate: files.serverKeystore, key: files.serverKeystore };
+    const listen = "127.0.0.1:0";
+    const pipeline = {
+      sources: {
+        web: { from: { http: { listen, path: "/in", tls } } },
+        tcp: { from: { tcp: { listen, tls, answer_ok: true } } },
+        log: { from: { syslog: { listen, tls } } },
+      },
+      sinks: [{ to: "file:out" }],
+    };
+    await using running = await startPipelineProgram(runtime, pipeline, folder.path);
+    const ca = readFileSync(files.caFile, "utf8");
+    const web = await running.address("web");
+    expect(web.protocol).toBe("https:");
+    const post = fetch(web, { method: "POST", body: "over https\n", tls: { ca } });
+    expect((await within(running.soFar("an answer"), post)).status).toBe(200);
+    const plain = fetch(web.href.replace("https", "http"), { method: "POST", body: "plain\n" });
+    expect(
+      (
+        await within(
+          "a refusal",
+          plain.catch(() => undefined),
+        )
+      )?.ok ?? false,
+    ).toBe(false);
+    const sent = async (url: URL, text: string): Promise<string> => {
+      const socket = connect({ host: url.hostname, port: Number(url.port), ca });
+      const ended = Promise.withResolvers<void>();
+      let answer = "";
+      socket.on("data", (bytes) => {
+        answer += bytes.toString();
+      });
+      socket.once("error", ended.reject).once("close", ended.resolve);
+      socket.end(text);
+      await within(running.soFar("the end of a connection"), ended.promise);
+      return answer;
+    };
+    expect(await sent(await running.address("tcp"), "over tls\nand more\n")).toBe("OK\nOK\n");
+    await sent(await running.address("log"), "<13>syslog over tls\n");
+    // One who speaks no TLS is sent away, and is in nobody's way.
+    await sendTcp(await running.address("tcp"), ["plain\n"]).catch(() => "");
+    expect(await sent(await running.address("tcp"), "after it\n")).toBe("OK\n");
+    const lines = () => readFileSync(join(folder.path, "out"), "utf8").split("\n").slice(0, -1).toSorted();
+    await until(running.soFar("all is there"), () => lines().length === 5);
+    expect(lines()).toEqual(["<13>syslog over tls", "after it", "and more", "over https", "over tls"]);
     expect(await running.end("SIGTERM")).toBe(143);
   });
 });

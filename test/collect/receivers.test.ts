@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { messageOf } from "../../src/base/error.ts";
 import { lineFraming, syslogFraming } from "../../src/collect/inputs/frames.ts";
 import { jsonLines } from "../../src/collect/inputs/json-batch.ts";
 import { randomBelow } from "../crash/episode.ts";
@@ -250,6 +251,17 @@ describe("in a pipeline", () => {
     await drained.ended;
     expect(drained.stdout().split("\n").slice(0, good.length)).toEqual(good);
   });
+});
+
+test("TLS goes with TCP, and its files must be there", async () => {
+  using folder = emptyFolder();
+  const listen = "127.0.0.1:0";
+  const tls = { certificate: "missing.pem", key: "missing.pem" };
+  expect(() => startPipeline(toFile({ syslog: { listen, protocol: "udp", tls } }), folder.path)).toThrow(
+    /tls: goes with protocol tcp alone/,
+  );
+  const running = startPipeline(toFile({ tcp: { listen, tls } }), folder.path);
+  expect(await running.ended.catch(messageOf)).toMatch(/tls: "missing.pem" can't be read: ENOENT/);
 });
 
 describe("as a source of a job", () => {

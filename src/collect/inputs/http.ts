@@ -16,6 +16,7 @@ import { type Fault, readBody, type Share, sharedRoom } from "./body.ts";
 import { countLines } from "./frames.ts";
 import type { InputKind } from "./input.ts";
 import { flumeEvents, jsonLines } from "./json-batch.ts";
+import { keysOf, tlsField } from "./tls.ts";
 
 const options = z.strictObject({
   listen: listenField,
@@ -45,6 +46,7 @@ const options = z.strictObject({
     .min(1)
     .optional()
     .describe("asked for as `Authorization: Bearer …`: take it from ${NAME}"),
+  tls: tlsField,
   flume: z.boolean().default(false).describe("JSON arrays are Flume's events with `headers` and `body`"),
 });
 type Options = z.infer<typeof options>;
@@ -59,7 +61,7 @@ export const httpInput: InputKind<Options> = {
     if (found === null) return undefined;
     return { listen: listenOf(`http://${found[1] ?? ""}`, "http"), path: found[2] ?? "/" };
   },
-  async open(given, intake, { clock }) {
+  async open(given, intake, { clock, baseFolder }) {
     const { host, port } = checkedAddress(given.listen);
     const closed = new AbortController();
     let fail: (error: unknown) => void = () => {};
@@ -72,13 +74,14 @@ export const httpInput: InputKind<Options> = {
     const server = await serveHttp({
       host,
       port,
+      tls: keysOf(given.tls, baseFolder),
       maxBodyBytes: given.max_body,
       fetch: requests.take,
       upgrade: () => answer(400, "no WebSocket here"),
     });
     return {
       done,
-      address: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}${given.path === "*" ? "/" : given.path}`,
+      address: `${given.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${server.port}${given.path === "*" ? "/" : given.path}`,
       async close() {
         if (closed.signal.aborted) return;
         closed.abort();

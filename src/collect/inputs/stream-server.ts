@@ -3,8 +3,10 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
+import type { ServerKeys } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
 import { type Address, urlOf } from "./address.ts";
@@ -16,6 +18,8 @@ export interface StreamServerOptions {
   readonly scheme: string;
   readonly address: Address;
   readonly maxConnections: number;
+  /** Connections are with TLS; without if left out. */
+  readonly tls?: ServerKeys | undefined;
   readonly framing: () => Framing;
   /** Blocks of what came from one peer. */
   readonly blocksOf: (events: Events, peer: string) => readonly EventBlock[];
@@ -40,11 +44,19 @@ export async function serveStreams(
   done.catch(() => {});
   const flushing = startFlushTimer(intake, { clock, stop: closed.signal, fail: (error) => fail(error) });
 
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  const accept = (socket: Socket): void => {
     const serving = serve(socket);
     sockets.set(socket, serving);
     void serving.finally(() => sockets.delete(socket));
-  });
+  };
+  const how = { noDelay: true, allowHalfOpen: true };
+  const server =
+    options.tls === undefined
+      ? createServer(how, accept)
+      : createTlsServer({ ...how, ...options.tls }, accept);
+  server.on("tlsClientError", (error: Error) =>
+    log.debug(`${name}: a handshake failed: ${messageOf(error)}`),
+  );
   server.maxConnections = options.maxConnections;
 
   async function serve(socket: Socket): Promise<void> {
