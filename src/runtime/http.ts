@@ -80,7 +80,8 @@ function isUpgrade(request: Request): boolean {
 
 function urlOf({ host, tls }: HttpOptions, port: number): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `${tls === undefined ? "http" : "https"}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+  const scheme = tls === undefined ? "http" : "https";
+  return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function serveInBun(options: HttpOptions): HttpServer {

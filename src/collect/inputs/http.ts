@@ -11,7 +11,7 @@ import { durationMs } from "../../base/units.ts";
 import { serveHttp } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
-import { checkedAddress, listenField, listenOf } from "./address.ts";
+import { checkedAddress, listenField, listenOf, urlOf } from "./address.ts";
 import { type Fault, readBody, type Share, sharedRoom } from "./body.ts";
 import { countLines } from "./frames.ts";
 import type { InputKind } from "./input.ts";
@@ -79,9 +79,11 @@ export const httpInput: InputKind<Options> = {
       fetch: requests.take,
       upgrade: () => answer(400, "no WebSocket here"),
     });
+    const scheme = given.tls === undefined ? "http" : "https";
+    const shownPath = given.path === "*" ? "/" : given.path;
     return {
       done,
-      address: `${given.tls === undefined ? "http" : "https"}://${host.includes(":") ? `[${host}]` : host}:${server.port}${given.path === "*" ? "/" : given.path}`,
+      address: `${urlOf(scheme, { host, port: server.port })}${shownPath}`,
       async close() {
         if (closed.signal.aborted) return;
         closed.abort();
