@@ -4,9 +4,13 @@
  */
 
 import { describe, expect, test } from "bun:test";
+import { readdirSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
 import { until, within } from "../server/until.ts";
+import { freePorts } from "../services/ports.ts";
+import { startPipeline } from "./pipelines.ts";
 import { startPipelineProgram } from "./program.ts";
 
 /** Outputs may go on for 5 s, and whatever is under way then has 2 s more. */
@@ -101,6 +105,33 @@ for (const runtime of ["Bun's binary", "Deno"] as const)
       }
     });
   });
+
+test("what is there now is all, and its receiver is away: a signal ends that too", async () => {
+  using folder = emptyFolder();
+  const [port = 0] = await freePorts(1);
+  writeFileSync(join(folder.path, "a.log"), "a line\n");
+  const pipeline = {
+    sources: { in: { from: "tail:a.log" } },
+    channels: { main: { folder: "channel" } },
+    sinks: [{ to: `tcp://127.0.0.1:${port}` }],
+  };
+  let hasEnded = false;
+  const running = startPipeline(pipeline, folder.path, { takesWhatIsThere: true });
+  void running.ended.finally(() => {
+    hasEnded = true;
+  });
+  const isRead = (): boolean =>
+    readdirSync(folder.path, { recursive: true, encoding: "utf8" }).some((name) =>
+      name.endsWith("/positions"),
+    );
+  await until("its position is kept", isRead);
+  expect(hasEnded).toBe(false);
+  await within("the end", running.stop(), LONGEST_END_MS);
+  // And it is still there for the next one.
+  const next = startPipeline({ ...pipeline, sinks: [{ to: "-" }] }, folder.path, { takesWhatIsThere: true });
+  await within("the next one", next.ended);
+  expect(next.stdout()).toBe("a line\n");
+});
 
 /** A client that has sent all that goes into the network, and waits. */
 async function sentAndLeft(url: URL, text: string): Promise<Socket> {
