@@ -59,9 +59,9 @@ export async function partitioningOf(
 /** Texts that no folder can be told by are NULL before DuckDB names one by them: it would overwrite files. */
 function pathValue(value: Sql, type: string): Sql {
   if (type === "VARCHAR") return sql`nullif(nullif(${value}, ''), ${NULL_VALUE})`;
-  // Other types whose values may have these texts.
+  // Other types whose values may have these texts. Bytes that are no text are told by one.
   if (type === "BLOB" || type.startsWith("ENUM"))
-    return sql`CASE WHEN (${value})::VARCHAR NOT IN ('', ${NULL_VALUE}) THEN ${value} END`;
+    return sql`nullif(nullif((${value})::VARCHAR, ''), ${NULL_VALUE})`;
   return value;
 }
 

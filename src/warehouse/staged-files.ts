@@ -6,7 +6,7 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import nodePath from "node:path";
 import type { Database } from "../duckdb/database.ts";
-import { id, join, type Sql, sql } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 
 export interface StagedFile {
   /** On this machine. */
@@ -28,12 +28,14 @@ export async function stageRows(
 ): Promise<readonly StagedFile[]> {
   await rm(folder, { recursive: true, force: true });
   await mkdir(folder, { recursive: true });
+  const names = partitions.map((name) => id(name));
+  const only = await onlyPartition(database, rows, names);
   const statement =
-    partitions.length === 0
-      ? sql`COPY (${rows}) TO ${nodePath.join(folder, `0.${EXTENSION}`)}
-          (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)`
+    only !== undefined
+      ? sql`COPY (SELECT * ${names.length === 0 ? raw("") : sql`EXCLUDE (${names})`} FROM (${rows}))
+          TO ${nodePath.join(folder, `0.${EXTENSION}`)} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS)`
       : sql`COPY (${rows}) TO ${folder} (FORMAT parquet, COMPRESSION zstd, RETURN_STATS, OVERWRITE_OR_IGNORE,
-          PARTITION_BY (${partitions.map((name) => id(name))}), HIVE_FILE_PATTERN false,
+          PARTITION_BY (${names}), HIVE_FILE_PATTERN false,
           FILE_EXTENSION ${EXTENSION})`;
   const files: StagedFile[] = [];
   for await (const columns of database.columnBlocks(statement)) {
@@ -42,13 +44,32 @@ export async function stageRows(
       const values = valuesByName(columns.at(-1)?.[index]);
       files.push({
         path: String(path),
-        values: partitions.map((name) => values.get(name) ?? null),
+        values: only ?? partitions.map((name) => values.get(name) ?? null),
         rows: Number(counts[index]),
         sizeBytes: Number(sizes[index]),
       });
     }
   }
   return files;
+}
+
+/**
+ * The partition of the rows, where they are all of one: most batches are of one hour. Asking costs less than
+ * having rows sorted out for nothing.
+ */
+async function onlyPartition(
+  database: Database,
+  rows: Sql,
+  names: readonly Sql[],
+): Promise<readonly (string | null)[] | undefined> {
+  if (names.length === 0) return [];
+  const texts = names.map((name, index) => sql`${name}::VARCHAR AS ${id(`v${index}`)}`);
+  const found = await database.rows(
+    sql`SELECT ${texts} FROM (SELECT DISTINCT ${names} FROM (${rows}) LIMIT 2)`,
+  );
+  const [first] = found;
+  if (first === undefined || found.length > 1) return undefined;
+  return names.map((_name, index) => first[`v${index}`] as string | null);
 }
 
 /** A MAP from names to texts, as DuckDB's client has it. */

@@ -71,6 +71,16 @@ describe("folders", () => {
   });
 });
 
+test("bytes that are no text have a folder that is one", async () => {
+  using job = tableJob({
+    schema: SCHEMA,
+    parquet: { partition_by: [String.raw`k=CASE n WHEN 1 THEN '\xFF'::BLOB ELSE '\xFE'::BLOB END`] },
+  });
+  expect(await job.run([at("05T09:00:00", 1), at("05T09:00:00", 2)])).toMatchObject(ok);
+  const folders = job.files().map((name) => name.split("/")[0] ?? "");
+  expect(folders.toSorted()).toEqual(["k=%5CxFE", "k=%5CxFF"]);
+});
+
 describe("a value that is long", () => {
   const schema = { ...SCHEMA, city: "VARCHAR" };
   const rows = [
