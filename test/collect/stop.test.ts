@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
 import { until, within } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
+import { smallDisk } from "../services/small-disk.ts";
 import { startPipeline } from "./pipelines.ts";
 import { startPipelineProgram } from "./program.ts";
 
@@ -105,6 +106,27 @@ for (const runtime of ["Bun's binary", "Deno"] as const)
       }
     });
   });
+
+test.each(["Bun's binary", "Deno"] as const)("%s ends though its channel's disk is full", async (runtime) => {
+  using folder = emptyFolder();
+  using _disk = smallDisk(join(folder.path, "disk"), 2);
+  await using server = await silentServer(false);
+  const pipeline = {
+    sources: { in: TCP },
+    channels: { main: { folder: "disk/channel" } },
+    sinks: [{ to: `tcp://${server.address}` }],
+  };
+  await using running = await startPipelineProgram(runtime, pipeline, folder.path);
+  const client = await sentAndLeft(await running.address("in"), LINES);
+  try {
+    await until(running.soFar("the disk is full"), () =>
+      running.soFar("")().includes("no room is left on the disk"),
+    );
+    expect(await running.end("SIGTERM", LONGEST_END_MS)).toBe(143);
+  } finally {
+    client.destroy();
+  }
+});
 
 test("what is there now is all, and its receiver is away: a signal ends that too", async () => {
   using folder = emptyFolder();
