@@ -179,7 +179,7 @@ type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
 /** The metastore that the job names. A table that is there is compared; nothing is made yet. */
 async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
   const { metastore: urls, table, add_columns: addsColumns } = given;
-  const { database, input, env, clock, stop } = context;
+  const { database, input, env, clock, stop, workingFolder } = context;
   if (urls === undefined) return undefined;
   const spec = await parquetTable(given, input, database, place.store);
   const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
@@ -192,7 +192,7 @@ async function openCatalog(given: ParquetOptions, place: Place, context: SinkCon
     metastore.close();
     throw error;
   }
-  return { metastore, options: { ...place, metastore, spec, database } } satisfies Catalog;
+  return { metastore, options: { ...place, metastore, spec, database, workingFolder } } satisfies Catalog;
 }
 
 /** The table as a metastore would have it. Throws code `job` where Hive can't. */
