@@ -130,6 +130,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
       );
   } else await removeStaged(writer);
   if (catalog !== undefined) {
+    // A table that the metastore makes has its columns from now on. Its folder is ours, not the metastore's.
+    await schema.adopt();
     await catalog.metastore.ensureTable(catalog.options.spec);
     await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));
   }
