@@ -31,6 +31,8 @@ const COMBINED_COLUMNS: readonly Column[] = [
 const COMMON_TOKENS = ["client", "ident", "user", "day", "zone", "request", "status", "bytes"] as const;
 const COMBINED_TOKENS = [...COMMON_TOKENS, "referrer", "agent"] as const;
 
+/** What the reader passes over behind the last value. */
+const REST = '(?: (?:"")?)*';
 /** What the reader takes for one value: quoted, or up to the next space. */
 const TOKEN = String.raw`("(?:[^"\\]|\\.)*"|(?:[^ "][^ ]*)?)`;
 
@@ -48,7 +50,7 @@ function accessLog(
   tokens: readonly string[],
   columns: readonly Column[],
 ): Format {
-  const pattern = `^${tokens.map(() => TOKEN).join(" ")} *$`;
+  const pattern = `^${tokens.map(() => TOKEN).join(" ")}${REST}$`;
   const names = tokens.map((token) => sql`${token}`);
   const types = stringStruct(tokens.map((token) => [token, token === "day" ? "TIMESTAMP" : "VARCHAR"]));
   const tokensByPattern = (path: string): Sql =>
@@ -86,35 +88,54 @@ function accessLog(
   };
 }
 
-const BACKSLASH = 92;
+const LINE_FEED = 10;
+const SPACE = 32;
 const QUOTE = 34;
+const BACKSLASH = 92;
 
 /**
- * Backslashes that are part of the text, as in `\x16`, doubled: the reader takes away one of each pair, and
- * the one before a quote.
+ * Backslashes that are part of a quoted text, as in `"\x16"`, doubled: there the reader takes away one of each
+ * pair, and the one before a quote. Outside of quotes it takes them as they are.
  */
 function withKeptEscapes(bytes: Buffer): Buffer {
   const parts: Buffer[] = [];
   let start = 0;
   for (let at = bytes.indexOf(BACKSLASH); at >= 0; ) {
-    const isEscape = bytes[at + 1] === BACKSLASH || bytes[at + 1] === QUOTE;
-    if (!isEscape) {
-      parts.push(bytes.subarray(start, at + 1));
-      start = at;
+    const from = bytes.lastIndexOf(LINE_FEED, at) + 1;
+    const end = bytes.indexOf(LINE_FEED, at);
+    const to = end < 0 ? bytes.length : end;
+    for (const kept of keptEscapes(bytes, from, to)) {
+      parts.push(bytes.subarray(start, kept + 1));
+      start = kept;
     }
-    at = bytes.indexOf(BACKSLASH, at + (isEscape ? 2 : 1));
+    at = bytes.indexOf(BACKSLASH, to);
   }
   return parts.length === 0 ? bytes : Buffer.concat([...parts, bytes.subarray(start)]);
 }
 
+/** Where in a line a quoted text has a backslash that escapes nothing. */
+function* keptEscapes(bytes: Buffer, from: number, to: number): Generator<number> {
+  let isQuoted = false;
+  for (let index = from; index < to; index += 1) {
+    const byte = bytes[index];
+    if (!isQuoted) isQuoted = byte === QUOTE && (index === from || bytes[index - 1] === SPACE);
+    else if (byte === QUOTE) isQuoted = false;
+    else if (byte === BACKSLASH) {
+      const isEscape = bytes[index + 1] === BACKSLASH || bytes[index + 1] === QUOTE;
+      if (isEscape) index += 1;
+      else yield index;
+    }
+  }
+}
+
 /**
- * As the reader does: no quotes, NULL for nothing. A backslash before a quote or a backslash goes; `\x16`
- * stays.
+ * As the reader does: no quotes, NULL for nothing, quoted or not. In quotes a backslash before a quote or a
+ * backslash goes; `\x16` stays.
  */
 function unescaped(token: string): Sql {
   const text = sql`token.${raw(token)}`;
   const inner = sql`regexp_replace(${text}[2:-2], ${String.raw`\\(["\\])`}, ${String.raw`\1`}, 'g')`;
-  return sql`CASE WHEN ${text}[1] = '"' THEN ${inner} ELSE nullif(${text}, '') END`;
+  return sql`nullif(CASE WHEN ${text}[1] = '"' THEN ${inner} ELSE ${text} END, '')`;
 }
 
 /** Where the columns of a record come from. */

@@ -51,12 +51,15 @@ function columnsInFileOrder(shape: Shape): readonly Column[] {
 
 /**
  * Whole values, then one that begins with a quote and does not end. A quote inside of a value is only a
- * quote.
+ * quote; but the reader passes over one space before a value's first quote, and takes up again a quoted value
+ * behind which there are spaces and a quote.
  */
 function openQuote(delimiter: string): string {
   const comma = `\\x{${(delimiter.codePointAt(0) ?? 0).toString(16)}}`;
-  const value = `(?:[^"${comma}][^${comma}]*|"(?:[^"]|"")*")?`;
-  return `^(?:${value}${comma})*"(?:[^"]|"")*$`;
+  const [space, spaces, afterSpace] =
+    delimiter === " " ? ["", "", ""] : [" ?", " *", `| (?:[^"${comma}][^${comma}]*)?`];
+  const whole = `[^" ${comma}][^${comma}]*${afterSpace}|${space}(?:"[^"]*"${spaces})+`;
+  return `^(?:(?:${whole})?${comma})*${space}(?:"[^"]*"${spaces})*"[^"]*$`;
 }
 
 /** Lines with an open quote, which would swallow their neighbours, then whatever DuckDB's reader rejects. */
