@@ -36,6 +36,11 @@ export interface RunOptions extends Pick<OutputContext, "stdout" | "kafka" | "ba
 
 /** How long outputs may go on after a stop: what they have not delivered then stays where it is. */
 const DRAIN_MS = 5000;
+/**
+ * How long whatever is under way then may take to come to its end: a receiver that does not answer must not
+ * keep the process alive. What is left behind is as after a crash.
+ */
+const LEAVE_MS = 2000;
 
 /** Resolves when all inputs have ended and all is delivered, or after `stop`. */
 export async function runPipeline(plan: PipelinePlan, options: RunOptions): Promise<void> {
@@ -43,8 +48,13 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
   const channels = new Map<string, Channel>();
   const inputs: Input[] = [];
   const drained = new AbortController();
+  const left = new AbortController();
   const pumps: Promise<void>[] = [];
   const outputs: Output[] = [];
+  const stopped = whenAborted(stop);
+  const isDrainTimeOver = whenAborted(drained.signal);
+  const isLeft = isDrainTimeOver.then(() => clock.sleep(LEAVE_MS, left.signal));
+  void stopped.then(() => clock.sleep(DRAIN_MS, drained.signal)).then(() => drained.abort());
   const locks: Lock[] = [];
   try {
     for (const sink of plan.sinks)
@@ -65,31 +75,46 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
       inputs.push(input);
       if (input.address !== undefined) options.say(`streamkit: ${source.name} listens at ${input.address}`);
     }
-    const stopped = new Promise<void>((resolve) => {
-      if (stop.aborted) resolve();
-      else stop.addEventListener("abort", () => resolve(), { once: true });
-    });
     const neverEnds = failed.then(() => new Promise<void>(() => {}));
     await Promise.race([Promise.all(inputs.map(({ done }) => done)), stopped, neverEnds]);
     // Inputs that wait for room must not wait for ever.
     const closing = Promise.all(inputs.map((input) => input.close()));
-    const over = stop.aborted ? clock.sleep(DRAIN_MS, drained.signal).then(() => drained.abort()) : undefined;
-    await Promise.race([closing, over ?? new Promise<void>(() => {}), neverEnds]);
+    await Promise.race([closing, isDrainTimeOver, neverEnds]);
     for (const channel of channels.values()) channel.end();
-    await failed;
+    await Promise.race([failed, isLeft]);
   } finally {
     drained.abort();
     for (const channel of channels.values()) channel.end();
-    await Promise.allSettled(pumps);
+    await Promise.race([Promise.allSettled(pumps), isLeft]);
+    const leave = (name: string, closing: Promise<unknown>): Promise<void> =>
+      endedOrLeft(name, closing, clock);
     // A put that waits is let go by the channel's end.
-    await Promise.allSettled([...channels.values()].map((channel) => channel.close()));
-    await Promise.allSettled(inputs.map((input) => input.close()));
-    for (const output of outputs)
-      await output
-        .close()
-        .catch((error: unknown) => logger("collect").warn(`${output.name}: ${String(error)}`));
+    await Promise.all([...channels].map(([name, channel]) => leave(`Channel ${name}`, channel.close())));
+    await Promise.all(inputs.map((input, index) => leave(plan.sources[index]?.name ?? "", input.close())));
+    await Promise.all(outputs.map((output) => leave(output.name, output.close())));
+    left.abort();
     for (const lock of locks) lock.unlock();
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** Resolves when it is closed, and also when that fails or takes too long, which is said. */
+async function endedOrLeft(name: string, closing: Promise<unknown>, clock: Clock): Promise<void> {
+  const ended = new AbortController();
+  const fails = closing.then(
+    () => undefined,
+    (error: unknown) => `can't be closed: ${messageOf(error)}`,
+  );
+  const late = clock.sleep(LEAVE_MS, ended.signal).then(() => "does not come to its end, and is left");
+  const trouble = await Promise.race([fails, late]);
+  ended.abort();
+  if (trouble !== undefined) logger("collect").warn(`${name} ${trouble}`);
 }
 
 function stageFolderOf(

@@ -3,7 +3,7 @@
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
-import { counted, durationText } from "../base/units.ts";
+import { counted } from "../base/units.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { type RunOptions, runJob } from "../engine/run-job.ts";
@@ -14,6 +14,7 @@ import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
+import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
   readonly batchMs: number | undefined;
@@ -43,24 +44,11 @@ export interface DashboardAddress {
  * Throws code `stopped` where the batch under way does not end in time after a signal.
  */
 export async function executeJob(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
-  const ended = new AbortController();
-  const work = execute(job, context, execution).finally(() => ended.abort());
-  await Promise.race([work, stopDeadline(context, execution.stopTimeoutMs, ended.signal)]);
-  await work;
-}
-
-/** Rejects when a stop has gone on for too long; resolves when the work has ended before. */
-async function stopDeadline(context: Context, timeoutMs: number, ended: AbortSignal): Promise<void> {
-  const { clock, stop } = context;
-  const either = AbortSignal.any([stop, ended]);
-  while (!either.aborted) await clock.sleep(LONG_MS, either);
-  if (!ended.aborted) await clock.sleep(timeoutMs, ended);
-  if (ended.aborted) return;
-  throw new StreamkitError(
-    "stopped",
-    `The batch under way did not end within ${durationText(timeoutMs)} after ${String(stop.reason)} and ` +
-      "was given up: with a checkpoint, the next start repeats it",
-  );
+  await endedInTime(execute(job, context, execution), context, {
+    timeoutMs: execution.stopTimeoutMs,
+    what: "The batch under way",
+    outlook: "with a checkpoint, the next start repeats it",
+  });
 }
 
 async function execute(job: LoadedJob, context: Context, execution: Execution): Promise<void> {

@@ -20,6 +20,7 @@ import type { Context } from "./context.ts";
 import { openEventOutput } from "./event-outputs.ts";
 import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput } from "./line-outputs.ts";
+import { endedInTime } from "./stop-deadline.ts";
 import { PIPELINE_HELP } from "./tail-help.ts";
 import {
   FROM_START,
@@ -85,13 +86,20 @@ export function tailCommand(context: Context): Command {
     .addHelpText("after", `${HELP}\n${PIPELINE_HELP}\n${KAFKA_OPTIONS_HELP}`)
     .action((globs: readonly string[], flags: PipelineFlags) => {
       if (needsPipeline(flags)) return tailPipeline(flags, globs, () => tailInput(globs, flags), context);
-      if (globs.length > 0) return tail(globs, flags, context);
+      if (globs.length > 0) return endedInTime(tail(globs, flags, context), context, STOP);
       throw new StreamkitError(
         "usage",
         "What to read is missing: GLOB…, --pipeline FILE or --flume-conf FILE",
       );
     });
 }
+
+/** A receiver that does not answer keeps nobody from stopping. */
+const STOP = {
+  timeoutMs: 5000,
+  what: "Writing what was read",
+  outlook: "with --position, it comes again at the next start",
+};
 
 function collect(value: string, before: string[] | undefined): string[] {
   return [...(before ?? []), value];

@@ -124,12 +124,12 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const commit = async (
     plan: BatchPlan,
     batch: Batch,
-    intakes: ReadonlyMap<string, Intake>,
+    { deadLetters }: { readonly deadLetters: number },
     sinkBatch: (output: Output) => SinkBatch,
   ): Promise<void> => {
     const statements: Sql[] = queries.flatMap((query) => query.commit(batch));
     for (const { output, sink } of sinks) statements.push(...(sink.commit?.(sinkBatch(output)) ?? []));
-    if (totals(intakes).deadLetters > 0)
+    if (deadLetters > 0)
       statements.push(sql`INSERT INTO ${id(CHECKPOINT, "dead_letters")} FROM ${id(relation.deadLetters)}`);
     watermarks.advance(times, plan.idle);
     await checkpoint.commit(statements, {
@@ -202,16 +202,29 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         plannedAtMs: plan.plannedAtMs,
         ...reachedTimes(output, batch, { beforeMs: lastPlannedAtMs, ...plan }),
       });
-      for (const { output, sink } of sinks) {
-        await sink.write(database, sinkBatch(output));
-        failpoint("sink-written");
-      }
+      const write = async (isWritten: (output: Output) => boolean): Promise<void> => {
+        for (const { output, sink } of sinks.filter((one) => isWritten(one.output))) {
+          await sink.write(database, sinkBatch(output));
+          failpoint("sink-written");
+        }
+      };
+      const isOfDeadLetters = (output: Output): boolean => output.relation === relation.deadLetters;
+      await write((output) => !isOfDeadLetters(output));
+      // What a table does not take becomes a dead letter only as it is written.
+      const divertedBy = (which: readonly OpenSink[]): number =>
+        which.reduce((sum, { sink }) => sum + (sink.divertedRows?.() ?? 0), 0);
+      const others = sinks.filter(({ output }) => !isOfDeadLetters(output));
+      counts.set(relation.deadLetters, totals(intakes).deadLetters + divertedBy(others));
+      await write(isOfDeadLetters);
+      const diverted = divertedBy(sinks);
+      const deadLetters = totals(intakes).deadLetters + diverted;
+      wasClean &&= diverted === 0;
       failpoint("batch-written");
       const outputs = [];
       for (const output of observed)
         outputs.push(await observedRows(database, output, { id: plan.batch, rows: rowsOf(output) }));
       times = after;
-      await commit(plan, batch, intakes, sinkBatch);
+      await commit(plan, batch, { deadLetters }, sinkBatch);
       for (const { sink } of sinks) await sink.committed?.();
       const report: BatchReport = {
         batch: plan.batch,
@@ -219,6 +232,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         schedulingDelayMs,
         processingMs: clock.monotonicMs() - startedMs,
         ...totals(intakes),
+        deadLetters,
         ...timesOf(times, watermarks, groups),
         outputRows: Object.fromEntries(
           [...new Set([...sinks.map(({ output }) => output), ...observed])].map((output) => [

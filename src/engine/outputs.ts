@@ -12,7 +12,7 @@ import { resolveSink } from "../sinks/list.ts";
 import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
-import { CHECKPOINT, type TimeBound } from "./stream.ts";
+import { CHECKPOINT, relation, type TimeBound } from "./stream.ts";
 
 /** A relation that sinks may read. */
 export interface Output {
@@ -173,7 +173,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
         committed,
         timeColumns: [...output.times.keys()],
         state: (name) => stateTable(name, sinkId),
-        deadLetters: id(CHECKPOINT, "dead_letters"),
+        deadLetters: id(relation.deadLetters),
       });
       opened.push({ id: sinkId, formerId, output, sink });
     } catch (error) {
@@ -239,7 +239,7 @@ function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
   return { query: name, mode, key, columns };
 }
 
-/** More rows than this of one query and batch are not shown to observers: sinks are for those. */
+/** Observers are shown the last rows of a query and batch, so many of them: sinks are for all. */
 const MAX_OBSERVED_ROWS = 2000;
 
 /** A batch's rows as JSON values. */
@@ -252,8 +252,8 @@ export async function observedRows(
   const input = sinkInputOf(output);
   if (batch.rows > 0) {
     const rows = { ...batch, relation: output.relation };
-    const first = { maxRows: MAX_OBSERVED_ROWS };
-    for await (const block of jsonLines(database, input, rows, "wrapped", first)) {
+    const last = { maxRows: MAX_OBSERVED_ROWS };
+    for await (const block of jsonLines(database, input, rows, "wrapped", last)) {
       for (const line of block.trimEnd().split("\n")) {
         const { op, row } = JSON.parse(line) as { op?: RowChange["op"]; row: Record<string, Json> };
         changes.push({ op: op ?? "upsert", row });

@@ -139,7 +139,8 @@ export async function prepareJob(
     });
     return { ...planned, checkpoint, readers, close };
   } catch (error) {
-    await close();
+    // What went wrong is told, not what then can't be closed.
+    await close().catch(() => {});
     throw error;
   }
 }

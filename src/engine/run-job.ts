@@ -2,6 +2,7 @@
 
 import { availableParallelism } from "node:os";
 import type { Clock } from "../base/clock.ts";
+import { messageOf } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
@@ -63,11 +64,10 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       if (!stop.aborted) logger("engine").info("The input ended without a line");
       return;
     }
-    try {
-      await runPrepared(prepared, options, database, news);
-    } finally {
-      await prepared.close();
-    }
+    await thenClosed(
+      () => runPrepared(prepared, options, database, news),
+      () => prepared.close(),
+    );
   } finally {
     database.close();
   }
@@ -113,25 +113,38 @@ async function runPrepared(
       env: options.env ?? {},
     }),
   });
-  try {
-    const observed = options.observesRows ? leaves : [];
+  const observed = options.observesRows ? leaves : [];
+  const run = async (): Promise<void> => {
     const runner = await openRunner({ database, clock, prepared, sinks, observed });
-    try {
-      options.started?.(prepared);
-      await runLoop(prepared, runner, {
-        clock,
-        batchMs: options.batchMs,
-        closesAtEnd: options.until !== "available",
-        stop,
-        waitForNews: news.wait,
-        observe: options.observe,
-      });
-    } finally {
-      await runner.close();
-    }
-  } finally {
+    await thenClosed(
+      async () => {
+        options.started?.(prepared);
+        await runLoop(prepared, runner, {
+          clock,
+          batchMs: options.batchMs,
+          closesAtEnd: options.until !== "available",
+          stop,
+          waitForNews: news.wait,
+          observe: options.observe,
+        });
+      },
+      () => runner.close(),
+    );
+  };
+  await thenClosed(run, async () => {
     for (const { sink } of sinks) await sink.close();
+  });
+}
+
+/** What ended it is told, and not what then can't be closed either: where the disk is full, say. */
+async function thenClosed(action: () => Promise<void>, close: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    await close().catch((also: unknown) => logger("engine").debug(messageOf(also)));
+    throw error;
   }
+  await close();
 }
 
 /** Queries that no other query reads; the sources where there is no query. */

@@ -17,10 +17,20 @@ export interface WebSocketListener {
   closed(): void;
 }
 
+/** Text of PEM. */
+export interface ServerKeys {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HttpOptions {
   readonly host: string;
   /** 0 takes any free one. */
   readonly port: number;
+  /** For https; plain http if left out. */
+  readonly tls?: ServerKeys | undefined;
+  /** A longer body may be refused with 413 before `fetch` is asked; left out = that of the runtime. */
+  readonly maxBodyBytes?: number;
   readonly fetch: (request: Request) => Response | Promise<Response>;
   /** Asked for every request to upgrade to a WebSocket: a listener accepts it, a response refuses it. */
   readonly upgrade: (request: Request) => WebSocketListener | Response;
@@ -36,6 +46,8 @@ export interface HttpServer {
 /** No page ever sends us anything this long. */
 const MAX_MESSAGE_BYTES = 64 * 1024;
 const IDLE_TIMEOUT_S = 60;
+/** Bun's own. */
+const DEFAULT_BODY_BYTES = 128 * 1024 * 1024;
 
 /** Listens. Throws code `io`, naming host and port, where that is not possible. */
 export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
@@ -66,9 +78,10 @@ function isUpgrade(request: Request): boolean {
   return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
-function urlOf(host: string, port: number): string {
+function urlOf({ host, tls }: HttpOptions, port: number): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
-  return `http://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
+  const scheme = tls === undefined ? "http" : "https";
+  return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;
 }
 
 function serveInBun(options: HttpOptions): HttpServer {
@@ -76,9 +89,11 @@ function serveInBun(options: HttpOptions): HttpServer {
     hostname: options.host,
     port: options.port,
     development: false,
+    ...(options.tls !== undefined && { tls: options.tls }),
     // Outside development Bun 1.4 shares the port with whoever has it already, unless told not to.
     reusePort: false,
     idleTimeout: IDLE_TIMEOUT_S,
+    maxRequestBodySize: Math.max(DEFAULT_BODY_BYTES, options.maxBodyBytes ?? 0),
     fetch(request, self) {
       if (!isUpgrade(request)) return options.fetch(request);
       const listener = options.upgrade(request);
@@ -105,13 +120,20 @@ function serveInBun(options: HttpOptions): HttpServer {
     },
   });
   const port = server.port ?? options.port;
-  return { url: urlOf(options.host, port), port, close: () => server.stop(true) };
+  return { url: urlOf(options, port), port, close: () => server.stop(true) };
 }
 
 /** The part of Deno's interface that is used here; its types can't be loaded beside Bun's. */
 interface DenoServing {
   serve(
-    options: { hostname: string; port: number; onListen: () => void; signal: AbortSignal },
+    options: {
+      hostname: string;
+      port: number;
+      onListen: () => void;
+      signal: AbortSignal;
+      cert?: string;
+      key?: string;
+    },
     fetch: (request: Request) => Response | Promise<Response>,
   ): { addr: { port: number }; finished: Promise<void> };
   upgradeWebSocket(
@@ -152,11 +174,17 @@ function serveInDeno(options: HttpOptions, deno: DenoServing): HttpServer {
     return response;
   }
   const server = deno.serve(
-    { hostname: options.host, port: options.port, onListen: () => {}, signal: stop.signal },
+    {
+      hostname: options.host,
+      port: options.port,
+      onListen: () => {},
+      signal: stop.signal,
+      ...options.tls,
+    },
     (request) => (isUpgrade(request) ? accept(request) : options.fetch(request)),
   );
   return {
-    url: urlOf(options.host, server.addr.port),
+    url: urlOf(options, server.addr.port),
     port: server.addr.port,
     async close() {
       for (const socket of sockets) socket.close();

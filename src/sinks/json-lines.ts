@@ -14,7 +14,7 @@ import type { SinkBatch, SinkInput } from "./sink.ts";
  */
 export type JsonLineStyle = "bare" | "changes" | "wrapped";
 
-/** Blocks of lines, each line with its line feed, in the rows' order; of no more than `maxRows` rows. */
+/** Blocks of lines, each line with its line feed, in the rows' order; of the last `maxRows` rows. */
 export async function* jsonLines(
   database: Database,
   input: SinkInput,
@@ -22,8 +22,9 @@ export async function* jsonLines(
   style: JsonLineStyle,
   { partition, maxRows }: { readonly partition?: number | undefined; readonly maxRows?: number } = {},
 ): AsyncGenerator<string> {
-  const limit = maxRows === undefined || batch.rows <= maxRows ? raw("") : sql` LIMIT ${maxRows}`;
-  const query = sql`SELECT ${lineOf(input, batch.id, style, partition)} FROM ${id(batch.relation)}${limit}`;
+  const skipped = Math.max(0, batch.rows - (maxRows ?? batch.rows));
+  const last = skipped === 0 ? raw("") : sql` LIMIT ${batch.rows - skipped} OFFSET ${skipped}`;
+  const query = sql`SELECT ${lineOf(input, batch.id, style, partition)} FROM ${id(batch.relation)}${last}`;
   for await (const lines of database.textBlocks(query)) yield `${lines.join("\n")}\n`;
 }
 

@@ -130,6 +130,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
       );
   } else await removeStaged(writer);
   if (catalog !== undefined) {
+    // A table that the metastore makes has its columns from now on. Its folder is ours, not the metastore's.
+    await schema.adopt();
     await catalog.metastore.ensureTable(catalog.options.spec);
     await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));
   }
@@ -151,7 +153,7 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
         ? undefined
         : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
     waiting: await waitingRows(given, context, columns, partitioning),
-    divert: (rows, batch, reason) => asDeadLetters(rows, { batch, reason }, context),
+    divert: (rows, batch, reason) => database.runCounting(asDeadLetters(rows, { batch, reason }, context)),
     divertsLate: given.late_partitions === "dead_letter",
     observers,
     committed,
@@ -179,7 +181,7 @@ type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
 /** The metastore that the job names. A table that is there is compared; nothing is made yet. */
 async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
   const { metastore: urls, table, add_columns: addsColumns } = given;
-  const { database, input, env, clock, stop } = context;
+  const { database, input, env, clock, stop, workingFolder } = context;
   if (urls === undefined) return undefined;
   const spec = await parquetTable(given, input, database, place.store);
   const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
@@ -192,7 +194,7 @@ async function openCatalog(given: ParquetOptions, place: Place, context: SinkCon
     metastore.close();
     throw error;
   }
-  return { metastore, options: { ...place, metastore, spec, database } } satisfies Catalog;
+  return { metastore, options: { ...place, metastore, spec, database, workingFolder } } satisfies Catalog;
 }
 
 /** The table as a metastore would have it. Throws code `job` where Hive can't. */

@@ -48,6 +48,8 @@ export interface Reached {
 export interface Sink {
   /** Returns when the rows are where they belong, as far as that can be before the commit. */
   write(database: Database, batch: SinkBatch): Promise<void>;
+  /** How many rows of the batch just written it has put into `SinkContext.deadLetters`. */
+  divertedRows?(): number;
   /** What the sink must remember of a commit, as JSON; undefined if nothing. */
   position(): unknown;
   /** After `write`: statements for the commit's transaction, over tables of `SinkContext.state`. */
@@ -95,7 +97,7 @@ export interface SinkContext {
   readonly database: Database;
   /** A table of the sink's own in the checkpoint, which it makes; `commit` fills it. */
   readonly state: (name: string) => Sql;
-  /** The checkpoint's table of dead letters: source, origin, byte_offset, line, reason, batch. */
+  /** The table of the batch's dead letters: source, origin, byte_offset, line, reason, batch. */
   readonly deadLetters: Sql;
   /** A folder of this machine for files on their way. */
   readonly workingFolder: string;

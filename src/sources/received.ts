@@ -223,7 +223,8 @@ function openSpool(
     },
     async close() {
       await lastPut;
-      await last;
+      // Who is told of nothing has sent it for good: no later crash should take it back.
+      if (failure === undefined) await inTurn(sync);
       await file?.close();
     },
   };

@@ -6,7 +6,16 @@
  * not all files again: there may be ten thousand.
  */
 
-import { closeSync, existsSync, fdatasync, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
@@ -44,7 +53,7 @@ export interface SegmentWriter {
   sizeBytes(): number;
   /** Resolves when it is sure to be there after a crash. */
   end(segment: TailSegment): Promise<void>;
-  /** Without an end, it has never been. */
+  /** Without an end, it has never been. Also after an end that failed. */
   abandon(): void;
 }
 
@@ -61,6 +70,7 @@ export function openTailSegments(folder: string, first: number, isDurable: boole
       await rename(`${file}.new`, file);
       if (isDurable) await sync(folder);
     } catch (error) {
+      await rm(`${file}.new`, { force: true });
       throw unwritten(file, error);
     }
   };
@@ -108,19 +118,24 @@ function openWriter(
   isDurable: boolean,
   keepBeside: (segment: TailSegment) => Promise<void>,
 ): SegmentWriter {
-  const descriptor = openSync(file, "w");
+  const attributesFile = `${file}.attributes`;
+  const descriptor = openNew(file);
   let attributesDescriptor: number | undefined;
   let size = 0;
   const close = (): void => {
     closeSync(descriptor);
     if (attributesDescriptor !== undefined) closeSync(attributesDescriptor);
   };
+  /** A disk that is full has room again for what else is to be written at the end. */
+  const remove = (): void => {
+    for (const each of [file, attributesFile]) rmSync(each, { force: true });
+  };
   return {
     write(bytes, attributes) {
       try {
         writeFully(descriptor, bytes);
         if (attributes !== undefined) {
-          attributesDescriptor ??= openSync(`${file}.attributes`, "w");
+          attributesDescriptor ??= openNew(attributesFile);
           writeFully(attributesDescriptor, attributes);
         }
       } catch (error) {
@@ -131,15 +146,31 @@ function openWriter(
     },
     sizeBytes: () => size,
     async end(segment) {
-      if (isDurable) await synced(descriptor);
-      if (isDurable && attributesDescriptor !== undefined) await synced(attributesDescriptor);
-      close();
+      try {
+        if (isDurable) await synced(descriptor);
+        if (isDurable && attributesDescriptor !== undefined) await synced(attributesDescriptor);
+      } catch (error) {
+        throw unwritten(file, error);
+      }
       failpoint("tail-segment-written");
       await keepBeside(segment);
+      close();
       failpoint("tail-segment-kept");
     },
-    abandon: close,
+    abandon() {
+      close();
+      remove();
+    },
   };
+}
+
+/** Throws code `io`. */
+function openNew(file: string): number {
+  try {
+    return openSync(file, "w");
+  } catch (error) {
+    throw unwritten(file, error);
+  }
 }
 
 /** Beside the batch that is executed meanwhile. */
@@ -151,6 +182,7 @@ function writeFully(descriptor: number, bytes: Uint8Array): void {
 
 /** What was read is not lost by it: no position behind it is kept anywhere. */
 function unwritten(file: string, cause: unknown): StreamkitError {
+  if (cause instanceof StreamkitError) return cause;
   return new StreamkitError(
     "io",
     `The segment "${file}" can't be written: ${messageOf(cause)}. Nothing is lost: the next start reads on`,

@@ -137,11 +137,11 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     let segment: TailSegment;
     try {
       segment = await fill(writer, first, limit);
+      await writer.end(segment);
     } catch (error) {
       writer.abandon();
       throw error;
     }
-    await writer.end(segment);
     const entry = withRange(segment, next);
     planned.push(entry);
     next += 1;

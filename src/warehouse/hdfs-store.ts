@@ -96,6 +96,10 @@ export function openHdfsStore(hdfs: WebHdfs, url: string, root: string): Store {
       const answer = await hdfs.open(at(path));
       return answer === undefined ? undefined : new Uint8Array(await answer.arrayBuffer());
     },
+    async readPart(path, offset, length) {
+      const answer = await hdfs.open(at(path), { offset, length });
+      return answer === undefined ? undefined : new Uint8Array(await answer.arrayBuffer());
+    },
     async download(path, localFile) {
       const answer = await hdfs.open(at(path));
       if (answer?.body === undefined || answer.body === null)

@@ -5,6 +5,7 @@ import {
   copyFile,
   link,
   mkdir,
+  open,
   readdir,
   readFile,
   rename,
@@ -38,6 +39,16 @@ export function openLocalStore(root: string): Store {
       return (await listBelow(root, path)).length > 0;
     },
     read: (path) => readFile(at(path)).catch(absent),
+    async readPart(path, offset, length) {
+      const file = await open(at(path), "r").catch(absent);
+      if (file === undefined) return undefined;
+      try {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, offset);
+        return buffer.subarray(0, bytesRead);
+      } finally {
+        await file.close();
+      }
+    },
     download: (path, localFile) => copyFile(at(path), localFile),
     put: (files, options) => putAll(root, files, options),
     async write(path, text) {

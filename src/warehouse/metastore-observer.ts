@@ -3,8 +3,8 @@
 import nodePath from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
-import { literal, sql } from "../duckdb/sql.ts";
 import { isVisible } from "./compaction/table-files.ts";
+import { rowsIn } from "./footers.ts";
 import type { Metastore, PartitionSpec, PartitionStatistics, TableSpec } from "./metastore/metastore.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
 import { partitionPath, valuesOfPath } from "./partition-path.ts";
@@ -16,6 +16,8 @@ export interface MetastoreObserverOptions {
   readonly store: Store;
   readonly folder: string;
   readonly database: Database;
+  /** For what is fetched for a moment. */
+  readonly workingFolder: string;
   /** Where nothing tells when a partition is complete, it is added with its first file. */
   readonly addsAtOnce: boolean;
 }
@@ -80,20 +82,14 @@ function valuesOf({ partitions }: TableSpec, path: string): PartitionSpec["value
   return partitions.map(({ name }) => values.get(name) ?? null);
 }
 
-/** Rows are counted in the footers of local files; others would have to be fetched for it. */
 async function statisticsOf(
-  { store, folder, database }: MetastoreObserverOptions,
+  { store, folder, database, workingFolder }: MetastoreObserverOptions,
   path: string,
 ): Promise<PartitionStatistics> {
   const files = (await store.list(joinPath(folder, path))).filter((file) => isVisible(folder, file));
   const bytes = files.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
-  const { localFolder } = store;
-  if (localFolder === undefined || files.length === 0) return { bytes, files: files.length };
-  const names = files.map((file) => literal(nodePath.join(localFolder, file.path)));
-  const row = await database.row(
-    sql`SELECT sum(num_rows)::BIGINT AS rows FROM parquet_file_metadata([${names}])`,
-  );
-  return { rows: Number(row["rows"]), bytes, files: files.length };
+  const rows = await rowsIn(database, store, files, nodePath.join(workingFolder, "footers", folder));
+  return { ...(rows === undefined ? {} : { rows }), bytes, files: files.length };
 }
 
 /** A table's place as other engines call it; `location` is what the job says of the warehouse. */

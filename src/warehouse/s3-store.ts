@@ -55,6 +55,13 @@ export function openS3Store(s3: S3, url: string, root: string): Store {
   const removeOne = async (path: string): Promise<void> => {
     await s3({ method: "DELETE", key: keyOf(path) }, [NOT_FOUND]);
   };
+  const readFrom = async (path: string, headers: Readonly<Record<string, string>>) => {
+    const answer = await s3({ method: "GET", key: keyOf(path), headers }, [NOT_FOUND]);
+    if (answer.status !== NOT_FOUND) return new Uint8Array(await answer.arrayBuffer());
+    const [code] = textsIn(await answer.text(), "Code");
+    if (code === "NoSuchBucket") throw new S3Refusal(NOT_FOUND, `There is no such bucket: ${url}`);
+    return undefined;
+  };
   /** False where something has the name. */
   const putNew = async (path: string, body: Blob | string): Promise<boolean> => {
     const headers = { "if-none-match": "*" };
@@ -97,13 +104,8 @@ export function openS3Store(s3: S3, url: string, root: string): Store {
       for await (const xml of pages(path, { "max-keys": "1" })) return textsIn(xml, "Key").length > 0;
       return false;
     },
-    async read(path) {
-      const answer = await s3({ method: "GET", key: keyOf(path) }, [NOT_FOUND]);
-      if (answer.status !== NOT_FOUND) return new Uint8Array(await answer.arrayBuffer());
-      const [code] = textsIn(await answer.text(), "Code");
-      if (code === "NoSuchBucket") throw new S3Refusal(NOT_FOUND, `There is no such bucket: ${url}`);
-      return undefined;
-    },
+    read: (path) => readFrom(path, {}),
+    readPart: (path, offset, length) => readFrom(path, { range: `bytes=${offset}-${offset + length - 1}` }),
     async download(path, localFile) {
       const { body } = await s3({ method: "GET", key: keyOf(path) });
       if (body !== null) await saveBody(body, localFile);

@@ -46,6 +46,8 @@ export interface Store {
   exists(path: string): Promise<boolean>;
   /** A file's bytes; undefined where it isn't there. */
   read(path: string): Promise<Uint8Array | undefined>;
+  /** So many of a file's bytes from an offset within it; undefined where the file isn't there. */
+  readPart(path: string, offset: number, length: number): Promise<Uint8Array | undefined>;
   /** Copies a file to a path of this machine. */
   download(path: string, localFile: string): Promise<void>;
   /**

@@ -43,6 +43,8 @@ export interface TablePosition {
 
 export interface TableWriter {
   write(batch: TableBatch): Promise<void>;
+  /** How many rows of the batch just written were diverted. */
+  divertedRows(): number;
   position(): TablePosition;
   commit(): readonly Sql[];
   committed(): Promise<void>;
@@ -61,8 +63,8 @@ export interface TableOptions {
   readonly completionDelayMs: number;
   readonly retention: Retention | undefined;
   readonly waiting: WaitingRows | undefined;
-  /** Rows that the table doesn't take go where the statement takes them. */
-  readonly divert: (rows: Sql, batchId: number, reason: string) => Sql;
+  /** Takes rows that the table doesn't, and tells how many those were. */
+  readonly divert: (rows: Sql, batchId: number, reason: string) => Promise<number>;
   /** Whether rows of complete partitions are among those. */
   readonly divertsLate: boolean;
   readonly observers: readonly PartitionObserver[];
@@ -82,12 +84,8 @@ interface Written {
 
 interface WrittenBatch {
   readonly batch: TableBatch;
-  /** Which of its rows are late. */
-  readonly late: Sql | undefined;
   /** The keys of rows that wait no more. */
   readonly taken: readonly string[];
-  /** Rows that no folder can have. */
-  readonly unnamed: Sql | undefined;
 }
 
 export async function openTableWriter(options: TableOptions): Promise<TableWriter> {
@@ -97,6 +95,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   const known = new Set<string>();
   let { batch: lastBatch = 0, completed = [], bytesPerRow } = committed ?? {};
   let last: WrittenBatch | undefined;
+  let divertedRows = 0;
   let toldBound: Bound = "none";
   let isBetweenBatches = true;
 
@@ -182,9 +181,19 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
           ? undefined
           : rule.isLate(await rule.boundAt(batch.before, options.completionDelayMs));
       const filesBefore = open.size;
-      last = { batch, late, taken: [], unnamed: undefined };
-      if (waiting !== undefined) last = { ...last, ...(await writeWaiting(waiting, batch, bound, late)) };
-      else if (batch.rows > 0) last = { ...last, unnamed: await writeAtOnce(batch, late) };
+      const { taken, unnamed } =
+        waiting === undefined
+          ? { taken: [], unnamed: batch.rows > 0 ? await writeAtOnce(batch, late) : undefined }
+          : await writeWaiting(waiting, batch, bound, late);
+      last = { batch, taken };
+      divertedRows = 0;
+      if (late !== undefined)
+        divertedRows += await divert(
+          sql`SELECT * FROM ${id(batch.relation)} WHERE ${late}`,
+          batch.id,
+          "its partition is complete",
+        );
+      if (unnamed !== undefined) divertedRows += await divert(unnamed, batch.id, TOO_LONG);
       const isSame = JSON.stringify(bound) === JSON.stringify(toldBound) && open.size === filesBefore;
       completed = isSame && !batch.endsInput ? [] : await completeOf([...open], batch, bound);
       toldBound = bound;
@@ -195,6 +204,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
       lastBatch = batch.id;
       isBetweenBatches = true;
     },
+    divertedRows: () => divertedRows,
     position: () => ({
       batch: lastBatch,
       ...(open.size > 0 ? { open: [...open] } : {}),
@@ -203,13 +213,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     }),
     commit() {
       if (last === undefined) return [];
-      const { batch, late, taken, unnamed } = last;
-      const lateRows = late === undefined ? [] : [sql`SELECT * FROM ${id(batch.relation)} WHERE ${late}`];
-      return [
-        ...lateRows.map((rows) => divert(rows, batch.id, "its partition is complete")),
-        ...(unnamed === undefined ? [] : [divert(unnamed, batch.id, TOO_LONG)]),
-        ...(waiting?.commit(taken) ?? []),
-      ];
+      return waiting?.commit(last.taken) ?? [];
     },
     async committed() {
       await committedNow();

@@ -27,8 +27,11 @@ export interface WebHdfs {
   ask(method: Method, path: string, op: string, parameters?: Parameters): Promise<unknown>;
   /** Writes a file in place of what has its name. */
   create(path: string, body: Blob | string): Promise<void>;
-  /** A file's bytes; undefined where it isn't there. */
-  open(path: string): Promise<Response | undefined>;
+  /** A file's bytes, or `length` of them from `offset` on; undefined where it isn't there. */
+  open(
+    path: string,
+    part?: { readonly offset: number; readonly length: number },
+  ): Promise<Response | undefined>;
 }
 
 /** What HDFS says of a request that it refuses. */
@@ -118,10 +121,12 @@ export function openWebHdfs({ protocol, nameNodes, user, token, clock }: WebHdfs
         await refuse(answer, path);
         await answer.arrayBuffer();
       }),
-    open: (path) =>
+    open: (path, part) =>
       persistently(`read "${path}"`, async () => {
+        const within: Parameters =
+          part === undefined ? {} : { offset: String(part.offset), length: String(part.length) };
         try {
-          const location = await placeOf("GET", path, "OPEN", {});
+          const location = await placeOf("GET", path, "OPEN", within);
           const answer = await fetch(location, { signal: AbortSignal.timeout(TRANSFER_TIMEOUT_MS) });
           await refuse(answer, path);
           return answer;

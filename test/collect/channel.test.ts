@@ -50,6 +50,18 @@ for (const [kind, open] of Object.entries(KINDS)) {
       await channel.close();
     });
 
+    test("has room while little waits for the block before it", async () => {
+      using folder = emptyFolder();
+      const channel = await open(folder.path, 4e6);
+      const puts = Array.from({ length: 5 }, (_, number) => channel.put(blockOf([`${number}`])));
+      expect(channel.hasRoom()).toBe(true);
+      puts.push(...Array.from({ length: 40 }, () => channel.put(blockOf(["x".repeat(100_000)]))));
+      const settled = Promise.allSettled(puts);
+      await until("it is full", () => !channel.hasRoom());
+      await channel.close();
+      await settled;
+    });
+
     test("pushes back when it is full, and takes again when there is room", async () => {
       using folder = emptyFolder();
       const channel = await open(folder.path, 1e6);

@@ -5,11 +5,9 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { until, within } from "../server/until.ts";
+import { startPipelineProgram } from "./program.ts";
 import { sendTcp, sendUdp } from "./senders.ts";
-
-const ROOT = join(import.meta.dirname, "../..");
-const DENO = [join(ROOT, "node_modules/.bin/deno"), "run", "-A", join(ROOT, "src/main.ts")];
 
 const PIPELINE = {
   sources: {
@@ -24,7 +22,6 @@ const PIPELINE = {
 
 test("a pipeline in Deno", async () => {
   using folder = emptyFolder();
-  writeFileSync(join(folder.path, "p.json"), JSON.stringify(PIPELINE));
   writeFileSync(join(folder.path, "a.log"), "from a file\nno\n");
   const lines = (): string[] => {
     const file = join(folder.path, "out");
@@ -32,40 +29,24 @@ test("a pipeline in Deno", async () => {
   };
   const expected: string[] = ["from a file"];
   for (const life of [1, 2]) {
-    const child = Bun.spawn([...DENO, "tail", "--pipeline", "p.json"], {
-      cwd: folder.path,
-      stderr: "pipe",
-      stdout: "ignore",
-    });
-    let said = "";
-    const reading = (async () => {
-      const decoder = new TextDecoder();
-      for await (const chunk of child.stderr) said += decoder.decode(chunk);
-    })();
-    try {
-      const address = async (name: string): Promise<URL> => {
-        const found = () => new RegExp(`${name} listens at (\\S+)`).exec(said)?.[1];
-        await until(`${name} listens: ${said}`, () => found() !== undefined || child.exitCode !== null);
-        return new URL(found() ?? `missing:${said}`);
-      };
-      expect(await sendTcp(await address("tcp"), [`tcp ${life}\n`])).toBe("OK\n");
-      await sendUdp(await address("udp"), [`<13>udp ${life}`]);
-      const body = new Uint8Array(gzipSync(`http ${life}\n`));
-      const headers = { "content-encoding": "gzip" };
-      const response = await fetch(await address("http"), { method: "POST", body, headers });
-      expect([response.status, await response.text()]).toEqual([200, '{"events":1}']);
-      expected.push(`tcp ${life}`, `<13>udp ${life}`, `http ${life}`);
-      await until(`all is there: ${said}`, () => lines().length >= expected.length);
-      child.kill(life === 1 ? "SIGKILL" : "SIGTERM");
-      await child.exited;
-    } finally {
-      child.kill("SIGKILL");
-      await reading;
-    }
-    if (life === 2) expect(child.exitCode).toBe(143);
+    await using running = await startPipelineProgram("Deno", PIPELINE, folder.path);
+    const soFar = (step: string) => running.soFar(`${step} in life ${life}`);
+    const answer = await sendTcp(await running.address("tcp"), [`tcp ${life}\n`], soFar("TCP"));
+    expect(answer).toBe("OK\n");
+    await sendUdp(await running.address("udp"), [`<13>udp ${life}`]);
+    const body = new Uint8Array(gzipSync(`http ${life}\n`));
+    const headers = { "content-encoding": "gzip" };
+    const posting = fetch(await running.address("http"), { method: "POST", body, headers });
+    const response = await within(soFar("a POST is answered"), posting);
+    const text = await within(soFar("the answer to a POST ends"), response.text());
+    expect([response.status, text]).toEqual([200, '{"events":1}']);
+    expected.push(`tcp ${life}`, `<13>udp ${life}`, `http ${life}`);
+    await until(soFar("all is there"), () => lines().length >= expected.length);
+    const code = await running.end(life === 1 ? "SIGKILL" : "SIGTERM");
+    if (life === 2) expect(code).toBe(143);
   }
   expect(lines().filter((line) => line !== "from a file")).toEqual(
     expected.filter((line) => line !== "from a file").toSorted(),
   );
   expect(lines()).toContain("from a file");
-}, 60_000);
+}, 120_000);

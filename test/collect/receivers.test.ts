@@ -2,8 +2,10 @@
 
 import { describe, expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
+import { messageOf } from "../../src/base/error.ts";
 import { lineFraming, syslogFraming } from "../../src/collect/inputs/frames.ts";
 import { jsonLines } from "../../src/collect/inputs/json-batch.ts";
 import { randomBelow } from "../crash/episode.ts";
@@ -105,6 +107,24 @@ describe("in a pipeline", () => {
       expect(own).toEqual(Array.from({ length: 50 }, (_, line) => `client ${client} line ${line}`));
     }
   });
+
+  test.each([true, false])(
+    "a line over TCP that our end breaks off, where lines are answered: %p",
+    async (isAnswered) => {
+      using folder = emptyFolder();
+      const tcp = { listen: "127.0.0.1:0", answer_ok: isAnswered };
+      await using running = startPipeline(toFile({ tcp }), folder.path);
+      const url = await running.address("in");
+      const socket = connect({ host: url.hostname, port: Number(url.port) });
+      socket.on("error", () => {});
+      socket.write("one\nhalf");
+      await until("the first is there", () => read(folder.path, "out") === "one\n");
+      socket.destroy();
+      await running.stop();
+      // Whoever was not answered sends it again; of others the half is better than nothing.
+      expect(read(folder.path, "out")).toBe(isAnswered ? "one\n" : "one\nhalf\n");
+    },
+  );
 
   test("syslog comes over TCP and UDP, with headers that decide its way", async () => {
     using folder = emptyFolder();
@@ -231,6 +251,17 @@ describe("in a pipeline", () => {
     await drained.ended;
     expect(drained.stdout().split("\n").slice(0, good.length)).toEqual(good);
   });
+});
+
+test("TLS goes with TCP, and its files must be there", async () => {
+  using folder = emptyFolder();
+  const listen = "127.0.0.1:0";
+  const tls = { certificate: "missing.pem", key: "missing.pem" };
+  expect(() => startPipeline(toFile({ syslog: { listen, protocol: "udp", tls } }), folder.path)).toThrow(
+    /tls: goes with protocol tcp alone/,
+  );
+  const running = startPipeline(toFile({ tcp: { listen, tls } }), folder.path);
+  expect(await running.ended.catch(messageOf)).toMatch(/tls: "missing.pem" can't be read: ENOENT/);
 });
 
 describe("as a source of a job", () => {

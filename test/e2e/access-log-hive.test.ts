@@ -113,6 +113,10 @@ test(
        FROM ${database}.traffic ORDER BY window_start`,
     );
     expect(traffic.map((row) => ({ ...row }))).toEqual(trafficOf(requests).toSorted(byTime));
+    const [day] = traffic.map(({ dt }) => String(dt));
+    const described = await rowsOf(`DESCRIBE EXTENDED ${database}.traffic PARTITION (dt = '${day}')`);
+    const statistics = described.find(({ col_name }) => col_name === "Partition Statistics")?.["data_type"];
+    expect(statistics).toMatch(`bytes, ${traffic.filter(({ dt }) => dt === day).length} rows`);
     const topPaths = await rowsOf(
       `SELECT ${time}, path, requests, place, CAST(dt AS STRING) AS dt
        FROM ${database}.top_paths ORDER BY window_start, place`,

@@ -4,14 +4,15 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Running, start } from "../e2e/running.ts";
+import { emptyFolder } from "../e2e/binary.ts";
+import { type Running, start, streamkit } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { type KafkaService, startKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
 import { expectSums, sharedJob, someRows } from "./shared-job.ts";
-import { type SinkJob, sinkJob } from "./sink-job.ts";
+import { freshName, type SinkJob, sinkJob } from "./sink-job.ts";
 
 const TIMEOUT_MS = 120_000;
 const SIGNALS = { SIGTERM: 143, SIGINT: 130 } as const;
@@ -97,6 +98,42 @@ describe("with the broker away", () => {
       await kafka.start();
       await expectSums(job, someRows(0, 1000));
       expect(await job.inTopic()).toEqual(job.written());
+    },
+    TIMEOUT_MS,
+  );
+
+  test(
+    "`tail` ends too, and what was not acknowledged comes at the next start",
+    async () => {
+      using folder = emptyFolder();
+      const log = join(folder.path, "a.log");
+      const topic = freshName("tailed");
+      await kafka.createTopic(topic);
+      const args = ["tail", log, "--position", join(folder.path, "position")];
+      const copy = join(folder.path, "copy");
+      args.push("--out", `kafka://${kafka.brokers}/${topic}`, "--out", `file:${copy}`);
+      const lines = async () =>
+        (await kafka.judge.read(topic)).map(({ value }) => bytesOf(value)?.toString());
+      writeFileSync(log, "one\n");
+      {
+        await using tail = await start(args);
+        await until("the first line is there", async () => (await lines()).length === 1);
+        await until("its position is kept", () => existsSync(join(folder.path, "position")));
+        kafka.pause();
+        try {
+          appendFileSync(log, "two\n");
+          // Outputs get it in their order.
+          await until("it is on its way", () => readFileSync(copy, "utf8").endsWith("two\n"));
+          tail.kill("SIGTERM");
+          const ended = await tail.finished();
+          expect(ended.code).toBe(143);
+          expect(ended.stderr).toContain("did not end within 5s after SIGTERM and was given up");
+        } finally {
+          kafka.resume();
+        }
+      }
+      expect(await streamkit([...args, "--once"])).toMatchObject({ code: 0 });
+      expect([...new Set(await lines())]).toEqual(["one", "two"]);
     },
     TIMEOUT_MS,
   );

@@ -5,8 +5,9 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { type Breakable, breakable } from "./breakable.ts";
 import { askJudge, kafkaLibraries } from "./judge-process.ts";
-import { type Jvm, startJvm, tailOf } from "./jvm.ts";
+import { startJvm } from "./jvm.ts";
 import { judgeOf, type KafkaJudge, type TopicOptions } from "./kafka-judge.ts";
 import { type SaslListeners, SECURE_PORTS, secureListeners } from "./kafka-secure.ts";
 import { freePorts } from "./ports.ts";
@@ -25,27 +26,14 @@ export interface SecureKafkaService extends KafkaService {
   readonly sasl: SaslListeners;
 }
 
-export interface KafkaService extends AsyncDisposable {
+export interface KafkaService extends AsyncDisposable, Breakable {
   /** `127.0.0.1:PORT`, without encryption or login. */
   readonly brokers: string;
   /** Kafka's own Java client at `brokers`. */
   readonly judge: KafkaJudge;
   /** Holds its properties, logs and data; gone with it. */
   readonly folder: string;
-  /** Of the broker that runs now, or of the last one. */
-  readonly pid: number;
   createTopic(name: string, options?: TopicOptions): Promise<void>;
-  /** SIGKILL, as a crash; resolves when it is gone. */
-  kill(): Promise<void>;
-  /** A clean stop. */
-  stop(): Promise<void>;
-  /** Again, on the same ports and data; resolves when clients are served. */
-  start(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing is answered. */
-  pause(): void;
-  resume(): void;
-  /** The last lines of the broker's log. */
-  logTail(): string;
 }
 
 export async function startKafka(
@@ -69,52 +57,31 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
   };
   writeFileSync(propertiesFile, propertiesText(properties));
 
-  let broker: Jvm | undefined;
-  let starts = 0;
-  const logFile = (): string => join(folder.path, `broker-${starts}.log`);
-
-  const running = (): Jvm => {
-    if (broker === undefined || broker.hasEnded()) throw new Error("The broker doesn't run");
-    return broker;
-  };
-
-  const start = async (): Promise<void> => {
-    if (broker !== undefined && !broker.hasEnded()) throw new Error("The broker runs already");
-    starts++;
-    broker = startJvm({
-      program: ["kafka.Kafka", propertiesFile],
-      jvmFlags: [`-Xmx${heapMb}m`, ...LOG_FLAGS, ...(secure?.jvmFlags ?? []), "-cp", `${libraries}/*`],
-      cwd: folder.path,
-      logFile: logFile(),
-    });
-    await broker.says("Kafka Server started");
-  };
-
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    broker?.kill(signal);
-    await broker?.exited;
-  };
+  const broker = breakable({
+    name: "broker",
+    logFile: (start) => join(folder.path, `broker-${start}.log`),
+    launch: (logFile) =>
+      startJvm({
+        program: ["kafka.Kafka", propertiesFile],
+        jvmFlags: [`-Xmx${heapMb}m`, ...LOG_FLAGS, ...(secure?.jvmFlags ?? []), "-cp", `${libraries}/*`],
+        cwd: folder.path,
+        logFile,
+      }),
+    ready: (jvm) => jvm.says("Kafka Server started"),
+  });
 
   const service = {
+    ...broker,
+    get pid() {
+      return broker.pid;
+    },
     ...(secure === undefined ? {} : { sasl: secure.sasl }),
     brokers,
     judge,
     folder: folder.path,
-    get pid() {
-      return broker?.pid ?? -1;
-    },
     createTopic: (name: string, topic?: TopicOptions) => judge.createTopic(name, topic),
-    kill: () => end("SIGKILL"),
-    async stop() {
-      running().kill("SIGTERM");
-      await broker?.exited;
-    },
-    start,
-    pause: () => running().kill("SIGSTOP"),
-    resume: () => running().kill("SIGCONT"),
-    logTail: () => tailOf(logFile()),
     async [Symbol.asyncDispose]() {
-      await end("SIGKILL");
+      await broker.kill();
       secure?.[Symbol.dispose]();
       folder[Symbol.dispose]();
     },
@@ -122,7 +89,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
   try {
     const args = ["format", "-t", crypto.randomUUID(), "-c", propertiesFile, ...(secure?.formatArgs ?? [])];
     await askJudge({ method: "format", client: {}, args });
-    await start();
+    await broker.start();
   } catch (cause) {
     await service[Symbol.asyncDispose]();
     throw cause;

@@ -7,6 +7,7 @@ import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
+import { type Breakable, breakable } from "./breakable.ts";
 import { cachedFolder, hashOf } from "./cache.ts";
 import { type Jvm, startJvm, tailOf } from "./jvm.ts";
 import { mavenLibraries } from "./maven.ts";
@@ -31,21 +32,12 @@ export const METASTORES = {
 
 export type MetastoreVersion = keyof typeof METASTORES;
 
-export interface MetastoreService extends AsyncDisposable {
+export interface MetastoreService extends AsyncDisposable, Breakable {
   /** `thrift://127.0.0.1:PORT` */
   readonly url: string;
   readonly port: number;
-  readonly pid: number;
   /** The folder in which it puts databases and tables that say no location. */
   readonly warehouse: string;
-  /** SIGKILL, as a crash; resolves when it is gone. */
-  kill(): Promise<void>;
-  /** Again, on the same port and catalog. */
-  start(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing is answered. */
-  pause(): void;
-  resume(): void;
-  logTail(): string;
 }
 
 /** The folder of the jars. */
@@ -63,36 +55,23 @@ export async function startMetastore(version: MetastoreVersion = "3.1.3"): Promi
   const warehouse = join(folder.path, "warehouse");
   cpSync(template, folder.path, { recursive: true });
   mkdirSync(warehouse);
-  const logFile = join(folder.path, "metastore.log");
-  let metastore: Jvm | undefined;
-
-  const running = (): Jvm => {
-    if (metastore === undefined || metastore.hasEnded()) throw new Error("The metastore doesn't run");
-    return metastore;
-  };
-
-  const kill = async (): Promise<void> => {
-    metastore?.kill("SIGKILL");
-    await metastore?.exited;
-  };
+  const metastore = breakable({
+    name: "metastore",
+    logFile: () => join(folder.path, "metastore.log"),
+    launch: (logFile) => launch({ libraries, folder: folder.path, warehouse, port, logFile }),
+    ready: (jvm, logFile) => listening(jvm, port, logFile),
+  });
 
   const service: MetastoreService = {
+    ...metastore,
+    get pid() {
+      return metastore.pid;
+    },
     url: `thrift://127.0.0.1:${port}`,
     port,
     warehouse,
-    get pid() {
-      return metastore?.pid ?? -1;
-    },
-    kill,
-    async start() {
-      if (metastore !== undefined && !metastore.hasEnded()) throw new Error("The metastore runs already");
-      metastore = await launch({ libraries, folder: folder.path, warehouse, port, logFile });
-    },
-    pause: () => running().kill("SIGSTOP"),
-    resume: () => running().kill("SIGCONT"),
-    logTail: () => tailOf(logFile),
     async [Symbol.asyncDispose]() {
-      await kill();
+      await metastore.kill();
       folder[Symbol.dispose]();
     },
   };
@@ -116,7 +95,8 @@ export async function newCatalog(version: MetastoreVersion): Promise<string> {
     const [port = 0] = await freePorts(1);
     const logFile = join(folder.path, "metastore.log");
     const made = { libraries, folder: folder.path, warehouse: "/no-default-database", port, logFile };
-    const metastore = await launch(made);
+    const metastore = launch(made);
+    await listening(metastore, port, logFile);
     metastore.kill("SIGTERM");
     await metastore.exited;
     cpSync(join(folder.path, "catalog"), join(empty, "catalog"), { recursive: true });
@@ -135,8 +115,8 @@ const OPENED = ["java.lang", "java.net", "java.util"].map(
   (name) => `--add-opens=java.base/${name}=ALL-UNNAMED`,
 );
 
-/** Resolves when it takes connections. Of all interfaces: 3.1.3 can't be told one. */
-async function launch({ libraries, folder, warehouse, port, logFile }: Launch): Promise<Jvm> {
+/** It listens at all interfaces: 3.1.3 can't be told one. */
+function launch({ libraries, folder, warehouse, port, logFile }: Launch): Jvm {
   const conf = join(folder, "conf");
   writeConfig(conf, {
     "javax.jdo.option.ConnectionURL": `jdbc:derby:;databaseName=${join(folder, "catalog")};create=true`,
@@ -150,7 +130,7 @@ async function launch({ libraries, folder, warehouse, port, logFile }: Launch): 
     "metastore.expression.proxy": "org.apache.hadoop.hive.metastore.DefaultPartitionExpressionProxy",
     "metastore.task.threads.always": "org.apache.hadoop.hive.metastore.events.EventCleanerTask",
   });
-  const metastore = startJvm({
+  return startJvm({
     program: ["org.apache.hadoop.hive.metastore.HiveMetaStore", "-p", String(port)],
     jvmFlags: [
       "-Xmx384m",
@@ -165,8 +145,6 @@ async function launch({ libraries, folder, warehouse, port, logFile }: Launch): 
     // Java reads the names of files by it.
     env: { LC_ALL: "C.UTF-8" },
   });
-  await listening(metastore, port, logFile);
-  return metastore;
 }
 
 const MAX_WAIT_MS = 90_000;

@@ -6,25 +6,17 @@
  */
 
 import { join } from "node:path";
-import { type Jvm, startJvm, tailOf } from "./jvm.ts";
+import { type Breakable, breakable } from "./breakable.ts";
+import { startJvm } from "./jvm.ts";
 import { mavenArchive } from "./maven.ts";
 import { freePorts } from "./ports.ts";
 import { serverFolder } from "./server-folder.ts";
 
 const VERSION = "2.6.13.Final";
 
-export interface SchemaRegistryService extends AsyncDisposable {
+export interface SchemaRegistryService extends AsyncDisposable, Breakable {
   /** What a client of Confluent's registry takes as its base URL. */
   readonly url: string;
-  readonly pid: number;
-  /** SIGKILL, as a crash; resolves when it is gone. */
-  kill(): Promise<void>;
-  /** Again, on the same port and schemas. */
-  start(): Promise<void>;
-  /** SIGSTOP: connections stay open, nothing is answered. */
-  pause(): void;
-  resume(): void;
-  logTail(): string;
 }
 
 /** The unpacked program: what a first use installs. */
@@ -36,46 +28,33 @@ export async function startSchemaRegistry(): Promise<SchemaRegistryService> {
   const program = await schemaRegistryProgram();
   const [port = 0] = await freePorts(1);
   const folder = serverFolder();
-  const logFile = join(folder.path, "registry.log");
   const settings = Object.entries({
     "quarkus.http.host": "127.0.0.1",
     "quarkus.http.port": String(port),
     // What a request has stored is on disk when it is answered.
     "quarkus.datasource.jdbc.url": `jdbc:h2:file:${join(folder.path, "schemas")};WRITE_DELAY=0`,
   }).map(([name, value]) => `-D${name}=${value}`);
-  let registry: Jvm | undefined;
-
-  const running = (): Jvm => {
-    if (registry === undefined || registry.hasEnded()) throw new Error("The schema registry doesn't run");
-    return registry;
-  };
-
-  const kill = async (): Promise<void> => {
-    registry?.kill("SIGKILL");
-    await registry?.exited;
-  };
-
-  const service: SchemaRegistryService = {
-    url: `http://127.0.0.1:${port}/apis/ccompat/v7`,
-    get pid() {
-      return registry?.pid ?? -1;
-    },
-    kill,
-    async start() {
-      if (registry !== undefined && !registry.hasEnded()) throw new Error("The schema registry runs already");
-      registry = startJvm({
+  const registry = breakable({
+    name: "schema registry",
+    logFile: () => join(folder.path, "registry.log"),
+    launch: (logFile) =>
+      startJvm({
         program: ["-jar", join(program, `apicurio-registry-app-${VERSION}-runner.jar`)],
         jvmFlags: ["-Xmx256m", "-XX:TieredStopAtLevel=1", ...settings],
         cwd: folder.path,
         logFile,
-      });
-      await registry.says("Listening on: http");
+      }),
+    ready: (jvm) => jvm.says("Listening on: http"),
+  });
+
+  const service: SchemaRegistryService = {
+    ...registry,
+    get pid() {
+      return registry.pid;
     },
-    pause: () => running().kill("SIGSTOP"),
-    resume: () => running().kill("SIGCONT"),
-    logTail: () => tailOf(logFile),
+    url: `http://127.0.0.1:${port}/apis/ccompat/v7`,
     async [Symbol.asyncDispose]() {
-      await kill();
+      await registry.kill();
       folder[Symbol.dispose]();
     },
   };

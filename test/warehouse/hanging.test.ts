@@ -1,7 +1,7 @@
 /** Servers that hang while a job writes, with their connections open: it waits for them, and goes on. */
 
 import { expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
@@ -37,6 +37,15 @@ async function rowsIn(warehouse: string): Promise<unknown[]> {
   return rowsOf(await output(query).catch(() => ""));
 }
 
+/** Until a batch is over, with all that follows its commit: nobody waits for an answer then. */
+function batchIsOver(folder: string): Promise<void> {
+  const journal = join(folder, "state/live.ndjson");
+  return until(
+    "the first batch is over",
+    () => existsSync(journal) && readFileSync(journal, "utf8").includes("\n"),
+  );
+}
+
 test(
   "HDFS: a name node that does not answer",
   async () => {
@@ -46,6 +55,7 @@ test(
     await using running = await start(["process", writeJob(folder.path, { warehouse })]);
     await running.feed(row(1));
     await until("the first row", async () => (await rowsIn(warehouse)).length === 1);
+    await batchIsOver(folder.path);
     hdfs.pauseNameNode();
     await running.feed(row(2));
     await until("a request", () => hasUnread(Number(hdfs.address.split(":")[1])));
@@ -74,6 +84,7 @@ test(
     ]);
     await running.feed(row(1));
     await until("the first partition", async () => (await partitions()).length === 1);
+    await batchIsOver(folder.path);
     service.pause();
     await running.feed(row(2));
     await until("a request", () => hasUnread(service.port));

@@ -252,6 +252,9 @@ describe("rows of a partition that is complete", () => {
           batch: 2n,
         },
       ]);
+      const [letter, ...more] = rowsOf(readFileSync(join(job.folder, "dead.ndjson"), "utf8"));
+      expect(letter).toMatchObject({ source: "q", reason: "its partition is complete", batch: 2 });
+      expect(more).toEqual([]);
     });
 
   test("what needs the partitions' time is refused where nothing tells it", async () => {

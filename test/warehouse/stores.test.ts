@@ -81,6 +81,7 @@ for (const kind of KINDS)
       expect(await store.exists("t")).toBe(false);
       expect(await store.exists("t/f")).toBe(false);
       expect(await store.read("t/f")).toBeUndefined();
+      expect(await store.readPart("t/f", 0, 1)).toBeUndefined();
       await store.remove("t");
       await store.remove("t/f");
     });
@@ -99,6 +100,8 @@ for (const kind of KINDS)
       expect(await store.folders("t")).toEqual(["a=1", "a=2"]);
       expect([await store.exists("t"), await store.exists("t/a=1/x.parquet")]).toEqual([true, true]);
       expect(await text(store, "u/y.parquet")).toBe("");
+      const part = await store.readPart("t/a=2/x.parquet", 2, 3);
+      expect(Buffer.from(part ?? []).toString()).toBe("ree");
       using local = emptyFolder();
       await store.download("t/a=2/x.parquet", join(local.path, "x"));
       expect(readFileSync(join(local.path, "x"), "utf8")).toBe("three");

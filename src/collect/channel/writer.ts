@@ -44,6 +44,7 @@ const FULL_DISK_RETRY_MS = 500;
 export function createWriter(ledger: Ledger, options: WriterOptions, firstSegment: number): Writer {
   const { folder, disk, clock } = options;
   const queue: Waiting[] = [];
+  let queuedBytes = 0;
   const closed = new AbortController();
   let nextSegment = firstSegment;
   let current: { readonly file: DiskFile; readonly info: SegmentInfo } | undefined;
@@ -75,6 +76,7 @@ export function createWriter(ledger: Ledger, options: WriterOptions, firstSegmen
       const isGroupFull = isDiskFull || sizeBytes + queue[0].sizeBytes > MAX_GROUP_BYTES;
       if (group.length > 0 && isGroupFull) break;
       sizeBytes += queue[0].sizeBytes;
+      queuedBytes -= queue[0].sizeBytes;
       group.push(queue.shift() as Waiting);
     }
     return group;
@@ -129,7 +131,9 @@ export function createWriter(ledger: Ledger, options: WriterOptions, firstSegmen
               `there is; ${waitingBytes(ledger)} bytes wait for their receiver, and nothing is lost`,
           );
         isDiskFull = true;
-        queue.unshift(...group.splice(1));
+        const later = group.splice(1);
+        for (const { sizeBytes } of later) queuedBytes += sizeBytes;
+        queue.unshift(...later);
         await clock.sleep(FULL_DISK_RETRY_MS, closed.signal);
         if (closed.signal.aborted) throw stopped();
       }
@@ -163,6 +167,7 @@ export function createWriter(ledger: Ledger, options: WriterOptions, firstSegmen
     } catch (error) {
       ledger.failure ??= failureOf(error, folder);
       for (const { reject } of [...group, ...queue.splice(0)]) reject(ledger.failure);
+      queuedBytes = 0;
     } finally {
       writing = undefined;
     }
@@ -192,10 +197,13 @@ export function createWriter(ledger: Ledger, options: WriterOptions, firstSegmen
   return {
     put(block) {
       if (ledger.failure !== undefined) return Promise.reject(ledger.failure);
+      if (closed.signal.aborted) return Promise.reject(stopped());
       if (block.bytes.length === 0) return Promise.resolve();
       return new Promise((resolve, reject) => {
         putNumber += 1;
-        queue.push({ ...encodeBlock(block), number: putNumber, resolve, reject });
+        const encoded = encodeBlock(block);
+        queue.push({ ...encoded, number: putNumber, resolve, reject });
+        queuedBytes += encoded.sizeBytes;
         writing ??= writeAll();
       });
     },
@@ -207,7 +215,12 @@ export function createWriter(ledger: Ledger, options: WriterOptions, firstSegmen
         await (writtenNumber < wanted ? writing : synced());
       }
     },
-    hasRoom: () => ledger.failure === undefined && !isDiskFull && queue.length === 0 && fits(COPIED_BYTES),
+    // Blocks that only wait for the write before them have their room.
+    hasRoom: () =>
+      ledger.failure === undefined &&
+      !isDiskFull &&
+      queuedBytes < MAX_GROUP_BYTES &&
+      fits(queuedBytes + COPIED_BYTES),
     async close() {
       closed.abort();
       await writing;

@@ -3,12 +3,14 @@
  * the intake waits is kept up to a bound, and then dropped, counted and said.
  */
 
-import { createSocket } from "node:dgram";
+import { createSocket, type Socket } from "node:dgram";
+import { messageOf, StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
 import { counted } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
 import { type Address, urlOf } from "./address.ts";
+import { startFlushTimer } from "./flush-timer.ts";
 import { type Events, oneLine } from "./frames.ts";
 import type { Input, InputContext } from "./input.ts";
 import { listenFailure } from "./stream-server.ts";
@@ -16,7 +18,8 @@ import { listenFailure } from "./stream-server.ts";
 const MAX_HELD_BYTES = 32 * 1024 * 1024;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const BLOCK_BYTES = 1024 * 1024;
-const FLUSH_MS = 1000;
+/** What one that waits costs beside its bytes, roughly. */
+const HELD_OVERHEAD_BYTES = 128;
 
 export async function serveDatagrams(
   scheme: string,
@@ -24,20 +27,21 @@ export async function serveDatagrams(
   blocksOf: (events: Events, peer: string) => readonly EventBlock[],
   intake: Intake,
   { clock, name }: Pick<InputContext, "clock" | "name">,
+  openSocket: typeof createSocket = createSocket,
 ): Promise<Input> {
-  const socket = createSocket({ type: address.host.includes(":") ? "udp6" : "udp4" });
+  const socket = openSocket({ type: address.host.includes(":") ? "udp6" : "udp4" });
   const queue: { readonly line: Buffer; readonly peer: string }[] = [];
   const closed = new AbortController();
   let heldBytes = 0;
   let dropped = 0;
   let isPutting: Promise<void> | undefined;
-  let flushedAtMs = clock.monotonicMs();
   let fail: (error: unknown) => void = () => {};
   const done = new Promise<void>((resolve, reject) => {
     fail = reject;
     closed.signal.addEventListener("abort", () => resolve());
   });
   done.catch(() => {});
+  const flushing = startFlushTimer(intake, { clock, stop: closed.signal, fail: (error) => fail(error) });
 
   /** Datagrams of one peer that follow each other go together. */
   async function putAll(): Promise<void> {
@@ -45,32 +49,32 @@ export async function serveDatagrams(
       const { peer } = queue[0];
       const lines: Buffer[] = [];
       let sizeBytes = 0;
+      let takenBytes = 0;
       while (queue[0]?.peer === peer && sizeBytes < BLOCK_BYTES) {
         const { line } = queue.shift() as (typeof queue)[number];
         lines.push(line);
         sizeBytes += line.length;
+        takenBytes += line.length + HELD_OVERHEAD_BYTES;
       }
       for (const block of blocksOf({ bytes: Buffer.concat(lines), events: lines.length }, peer))
         await intake.put(block);
-      heldBytes -= sizeBytes;
-      if (clock.monotonicMs() - flushedAtMs >= FLUSH_MS) {
-        await intake.flush();
-        flushedAtMs = clock.monotonicMs();
-      }
+      heldBytes -= takenBytes;
+      flushing.due();
     }
   }
 
   socket.on("message", (message, { address: peer }) => {
     const line = oneLine(message);
     if (line.length === 1) return;
-    if (heldBytes + line.length > MAX_HELD_BYTES) {
+    const costBytes = line.length + HELD_OVERHEAD_BYTES;
+    if (heldBytes + costBytes > MAX_HELD_BYTES) {
       dropped += 1;
       if (dropped === 1)
         logger("collect").warn(`${name}: datagrams come faster than they are taken: some are dropped`);
       return;
     }
     queue.push({ line, peer });
-    heldBytes += line.length;
+    heldBytes += costBytes;
     isPutting ??= putAll()
       .catch(fail)
       .finally(() => {
@@ -78,20 +82,17 @@ export async function serveDatagrams(
       });
   });
 
-  const port = await new Promise<number>((resolve, reject) => {
-    socket.once("error", (error) => reject(listenFailure(urlOf(scheme, address), error)));
-    socket.bind(address.port, address.host, () => {
-      try {
-        socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
-      } catch {
-        // The system's own size will do.
-      }
-      resolve(socket.address().port);
-    });
+  const port = await bound(socket, scheme, address).catch((error: unknown) => {
+    closed.abort();
+    throw error;
   });
+  const where = urlOf(scheme, { ...address, port });
+  socket.on("error", (cause) =>
+    fail(new StreamkitError("io", `Cannot receive at ${where} any more: ${messageOf(cause)}`, { cause })),
+  );
   return {
     done,
-    address: urlOf(scheme, { ...address, port }),
+    address: where,
     async close() {
       if (closed.signal.aborted) return;
       socket.close();
@@ -100,4 +101,21 @@ export async function serveDatagrams(
       closed.abort();
     },
   };
+}
+
+/** The port, which the system may have chosen. Throws code `io`. */
+function bound(socket: Socket, scheme: string, address: Address): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void => reject(listenFailure(urlOf(scheme, address), error));
+    socket.once("error", refuse);
+    socket.bind(address.port, address.host, () => {
+      socket.off("error", refuse);
+      try {
+        socket.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+      } catch {
+        // The system's own size will do.
+      }
+      resolve(socket.address().port);
+    });
+  });
 }

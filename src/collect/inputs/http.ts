@@ -3,19 +3,20 @@
  * Retry-After when there is no room for them, so that the client keeps them.
  */
 
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import type { ReadableStream } from "node:stream/web";
 import { z } from "zod";
+import type { Clock } from "../../base/clock.ts";
 import { messageOf, StreamkitError } from "../../base/error.ts";
+import { durationMs } from "../../base/units.ts";
 import { serveHttp } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
-import { checkedAddress, listenField, listenOf } from "./address.ts";
+import { checkedAddress, listenField, listenOf, urlOf } from "./address.ts";
+import { type Fault, readBody, type Share, sharedRoom } from "./body.ts";
 import { countLines } from "./frames.ts";
 import type { InputKind } from "./input.ts";
 import { flumeEvents, jsonLines } from "./json-batch.ts";
-
-const unzipped = promisify(gunzip);
+import { keysOf, tlsField } from "./tls.ts";
 
 const options = z.strictObject({
   listen: listenField,
@@ -25,16 +26,27 @@ const options = z.strictObject({
     .default("/")
     .describe("where POSTs go; `*` is any path"),
   max_body: z.int().min(1).default(33_554_432).describe("more bytes are refused with 413, also after gunzip"),
+  body_timeout: z
+    .string()
+    .default("30s")
+    .refine((text) => (durationMs(text) ?? 0) > 0, "must be a duration like 30s")
+    .describe("how long a body may take to come: then 408 is answered"),
   max_waiting: z
     .int()
     .min(1)
     .default(256)
-    .describe("requests whose events are not safe yet; with more, 503 is answered"),
+    .describe("requests that are read and whose events are not safe yet; with more, 503 is answered"),
+  max_waiting_bytes: z
+    .int()
+    .min(1)
+    .default(134_217_728)
+    .describe("bytes of all requests that are being read or wait; with more, 503 is answered"),
   token: z
     .string()
     .min(1)
     .optional()
     .describe("asked for as `Authorization: Bearer …`: take it from ${NAME}"),
+  tls: tlsField,
   flume: z.boolean().default(false).describe("JSON arrays are Flume's events with `headers` and `body`"),
 });
 type Options = z.infer<typeof options>;
@@ -49,9 +61,8 @@ export const httpInput: InputKind<Options> = {
     if (found === null) return undefined;
     return { listen: listenOf(`http://${found[1] ?? ""}`, "http"), path: found[2] ?? "/" };
   },
-  async open(given, intake, { clock }) {
+  async open(given, intake, { clock, baseFolder }) {
     const { host, port } = checkedAddress(given.listen);
-    let waiting = 0;
     const closed = new AbortController();
     let fail: (error: unknown) => void = () => {};
     const done = new Promise<void>((resolve, reject) => {
@@ -59,54 +70,24 @@ export const httpInput: InputKind<Options> = {
       closed.signal.addEventListener("abort", () => resolve());
     });
     done.catch(() => {});
-
-    const take = async (request: Request): Promise<Response> => {
-      const refusal = refusalOf(request, given);
-      if (refusal !== undefined) return refusal;
-      if (closed.signal.aborted || waiting >= given.max_waiting || !intake.hasRoom()) return busy();
-      waiting += 1;
-      try {
-        const blocks = await blocksOf(request, given);
-        if (blocks instanceof Response) return blocks;
-        const isSafe = await withinTime(safely(blocks, intake));
-        if (!isSafe) return busy();
-        const events = blocks.reduce((sum, block) => sum + block.events, 0);
-        return Response.json({ events });
-      } catch (error) {
-        if (!(error instanceof StreamkitError && error.code === "stopped")) fail(error);
-        return busy();
-      } finally {
-        waiting -= 1;
-      }
-    };
-    /** Events that were put stay put: they may come twice when the client tries again. */
-    const withinTime = async (safe: Promise<void>): Promise<boolean> => {
-      const over = new AbortController();
-      const isDone = await Promise.race([
-        safe.then(() => true),
-        clock.sleep(ANSWER_MS, over.signal).then(() => false),
-      ]);
-      over.abort();
-      return isDone;
-    };
-
+    const requests = takeRequests(given, intake, clock, (error) => fail(error));
     const server = await serveHttp({
       host,
       port,
-      fetch: take,
+      tls: keysOf(given.tls, baseFolder),
+      maxBodyBytes: given.max_body,
+      fetch: requests.take,
       upgrade: () => answer(400, "no WebSocket here"),
     });
+    const scheme = given.tls === undefined ? "http" : "https";
+    const shownPath = given.path === "*" ? "/" : given.path;
     return {
       done,
-      address: `http://${host.includes(":") ? `[${host}]` : host}:${server.port}${given.path === "*" ? "/" : given.path}`,
+      address: `${urlOf(scheme, { host, port: server.port })}${shownPath}`,
       async close() {
         if (closed.signal.aborted) return;
         closed.abort();
-        // Answers that are due are given: their events are safe.
-        for (let tries = 0; tries < CLOSE_TRIES; tries += 1) {
-          if (waiting === 0) break;
-          await clock.sleep(CLOSE_PAUSE_MS);
-        }
+        await requests.end();
         await server.close();
       },
     };
@@ -115,8 +96,93 @@ export const httpInput: InputKind<Options> = {
 
 /** A client should not wait longer. */
 const ANSWER_MS = 30_000;
+/** Bodies that come at the same time: they may all be slow. */
+const MAX_READING = 4096;
 const CLOSE_PAUSE_MS = 10;
 const CLOSE_TRIES = 200;
+
+interface Requests {
+  take(request: Request): Promise<Response>;
+  /** Refuses bodies that are coming. Resolves when answers that are due are given: their events are safe. */
+  end(): Promise<void>;
+}
+
+function takeRequests(
+  given: Options,
+  intake: Intake,
+  clock: Clock,
+  fail: (error: unknown) => void,
+): Requests {
+  const bodyTimeoutMs = durationMs(given.body_timeout) ?? 0;
+  const roomOfOne = sharedRoom(given.max_waiting_bytes);
+  /** Of bodies that are coming, what stops them: slow ones must not be in the way of others. */
+  const reading = new Set<AbortController>();
+  /** Requests whose events are not safe yet. */
+  let waiting = 0;
+  let hasEnded = false;
+  const hasRoom = (): boolean => !hasEnded && waiting < given.max_waiting && intake.hasRoom();
+
+  const bodyInTime = async (request: Request, share: Share): Promise<Buffer | Fault> => {
+    const stop = new AbortController();
+    const ended = new AbortController();
+    void clock.sleep(bodyTimeoutMs, ended.signal).then(() => stop.abort());
+    reading.add(stop);
+    try {
+      return await readBody(request.body as ReadableStream<Uint8Array> | null, {
+        isGzip: encodingOf(request) === "gzip",
+        maxBytes: given.max_body,
+        share,
+        stop: stop.signal,
+      });
+    } finally {
+      reading.delete(stop);
+      ended.abort();
+    }
+  };
+
+  /** Events that were put stay put, and keep their room: they may come twice when the client tries again. */
+  const answerWhenSafe = async (blocks: readonly EventBlock[], share: Share): Promise<Response> => {
+    waiting += 1;
+    const safe = safely(blocks, intake).then(
+      () => true,
+      (error: unknown) => {
+        if (!(error instanceof StreamkitError && error.code === "stopped")) fail(error);
+        return false;
+      },
+    );
+    void safe.then(() => {
+      share.free();
+      waiting -= 1;
+    });
+    const over = new AbortController();
+    const isSafe = await Promise.race([safe, clock.sleep(ANSWER_MS, over.signal).then(() => false)]);
+    over.abort();
+    return isSafe ? Response.json({ events: eventsIn(blocks) }) : busy();
+  };
+
+  return {
+    async take(request) {
+      const refusal = refusalOf(request, given);
+      if (refusal !== undefined) return refusal;
+      if (reading.size >= MAX_READING || !hasRoom()) return busy();
+      const share = roomOfOne();
+      const read = await bodyInTime(request, share);
+      const body = read === "stopped" && hasEnded ? "no_room" : read;
+      const blocks = typeof body === "string" ? faultAnswer(body, given) : blocksOf(body, request, given);
+      if (!(blocks instanceof Response) && hasRoom()) return answerWhenSafe(blocks, share);
+      share.free();
+      return blocks instanceof Response ? blocks : busy();
+    },
+    async end() {
+      hasEnded = true;
+      for (const stop of reading) stop.abort();
+      for (let tries = 0; tries < CLOSE_TRIES; tries += 1) {
+        if (waiting === 0) break;
+        await clock.sleep(CLOSE_PAUSE_MS);
+      }
+    },
+  };
+}
 
 async function safely(blocks: readonly EventBlock[], intake: Intake): Promise<void> {
   for (const block of blocks) await intake.put(block);
@@ -137,6 +203,9 @@ function refusalOf(request: Request, { path, token, max_body: maxBody }: Options
   if (token !== undefined && request.headers.get("authorization") !== `Bearer ${token}`)
     return answer(401, "a token is needed", { "www-authenticate": "Bearer" });
   if (Number(request.headers.get("content-length") ?? 0) > maxBody) return tooLarge(maxBody);
+  const encoding = encodingOf(request);
+  if (encoding !== "gzip" && encoding !== "identity")
+    return answer(415, `Content-Encoding ${encoding}: only gzip is taken`);
   return undefined;
 }
 
@@ -144,21 +213,32 @@ function tooLarge(maxBytes: number): Response {
   return answer(413, `a request has at most ${maxBytes} bytes`);
 }
 
-/** The events of a request, or why there are none. */
-async function blocksOf(request: Request, given: Options): Promise<readonly EventBlock[] | Response> {
-  const { max_body: maxBody } = given;
-  let body = await bodyOf(request, maxBody).catch(() => answer(400, "the body broke off"));
-  if (body instanceof Response) return body;
-  if (body === undefined) return tooLarge(maxBody);
+function faultAnswer(fault: Fault, { max_body: maxBytes, body_timeout: timeout }: Options): Response {
+  switch (fault) {
+    case "too_large":
+      return tooLarge(maxBytes);
+    case "no_room":
+      return busy();
+    case "stopped":
+      return answer(408, `the body did not come within ${timeout}`, { connection: "close" });
+    case "broken":
+      return answer(400, "the body broke off");
+    case "no_gzip":
+      return answer(400, "the body is no gzip");
+  }
+}
+
+function encodingOf(request: Request): string {
   const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
-  if (encoding === "gzip" || encoding === "x-gzip") {
-    try {
-      body = await unzipped(body, { maxOutputLength: maxBody });
-    } catch (error) {
-      const { code } = error as { code?: string };
-      return code === "ERR_BUFFER_TOO_LARGE" ? tooLarge(maxBody) : answer(400, "the body is no gzip");
-    }
-  } else if (encoding !== "identity") return answer(415, `Content-Encoding ${encoding}: only gzip is taken`);
+  return encoding === "x-gzip" ? "gzip" : encoding;
+}
+
+function eventsIn(blocks: readonly EventBlock[]): number {
+  return blocks.reduce((sum, { events }) => sum + events, 0);
+}
+
+/** The events of a body, or why there are none. */
+function blocksOf(body: Buffer, request: Request, given: Options): readonly EventBlock[] | Response {
   const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json" && !given.flume) return linesBlock(body);
   try {
@@ -176,16 +256,4 @@ function linesBlock(body: Buffer): EventBlock[] {
   if (body.length === 0) return [];
   const bytes = body.at(-1) === 10 ? body : Buffer.concat([body, Buffer.of(10)]);
   return [{ bytes, events: countLines(bytes), headers: {} }];
-}
-
-/** Undefined where it is longer than it may be, which its head need not say. */
-async function bodyOf(request: Request, maxBytes: number): Promise<Buffer | undefined> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  for await (const chunk of request.body ?? []) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }

@@ -3,11 +3,14 @@
  */
 
 import { createServer, type Server, type Socket } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
+import type { ServerKeys } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
 import { type Address, urlOf } from "./address.ts";
+import { startFlushTimer } from "./flush-timer.ts";
 import type { Events, Framing } from "./frames.ts";
 import type { Input, InputContext } from "./input.ts";
 
@@ -15,15 +18,14 @@ export interface StreamServerOptions {
   readonly scheme: string;
   readonly address: Address;
   readonly maxConnections: number;
+  /** Connections are with TLS; without if left out. */
+  readonly tls?: ServerKeys | undefined;
   readonly framing: () => Framing;
   /** Blocks of what came from one peer. */
   readonly blocksOf: (events: Events, peer: string) => readonly EventBlock[];
   /** What is answered when events are safe; nothing if left out. */
   readonly acknowledgement?: string | undefined;
 }
-
-/** Synced at least so often, though nobody is told. */
-const FLUSH_MS = 1000;
 
 export async function serveStreams(
   options: StreamServerOptions,
@@ -33,66 +35,91 @@ export async function serveStreams(
   const log = logger("collect");
   const sockets = new Map<Socket, Promise<void>>();
   const closed = new AbortController();
+  let isClosing = false;
   let fail: (error: Error) => void = () => {};
   const done = new Promise<void>((resolve, reject) => {
     fail = reject;
     closed.signal.addEventListener("abort", () => resolve());
   });
   done.catch(() => {});
-  let isFlushDue = false;
+  const flushing = startFlushTimer(intake, { clock, stop: closed.signal, fail: (error) => fail(error) });
 
-  const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
+  const accept = (socket: Socket): void => {
     const serving = serve(socket);
     sockets.set(socket, serving);
     void serving.finally(() => sockets.delete(socket));
-  });
+  };
+  const how = { noDelay: true, allowHalfOpen: true };
+  const server =
+    options.tls === undefined
+      ? createServer(how, accept)
+      : createTlsServer({ ...how, ...options.tls }, accept);
+  server.on("tlsClientError", (error: Error) =>
+    log.debug(`${name}: a handshake failed: ${messageOf(error)}`),
+  );
   server.maxConnections = options.maxConnections;
 
   async function serve(socket: Socket): Promise<void> {
     const peer = socket.remoteAddress ?? "";
     const framing = options.framing();
-    const take = async (events: Events | undefined): Promise<void> => {
-      if (events === undefined) return;
-      for (const block of options.blocksOf(events, peer)) await intake.put(block);
-      isFlushDue = true;
-      if (options.acknowledgement === undefined) return;
-      await intake.flush();
-      socket.write(options.acknowledgement.repeat(events.events));
+    /** False where nothing more can be taken from anybody. */
+    const take = async (events: Events | undefined): Promise<boolean> => {
+      if (events === undefined) return true;
+      try {
+        for (const block of options.blocksOf(events, peer)) await intake.put(block);
+        flushing.due();
+        if (options.acknowledgement === undefined) return true;
+        await intake.flush();
+        await written(socket, options.acknowledgement.repeat(events.events));
+        return true;
+      } catch (error) {
+        fail(error as Error);
+        return false;
+      }
     };
     // The other side may go away in any way at any time.
     socket.on("error", () => {});
+    let isWhole = true;
     try {
       for await (const chunk of socket.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>)
-        await take(framing.push(chunk));
+        if (!(await take(framing.push(chunk)))) return void socket.destroy();
     } catch (error) {
-      if (error instanceof StreamkitError) return fail(error);
+      isWhole = false;
       log.debug(`${name}: the connection of ${peer} broke: ${messageOf(error)}`);
     }
-    await take(framing.end()).catch(fail);
+    // Where lines are answered, one that broke off was not, and comes again, whole.
+    if (options.acknowledgement === undefined || (isWhole && !isClosing)) await take(framing.end());
     socket.end();
   }
 
-  const port = await listening(server, options);
-  void flushNowAndThen();
-  async function flushNowAndThen(): Promise<void> {
-    while (!closed.signal.aborted) {
-      await clock.sleep(FLUSH_MS, closed.signal);
-      if (isFlushDue) await intake.flush().catch(fail);
-      isFlushDue = false;
-    }
-  }
-
+  const port = await listening(server, options).catch((error: unknown) => {
+    closed.abort();
+    throw error;
+  });
   return {
     done,
     address: urlOf(options.scheme, { ...options.address, port }),
     async close() {
       if (closed.signal.aborted) return;
+      isClosing = true;
       server.close();
       for (const socket of sockets.keys()) socket.destroy();
       await Promise.allSettled(sockets.values());
       closed.abort();
     },
   };
+}
+
+/** Resolves when there is room for more, or nobody to read it: one who never reads is read no more. */
+function written(socket: Socket, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.destroyed || socket.write(text)) return resolve();
+    const go = (): void => {
+      socket.off("drain", go).off("close", go);
+      resolve();
+    };
+    socket.on("drain", go).on("close", go);
+  });
 }
 
 function listening(server: Server, { address, scheme }: StreamServerOptions): Promise<number> {

@@ -7,14 +7,21 @@ import { syslogFraming } from "./frames.ts";
 import type { InputKind } from "./input.ts";
 import { serveStreams } from "./stream-server.ts";
 import { syslogBlocks, syslogEventFields } from "./syslog-events.ts";
+import { keysOf, tlsField } from "./tls.ts";
 
-const options = z.strictObject({
-  listen: listenField,
-  protocol: z.enum(["tcp", "udp"]).default("tcp").describe("`tcp` or `udp`"),
-  max_message: z.int().min(480).default(65_536).describe("a longer message is cut there, in bytes"),
-  max_connections: z.int().min(1).default(1000).describe("over TCP: more are refused"),
-  ...syslogEventFields,
-});
+const options = z
+  .strictObject({
+    listen: listenField,
+    protocol: z.enum(["tcp", "udp"]).default("tcp").describe("`tcp` or `udp`"),
+    max_message: z.int().min(480).default(65_536).describe("a longer message is cut there, in bytes"),
+    max_connections: z.int().min(1).default(1000).describe("over TCP: more are refused"),
+    tls: tlsField.describe("over TCP: takes connections with TLS alone (RFC 5425)"),
+    ...syslogEventFields,
+  })
+  .refine(({ protocol, tls }) => protocol === "tcp" || tls === undefined, {
+    path: ["tls"],
+    message: "goes with protocol tcp alone",
+  });
 
 export const syslogInput: InputKind<z.infer<typeof options>> = {
   name: "syslog",
@@ -36,6 +43,7 @@ export const syslogInput: InputKind<z.infer<typeof options>> = {
         scheme: "syslog",
         address,
         maxConnections: given.max_connections,
+        tls: keysOf(given.tls, context.baseFolder),
         framing: () => syslogFraming(given.max_message),
         blocksOf,
       },

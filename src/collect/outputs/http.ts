@@ -1,10 +1,13 @@
 /** Batches of lines to an HTTP server: delivered when it answers 2xx. */
 
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { z } from "zod";
-import { StreamkitError } from "../../base/error.ts";
+import { messageOf, StreamkitError } from "../../base/error.ts";
 import { durationMs } from "../../base/units.ts";
+import { trusting } from "../../runtime/trust.ts";
 import { bytesOf, type OutputKind } from "./output.ts";
 
 const gzipped = promisify(gzip);
@@ -17,6 +20,11 @@ const options = z.strictObject({
     .record(z.string(), z.string())
     .default({})
     .describe("further headers of each request: take secrets from ${NAME}"),
+  ca: z
+    .string()
+    .min(1)
+    .optional()
+    .describe("file of the authorities to trust over https, PEM; the system's if left out"),
   timeout: z
     .string()
     .default("30s")
@@ -29,13 +37,16 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
   summary: "batches of lines in POSTs; URL `http://HOST:PORT/PATH` or `https://…`",
   options,
   fromUrl: (url) => (/^https?:\/\//.test(url) ? { url } : undefined),
-  async open({ url, content_type: contentType, gzip: isCompressed, headers, timeout }) {
+  async open({ url, content_type: contentType, gzip: isCompressed, headers, ca, timeout }, { baseFolder }) {
+    const trust = ca === undefined ? {} : trusting(authorities(path.resolve(baseFolder, ca)));
     const timeoutMs = durationMs(timeout) ?? 0;
+    const closed = new AbortController();
     return {
       name: url.replace(/\/\/[^/@]*@/, "//").replace(/\?.*/, ""),
       async deliver(blocks) {
         const bytes = bytesOf(blocks);
         const response = await fetch(url, {
+          ...trust,
           method: "POST",
           headers: {
             "content-type": contentType,
@@ -43,7 +54,9 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
             ...headers,
           },
           body: new Uint8Array(isCompressed ? await gzipped(bytes) : bytes),
-          signal: AbortSignal.timeout(timeoutMs),
+          signal: AbortSignal.any([closed.signal, AbortSignal.timeout(timeoutMs)]),
+        }).catch((error: unknown) => {
+          throw withReason(error);
         });
         const text = await response.text();
         if (response.ok) return;
@@ -53,7 +66,22 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
         );
       },
       sync: async () => undefined,
-      close: async () => {},
+      close: async () => closed.abort(),
     };
   },
 };
+
+function authorities(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new StreamkitError("io", `ca: "${file}" can't be read: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Deno says "fetch failed" of everything, and why only beside it. */
+function withReason(error: unknown): unknown {
+  const { cause } = error as { readonly cause?: unknown };
+  if (!(cause instanceof Error)) return error;
+  return new StreamkitError("io", `${messageOf(error)}: ${cause.message}`, { cause: error });
+}

@@ -5,6 +5,7 @@
 
 import { connect, type Socket } from "node:net";
 import { z } from "zod";
+import type { Clock } from "../../base/clock.ts";
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import { bytesOf, type Output, type OutputKind } from "./output.ts";
 
@@ -18,10 +19,12 @@ export const tcpOutput: OutputKind<z.infer<typeof options>> = {
   summary: "lines over a TCP connection; URL `tcp://HOST:PORT`",
   options,
   fromUrl: hostAndPort,
-  open: async (address) => openConnection(address),
+  open: async (address, { clock }) => openConnection(address, clock),
 };
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** The other side may take its time to read, or never end its half of the connection. */
+const CLOSE_TIMEOUT_MS = 1000;
 
 function hostAndPort(url: string): { host: string; port: number } | undefined {
   const found = /^tcp:\/\/(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(url);
@@ -30,7 +33,7 @@ function hostAndPort(url: string): { host: string; port: number } | undefined {
   throw new StreamkitError("usage", `tcp://HOST:PORT is expected, found "${url}"`);
 }
 
-async function openConnection({ host, port }: { host: string; port: number }): Promise<Output> {
+async function openConnection({ host, port }: { host: string; port: number }, clock: Clock): Promise<Output> {
   const name = `tcp://${host}:${port}`;
   let socket: Socket | undefined;
   return {
@@ -45,13 +48,15 @@ async function openConnection({ host, port }: { host: string; port: number }): P
       }
     },
     sync: async () => undefined,
-    close: () =>
-      new Promise((resolve) => {
-        if (socket === undefined || socket.destroyed) return resolve();
-        socket.once("close", () => resolve());
-        socket.end();
-        socket.resume();
-      }),
+    async close() {
+      if (socket === undefined || socket.destroyed) return;
+      const closed = new AbortController();
+      socket.once("close", () => closed.abort());
+      socket.end();
+      socket.resume();
+      await clock.sleep(CLOSE_TIMEOUT_MS, closed.signal);
+      socket.destroy();
+    },
   };
 }
 
