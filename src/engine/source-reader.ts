@@ -14,7 +14,7 @@ import { clockBound } from "./clocks.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
 import { partitionTimes } from "./partition-times.ts";
-import { relation, type Stream, type TimeBound } from "./stream.ts";
+import { hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
 import type { PartitionTimes } from "./watermark.ts";
 
 /** What a batch took from a source. */
@@ -113,6 +113,13 @@ export async function describeSource(
   const selected = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
   const columns = withReceived(selected, config.received);
   const timeColumn = timeColumnOf(config, columns);
+  // Where a partition's rows are in the table, only DuckDB's own rowid tells.
+  if (kind.hasPartitions === true && timeColumn !== undefined && hidesRowid(columns))
+    throw new StreamkitError(
+      "job",
+      'the records have a column "rowid", which is what DuckDB calls the place of a row: give it another ' +
+        "name with select: * RENAME (rowid AS row_id)",
+    );
   await database.run(emptySourceTable(name, columns));
   const times = new Map<string, TimeBound>();
   if (timeColumn !== undefined) times.set(timeColumn, (watermark: Sql) => watermark);

@@ -35,6 +35,7 @@ export const kafkaKind: SourceKind<Options> = {
     return { brokers: found.brokers, topics: found.topic, ...parameters, ...numbers };
   },
   attributes: attributeColumns,
+  hasPartitions: true,
   sharing: kafkaSharing,
   open: openKafka,
 };

@@ -164,6 +164,8 @@ export interface SourceKind<Options = unknown> {
   readonly isLive: boolean;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
+  /** Whether it is read in partitions, each with a watermark of its own. */
+  readonly hasPartitions?: true;
   /** How processes share the partitions; undefined where each reads all. */
   sharing?(options: Options): Sharing | undefined;
   /** Formats that this source alone can read. */

@@ -9,6 +9,7 @@ import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { emptySourceTable } from "../engine/input.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
 import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
+import { rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
 import { WINDOW_MACROS } from "../engine/windows.ts";
 import { rowJson } from "../formats/json-rows.ts";
@@ -121,10 +122,15 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
           const { name } = shape;
           const isTaken = dependsOnClock(shape);
           if (isTaken) await database.run(takenTable(shape, batches?.get(name) ?? []));
-          const rows = sql`SELECT * FROM ${id(isTaken ? takenOf(name) : allOf(name))}`;
+          const table = id(isTaken ? takenOf(name) : allOf(name));
+          const numbered = sql`SELECT *, ${rowNumber(shape.stream.columns)} AS _row FROM ${table}`;
           const left = (withoutRows[name] ?? []).map((row) => raw(String(row)));
           await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS
-            ${left.length === 0 ? rows : sql`${rows} WHERE rowid NOT IN (${left})`}`);
+            ${
+              left.length === 0
+                ? sql`FROM ${table}`
+                : sql`SELECT * EXCLUDE (_row) FROM (${numbered}) WHERE _row NOT IN (${left})`
+            }`);
         }
         const answers = new Map<string, Answer>();
         for (const name of order) {
@@ -163,7 +169,10 @@ function takenOf(source: string): string {
 }
 
 /** The rows as the stream's batches took them: stamped, and without those that were too far ahead then. */
-function takenTable({ name, received, guard, timeColumn }: SourceShape, batches: readonly TakenRows[]): Sql {
+function takenTable(
+  { name, stream, received, guard, timeColumn }: SourceShape,
+  batches: readonly TakenRows[],
+): Sql {
   let first = 0;
   const firsts = batches.flatMap(({ rows, plannedAtMs }) => {
     const batch = sql`(${first}, ${plannedAtMs * 1000})`;
@@ -178,7 +187,7 @@ function takenTable({ name, received, guard, timeColumn }: SourceShape, batches:
       : sql`(${id(timeColumn)}::TIMESTAMP > ${limit} AND isfinite(${id(timeColumn)}::TIMESTAMP)) IS NOT TRUE`;
   return sql`CREATE OR REPLACE TABLE ${id(takenOf(name))} AS
     SELECT * EXCLUDE (_row, _first, _planned_us)${stamp}
-    FROM (SELECT *, rowid AS _row FROM ${id(allOf(name))})
+    FROM (SELECT *, ${rowNumber(stream.columns)} AS _row FROM ${id(allOf(name))})
       ASOF JOIN (VALUES ${firsts.length === 0 ? raw("(0, 0)") : join(firsts)}) AS batches(_first, _planned_us)
       ON _row >= _first
     WHERE ${isTaken} ORDER BY _row`;
@@ -194,8 +203,8 @@ function disorderQuery(shape: SourceShape, lastPlanMs: number): Sql {
   const isTaken =
     guard === undefined ? raw("true") : sql`epoch_ms(${time}) <= ${Math.ceil(lastPlanMs + guard.maxAheadMs)}`;
   const highest = sql`SELECT epoch_us(${time}) AS us,
-      max(epoch_us(${time})) OVER (ORDER BY rowid ROWS UNBOUNDED PRECEDING) AS highest_us
-    FROM ${all} WHERE isfinite(${time}) AND ${isTaken}`;
+      max(epoch_us(${time})) OVER (ORDER BY _row ROWS UNBOUNDED PRECEDING) AS highest_us
+    FROM (SELECT *, ${rowNumber(shape.stream.columns)} AS _row FROM ${all}) WHERE isfinite(${time}) AND ${isTaken}`;
   return sql`SELECT (SELECT count(*) FROM ${all}) AS rows,
     (SELECT max(highest_us - us) FROM (${highest})) AS disorder`;
 }

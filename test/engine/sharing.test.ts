@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { stringify } from "yaml";
 import { systemClock } from "../../src/base/clock.ts";
-import { StreamkitError } from "../../src/base/error.ts";
+import { messageOf, StreamkitError } from "../../src/base/error.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { explainJob } from "../../src/engine/explain.ts";
@@ -175,4 +175,16 @@ describe("check says why a query can be shared", () => {
   test("nothing where nothing is shared", async () => {
     expect(await why(TAKEN["rows alone"] ?? {}, [undefined, undefined])).toEqual([undefined]);
   });
+});
+
+test("a record's column that hides the places of rows is refused, with the way out", async () => {
+  const kafka = { brokers: "127.0.0.1:1", topics: "t" };
+  const verdictOf = async (select: string) => {
+    const source = { from: { kafka }, schema: { ts: "TIMESTAMP", rowid: "BIGINT" }, select };
+    const text = stringify({ sources: { ticks: source } });
+    const job = loadJobText(text, "/tmp/job.yaml", wholeJobSchema(), { env: {}, overrides: [] });
+    return planJob(job, database, { clock: systemClock }, new Map()).then(() => "taken", messageOf);
+  };
+  expect(await verdictOf("*")).toContain("select: * RENAME (rowid AS row_id)");
+  expect(await verdictOf("* RENAME (rowid AS row_id)")).toBe("taken");
 });
