@@ -204,7 +204,8 @@ function disorderQuery(shape: SourceShape, lastPlanMs: number): Sql {
     guard === undefined ? raw("true") : sql`epoch_ms(${time}) <= ${Math.ceil(lastPlanMs + guard.maxAheadMs)}`;
   const highest = sql`SELECT epoch_us(${time}) AS us,
       max(epoch_us(${time})) OVER (ORDER BY _row ROWS UNBOUNDED PRECEDING) AS highest_us
-    FROM (SELECT *, ${rowNumber(shape.stream.columns)} AS _row FROM ${all}) WHERE isfinite(${time}) AND ${isTaken}`;
+    FROM (SELECT *, ${rowNumber(shape.stream.columns)} AS _row FROM ${all})
+    WHERE isfinite(${time}) AND ${isTaken}`;
   return sql`SELECT (SELECT count(*) FROM ${all}) AS rows,
     (SELECT max(highest_us - us) FROM (${highest})) AS disorder`;
 }
