@@ -15,7 +15,7 @@ import {
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
-import { isOrdered, mergingOf } from "./aggregates.ts";
+import { isByType, isOrdered, mergingOf } from "./aggregates.ts";
 import type { Merging } from "./merging.ts";
 import { aggregateCallsOf, columnRef, type GroupNames, overGroups } from "./over-groups.ts";
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
@@ -250,10 +250,13 @@ async function aggregatesOf(
     // Of sessions of one batch that turn out to be one, nobody knows which had the first row.
     if (isSession && isOrdered(textIn(node, "function_name").toLowerCase())) return undefined;
     const [first] = node["children"] as readonly TreeNode[];
+    const name = textIn(node, "function_name").toLowerCase();
     const [value] =
-      first !== undefined ? await database.describe(sql`SELECT ${await expression(first)} ${source}`) : [];
+      first !== undefined && isByType(node, name)
+        ? await database.describe(sql`SELECT ${await expression(first)} ${source}`)
+        : [];
     const merging: Merging | undefined = mergingOf(node, {
-      name: textIn(node, "function_name").toLowerCase(),
+      name,
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
       type,

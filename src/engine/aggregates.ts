@@ -8,7 +8,7 @@
 
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
-import { type AggregateCall, filtered, type Merging, part, type Rule } from "./merging.ts";
+import { type AggregateCall, andFilter, filtered, type Merging, part, type Rule } from "./merging.ts";
 import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
 import { approximateCount, distinctCount, ofValues } from "./value-lists.ts";
 
@@ -56,7 +56,7 @@ const extreme =
   (direction: "ASC" | "DESC"): Rule =>
   ({ arguments: [value, by, more], filter, offsetUs }) => {
     if (value === undefined || by === undefined || more !== undefined) return undefined;
-    const and = filter === undefined ? raw("") : sql` AND (${filter})`;
+    const and = andFilter(filter);
     const counts = sql`${value} IS NOT NULL AND ${by} IS NOT NULL${and}`;
     const best = raw(direction === "ASC" ? "min" : "max");
     const later = raw(direction === "ASC" ? "+" : "-");
@@ -142,6 +142,11 @@ const RULES: Readonly<Record<string, Rule>> = {
 /** Whether an aggregate's value depends on the order of rows. */
 export function isOrdered(name: string): boolean {
   return /^(?:arg_?(?:min|max)|(?:min|max)_by|first|last|arbitrary|any_value)$/.test(name);
+}
+
+/** Whether it depends on the type of a call's first argument how it merges. */
+export function isByType(node: TreeNode, name: string): boolean {
+  return node["distinct"] === true || name === "approx_count_distinct";
 }
 
 /** How a call merges; undefined where it does not. `node` is the call's syntax tree. */

@@ -202,21 +202,20 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         plannedAtMs: plan.plannedAtMs,
         ...reachedTimes(output, batch, { beforeMs: lastPlannedAtMs, ...plan }),
       });
-      const write = async (isWritten: (output: Output) => boolean): Promise<void> => {
-        for (const { output, sink } of sinks.filter((one) => isWritten(one.output))) {
+      /** Tells how many rows became dead letters by it. */
+      const write = async (written: readonly OpenSink[]): Promise<number> => {
+        let diverted = 0;
+        for (const { output, sink } of written) {
           await sink.write(database, sinkBatch(output));
+          diverted += sink.divertedRows?.() ?? 0;
           failpoint("sink-written");
         }
+        return diverted;
       };
-      const isOfDeadLetters = (output: Output): boolean => output.relation === relation.deadLetters;
-      await write((output) => !isOfDeadLetters(output));
       // What a table does not take becomes a dead letter only as it is written.
-      const divertedBy = (which: readonly OpenSink[]): number =>
-        which.reduce((sum, { sink }) => sum + (sink.divertedRows?.() ?? 0), 0);
-      const others = sinks.filter(({ output }) => !isOfDeadLetters(output));
-      counts.set(relation.deadLetters, totals(intakes).deadLetters + divertedBy(others));
-      await write(isOfDeadLetters);
-      const diverted = divertedBy(sinks);
+      let diverted = await write(sinks.filter(({ output }) => !isOfDeadLetters(output)));
+      counts.set(relation.deadLetters, totals(intakes).deadLetters + diverted);
+      diverted += await write(sinks.filter(({ output }) => isOfDeadLetters(output)));
       const deadLetters = totals(intakes).deadLetters + diverted;
       wasClean &&= diverted === 0;
       failpoint("batch-written");
@@ -244,6 +243,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       return { job: prepared.job.config.name, report, outputs };
     },
   };
+}
+
+function isOfDeadLetters({ relation: read }: Output): boolean {
+  return read === relation.deadLetters;
 }
 
 /** Rows of the relations that are no query's, by name. */

@@ -35,6 +35,11 @@ export function filtered(filter: Sql | undefined): Sql {
   return filter === undefined ? raw("") : sql` FILTER (${filter})`;
 }
 
+/** The same as one more condition of a filter that is there. */
+export function andFilter(filter: Sql | undefined): Sql {
+  return filter === undefined ? raw("") : sql` AND (${filter})`;
+}
+
 /** Rules name as many partials as they made. */
 export function part(partial: Sql | undefined): Sql {
   if (partial === undefined)

@@ -147,10 +147,7 @@ async function groupsPlace(
   const input = streams.get(catalog.streamOf(window?.stream ?? textIn(from, "table_name")) ?? "");
   if (input === undefined || input.mode !== "append") return undefined;
   refuseHiddenWindow(window, input);
-  const known = [
-    ...input.columns.map((column) => column.name),
-    ...(window === undefined ? [] : WINDOW_COLUMNS),
-  ];
+  const known = namesIn(input, window);
   const plain = inPlainNames(select, known);
   const given = groupKeysOf(plain, known, catalog);
   const session = window?.kind === "session" ? sessionKeysOf(given, window) : undefined;
@@ -301,6 +298,12 @@ async function rowsPlace(
             sessions,
           }),
   };
+}
+
+/** The names that a query over one stream, or its windows, may use. */
+export function namesIn({ columns }: Stream, window: WindowCall | undefined): readonly string[] {
+  const own = columns.map(({ name }) => name);
+  return window === undefined ? own : [...own, ...WINDOW_COLUMNS];
 }
 
 /** Types of columns by their names in lower case. */

@@ -16,7 +16,7 @@ import { inputView } from "./input.ts";
 import { type LeafPlace, markLeaves } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
 import { aroundGroups, asSubquery } from "./over-groups.ts";
-import { overInput } from "./places.ts";
+import { namesIn, overInput } from "./places.ts";
 import { inPlainNames } from "./plain-names.ts";
 import { planAppend } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
@@ -92,15 +92,9 @@ async function overItsGroups(shaped: Shaped): Promise<TreeNode | undefined> {
   const [leaf] = markLeaves(flat, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
   if (leaf === undefined || input === undefined) return undefined;
-  const known = columnsOf(input, leaf);
+  const known = namesIn(input, leaf.window);
   const plain = inPlainNames(flat, known);
   return aroundGroups(database, plain, groupKeysOf(plain, known, catalog), columns, catalog);
-}
-
-/** The names that a query over one stream may use. */
-function columnsOf({ columns }: Stream, { window }: LeafPlace): readonly string[] {
-  const own = columns.map(({ name }) => name);
-  return window === undefined ? own : [...own, ...WINDOW_COLUMNS];
 }
 
 function planStateful(shaped: Shaped): Promise<Query> {
@@ -144,7 +138,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   const [leaf] = markLeaves(select, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
   if (leaf === undefined || input === undefined) return undefined;
-  const known = columnsOf(input, leaf);
+  const known = namesIn(input, leaf.window);
   const plain = inPlainNames(select, known);
   const keys = groupKeysOf(plain, known, catalog);
   const window =

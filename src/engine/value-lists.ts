@@ -4,7 +4,7 @@
  */
 
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { type Merging, part, type Rule } from "./merging.ts";
+import { andFilter, type Merging, part, type Rule } from "./merging.ts";
 
 /** Values that are told apart by what they are alone, without an order or parts of their own. */
 const PLAIN_TYPE =
@@ -19,7 +19,7 @@ const distinctValues = ({
   valueType,
 }: Parameters<Rule>[0]): Omit<Merging, "finish"> | undefined => {
   if (value === undefined || more !== undefined || !PLAIN_TYPE.test(valueType ?? "")) return undefined;
-  const and = filter === undefined ? raw("") : sql` AND (${filter})`;
+  const and = andFilter(filter);
   // NaN is one value, but lists hold it as often as it was put there.
   const isNan = FLOAT_TYPE.test(valueType ?? "") ? sql`isnan(${value})` : raw("false");
   return {
@@ -66,7 +66,7 @@ export const approximateCount: Rule = (call) => {
 /** Aggregates that ask for their values in no order, and may have parameters. */
 export const ofValues: Rule = ({ name, arguments: [value, ...parameters], filter, keepsValues }) => {
   if (value === undefined || !keepsValues) return undefined;
-  const and = filter === undefined ? raw("") : sql` AND (${filter})`;
+  const and = andFilter(filter);
   const given = parameters.map((parameter) => sql`, ${parameter}`);
   return {
     partials: [sql`list(${value}) FILTER (${value} IS NOT NULL${and})`],
