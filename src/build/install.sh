@@ -26,7 +26,7 @@ fi
 if ! node_modules/.bin/bun --version >/dev/null 2>&1; then
   node node_modules/bun/install.js >&2 || true
 fi
-if ! node_modules/.bin/deno --version >/dev/null 2>&1; then
+if ! node_modules/deno/deno --version >/dev/null 2>&1; then
   node node_modules/deno/install.cjs >&2 || true
 fi
 if ! node_modules/.bin/bun --version >/dev/null 2>&1; then

@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { binary } from "../e2e/binary.ts";
+import { DENO } from "../runtimes/deno.ts";
 import { until, within } from "../server/until.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -10,7 +11,7 @@ const ROOT = join(import.meta.dirname, "../..");
 /** The program's own words on a command line, by what runs it. */
 const RUNTIMES: Readonly<Record<"Bun's binary" | "Deno", () => Promise<readonly string[]>>> = {
   "Bun's binary": async () => [await binary()],
-  Deno: async () => [join(ROOT, "node_modules/.bin/deno"), "run", "-A", join(ROOT, "src/main.ts")],
+  Deno: async () => [DENO, "run", "-A", join(ROOT, "src/main.ts")],
 };
 
 export type Runtime = keyof typeof RUNTIMES;

@@ -8,6 +8,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DENO } from "../runtimes/deno.ts";
 import { sharedKafka } from "../services/kafka.ts";
 import { ROOT } from "../tidy/tree.ts";
 import { bundleForNode, compileExecutable, KAFKA_ADDON } from "./compile.ts";
@@ -45,11 +46,7 @@ const PASSED = { code: 0, passed: "smoke passed: librdkafka 2.15.1", words: "" }
 describe("the smoke test passes", () => {
   test("in Bun", async () => expect(await run([join(BIN, "bun"), SMOKE])).toEqual(PASSED), TIMEOUT_MS);
 
-  test(
-    "in Deno",
-    async () => expect(await run([join(BIN, "deno"), "run", "-A", SMOKE])).toEqual(PASSED),
-    TIMEOUT_MS,
-  );
+  test("in Deno", async () => expect(await run([DENO, "run", "-A", SMOKE])).toEqual(PASSED), TIMEOUT_MS);
 
   test(
     "in Node",

@@ -12,6 +12,7 @@ import { bundleForNode, KAFKA_ADDON } from "../native/compile.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
 import { ROOT } from "../tidy/tree.ts";
+import { DENO } from "./deno.ts";
 
 const MAIN = join(ROOT, "src/main.ts");
 const BIN = join(ROOT, "node_modules/.bin");
@@ -52,7 +53,7 @@ const produce = (from: number, to: number) =>
 const runtimes: Readonly<Record<string, () => Promise<readonly string[]>>> = {
   "the binary": async () => [await binary()],
   Bun: async () => [join(BIN, "bun"), MAIN],
-  Deno: async () => [join(BIN, "deno"), "run", "-A", MAIN],
+  Deno: async () => [DENO, "run", "-A", MAIN],
   async Node() {
     const bundle = join(bundleFolder, "main.mjs");
     await bundleForNode(MAIN, bundle, KAFKA_ADDON);

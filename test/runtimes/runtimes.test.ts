@@ -2,12 +2,13 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { DENO } from "./deno.ts";
 
 const root = join(import.meta.dir, "../..");
 const main = join(root, "src/main.ts");
 const runtimes: Readonly<Record<string, readonly string[]>> = {
   bun: [join(root, "node_modules/.bin/bun"), main],
-  deno: [join(root, "node_modules/.bin/deno"), "run", "-A", main],
+  deno: [DENO, "run", "-A", main],
 };
 const QUOTES = [
   "simulate",

@@ -6,13 +6,14 @@ import { run } from "../e2e/binary.ts";
 import { rowsOf } from "../e2e/running.ts";
 import { type HdfsService, sharedHdfs } from "../services/hdfs.ts";
 import { type S3Service, sharedS3 } from "../services/s3.ts";
+import { DENO } from "./deno.ts";
 
 const TIMEOUT_MS = 240_000;
 const root = join(import.meta.dir, "../..");
 const main = join(root, "src/main.ts");
 const RUNTIMES: Readonly<Record<string, readonly [program: string, ...args: string[]]>> = {
   bun: [join(root, "node_modules/.bin/bun"), main],
-  deno: [join(root, "node_modules/.bin/deno"), "run", "-A", main],
+  deno: [DENO, "run", "-A", main],
 };
 
 let hdfs: HdfsService;

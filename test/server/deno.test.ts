@@ -2,13 +2,14 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { livePath, type ServerMessage } from "../../src/server/protocol.ts";
 import { createReplica } from "../../src/server/replica.ts";
+import { DENO } from "../runtimes/deno.ts";
 import { until } from "./until.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 
 test("in Deno the live server says the same: snapshot, deltas, a cut, what was missed, an end", async () => {
   const script = join(import.meta.dir, "deno-serve.ts");
-  const child = Bun.spawn([join(ROOT, "node_modules/.bin/deno"), "run", "-A", "--no-check", script], {
+  const child = Bun.spawn([DENO, "run", "-A", "--no-check", script], {
     cwd: ROOT,
     stdin: "pipe",
     stdout: "pipe",
