@@ -9,7 +9,7 @@
 import {
   closeSync,
   existsSync,
-  fdatasyncSync,
+  fdatasync,
   openSync,
   readdirSync,
   readFileSync,
@@ -18,6 +18,7 @@ import {
 } from "node:fs";
 import { rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
+import { promisify } from "node:util";
 import { sync } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
@@ -146,8 +147,8 @@ function openWriter(
     sizeBytes: () => size,
     async end(segment) {
       try {
-        if (isDurable) fdatasyncSync(descriptor);
-        if (isDurable && attributesDescriptor !== undefined) fdatasyncSync(attributesDescriptor);
+        if (isDurable) await synced(descriptor);
+        if (isDurable && attributesDescriptor !== undefined) await synced(attributesDescriptor);
       } catch (error) {
         throw unwritten(file, error);
       }
@@ -171,6 +172,9 @@ function openNew(file: string): number {
     throw unwritten(file, error);
   }
 }
+
+/** Beside the batch that is executed meanwhile. */
+const synced = promisify(fdatasync);
 
 function writeFully(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done);

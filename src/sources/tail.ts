@@ -148,10 +148,32 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     return entry.range;
   };
 
+  const hasMore = (): boolean =>
+    carried !== undefined ||
+    follower.unreadBytes() >= context.maxSegmentBytes ||
+    (takesWhatIsThere && !follower.isDrained());
+  /** The segment after those that are planned, made while a batch is executed. */
+  let ahead: Promise<void> | undefined;
+  let isClosed = false;
+  const makeAhead = (limit: Limit): void => {
+    if (ahead !== undefined || limit.maxLines !== Number.POSITIVE_INFINITY || !hasMore()) return;
+    ahead = (async () => {
+      // First whoever asked for a plan goes on.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!isClosed) await make(limit);
+    })();
+    // Its failure is told to whoever asks for the next plan.
+    ahead.catch(() => {});
+  };
+  const waitingAfter = (after: Range | undefined): Range | undefined =>
+    planned[planned.findIndex(({ range }) => range === after) + 1]?.range;
+
   return {
     plan: async (limit, after) => {
-      const waiting = planned[planned.findIndex(({ range }) => range === after) + 1];
-      return waiting === undefined ? make(limit) : waiting.range;
+      if (ahead !== undefined) await ahead.finally(() => (ahead = undefined));
+      const range = waitingAfter(after) ?? (await make(limit));
+      if (range !== undefined && waitingAfter(range) === undefined) makeAhead(limit);
+      return range;
     },
     async read({ to }): Promise<Segment> {
       const { segment } = to as unknown as TailPosition;
@@ -175,14 +197,17 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
       planned.splice(0, planned.findIndex((entry) => entry.range.to["segment"] === segment) + 1);
       await segments.commit(segment - 1);
     },
-    isEnded: () => takesWhatIsThere && planned.length === 0 && carried === undefined && follower.isDrained(),
-    hasBacklog: () =>
-      planned.length > 1 ||
-      carried !== undefined ||
-      follower.unreadBytes() >= context.maxSegmentBytes ||
-      (takesWhatIsThere && !follower.isDrained()),
+    isEnded: () =>
+      takesWhatIsThere &&
+      planned.length === 0 &&
+      ahead === undefined &&
+      carried === undefined &&
+      follower.isDrained(),
+    hasBacklog: () => planned.length > 1 || ahead !== undefined || hasMore(),
     async close() {
+      isClosed = true;
       wake.close();
+      await ahead?.catch(() => {});
       follower.close();
     },
   };

@@ -2,24 +2,29 @@
 
 import { type Inspection, inspectGzip, type Mark } from "./gzip.ts";
 import type { Listed } from "./listing.ts";
-import { descriptorOf, trackedOf } from "./tracked.ts";
+import { descriptorOf, type Tracked, trackedOf } from "./tracked.ts";
 
 export interface Packed {
   /**
-   * What is in the file as it is now, compared with the marks; undefined as long as that is looked for. It is
-   * looked for again where it was not compared with one of `needed`.
+   * What is in the file as it is now; undefined as long as that is looked for. Contents that are over are
+   * compared as far as they were read; those that are read meanwhile, as far as they were at some time.
    */
-  look(listed: Listed, marks: readonly Mark[], needed: readonly Mark[]): Inspection | undefined;
+  look(listed: Listed, over: readonly Tracked[], live: readonly Tracked[]): Content | undefined;
   /** Waits for what is under way. Without it, there is nothing to wait for. */
   finish(): Promise<boolean>;
   forget(listed: Listed): void;
 }
 
+export interface Content extends Omit<Inspection, "agrees"> {
+  /** Whether it begins with what was read of the file. */
+  holds(file: Tracked): boolean;
+}
+
 interface Found {
   readonly sizeBytes: number;
   readonly modifiedAtMs: number;
-  readonly marks: readonly Mark[];
-  inspection: Inspection | undefined;
+  readonly marks: ReadonlyMap<Tracked, Mark>;
+  content: Content | undefined;
 }
 
 /** `notify` is called when something was found. One file is read at a time. */
@@ -27,20 +32,25 @@ export function openPacked(notify: () => void): Packed {
   const found = new Map<string, Found>();
   let underWay: Promise<void> | undefined;
   return {
-    look(listed, marks, needed) {
+    look(listed, over, live) {
       const known = found.get(listed.key);
       const { sizeBytes, modifiedAtMs } = listed;
       const isSame = known?.sizeBytes === sizeBytes && known.modifiedAtMs === modifiedAtMs;
-      const isCompared = needed.every((mark) => known?.marks.some((other) => isMarkOf(other, mark)));
-      if (isSame && isCompared) return known.inspection;
+      if (
+        isSame &&
+        over.every((file) => isMarkOf(known.marks.get(file), file)) &&
+        live.every((file) => known.marks.has(file))
+      )
+        return known.content;
       if (underWay !== undefined) return undefined;
-      const compared = marks.map(({ head, offset, tail }) => ({ head, offset, tail }));
       const descriptor = descriptorOf(trackedOf(listed, 0));
       if (descriptor === undefined) return undefined;
-      const entry: Found = { sizeBytes, modifiedAtMs, marks: compared, inspection: undefined };
+      const marks = new Map([...over, ...live].map((file) => [file, markOf(file)]));
+      const entry: Found = { sizeBytes, modifiedAtMs, marks, content: undefined };
       found.set(listed.key, entry);
-      underWay = inspectGzip(descriptor, compared).then((inspection) => {
-        entry.inspection = inspection;
+      underWay = inspectGzip(descriptor, [...marks.values()]).then(({ agrees, ...rest }) => {
+        const agreeing = new Set([...marks].flatMap(([file, mark]) => (agrees.has(mark) ? [file] : [])));
+        entry.content = { ...rest, holds: (file) => agreeing.has(file) };
         underWay = undefined;
         notify();
       });
@@ -55,7 +65,10 @@ export function openPacked(notify: () => void): Packed {
   };
 }
 
-/** Whether the mark is of what was read so far. */
-export function isMarkOf(mark: Mark, { head, offset, tail }: Mark): boolean {
-  return mark.head.hash === head.hash && mark.offset === offset && mark.tail.hash === tail.hash;
+function markOf({ head, offset, tail }: Tracked): Mark {
+  return { head, offset, tail };
+}
+
+function isMarkOf(mark: Mark | undefined, { head, offset, tail }: Tracked): boolean {
+  return mark?.head.hash === head.hash && mark.offset === offset && mark.tail.hash === tail.hash;
 }

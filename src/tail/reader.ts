@@ -84,6 +84,8 @@ export function openReader(options: ReadOptions): Reader {
     for (let wanted = Math.min(READ_BYTES, Math.max(limit.maxBytes, 2)); ; wanted *= 2) {
       const most = Math.min(wanted, maxLineBytes + READ_BYTES);
       if (buffer.length < tail.length + most) buffer = Buffer.allocUnsafe(MAX_TAIL_BYTES + most);
+      // Read before the tail is compared: they are of the same content then.
+      const more = offset > 0 ? moreOfHead(file, descriptor) : undefined;
       const found = readFully(descriptor, buffer.subarray(0, tail.length + most), offset - tail.length);
       if (found < tail.length || !buffer.subarray(0, tail.length).equals(tail)) return { is: "changed" };
       const raw = buffer.subarray(tail.length, found);
@@ -108,7 +110,8 @@ export function openReader(options: ReadOptions): Reader {
       file.heldBytes = isFull || cut.isLimited ? 0 : left;
       file.restedBytes = isOver ? left : 0;
       file.sizeBytes = Math.max(isFull ? file.sizeBytes : 0, offset + raw.length);
-      growHead(file, descriptor, offset === 0 ? raw : undefined);
+      if (offset === 0) file.head = fingerprintOf(raw.subarray(0, MAX_HEAD_BYTES));
+      else if (more !== undefined && more.length > file.head.lengthBytes) file.head = fingerprintOf(more);
       if (cut.bytes.length > 0) return { is: "events", cut, offset };
       if (cut.consumedBytes === 0) return { is: "nothing" };
       return readPlain(file, limit);
@@ -179,11 +182,9 @@ export function openReader(options: ReadOptions): Reader {
   };
 }
 
-/** More of a file's first bytes is known by now. */
-function growHead(file: Tracked, descriptor: number, fromStart: Buffer | undefined): void {
-  if (file.head.lengthBytes >= Math.min(MAX_HEAD_BYTES, file.sizeBytes)) return;
-  const first = fromStart?.subarray(0, MAX_HEAD_BYTES) ?? bytesAt(descriptor, 0, MAX_HEAD_BYTES);
-  if (first.length > file.head.lengthBytes) file.head = fingerprintOf(first);
+/** Undefined where the first bytes are known as far as they ever will be. */
+function moreOfHead({ head }: Tracked, descriptor: number): Buffer | undefined {
+  return head.lengthBytes < MAX_HEAD_BYTES ? bytesAt(descriptor, 0, MAX_HEAD_BYTES) : undefined;
 }
 
 interface PackedStream {

@@ -5,37 +5,27 @@
  * - The same device and inode, and the bytes that were read are still in it: the same file, renamed or not.
  * - Other bytes in it, or fewer than were read: it was truncated, or its inode is another file's now. What
  *   was read of the old content is kept: a copy of it, or what gzip made of it, is gone on with.
- * - A new file that begins with what was read of a file that is gone or was truncated, and has a name that
- *   rotation may give: its copy, gone on with where the original was left.
- * - A new file that so far equals the beginning of a file that is there may be a copy in the making: after a
- *   while, when nobody truncates the original, it is a file of its own, however much they are alike.
+ * - What a new file is, newcomers.ts says.
  */
 
-import { closeSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
-import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-import { GZIP_MAGIC, isGzip } from "./gzip.ts";
-import { mayBeCopyOf, nearest, openHomeless } from "./homeless.ts";
+import { openHomeless } from "./homeless.ts";
 import { type Globs, type Listed, openLooks } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
-import { isMarkOf, openPacked } from "./packed.ts";
+import { openNewcomers } from "./newcomers.ts";
 import type { FilePosition } from "./position.ts";
-import { type ByStem, byStem, isPrefixOf, relatives } from "./prefix.ts";
+import { type ByStem, byStem } from "./prefix.ts";
 import { openSearch } from "./siblings.ts";
-import { skipToEnd } from "./start.ts";
 import {
-  continued,
   descriptorOf,
   hasSameContent,
   isAnotherBirth,
-  openReading,
   positionOf,
   refresh,
   release,
   restored,
   type Tracked,
-  trackedOf,
 } from "./tracked.ts";
 import { chain } from "./turns.ts";
 
@@ -69,30 +59,21 @@ export interface Tracker {
   close(): void;
 }
 
-/** How long after its last change a file that equals another's beginning may be its copy in the making. */
-const COPY_MS = 3000;
-
-/** Compressed by something else than gzip: no lines are in it. */
-const OTHER_COMPRESSED = /\.(?:bz2|xz|zst|lz4|zip|Z)$/;
-
 export function openTracker(options: TrackerOptions): Tracker {
   const { globs, clock, takesWhatIsThere } = options;
   const log = logger("tail");
   const here = new Map<string, Tracked>();
   const gone = openHomeless();
-  const packed = openPacked(options.notify);
+  const newcomers = openNewcomers(options, gone, (file) => holds(file));
   const look = openLooks();
-  const passedOver = new Set<string>();
   /** For copies that no glob matches. */
   const search = openSearch();
-  /** Families of logs of which a compressed file is looked through, and files that wait for that. */
-  const looking = new Set<string>();
+  /** Files that wait until a compressed one of their log is looked through. */
   const held = new Set<Tracked>();
   const waitedFor = new Set<string>();
-  let undecided = 0;
   let isFirstLook = options.positions === undefined;
-  /** Contents went since the listing was made. */
-  let hasLost = false;
+  /** Contents went, or files were moved, since the listing was made. */
+  let isListingOld = false;
 
   const isForeign = (listed: Listed): boolean => options.isOwn?.(listed) !== true;
 
@@ -115,7 +96,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     file.wasReplaced = wasInPlace;
     file.heldBytes = 0;
     addGone(file);
-    hasLost = true;
+    isListingOld = true;
   };
 
   /** A file that is followed was found again. */
@@ -134,8 +115,8 @@ export function openTracker(options: TrackerOptions): Tracker {
     file.born ??= listed.born;
     const isUnknown = file.tailBytes === undefined || file.isUnreadable;
     if ((isUnknown || (hasChanged && file.gzip !== undefined)) && !verify(file, listed)) return;
-    if (file.isUnreadable) passOver(listed, "it can't be opened");
-    else passedOver.delete(file.key);
+    if (file.isUnreadable) newcomers.passOver(listed, "it can't be opened");
+    else newcomers.take(file.key);
     if (listed.path === file.path) return;
     file.path = listed.path;
     file.isRotated = true;
@@ -150,6 +131,15 @@ export function openTracker(options: TrackerOptions): Tracker {
     if (!wasOpen) release(file);
     if (!isSame) loseContent(file, listed.path === file.path);
     return isSame;
+  };
+
+  /** Whether what was read of it is in it at this moment. Where that can't be seen, the listing is old. */
+  const holds = (file: Tracked): boolean => {
+    file.isVerified = false;
+    if (!verify(file)) return false;
+    if (file.isVerified || file.isUnreadable) return true;
+    isListingOld = true;
+    return false;
   };
 
   const leave = (file: Tracked): void => {
@@ -185,125 +175,12 @@ export function openTracker(options: TrackerOptions): Tracker {
     }
   };
 
-  const passOver = (listed: Listed, why: string): void => {
-    if (passedOver.has(listed.key)) return;
-    passedOver.add(listed.key);
-    log.warn(`"${listed.path}" is passed over: ${why}`);
-  };
-
-  /**
-   * What a new file is; undefined where that can't be said yet, or it is none of ours. One that no glob
-   * matches is ours as a copy only.
-   */
-  const decide = (listed: Listed, live: ByStem, isListed: boolean): Tracked | undefined => {
-    if (OTHER_COMPRESSED.test(listed.path)) {
-      passOver(listed, "of compressed files, only gzip's are read");
-      return undefined;
-    }
-    const descriptor = openReading(listed.path);
-    if (descriptor === undefined) {
-      passOver(listed, "it can't be opened");
-      return undefined;
-    }
-    try {
-      passedOver.delete(listed.key);
-      const first = bytesAt(descriptor, 0, GZIP_MAGIC.length);
-      if (first.length < GZIP_MAGIC.length && isGzip(first)) return later();
-      if (isGzip(first)) return decidePacked(listed, descriptor, live, isListed);
-      return decidePlain(listed, descriptor, live, isListed);
-    } finally {
-      closeSync(descriptor);
-    }
-  };
-
-  const decidePlain = (
-    listed: Listed,
-    descriptor: number,
-    live: ByStem,
-    isListed: boolean,
-  ): Tracked | undefined => {
-    const file = trackedOf(listed, clock.monotonicMs());
-    const original = gone.copiedTo(listed, descriptor);
-    if (original !== undefined) return original.descriptor === undefined ? goOn(file, original) : later();
-    if (!isListed) return undefined;
-    if (isFirstLook && options.from === "end") {
-      skipToEnd(file, descriptor);
-      return file;
-    }
-    const isFresh = !takesWhatIsThere && clock.nowMs() - listed.changedAtMs < COPY_MS;
-    if (isFresh && relatives(listed, live).some((other) => mayBeOriginal(other, listed, descriptor)))
-      return later();
-    return file;
-  };
-
-  /** Nobody copies and truncates what was renamed already. */
-  const mayBeOriginal = (file: Tracked, listed: Listed, descriptor: number): boolean =>
-    file.gzip === undefined && !file.isRotated && file.sizeBytes > 0 && isPrefixOf(listed, descriptor, file);
-
-  const decidePacked = (
-    listed: Listed,
-    descriptor: number,
-    live: ByStem,
-    isListed: boolean,
-  ): Tracked | undefined => {
-    const file = trackedOf(listed, clock.monotonicMs());
-    const gzipHead = fingerprintOf(bytesAt(descriptor, 0, MAX_HEAD_BYTES));
-    if (isListed && isFirstLook && options.from === "end") {
-      file.gzip = { isWhole: true, head: gzipHead };
-      return file;
-    }
-    const alive = (): readonly Tracked[] =>
-      relatives(listed, live).filter(({ gzip, offset }) => gzip === undefined && offset > 0);
-    const dead = (): readonly Tracked[] =>
-      gone.all.filter((other) => other.gzip === undefined && mayBeCopyOf(listed, other));
-    const ageMs = clock.nowMs() - listed.changedAtMs;
-    if (dead().length === 0 && !isListed) return undefined;
-    // It can be made of nothing that was read, and nobody writes to it: it need not be looked through.
-    if (dead().length === 0 && ageMs >= COPY_MS) {
-      file.gzip = { isWhole: false, head: gzipHead };
-      return file;
-    }
-    // What is gone and open is read to its end first.
-    const isOpen = dead().some((other) => other.descriptor !== undefined);
-    const found = isOpen ? undefined : packed.look(listed, [...dead(), ...alive()], dead());
-    if (found === undefined) {
-      looking.add(familyOf(listed.path));
-      return later();
-    }
-    if (!found.isWhole) {
-      if (ageMs < BROKEN_MS && !takesWhatIsThere) return later();
-      passOver(listed, "its end is missing");
-      return undefined;
-    }
-    const agreeing = (files: readonly Tracked[]): readonly Tracked[] =>
-      files.filter((other) => [...found.agrees].some((mark) => isMarkOf(mark, other)));
-    const original = nearest(listed.path, agreeing(dead()));
-    const isFresh = !takesWhatIsThere && ageMs < COPY_MS;
-    if (original === undefined && isFresh && agreeing(alive()).length > 0) return later();
-    if (original === undefined && !isListed) return undefined;
-    packed.forget(listed);
-    if (original !== undefined) goOn(file, original);
-    file.gzip = { isWhole: file.offset >= found.lengthBytes, head: gzipHead };
-    return file;
-  };
-
-  const goOn = (file: Tracked, original: Tracked): Tracked => {
-    gone.remove(original);
-    Object.assign(file, continued(positionOf(original)), { isRotated: true });
-    return file;
-  };
-
-  const later = (): undefined => {
-    undecided += 1;
-    return undefined;
-  };
-
   /** New files come after older ones of their log; also those that are still looked through. */
   const takeTurns = (added: readonly Tracked[]): void => {
     const all = [...held, ...added];
     held.clear();
     for (const file of all) {
-      file.isHeld = looking.has(familyOf(file.path));
+      file.isHeld = newcomers.isLookedThrough(familyOf(file.path));
       if (file.isHeld) held.add(file);
     }
     const free = all.filter(({ isHeld }) => !isHeld);
@@ -312,7 +189,7 @@ export function openTracker(options: TrackerOptions): Tracker {
 
   const lookOnce = async (): Promise<boolean> => {
     const listed = (await globs.list()).flatMap((name) => look(name) ?? []).filter(isForeign);
-    hasLost = false;
+    isListingOld = false;
     waitedFor.clear();
     const seen = new Set<string>();
     const strangers: Listed[] = [];
@@ -341,13 +218,12 @@ export function openTracker(options: TrackerOptions): Tracker {
     // Whose bytes are others by now is known before it is said what new files are.
     if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
-    if (hasLost) return false;
+    if (isListingOld) return false;
     const added: Tracked[] = [];
-    undecided = 0;
-    looking.clear();
+    newcomers.begin(isFirstLook);
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {
-      const file = gone.returned(stranger) ?? decide(stranger, live, seen.has(stranger.key));
+      const file = gone.returned(stranger) ?? newcomers.decide(stranger, live, seen.has(stranger.key));
       if (file === undefined) continue;
       here.set(file.key, file);
       waitedFor.delete(file.path);
@@ -356,13 +232,13 @@ export function openTracker(options: TrackerOptions): Tracker {
     }
     takeTurns(added);
     gone.expire(clock.nowMs());
-    return true;
+    return !isListingOld;
   };
 
   return {
     async look() {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) if (await lookOnce()) break;
-      if (takesWhatIsThere) while (await packed.finish()) await lookOnce();
+      if (takesWhatIsThere) while (await newcomers.finish()) await lookOnce();
       isFirstLook = false;
     },
     *files() {
@@ -373,7 +249,7 @@ export function openTracker(options: TrackerOptions): Tracker {
       if (file.goneAtMs === undefined) loseContent(file, true);
     },
     isWaitedFor: (path) => waitedFor.has(path),
-    isUndecided: () => undecided > 0 || hasLost,
+    isUndecided: () => newcomers.undecided() > 0 || isListingOld,
     positions: () => [...here.values(), ...gone.all].map(positionOf),
     close() {
       for (const file of [...here.values(), ...gone.all]) release(file);
@@ -383,8 +259,6 @@ export function openTracker(options: TrackerOptions): Tracker {
 
 /** A file that is truncated again and again is looked at in the end all the same. */
 const MAX_TRIES = 10;
-/** So long after its last change, a compressed file without its end will not get it any more. */
-const BROKEN_MS = 60_000;
 
 /** How long a copy is looked for that no glob matches. */
 const SEARCH_MS = 60_000;

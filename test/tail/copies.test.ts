@@ -2,6 +2,7 @@
 
 import { expect, test } from "bun:test";
 import path from "node:path";
+import type { Listed } from "../../src/tail/listing.ts";
 import { emptyFolder } from "../e2e/binary.ts";
 import { filesIn, following } from "./following.ts";
 
@@ -62,4 +63,68 @@ test("what was renamed while we looked, and was under neither name, is the same 
     files.move(`../${path.basename(folder.path)}.${name}`, `${name}.1`);
   files.add("app.log.1", "3\n");
   expect(await tail.settled()).toBe("3\n");
+});
+
+/** What happens in a look, after it was listed what is there and before it is said what new files are. */
+function inLook() {
+  let act: (() => void) | undefined;
+  return {
+    do(next: () => void) {
+      act = next;
+    },
+    isOwn(_: Listed) {
+      act?.();
+      act = undefined;
+      return false;
+    },
+  };
+}
+
+test("a log that is truncated, and has grown again, while it is looked at goes on in its copy", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n2\n");
+  const look = inLook();
+  using tail = following(folder.path, "*", { isOwn: look.isOwn });
+  expect(await tail.given()).toBe("1\n2\n");
+  files.add("app.log.1", "1\n2\n");
+  look.do(() => {
+    files.truncate("app.log");
+    files.add("app.log", "a new line that is longer\n");
+  });
+  expect(await tail.settled()).toBe("a new line that is longer\n");
+});
+
+test("so does one that is renamed in the same moment", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n2\n");
+  const look = inLook();
+  using tail = following(folder.path, "*", { isOwn: look.isOwn });
+  expect(await tail.given()).toBe("1\n2\n");
+  const positions = tail.stop();
+  files.add("app.log.1", "1\n2\n");
+  look.do(() => {
+    files.truncate("app.log");
+    files.add("app.log", "a new line that is longer\n");
+    files.move("app.log.1", "app.log.2");
+    files.move("app.log", "app.log.1");
+  });
+  tail.start(positions);
+  expect(await tail.settled()).toBe("a new line that is longer\n");
+});
+
+test("and in a run that takes what is there", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n2\n");
+  const look = inLook();
+  using tail = following(folder.path, "*", { isOwn: look.isOwn, takesWhatIsThere: true });
+  expect(await tail.given()).toBe("1\n2\n");
+  files.add("app.log.1", "1\n2\n");
+  look.do(() => {
+    files.truncate("app.log");
+    files.add("app.log", "a new line that is longer\n");
+  });
+  expect(await tail.settled()).toBe("a new line that is longer\n");
 });

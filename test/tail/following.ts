@@ -31,7 +31,8 @@ function movedClock(): Clock & { advance(ms: number): void } {
   };
 }
 
-type Options = Partial<TailSettings> & Partial<Pick<FollowerOptions, "takesWhatIsThere" | "endsLines">>;
+type Options = Partial<TailSettings> &
+  Partial<Pick<FollowerOptions, "takesWhatIsThere" | "endsLines" | "isOwn">>;
 
 export interface Following extends Disposable {
   /** What is new, file by file in the order in which it was given. */
@@ -68,6 +69,7 @@ export function following(
       headers: {},
       takesWhatIsThere: options.takesWhatIsThere ?? false,
       endsLines: options.endsLines ?? false,
+      isOwn: options.isOwn,
       notify: () => {},
     });
   let follower = open(undefined);
