@@ -1,7 +1,8 @@
 /** Where `tail` writes: `--out -`, `--out file:PATH` (appended to), `--out kafka://HOST:PORT/TOPIC`. */
 
-import { closeSync, fdatasyncSync, fstatSync, ftruncateSync, openSync, readSync } from "node:fs";
+import { closeSync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { settleLastLine } from "../base/last-line.ts";
 import { headersJson, repeated, valuesOf } from "../collect/outputs/messages.ts";
 import type { LineOutput as KafkaLines } from "../kafka/line-output.ts";
 import { fdOutput } from "../runtime/stdio.ts";
@@ -27,24 +28,22 @@ export async function openEventOutput(
 /** Who reads our stdout has it when the system has: nobody tells more. */
 function stdoutOutput({ stdout }: Context): EventOutput {
   return {
-    write: async ({ bytes }) => stdout.write(bytes),
+    write: ({ bytes }) => stdout.send(bytes),
     settle: async () => {},
     close: async () => {},
   };
 }
 
-const LINE_FEED = 10;
-
 /** A file that is appended to, and synced before positions are kept. */
 function fileOutput(path: string, goesOn: boolean): EventOutput {
   const descriptor = openToAppend(path);
-  endLastLine(descriptor, goesOn);
+  settleLastLine(descriptor, goesOn ? "cut" : "end");
   const output = fdOutput(descriptor, false);
   let isSynced = true;
   return {
     async write({ bytes }) {
       isSynced = false;
-      output.write(bytes);
+      await output.send(bytes);
     },
     async settle() {
       // What is no file on a disk, like a terminal or /dev/null, has nothing to sync.
@@ -60,26 +59,6 @@ function openToAppend(path: string): number {
     return openSync(path, "a+");
   } catch (error) {
     throw new StreamkitError("io", `Cannot write "${path}": ${messageOf(error)}`, { cause: error });
-  }
-}
-
-const BLOCK_BYTES = 65_536;
-
-/** What is written next begins a line: a last line that a dying run left without its end is cut off. */
-function endLastLine(descriptor: number, goesOn: boolean): void {
-  const stats = fstatSync(descriptor);
-  if (!stats.isFile() || stats.size === 0) return;
-  const block = Buffer.allocUnsafe(BLOCK_BYTES);
-  for (let end = stats.size; end > 0; end -= BLOCK_BYTES) {
-    const start = Math.max(0, end - BLOCK_BYTES);
-    const count = readSync(descriptor, block, 0, end - start, start);
-    const found = block.subarray(0, count).lastIndexOf(LINE_FEED);
-    if (found < 0 && start > 0) continue;
-    const whole = start + found + 1;
-    if (whole === stats.size) return;
-    if (goesOn) ftruncateSync(descriptor, whole);
-    else fdOutput(descriptor, false).write("\n");
-    return;
   }
 }
 

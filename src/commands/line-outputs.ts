@@ -35,8 +35,7 @@ export interface Keyed {
 
 /** Opens what `checkOutput` lets through. A file is replaced. Throws code `io`. */
 export async function openOutput(url: string, context: Context, { key, kafka }: Keyed): Promise<LineOutput> {
-  if (url === "-")
-    return { takesHeader: true, write: (lines) => context.stdout.write(lines), close: noClose };
+  if (url === "-") return { takesHeader: true, write: (lines) => context.stdout.send(lines), close: noClose };
   const lines = await openKafka(url, context, kafka, key);
   if (lines === undefined)
     return url.startsWith("file:") ? openFile(url.slice(5)) : openOther(url, context, kafka);
@@ -88,7 +87,7 @@ async function openOther(url: string, context: Context, kafka: KafkaOptions): Pr
 export function openFile(path: string): LineOutput {
   const fd = openForWriting(path);
   const output: ByteOutput = fdOutput(fd, false);
-  return { takesHeader: true, write: (lines) => output.write(lines), close: async () => closeSync(fd) };
+  return { takesHeader: true, write: (lines) => output.send(lines), close: async () => closeSync(fd) };
 }
 
 async function noClose(): Promise<void> {}

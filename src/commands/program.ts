@@ -2,6 +2,7 @@
  * From the process to a command and back: context in, exit code out. The only place that ends the process.
  */
 
+import { isatty } from "node:tty";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
@@ -66,12 +67,12 @@ function processContext(): Context {
       stop.abort(signal);
     });
   }
-  const stderr = fdOutput(2, process.stderr.isTTY === true);
+  const stderr = fdOutput(2, isatty(2));
   return {
     clock: systemClock,
     stop: stop.signal,
     stdout: {
-      ...fdOutput(1, process.stdout.isTTY === true),
+      ...fdOutput(1, isatty(1)),
       size: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
     },
     say: (line) => {

@@ -2,6 +2,10 @@
 
 import { Command, Option } from "commander";
 import type { Context } from "./context.ts";
+import { endedInTime } from "./stop-deadline.ts";
+
+/** Who does not read the answer keeps nobody from stopping. */
+const STOP = { timeoutMs: 1000, what: "Printing the answer", outlook: "the rest of it is missing" };
 
 interface QueryFlags {
   readonly warehouse: string;
@@ -37,6 +41,7 @@ export function queryCommand(context: Context): Command {
     .addHelpText("after", HELP)
     .action(async (text: string, flags: QueryFlags) => {
       const { runQuery } = await import("../warehouse/query.ts");
-      await runQuery(text, { ...flags, clock: context.clock, env: context.env }, context.stdout);
+      const { clock, env, stop, stdout } = context;
+      await endedInTime(runQuery(text, { ...flags, clock, env, stop }, stdout), context, STOP);
     });
 }

@@ -15,6 +15,7 @@ import type { Context } from "./context.ts";
 import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput, type LineOutput, openFile, openOutput } from "./line-outputs.ts";
 import { lineKeyOf } from "./simulate-keys.ts";
+import { endedInTime } from "./stop-deadline.ts";
 
 /** As commander gives them. */
 type Flags = { readonly [key in OptionKey | "lateBy" | "truth" | "kafkaOptions"]?: string } & {
@@ -85,8 +86,11 @@ export function simulateCommand(context: Context): Command {
       "YAML with tls, sasl and config for kafka:// outputs, with ${NAME} from the environment",
     )
     .addHelpText("after", `${HELP}\n${KAFKA_OPTIONS_HELP}`)
-    .action((kind: string, flags: Flags) => simulate(kind, flags, context));
+    .action((kind: string, flags: Flags) => endedInTime(simulate(kind, flags, context), context, STOP));
 }
+
+/** A receiver that takes nothing keeps nobody from stopping. */
+const STOP = { timeoutMs: 5000, what: "Writing what was simulated", outlook: "its last lines are missing" };
 
 function descriptionOf(key: OptionKey): string {
   const field = simulateOptions.shape[key];

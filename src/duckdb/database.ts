@@ -48,6 +48,8 @@ export interface Database {
   describe(query: Sql): Promise<Column[]>;
   /** A second connection to the same database: same tables, temporary ones and variables of its own. */
   another(): Promise<Database>;
+  /** The statement that runs fails. */
+  interrupt(): void;
   close(): void;
 }
 
@@ -109,6 +111,7 @@ function fromConnection(
       return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
     },
     another,
+    interrupt: () => connection.interrupt(),
     close,
   };
   return database;

@@ -3,7 +3,10 @@
  * pipe.
  */
 
-import { writeSync } from "node:fs";
+import { fstatSync, write as writeLater, writeSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { isatty } from "node:tty";
+import { promisify } from "node:util";
 import { StreamkitError } from "../base/error.ts";
 
 export interface ByteOutput {
@@ -16,32 +19,74 @@ export interface ByteOutput {
    * reads.
    */
   write(bytes: Uint8Array | string): void;
+  /**
+   * The same, resolving when all is written: whoever waits for a slow reader still hears signals. Until then
+   * the bytes stay as they are, and nothing else is written.
+   */
+  send(bytes: Uint8Array | string): Promise<void>;
 }
+
+/** Takes everything and keeps nothing. */
+export const NO_OUTPUT: ByteOutput = { isTerminal: false, write: () => {}, send: async () => {} };
 
 const PAUSE_MS = 1;
 
+const writeSome = promisify(writeLater);
+
 export function fdOutput(fd: number, isTerminal: boolean): ByteOutput {
   const pauseCell = new Int32Array(new SharedArrayBuffer(4));
+  /** A disk and /dev/null are nobody to wait for. */
+  let mayWait: boolean | undefined;
+
+  const write = (bytes: Uint8Array | string): void => {
+    const buffer = bytesOf(bytes);
+    for (let written = 0; written < buffer.length; ) {
+      try {
+        written += writeSync(fd, buffer, written, buffer.length - written);
+      } catch (error) {
+        if (!isFull(error)) throw unwritten(fd, error);
+        Atomics.wait(pauseCell, 0, 0, PAUSE_MS);
+      }
+    }
+  };
+
   return {
     isTerminal,
-    write(bytes) {
-      const buffer = typeof bytes === "string" ? Buffer.from(bytes) : bytes;
-      let written = 0;
-      while (written < buffer.length) {
+    write,
+    async send(bytes) {
+      mayWait ??= isReadBySomebody(fd);
+      if (!mayWait) return write(bytes);
+      const buffer = bytesOf(bytes);
+      for (let written = 0; written < buffer.length; ) {
         try {
-          written += writeSync(fd, buffer, written, buffer.length - written);
+          written += await writeSome(fd, buffer, written, buffer.length - written, null).then(
+            ({ bytesWritten }) => bytesWritten,
+          );
         } catch (error) {
-          const code = (error as NodeJS.ErrnoException).code;
-          // A pipe somebody else set to non-blocking is full: wait for its reader.
-          if (code === "EAGAIN") Atomics.wait(pauseCell, 0, 0, PAUSE_MS);
-          else if (code === "EPIPE")
-            throw new StreamkitError("closed_pipe", "The reader of our output went away", { cause: error });
-          else
-            throw new StreamkitError("io", `Cannot write to descriptor ${fd}: ${String(error)}`, {
-              cause: error,
-            });
+          if (!isFull(error)) throw unwritten(fd, error);
+          await sleep(PAUSE_MS);
         }
       }
     },
   };
+}
+
+function bytesOf(bytes: Uint8Array | string): Uint8Array {
+  return typeof bytes === "string" ? Buffer.from(bytes) : bytes;
+}
+
+function isReadBySomebody(fd: number): boolean {
+  const stats = fstatSync(fd);
+  return stats.isFIFO() || stats.isSocket() || isatty(fd);
+}
+
+/** A pipe that somebody else set to non-blocking is full: it waits for its reader. */
+function isFull(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === "EAGAIN";
+}
+
+function unwritten(fd: number, cause: unknown): StreamkitError {
+  if ((cause as NodeJS.ErrnoException).code === "EPIPE")
+    return new StreamkitError("closed_pipe", "The reader of our output went away", { cause });
+  return new StreamkitError("io", `Cannot write to descriptor ${fd}: ${String(cause)}`, { cause });
 }

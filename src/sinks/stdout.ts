@@ -21,7 +21,7 @@ function openPipe({ bareRows, input, shard, stdout }: SinkContext): Sink {
     async write(database, batch) {
       if (batch.rows === 0) return;
       for await (const text of jsonLines(database, input, batch, style, { partition: shard }))
-        stdout.write(text);
+        await stdout.send(text);
     },
     position: () => undefined,
     close: async () => {},

@@ -17,6 +17,7 @@ import { type PreparedJob, prepareJob } from "../engine/prepare.ts";
 import type { Ranges } from "../engine/read-ahead.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
+import { NO_OUTPUT } from "../runtime/stdio.ts";
 import type { Range } from "../sources/source.ts";
 
 /** Bytes of each source that a batch takes at most; a source that is left out gives nothing. */
@@ -145,7 +146,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         plannedBatch: 0,
         checkpointId: "",
         isDurable: false,
-        stdout: { isTerminal: false, write: () => {} },
+        stdout: NO_OUTPUT,
         clock,
         stop: new AbortController().signal,
         database,

@@ -23,6 +23,8 @@ export interface QueryRequest {
   readonly warehouse: string;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Ends the query at once: what was printed of its answer stays. */
+  readonly stop: AbortSignal;
   readonly checkpoint?: string;
   readonly format: "table" | "json" | "ndjson" | "csv" | "parquet";
   /** A file instead of the standard output. */
@@ -31,6 +33,8 @@ export interface QueryRequest {
 
 export async function runQuery(text: string, request: QueryRequest, stdout: ByteOutput): Promise<void> {
   const database = await openDatabase();
+  const interrupt = (): void => database.interrupt();
+  request.stop.addEventListener("abort", interrupt);
   const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
   try {
     const tables = await openTables(database, text, request, folder);
@@ -41,7 +45,10 @@ export async function runQuery(text: string, request: QueryRequest, stdout: Byte
     const query = sql`SELECT * FROM (${raw(statement)}\n)`;
     await refuseWrong(database, query, { ...request, tables });
     await print(database, query, request, stdout);
+  } catch (error) {
+    if (!request.stop.aborted) throw error;
   } finally {
+    request.stop.removeEventListener("abort", interrupt);
     database.close();
     await rm(folder, { recursive: true, force: true });
   }
@@ -184,7 +191,7 @@ async function print(
   }
   switch (request.format) {
     case "table":
-      stdout.write(await renderTable(database, query, stdout.isTerminal));
+      await stdout.send(await renderTable(database, query, stdout.isTerminal));
       return;
     case "json":
     case "ndjson":
@@ -203,12 +210,12 @@ async function printJson(
 ): Promise<void> {
   const columns = await database.describe(query);
   let isFirst = true;
-  if (isArray) stdout.write("[");
+  if (isArray) await stdout.send("[");
   for await (const rows of database.textBlocks(sql`SELECT ${rowJson(columns)} FROM (${query})`)) {
-    stdout.write(isArray ? `${isFirst ? "\n" : ",\n"}${rows.join(",\n")}` : `${rows.join("\n")}\n`);
+    await stdout.send(isArray ? `${isFirst ? "\n" : ",\n"}${rows.join(",\n")}` : `${rows.join("\n")}\n`);
     isFirst = false;
   }
-  if (isArray) stdout.write(isFirst ? "]\n" : "\n]\n");
+  if (isArray) await stdout.send(isFirst ? "]\n" : "\n]\n");
 }
 
 /** DuckDB writes these to files only: by way of one. */
@@ -224,7 +231,7 @@ async function printFile(
   try {
     const file = path.join(folder, "answer");
     await database.run(sql`COPY (${query}) TO ${file} ${copyOptions(format)}`);
-    stdout.write(await readFile(file));
+    await stdout.send(await readFile(file));
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

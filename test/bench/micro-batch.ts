@@ -10,6 +10,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { runJob } from "../../src/engine/run-job.ts";
 import { loadJobText } from "../../src/job/load.ts";
+import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 
 const BATCHES = 300;
 const ROWS = 10;
@@ -37,7 +38,7 @@ sinks: [{ from: ohlc, to: "file:out.ndjson" }]
   await runJob(loadJobText(text, join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] }), {
     clock: systemClock,
     stop: new AbortController().signal,
-    stdout: { isTerminal: false, write: () => {} },
+    stdout: NO_OUTPUT,
     freshSeed: () => 1,
     checkpointFolder: isDurable ? join(folder, "state") : undefined,
     batchMs: 20,

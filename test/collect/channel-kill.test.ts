@@ -101,9 +101,12 @@ describe("the check itself", () => {
   test("takes what is right", () => {
     expect(check("0 0 x\n0 1 x\n0 2 x\n", "exact")).toEqual([]);
     expect(check("0 0 x\n0 1 x\n0 1 x\n0 2 x\n", "again")).toEqual([]);
+    expect(check("0 0 x\n0 \n0 1 x\n0 2 x\n", "again")).toEqual([]);
   });
   test.each([
     ["0 0 x\n0 1 x\n0 1 x\n0 2 x\n", "exact"],
+    ["0 0 x\n0 \n0 1 x\n0 2 x\n", "exact"],
+    ["0 0 x\n0 9\n0 1 x\n0 2 x\n", "again"],
     ["0 0 x\n0 2 x\n", "again"],
     ["0 1 x\n0 0 x\n0 2 x\n", "again"],
     ["0 0 x\n0 1 x0 2 x\n", "exact"],

@@ -10,6 +10,7 @@ import { openDurableChannel } from "../../src/collect/channel/durable.ts";
 import { fileOutput } from "../../src/collect/outputs/file.ts";
 import type { Output } from "../../src/collect/outputs/output.ts";
 import { runPump } from "../../src/collect/pump.ts";
+import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 import { randomBelow } from "../crash/episode.ts";
 
 const [folder = "", life = "0", blocks = "0", seed = "1", mode = "exact"] = process.argv.slice(2);
@@ -34,7 +35,7 @@ const file = await fileOutput.open(
     baseFolder: folder,
     // Without it, the file is one that can't tell how long it was.
     committed: mode === "again" ? undefined : channel.committed,
-    stdout: { isTerminal: false, write: () => {} },
+    stdout: NO_OUTPUT,
     stageFolder: `${folder}/stage`,
     env: {},
     kafka: { connection: { config: {} }, baseFolder: folder },

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { DeliveryState } from "../../src/collect/channel/channel.ts";
 import type { Output, OutputContext } from "../../src/collect/outputs/output.ts";
+import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 import type { EventBlock } from "../../src/tail/block.ts";
 
 /** Each text is a line of the block. */
@@ -44,7 +45,7 @@ export function outputContext(baseFolder: string, committed?: DeliveryState): Ou
     clock: systemClock,
     baseFolder,
     committed,
-    stdout: { isTerminal: false, write: () => {} },
+    stdout: NO_OUTPUT,
     stageFolder: join(baseFolder, "stage"),
     env: {},
     kafka: { connection: { config: {} }, baseFolder },

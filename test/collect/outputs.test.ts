@@ -69,6 +69,16 @@ describe("file", () => {
     await output.close();
     expect(tree(folder.path)).toEqual({ out: "somebody else's\na\n" });
   });
+
+  test("what it writes begins a line, whatever is there", async () => {
+    using folder = emptyFolder();
+    const half = "x".repeat(70_000);
+    writeFileSync(join(folder.path, "out"), `whole\n${half}`);
+    const output = await open("file:out", { baseFolder: folder.path });
+    await output.deliver([blockOf(["a"])]);
+    await output.close();
+    expect(tree(folder.path)).toEqual({ out: `whole\n${half}\na\n` });
+  });
 });
 
 describe("roll", () => {

@@ -4,6 +4,7 @@ import { systemClock } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/error.ts";
 import { planPipeline } from "../../src/collect/plan.ts";
 import { type RunOptions, runPipeline } from "../../src/collect/run-pipeline.ts";
+import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 import { until } from "../server/until.ts";
 
 export interface RunningPipeline extends AsyncDisposable {
@@ -32,7 +33,12 @@ export function startPipeline(
     stop: stop.signal,
     takesWhatIsThere: false,
     say: (line) => said.push(line),
-    stdout: { isTerminal: false, write: (bytes) => void written.push(Buffer.from(bytes).toString()) },
+    stdout: {
+      ...NO_OUTPUT,
+      async send(bytes) {
+        written.push(Buffer.from(bytes).toString());
+      },
+    },
     kafka: { connection: { config: {} }, baseFolder },
     env: {},
     baseFolder,

@@ -19,6 +19,7 @@ import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, raw, sql } from "../../src/duckdb/sql.ts";
 import { runJob } from "../../src/engine/run-job.ts";
 import { loadJobText } from "../../src/job/load.ts";
+import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -75,7 +76,7 @@ async function run(job: Job, { resets = [], last = false }: { resets?: string[];
   await runJob(loadJobText(text, path.join(folder, "job.yaml"), wholeJobSchema(), options), {
     clock: systemClock,
     stop: new AbortController().signal,
-    stdout: { isTerminal: false, write: () => {} },
+    stdout: NO_OUTPUT,
     freshSeed: () => 1,
     checkpointFolder: path.join(folder, "state"),
     resets,

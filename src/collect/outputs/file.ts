@@ -7,6 +7,7 @@ import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { sync } from "../../base/durable.ts";
+import { settleLastLine } from "../../base/last-line.ts";
 import { logger } from "../../base/log.ts";
 import { bytesOf, type Output, type OutputContext, type OutputKind } from "./output.ts";
 
@@ -35,8 +36,10 @@ async function openFile(name: string, { baseFolder, committed }: OutputContext):
   const file = await open(target, "r+");
   const { size, ino: inode } = await file.stat();
   const state = committed as FileState | undefined;
-  let sizeBytes = size;
-  if (state?.inode === inode) {
+  let sizeBytes: number;
+  // Without a channel on disk, nobody knows whose a half line is.
+  if (state?.inode !== inode) sizeBytes = settleLastLine(file.fd, "end");
+  else {
     if (state.sizeBytes > size)
       logger("collect").warn(
         `"${name}" has ${size} bytes, but ${state.sizeBytes} were delivered: somebody cut it; appending`,

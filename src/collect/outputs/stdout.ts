@@ -13,7 +13,7 @@ export const stdoutOutput: OutputKind<z.infer<typeof options>> = {
   open: async (_options, { stdout }) => ({
     name: "-",
     async deliver(blocks) {
-      for (const { bytes } of blocks) stdout.write(bytes);
+      for (const { bytes } of blocks) await stdout.send(bytes);
     },
     sync: async () => undefined,
     close: async () => {},
