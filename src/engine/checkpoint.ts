@@ -23,10 +23,12 @@ const FORMAT_VERSION = 1;
 /**
  * The write-ahead log goes into the database file when it is as large as that, within these bounds: a small
  * state has small files, a large one is not folded in with every batch, and a restart reads the log in a
- * moment.
+ * moment. Where commits are large beside it, as they are with many rows that wait, it is folded in less often.
  */
 const MIN_LOG_BYTES = 2 ** 20;
 const MAX_LOG_BYTES = 2 ** 26;
+const MIN_LOG_COMMITS = 8;
+const MAX_LOG_COMMITS = 64;
 /**
  * Each table takes two of these at least. A quarter of DuckDB's own: the file of eight small tables went
  * from 4.8 to 1.3 MB, and a large state was neither larger nor slower; with smaller ones it was.
@@ -179,18 +181,33 @@ function databaseFile(folder: string): string {
   return path.join(folder, "checkpoint.duckdb");
 }
 
-/** Keeps the log's bound at the size of the database, as that grows and shrinks. */
+/** Keeps the log's bound at the size of the database, and at some commits, as those grow and shrink. */
 function openLog(database: Database, folder: string): { adapt(): Promise<void> } {
+  const file = databaseFile(folder);
   let boundBytes = 0;
+  let logBytes = -1;
+  let commits = 0;
+  let factor = 1;
   return {
     async adapt() {
-      const sizeBytes = statSync(databaseFile(folder), { throwIfNoEntry: false })?.size ?? 0;
-      const wantedBytes = Math.min(Math.max(sizeBytes, MIN_LOG_BYTES), MAX_LOG_BYTES);
+      const before = logBytes;
+      logBytes = sizeOf(`${file}.wal`);
+      commits += 1;
+      if (logBytes <= before) {
+        if (commits < MIN_LOG_COMMITS) factor = Math.min(2 * factor, MAX_LOG_BYTES / MIN_LOG_BYTES);
+        if (commits > MAX_LOG_COMMITS) factor = Math.max(factor / 2, 1);
+        commits = 0;
+      }
+      const wantedBytes = Math.min(factor * Math.max(sizeOf(file), MIN_LOG_BYTES), MAX_LOG_BYTES);
       if (wantedBytes < 2 * boundBytes && wantedBytes > boundBytes / 2) return;
       boundBytes = wantedBytes;
       await database.run(sql`SET checkpoint_threshold = ${`${boundBytes}B`}`);
     },
   };
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 async function readProgress(database: Database, folder: string): Promise<Progress | undefined> {

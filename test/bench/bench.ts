@@ -26,17 +26,18 @@ const OHLC = `SELECT symbol, window_start, arg_min(price, ts) AS open, max(price
 const lines: Row[] = [];
 const perSecond = (seconds: number): string => `${(ROWS / seconds / 1e6).toFixed(2)} M/s`;
 
+const SIMULATE =
+  `${streamkit} simulate quotes --rate 0 --count ${ROWS} ` +
+  "--seed 1 --start 2026-01-05T14:30:00Z --step 1ms";
+
 async function simulate(): Promise<void> {
-  const start = "--seed 1 --start 2026-01-05T14:30:00Z --step 1ms";
-  const command = `${streamkit} simulate quotes --rate 0 --count ${ROWS} ${start}`;
   const { ours, reference: loop } = await byTurns(
     TURNS,
-    () => timedInShell(command),
+    () => timedInShell(SIMULATE),
     async () => (await timedInShell(`${bun} ${reference} stringify ${ROWS}`)).seconds,
   );
   const seconds = median(ours.map((run) => run.seconds));
   add("simulate quotes → /dev/null; reference: a loop of JSON.stringify", seconds, median(loop), "2 M/s");
-  await timedInShell(`${command} --out file:${ticks}`);
 }
 
 async function ohlc(): Promise<void> {
@@ -217,16 +218,24 @@ function print(text: string): void {
 const APART = [simulate, ohlc, parquet, checkpointed, firstResult, tail, collect, accessLog, kafka];
 const WITHIN = [openKeys, microBatches];
 
+/** Names of those that are wanted; without any, all are. */
+const wanted = process.argv.slice(2);
+const isWanted = ({ name }: { readonly name: string }): boolean =>
+  wanted.length === 0 || wanted.includes(name);
+
 async function measured(rows: readonly (() => Promise<void>)[]): Promise<void> {
-  for (const row of rows) {
+  for (const row of rows.filter(isWanted)) {
     process.stderr.write(`${row.name} …\n`);
     await row();
   }
 }
 
 try {
+  await timedInShell(`${SIMULATE} --out file:${ticks}`);
   await measured(APART);
-  const nexmark = await nexmarkTable({ streamkit, bun, reference, turns: TURNS });
+  const nexmark = isWanted({ name: "nexmark" })
+    ? await nexmarkTable({ streamkit, bun, reference, turns: TURNS })
+    : "";
   await measured(WITHIN);
   print(`${ROWS.toLocaleString("en-US")} quotes, ${cpus().length} cores, median of ${TURNS} runs by turns\n`);
   print("| what | ours | reference | ratio | target |\n|---|---|---|---|---|");
