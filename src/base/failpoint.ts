@@ -11,6 +11,7 @@
 export const FAILPOINTS = [
   "spool-appended", // in the spool's worker: bytes are in the segment, nobody knows of them
   "spool-ended",
+  "spool-tail-torn", // in the middle of a cut: half of the tail is in a file that does not count
   "spool-tail-written", // in the middle of a cut: the tail stands in two files
   "spool-shortened", // the tail stands only in the file that waits for its name
   "spool-cut",

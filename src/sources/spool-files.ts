@@ -12,15 +12,22 @@ import { segmentPath } from "./spool-control.ts";
 const LINE_FEED = 10;
 
 /**
- * Moves what comes after the first `wholeBytes` of a segment to the next one. The tail waits under a name
- * that says where it was cut off, until the segment is shortened.
+ * Moves what comes after the first `wholeBytes` of a segment to the next one. When the tail is whole, it waits
+ * under a name that says where it was cut off, until the segment is shortened.
  */
 export function cutSegment(folder: string, segment: number, wholeBytes: number, sizeBytes: number): void {
   const path = segmentPath(folder, segment);
   const tail = Buffer.alloc(sizeBytes - wholeBytes);
   withFile(path, "r", (file) => readFully(file, tail, wholeBytes));
   const waiting = `${segmentPath(folder, segment + 1)}.after-${wholeBytes}`;
-  withFile(waiting, "w", (file) => writeFully(file, tail));
+  const torn = `${waiting}.torn`;
+  withFile(torn, "w", (file) => {
+    const half = tail.length >> 1;
+    writeFully(file, tail.subarray(0, half));
+    failpoint("spool-tail-torn");
+    writeFully(file, tail.subarray(half));
+  });
+  renameSync(torn, waiting);
   failpoint("spool-tail-written");
   finishCut(folder, segment, wholeBytes, waiting);
   failpoint("spool-cut");
@@ -39,6 +46,7 @@ export function endLine(folder: string, segment: number, sizeBytes: number): voi
 export async function leftoverSegments(folder: string, firstSegment: number): Promise<number[]> {
   const names = (await readdir(folder)).toSorted();
   for (const name of names) {
+    if (name.endsWith(".torn")) await rm(`${folder}/${name}`, { force: true });
     const match = /^(\d+)\.segment\.after-(\d+)$/.exec(name);
     if (match !== null) finishCut(folder, Number(match[1]) - 1, Number(match[2]), `${folder}/${name}`);
   }
