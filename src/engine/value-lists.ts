@@ -40,7 +40,7 @@ export const distinctCount: Rule = (call) => {
   return (
     values && {
       ...values,
-      finish: ([list, nan]) => sql`${lengthOf(list)} + ${part(nan)}::BIGINT`,
+      finish: ([list, nan]) => sql`${lengthOf(list)} + coalesce(${part(nan)}, false)::BIGINT`,
     }
   );
 };

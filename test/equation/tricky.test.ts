@@ -31,6 +31,13 @@ const TAKEN: readonly string[] = [
   "SELECT 'x' AS one, count(*) AS c FROM ticks WHERE false GROUP BY 1",
   "SELECT first(k), last(id), count_if(f), sum(n), count(*) FROM ticks WHERE id < 9",
   "SELECT first(k), last(id), count_if(f), sum(n), count(*) FROM ticks WHERE false",
+  `SELECT count(DISTINCT k) AS a, count(DISTINCT price) AS b, count(DISTINCT id) FILTER (id > 3) AS c
+    FROM ticks WHERE false`,
+  `SELECT k, count(DISTINCT price) FILTER (id < 0) AS a, max(id) FILTER (id < 0) AS b,
+    avg(id) FILTER (id < 0) AS c FROM ticks GROUP BY k`,
+  `SELECT window_start, count(DISTINCT price) FILTER (id < 0) AS a, median(price) FILTER (id < 0) AS b,
+    approx_count_distinct(price) FILTER (id < 0) AS c, quantile_cont(n, 0.5) FILTER (id < 0) AS d
+    FROM $T GROUP BY ALL`,
   "SELECT count(*) AS c FROM ticks GROUP BY ()",
   "SELECT 1 AS one FROM ticks ORDER BY count(*)",
   "SELECT count(*) AS c FROM ticks WHERE false HAVING count(*) = 0",
