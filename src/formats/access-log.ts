@@ -5,6 +5,7 @@
  * segments in which a line is not. Both give the same row for a line that both take.
  */
 
+import { isUtf8 } from "node:buffer";
 import type { Column } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, UnfitLine } from "./format.ts";
@@ -82,8 +83,11 @@ function accessLog(
     mayJoinLines: true,
     blank: "empty",
     dropsByteOrderMark: true,
+    // The reader looks at the encoding of those values only that somebody asks for.
     plain: (bytes) =>
-      bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) ? undefined : withKeptEscapes(bytes),
+      bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) || !isUtf8(bytes)
+        ? undefined
+        : withKeptEscapes(bytes),
     otherEncoding: "latin1",
   };
 }
