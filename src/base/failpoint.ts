@@ -35,6 +35,13 @@ export const FAILPOINTS = [
   "state-folded", // the write-ahead log went into the database file
 ] as const;
 
+/** In a batch of which many rows wait. Each is killed at by test/crash/waiting.test.ts. */
+export const WAITING_FAILPOINTS = [
+  "rows-kept-torn", // the file is written, and has not its name
+  "rows-kept", // the file has it, and the checkpoint does not name it
+  "rows-dropped", // the checkpoint names a file no more, and it is there
+] as const;
+
 /** In a batch that a topic of Kafka takes. Each is killed at by test/crash/kafka.test.ts. */
 export const KAFKA_FAILPOINTS = [
   "kafka-produced", // all records are acknowledged, the transaction is open
@@ -87,6 +94,7 @@ export const S3_FAILPOINTS = [
 
 type Failpoint =
   | (typeof FAILPOINTS)[number]
+  | (typeof WAITING_FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]

@@ -17,13 +17,13 @@ import type { SavedPlan } from "./evolution.ts";
 import { openPlanFile, readPlanFile } from "./plan-file.ts";
 import { CHECKPOINT } from "./stream.ts";
 
-/** The layout of what is in a checkpoint. A new one must still read the old. */
-const FORMAT_VERSION = 1;
+/** The layout of what is in a checkpoint. A new one must still read the old; 2: rows may wait in files. */
+const FORMAT_VERSION = 2;
 
 /**
  * The write-ahead log goes into the database file when it is as large as that, within these bounds: a small
  * state has small files, a large one is not folded in with every batch, and a restart reads the log in a
- * moment. Where commits are large beside it, as they are with many rows that wait, it is folded in less often.
+ * moment. Where commits are large beside it, as with many rows that wait, it is folded in less often.
  */
 const MIN_LOG_BYTES = 2 ** 20;
 const MAX_LOG_BYTES = 2 ** 26;

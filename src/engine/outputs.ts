@@ -4,7 +4,7 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, type Sql, sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
@@ -190,10 +190,12 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
 async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly OpenSink[]): Promise<void> {
   for (const name of Object.keys(saved)) {
     if (opened.some((sink) => sink.id === name || sink.formerId === name)) continue;
-    const rows = await database
-      .rows(sql`SELECT count(*) AS rows FROM ${stateTable("rows", name)}`)
-      .catch(() => []);
-    const count = Number(rows[0]?.["rows"] ?? 0);
+    const rowsIn = (count: Sql, table: string): Promise<number> =>
+      database.row(sql`SELECT ${count} AS rows FROM ${stateTable(table, name)}`).then(
+        ({ rows }) => Number(rows ?? 0),
+        () => 0,
+      );
+    const count = (await rowsIn(raw("count(*)"), "rows")) + (await rowsIn(raw("sum(rows)"), "files"));
     if (count > 0)
       logger("engine").warn(
         `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job now: ` +

@@ -5,7 +5,13 @@ import type { LoadedJob } from "../job/load.ts";
 import { resolveSink } from "../sinks/list.ts";
 
 /** Of a checkpoint's folder, as others' files may stand beside ours. */
-const CHECKPOINTED = ["checkpoint.duckdb", "live.ndjson", "plan.json", `segments${path.sep}`];
+const CHECKPOINTED = [
+  "checkpoint.duckdb",
+  "live.ndjson",
+  "plan.json",
+  `segments${path.sep}`,
+  `waiting${path.sep}`,
+];
 
 /** `segmentFolder`: of a source, below the checkpoint's folder. */
 export function ownFiles({ config, folder }: LoadedJob, segmentFolder: string): (file: string) => boolean {

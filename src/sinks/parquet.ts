@@ -1,5 +1,6 @@
 /** The sink `parquet:`: a job's rows into a table in Hive's layout. `src/warehouse` does the work. */
 
+import { createHash } from "node:crypto";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
@@ -270,17 +271,27 @@ async function waitingRows(
   return openWaitingRows({
     database: context.database,
     table: context.state("rows"),
+    filesTable: context.state("files"),
+    folder: context.isDurable ? waitingFolder(context) : undefined,
     columns: [...columns, ...partitioning.columns],
     partitioning,
     roll: given,
   });
 }
 
-function hasWaitingRows({ database, state }: SinkContext): Promise<boolean> {
-  return database.rows(sql`SELECT 1 FROM ${state("rows")} LIMIT 1`).then(
-    (found) => found.length > 0,
-    () => false,
-  );
+/** Beside the checkpoint, of this place alone. */
+function waitingFolder({ workingFolder, state }: SinkContext): string {
+  const digest = createHash("sha256").update(state("rows").text).digest("hex");
+  return path.join(workingFolder, "waiting", digest.slice(0, 16));
+}
+
+async function hasWaitingRows({ database, state }: SinkContext): Promise<boolean> {
+  const hasRows = (table: Sql): Promise<boolean> =>
+    database.rows(sql`SELECT 1 FROM ${table} LIMIT 1`).then(
+      (found) => found.length > 0,
+      () => false,
+    );
+  return (await hasRows(state("rows"))) || (await hasRows(state("files")));
 }
 
 function observersOf(

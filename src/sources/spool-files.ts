@@ -12,8 +12,8 @@ import { segmentPath } from "./spool-control.ts";
 const LINE_FEED = 10;
 
 /**
- * Moves what comes after the first `wholeBytes` of a segment to the next one. When the tail is whole, it waits
- * under a name that says where it was cut off, until the segment is shortened.
+ * Moves what comes after the first `wholeBytes` of a segment to the next one. The tail is written, and then
+ * waits under a name that says where it was cut off, until the segment is shortened.
  */
 export function cutSegment(folder: string, segment: number, wholeBytes: number, sizeBytes: number): void {
   const path = segmentPath(folder, segment);

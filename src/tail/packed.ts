@@ -15,7 +15,7 @@ export interface Packed {
   forget(listed: Listed): void;
 }
 
-export interface Content extends Omit<Inspection, "agrees"> {
+interface Content extends Omit<Inspection, "agrees"> {
   /** Whether it begins with what was read of the file. */
   holds(file: Tracked): boolean;
 }

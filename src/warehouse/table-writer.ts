@@ -130,7 +130,10 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     const keys = rows.keys().filter((key) => !refused.has(key));
     if (unnamable.length > 0) warnOfFolder(pathOfKey(unnamable[0] ?? ""), rows.countOf(unnamable));
     const unnamed = unnamable.length === 0 ? undefined : rows.rowsOf(unnamable);
-    if (keys.length === 0) return { taken: unnamable, unnamed };
+    if (keys.length === 0) {
+      await rows.keep(unnamable, batch.id);
+      return { taken: unnamable, unnamed };
+    }
     const columnNames = columns.map(({ name }) => name);
     bytesPerRow ??= await sampleBytesPerRow(database, rows.rowsOf(keys), columnNames, writer.staging);
     const complete = new Set(await completeOf(keys.map(pathOfKey), batch, bound));
@@ -138,6 +141,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     const taken = keys.filter((key) => due.has(key) || complete.has(pathOfKey(key)));
     if (taken.length > 0)
       bytesPerRow = (await writeFiles(rows.rowsOf(taken), batch.id)).bytes / rows.countOf(taken);
+    await rows.keep([...taken, ...unnamable], batch.id);
     return { taken: [...taken, ...unnamable], unnamed };
   };
 
@@ -216,6 +220,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
       return waiting?.commit(last.taken) ?? [];
     },
     async committed() {
+      await waiting?.committed();
       await committedNow();
       if (last !== undefined) await options.retention?.apply(last.batch.before, last.batch.plannedAtMs);
     },

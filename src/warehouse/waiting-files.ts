@@ -85,6 +85,7 @@ export async function openWaitingFiles(options: WaitingFilesOptions): Promise<Wa
       const staged = `${pathOf(added)}.new`;
       await database.run(sql`COPY (${all}) TO ${staged} (FORMAT parquet, COMPRESSION zstd)`);
       await sync(staged);
+      failpoint("rows-kept-torn");
       await rename(staged, pathOf(added));
       await sync(folder);
       failpoint("rows-kept");
@@ -109,6 +110,7 @@ export async function openWaitingFiles(options: WaitingFilesOptions): Promise<Wa
       return [...rests, ...deletions, ...insertions];
     },
     async committed() {
+      if (gone.length > 0) failpoint("rows-dropped");
       for (const file of gone) await rm(pathOf(file), { force: true });
       gone = [];
     },
@@ -142,7 +144,7 @@ function savedAs({ name, level, holding }: WaitingFile, table: Sql): Sql {
   return sql`INSERT INTO ${table} VALUES (${name}, ${level}, ${rows}, ${JSON.stringify([...holding])})`;
 }
 
-/** Those that the checkpoint names; rows of other columns are taken back, what it does not name is removed. */
+/** Those that the checkpoint names. Rows of other columns are taken back; other files are removed. */
 async function filesThatFit(options: WaitingFilesOptions): Promise<readonly WaitingFile[] | undefined> {
   const { database, table, folder, columns, takeBack } = options;
   await database.run(
@@ -152,7 +154,7 @@ async function filesThatFit(options: WaitingFilesOptions): Promise<readonly Wait
     name: String(row["name"]),
     level: Number(row["level"]),
     rows: Number(row["rows"]),
-    holding: new Map(JSON.parse(String(row["holding"]))),
+    holding: new Map(JSON.parse(String(row["holding"])) as [string, { rows: number; sinceMs: number }][]),
   }));
   const canHold = await survives(options);
   const fitting: WaitingFile[] = [];
@@ -161,8 +163,8 @@ async function filesThatFit(options: WaitingFilesOptions): Promise<readonly Wait
     if (!existsSync(place))
       throw new StreamkitError(
         "io",
-        `"${place}" is gone: ${counted(file.rows, "row")} wait in it for a file of the table. It belongs to ` +
-          "the checkpoint, of which the whole folder must be kept",
+        `"${place}" is gone: ${counted(file.rows, "row")} wait in it for a file of the table. It belongs ` +
+          "to the checkpoint, of which the whole folder must be kept",
         { component: "parquet" },
       );
     const found = await database.describe(sql`FROM read_parquet(${place})`);

@@ -1,12 +1,13 @@
 /**
- * Rows that wait for company, so that files are not small. They lie in a table of the checkpoint, not in
- * memory: what a batch adds to it, and what its files take from it, is part of the batch's commit. So a row
- * is in the table or in a file, never in both and never in neither.
+ * Rows that wait for company, so that files are not small. They lie in a table of the checkpoint, or in files
+ * beside it where a batch has many, not in memory: what a batch adds to them, and what the table's files take
+ * from them, is part of the batch's commit. So a row waits or is in a file, never both and never neither.
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Partitioning, valuesOfKey } from "./partition-columns.ts";
+import { type Holding, hasSameColumns, openWaitingFiles } from "./waiting-files.ts";
 
 /** When rows of a partition have waited enough: whichever comes first. */
 export interface Roll {
@@ -26,25 +27,38 @@ export interface WaitingRows {
   /** All rows of these partitions, with the partition columns. */
   rowsOf(keys: readonly string[]): Sql;
   countOf(keys: readonly string[]): number;
-  /** Statements for the commit of a batch whose files took the rows of these partitions. */
+  /** Before the commit of a batch whose files took the rows of these partitions: many others go to a file. */
+  keep(takenKeys: readonly string[], batchId: number): Promise<void>;
+  /** Statements for that commit. */
   commit(takenKeys: readonly string[]): readonly Sql[];
+  /** After it. */
+  committed(): Promise<void>;
   /** Whether some have waited for as long as they may. */
   isOverdue(nowMs: number): boolean;
 }
 
 export interface WaitingOptions {
   readonly database: Database;
-  /** The checkpoint's table. */
+  /** The checkpoint's tables of rows, and of files with rows. */
   readonly table: Sql;
+  readonly filesTable: Sql;
+  /** Undefined where no checkpoint is on a disk. */
+  readonly folder: string | undefined;
   /** Of the files, and then of the folders. */
   readonly columns: readonly Column[];
   readonly partitioning: Pick<Partitioning, "columns" | "key">;
   readonly roll: Roll;
 }
 
+/** Fewer rows of a batch are better off in the checkpoint's table: it takes no sync of their own. */
+const MIN_FILE_ROWS = 4096;
+/** Rows of more partitions than this would hardly ever leave a file together. */
+const MAX_FILE_KEYS = 64;
+
 interface Entry {
-  /** In the table, and of the batch under way. */
+  /** In the table, in files, and of the batch under way. */
   readonly kept: number;
+  readonly filed: number;
   readonly added: number;
   readonly sinceMs: number;
 }
@@ -52,10 +66,21 @@ interface Entry {
 const SINCE = id("_streamkit_since");
 
 export async function openWaitingRows(options: WaitingOptions): Promise<WaitingRows> {
-  const { database, table, columns, partitioning, roll } = options;
+  const { database, table, filesTable, folder, columns, partitioning, roll } = options;
   const { key } = partitioning;
   const names = columns.map(({ name }) => id(name));
   await makeTable(options);
+  const files =
+    folder === undefined
+      ? undefined
+      : await openWaitingFiles({
+          database,
+          table: filesTable,
+          folder,
+          columns,
+          takeBack: (rows, found, sinceMs) =>
+            sql`INSERT INTO ${table} SELECT ${conformed(columns, found)}, ${sinceMs}::BIGINT FROM (${rows})`,
+        });
   const entries = new Map<string, Entry>();
   const partition = partitioning.columns.map(({ name }) => id(name));
   /** One row a partition; its key is made of what it is grouped by, not of each row. */
@@ -66,11 +91,22 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
     WHERE _streamkit_rows > 0`;
   const found = await database.rows(countsIn(table, sql`min(${SINCE})`));
   for (const row of found)
-    entries.set(String(row["key"]), { kept: Number(row["rows"]), added: 0, sinceMs: Number(row["since"]) });
+    entries.set(String(row["key"]), {
+      ...NOTHING,
+      kept: Number(row["rows"]),
+      sinceMs: Number(row["since"]),
+    });
+  for (const [key, { rows, sinceMs }] of (files?.holdings() ?? []).flatMap((holding) => [...holding])) {
+    const before = entries.get(key) ?? { ...NOTHING, sinceMs };
+    const since = Math.min(before.sinceMs, sinceMs);
+    entries.set(key, { ...before, filed: before.filed + rows, sinceMs: since });
+  }
   /** Rows in the table that are gone as far as anybody knows, but whose place is not given back. */
   let deletedRows = 0;
   let added: Sql | undefined;
   let addedAtMs = 0;
+  /** Whether the rows of the batch under way that stay are in a file. */
+  let isInFile = false;
 
   const among = (keys: readonly string[]): Sql => {
     const isAll = entries.size === keys.length;
@@ -97,14 +133,14 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
       added = sql`(${rows})`;
       addedAtMs = plannedAtMs;
       for (const row of await database.rows(countsIn(added, raw("min(0)")))) {
-        const before = entries.get(String(row["key"])) ?? { kept: 0, added: 0, sinceMs: plannedAtMs };
+        const before = entries.get(String(row["key"])) ?? { ...NOTHING, sinceMs: plannedAtMs };
         entries.set(String(row["key"]), { ...before, added: Number(row["rows"]) });
       }
     },
     keys: () => [...entries.keys()],
     dueKeys: (nowMs, bytesPerRow) =>
       [...entries].flatMap(([name, entry]) => {
-        const rows = entry.kept + entry.added;
+        const rows = entry.kept + entry.filed + entry.added;
         const isEnough =
           (roll.rows !== undefined && rows >= roll.rows) ||
           (roll.bytes !== undefined && rows * bytesPerRow >= roll.bytes);
@@ -112,14 +148,35 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
       }),
     rowsOf(keys) {
       const of = among(keys);
-      const kept = sql`SELECT ${names} FROM ${table} WHERE ${of}`;
-      if (added === undefined) return kept;
-      const fresh = sql`SELECT ${names} FROM ${added} WHERE ${of}`;
-      return [...entries.values()].every((entry) => entry.kept === 0)
-        ? fresh
-        : sql`${kept} UNION ALL ${fresh}`;
+      const filed = files?.rowsOf(new Set(keys));
+      const isKept = [...entries.values()].some((entry) => entry.kept > 0);
+      const parts = [
+        ...(isKept || (filed === undefined && added === undefined)
+          ? [sql`SELECT ${names} FROM ${table}`]
+          : []),
+        ...(filed === undefined ? [] : [filed]),
+        ...(added === undefined ? [] : [sql`SELECT ${names} FROM ${added}`]),
+      ];
+      return join(
+        parts.map((rows) => sql`SELECT ${names} FROM (${rows}) WHERE ${of}`),
+        " UNION ALL ",
+      );
     },
-    countOf: (keys) => totalOf(keys, ({ kept, added: fresh }) => kept + fresh),
+    countOf: (keys) => totalOf(keys, ({ kept, filed, added: fresh }) => kept + filed + fresh),
+    async keep(takenKeys, batchId) {
+      isInFile = false;
+      const taken = new Set(takenKeys);
+      const staying = [...entries].filter(([key, entry]) => entry.added > 0 && !taken.has(key));
+      const rows = staying.reduce((total, [, entry]) => total + entry.added, 0);
+      if (files === undefined || added === undefined || rows < MIN_FILE_ROWS) return;
+      if (staying.length > MAX_FILE_KEYS) return;
+      const holding: Holding = new Map(
+        staying.map(([key, entry]) => [key, { rows: entry.added, sinceMs: addedAtMs }]),
+      );
+      const stay = sql`SELECT ${names} FROM ${added} WHERE NOT (${among(takenKeys)})`;
+      await files.put(stay, { holding, batchId, taken });
+      isInFile = true;
+    },
     commit(takenKeys) {
       const statements: Sql[] = [];
       const taken = among(takenKeys);
@@ -133,31 +190,50 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
         statements.push(sql`DELETE FROM ${table} WHERE ${taken}`);
         deletedRows += gone;
       }
+      const keepRows = (rows: Sql, sinceMs: number): Sql => sql`INSERT INTO ${table}
+        SELECT ${names}, ${sinceMs}::BIGINT FROM (${rows}) WHERE NOT (${taken})`;
       const stay = [...entries].some(([name, entry]) => entry.added > 0 && !takenKeys.includes(name));
-      if (stay && added !== undefined)
-        statements.push(sql`INSERT INTO ${table}
-          SELECT ${names}, ${addedAtMs}::BIGINT FROM ${added} WHERE NOT (${taken})`);
+      if (stay && added !== undefined && !isInFile) statements.push(keepRows(added, addedAtMs));
+      const keepRest = (rows: Sql, rest: Holding): Sql => {
+        for (const [key, part] of rest) {
+          const entry = entries.get(key) ?? { ...NOTHING, sinceMs: part.sinceMs };
+          entries.set(key, { ...entry, kept: entry.kept + part.rows, filed: entry.filed - part.rows });
+        }
+        return keepRows(rows, Math.min(...[...rest.values()].map(({ sinceMs }) => sinceMs)));
+      };
+      statements.push(...(files?.commit(new Set(takenKeys), keepRest) ?? []));
       for (const name of takenKeys) entries.delete(name);
-      for (const [name, entry] of entries)
-        entries.set(name, { ...entry, kept: entry.kept + entry.added, added: 0 });
+      for (const [name, { added: fresh, ...entry }] of entries) {
+        const kept = isInFile ? 0 : fresh;
+        entries.set(name, { ...entry, kept: entry.kept + kept, filed: entry.filed + fresh - kept, added: 0 });
+      }
       added = undefined;
+      isInFile = false;
       return statements;
     },
+    committed: async () => files?.committed(),
     isOverdue: (nowMs) => [...entries.values()].some((entry) => isOld(entry, nowMs)),
   };
 }
 
-/** The table as it is to be: columns that came since rows were put there are NULL in those. */
+const NOTHING = { kept: 0, filed: 0, added: 0 };
+
+/** The table as it is to be. */
 async function makeTable({ database, table, columns }: WaitingOptions): Promise<void> {
   const wanted = [...columns, { name: "_streamkit_since", type: "BIGINT" }];
   const definitions = wanted.map(({ name, type }) => sql`${id(name)} ${raw(type)}`);
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${table} (${definitions})`);
   const found = await database.describe(sql`SELECT * FROM ${table}`);
-  const nameAndType = ({ name, type }: Column): string => `${name} ${type}`;
-  if (found.map(nameAndType).join() === wanted.map(nameAndType).join()) return;
-  const items = wanted.map(({ name, type }) => {
+  if (hasSameColumns(found, wanted)) return;
+  await database.run(
+    sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${conformed(wanted, found)} FROM ${table}`,
+  );
+}
+
+/** Columns that came since rows were put there are NULL in those. */
+function conformed(wanted: readonly Column[], found: readonly Column[]): readonly Sql[] {
+  return wanted.map(({ name, type }) => {
     const there = found.some((column) => column.name === name);
     return sql`CAST(${there ? id(name) : raw("NULL")} AS ${raw(type)}) AS ${id(name)}`;
   });
-  await database.run(sql`CREATE OR REPLACE TABLE ${table} AS SELECT ${items} FROM ${table}`);
 }

@@ -35,7 +35,7 @@ const COMMANDS: readonly (readonly string[])[] = [
 ];
 
 for (const command of COMMANDS)
-  test(`${command.map((word) => path.basename(word)).join(" ")}`, async () => {
+  test(command.map((word) => path.basename(word)).join(" "), async () => {
     using pipe = stalledPipe();
     const child = Bun.spawn([await binary(), ...command], {
       cwd: folder.path,

@@ -163,7 +163,7 @@ describe("a checkpoint", () => {
     await inOneLife(async (checkpoint, database) => {
       await checkpoint.commit([], progressOf(1));
       await database.run(
-        sql`UPDATE ckpt.progress SET json = replace(json, '"formatVersion":1', '"formatVersion":2')`,
+        sql`UPDATE ckpt.progress SET json = replace(json, '"formatVersion":', '"formatVersion":9')`,
       );
     });
     const error = await inOneLife(async () => undefined).catch((thrown: unknown) => thrown);

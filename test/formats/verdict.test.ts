@@ -60,13 +60,11 @@ describe("a line's fate is its own", () => {
     );
   }
 
-  test("a log line of two encodings, of which the odd bytes are in a column that nobody asks for", async () => {
+  test("a log line whose odd bytes are in a column that nobody asks for", async () => {
     const way: Way = { format: "combined", select: "client, path" };
+    const start = "1.2.3.4 - - [17/May/2015:10:05:03 +0000]";
     const line = (path: string, agent: string): Buffer =>
-      Buffer.from(
-        `1.2.3.4 - - [17/May/2015:10:05:03 +0000] "GET ${path} HTTP/1.1" 200 1 "-" "${agent}"`,
-        "latin1",
-      );
+      Buffer.from(`${start} "GET ${path} HTTP/1.1" 200 1 "-" "${agent}"`, "latin1");
     const lines = [line("/\xc3\xa9", "\xa9"), Buffer.from("no line of a log"), line("/a", "b")];
     const { rows } = await oneByOne(way, lines, new Map());
     expect(rows).toEqual([`{"client":"1.2.3.4","path":"/Ã©"}`, `{"client":"1.2.3.4","path":"/a"}`]);

@@ -2,7 +2,6 @@
 
 import { expect, test } from "bun:test";
 import path from "node:path";
-import type { Listed } from "../../src/tail/listing.ts";
 import { emptyFolder } from "../e2e/binary.ts";
 import { filesIn, following } from "./following.ts";
 
@@ -72,7 +71,7 @@ function inLook() {
     do(next: () => void) {
       act = next;
     },
-    isOwn(_: Listed) {
+    isOwn(): boolean {
       act?.();
       act = undefined;
       return false;
