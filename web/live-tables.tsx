@@ -25,7 +25,9 @@ export function LiveTables() {
     <section class="card rows-card" aria-label="Rows">
       <header class="card-head">
         {tables.length === 1 ? <h2>{table.query}</h2> : <Choice tables={tables} chosen={table} />}
-        <span class="muted num">{countText(table.rows.size)} rows</span>
+        <span class="muted num">
+          {countText(table.rows.size)} {table.rows.size === 1 ? "row" : "rows"}
+        </span>
       </header>
       <div class="rows-scroll">
         <Rows table={table} />

@@ -4,7 +4,7 @@ import { read } from "node:fs";
 import { isatty } from "node:tty";
 import { Command } from "commander";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { countFlag } from "../base/units.ts";
+import { counted, countFlag } from "../base/units.ts";
 import { followJournal } from "../server/follower.ts";
 import { openHub } from "../server/hub.ts";
 import { openLineFeed } from "../server/line-feed.ts";
@@ -54,7 +54,8 @@ async function serve(flags: ServeFlags, context: Context): Promise<void> {
       feed.end();
       if (!context.stop.aborted) {
         context.say(
-          `The input ended after ${feed.rows} rows (${feed.brokenLines} broken lines); the page stays up`,
+          `The input ended after ${counted(feed.rows, "row")} ` +
+            `(${counted(feed.brokenLines, "broken line")}); the page stays up`,
         );
       }
     } else {

@@ -31,7 +31,7 @@ test("rows of a pipe are on the page; when the pipe ends it stays up and says so
   await child.stdin.end();
   await until("it says that the stream ended", async () => (await snapshot(url)).feed.ended);
   await until("it says so on stderr", () =>
-    child.stderr().includes("The input ended after 1 rows (1 broken lines); the page stays up"),
+    child.stderr().includes("The input ended after 1 row (1 broken line); the page stays up"),
   );
   expect((await snapshot(url)).tables[0]?.rows).toEqual([["A", 1]]);
   child.kill("SIGINT");
