@@ -10,7 +10,7 @@ import { anyChannelDeaths, torture, wrongOutput } from "./channel-torture.ts";
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
 const EPISODES = 10;
 const LIVES = 32;
-/** Of the lives some come to their end: a failpoint is passed less often than asked for, or a machine is fast. */
+/** Of the lives some come to their end, on a fast machine more of them. */
 const LEAST_KILLS = 200;
 const TIMEOUT_MS = 120_000;
 
