@@ -1,7 +1,9 @@
 /** Copies in the making, and files that are gone while they are open. */
 
 import { expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { gzipSync } from "node:zlib";
 import { emptyFolder } from "../e2e/binary.ts";
 import { filesIn, following } from "./following.ts";
 
@@ -126,4 +128,39 @@ test("and in a run that takes what is there", async () => {
     files.add("app.log", "a new line that is longer\n");
   });
   expect(await tail.settled()).toBe("a new line that is longer\n");
+});
+
+test("what is compressed while its last lines are read is the same", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "1\n");
+  using tail = following(folder.path, "*");
+  expect(await tail.given()).toBe("1\n");
+  files.add("app.log", "2\n");
+  files.move("app.log", "app.log.1");
+  writeFileSync(path.join(folder.path, "app.log.1.gz"), gzipSync("1\n2\n"));
+  expect(await tail.given()).toBe("2\n");
+  expect(await tail.given()).toBe("");
+  files.remove("app.log.1");
+  expect(await tail.settled()).toBe("");
+});
+
+test("a run that takes what is there waits for a copy of what was read before, not for others", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  const one = { takesWhatIsThere: true };
+  files.add("app.log", "1\n");
+  files.add("app.log.1", "1\n");
+  using tail = following(folder.path, "*", one);
+  expect(await tail.given()).toBe("1\n1\n");
+  expect(tail.follower.isDrained()).toBe(true);
+  files.add("app.log", "2\n");
+  files.add("app.log.2", "1\n2\n");
+  tail.restart();
+  expect(await tail.given()).toBe("2\n");
+  expect(tail.follower.isDrained()).toBe(false);
+  files.truncate("app.log");
+  files.add("app.log", "3\n");
+  expect(await tail.settled()).toBe("3\n");
+  expect(tail.follower.isDrained()).toBe(true);
 });
