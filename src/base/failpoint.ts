@@ -37,8 +37,8 @@ export const FAILPOINTS = [
 
 /** In a batch of which many rows wait. Each is killed at by test/crash/waiting.test.ts. */
 export const WAITING_FAILPOINTS = [
-  "rows-kept-torn", // the file is written, and has not its name
-  "rows-kept", // the file has it, and the checkpoint does not name it
+  "rows-kept-torn", // the file is written, and not synced
+  "rows-kept", // it is, and the checkpoint does not name it
   "rows-dropped", // the checkpoint names a file no more, and it is there
 ] as const;
 

@@ -60,6 +60,13 @@ export interface Newcomers {
   finish(): Promise<boolean>;
 }
 
+type DecideOpen = (
+  listed: Listed,
+  descriptor: number,
+  live: ByStem,
+  isListed: boolean,
+) => Tracked | undefined;
+
 /**
  * Originals of copies are taken out of `gone`. `holds` says whether what was read of a file is in it at this
  * moment; where it is not, there will be another look.
@@ -104,12 +111,7 @@ export function openNewcomers(
     }
   };
 
-  const decidePlain = (
-    listed: Listed,
-    descriptor: number,
-    live: ByStem,
-    isListed: boolean,
-  ): Tracked | undefined => {
+  const decidePlain: DecideOpen = (listed, descriptor, live, isListed) => {
     const file = trackedOf(listed, clock.monotonicMs());
     const original = gone.copiedTo(listed, descriptor);
     if (original !== undefined) return original.descriptor === undefined ? goOn(file, original) : later();
@@ -135,12 +137,7 @@ export function openNewcomers(
   const mayBeCopied = ({ gzip, isRotated, sizeBytes, offset }: Tracked): boolean =>
     gzip === undefined && !isRotated && sizeBytes > 0 && (!takesWhatIsThere || offset > 0);
 
-  const decidePacked = (
-    listed: Listed,
-    descriptor: number,
-    live: ByStem,
-    isListed: boolean,
-  ): Tracked | undefined => {
+  const decidePacked: DecideOpen = (listed, descriptor, live, isListed) => {
     const file = trackedOf(listed, clock.monotonicMs());
     const gzipHead = fingerprintOf(bytesAt(descriptor, 0, MAX_HEAD_BYTES));
     if (isListed && isFirstLook && options.from === "end") {

@@ -6,7 +6,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
@@ -19,8 +19,8 @@ import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 export type Holding = ReadonlyMap<string, { readonly rows: number; readonly sinceMs: number }>;
 
 export interface WaitingFiles {
-  /** Of each file that the last commit has named. */
-  holdings(): readonly Holding[];
+  /** Of all files that the last commit has named. */
+  holding(): Holding;
   /** Writes rows of a batch that takes others. The next commit names the file. */
   put(rows: Sql, of: { holding: Holding; batchId: number; taken: ReadonlySet<string> }): Promise<void>;
   /** SELECT of the columns from all files that hold one of these keys; undefined where none does. */
@@ -61,8 +61,9 @@ const FILES_A_LEVEL = 32;
 export async function openWaitingFiles(options: WaitingFilesOptions): Promise<WaitingFiles | undefined> {
   const { database, table, folder, columns } = options;
   await mkdir(folder, { recursive: true });
-  let files = await filesThatFit(options);
-  if (files === undefined) return undefined;
+  const fitting = await filesThatFit(options);
+  if (fitting === undefined) return undefined;
+  let files = fitting;
   const pathOf = ({ name }: WaitingFile): string => path.join(folder, name);
   const names = columns.map(({ name }) => id(name));
   const select = (from: readonly WaitingFile[]): Sql =>
@@ -73,29 +74,28 @@ export async function openWaitingFiles(options: WaitingFilesOptions): Promise<Wa
   let gone: readonly WaitingFile[] = [];
 
   return {
-    holdings: () => (files ?? []).map(({ holding }) => holding),
+    holding: () => sumOf(files.map(({ holding }) => holding)),
     async put(rows, { holding, batchId, taken }) {
-      merged = toMerge((files ?? []).filter((file) => !holdsAny(file, taken)));
+      merged = toMerge(files.filter((file) => !holdsAny(file, taken)));
       added = {
         name: `${batchId}.parquet`,
         level: Math.max(0, ...merged.map(({ level }) => level + 1)),
         holding: sumOf([...merged.map((file) => file.holding), holding]),
       };
       const all = merged.length === 0 ? rows : sql`${select(merged)} UNION ALL ${rows}`;
-      const staged = `${pathOf(added)}.new`;
-      await database.run(sql`COPY (${all}) TO ${staged} (FORMAT parquet, COMPRESSION zstd)`);
-      await sync(staged);
+      // No name but the commit's makes it count.
+      await database.run(sql`COPY (${all}) TO ${pathOf(added)} (FORMAT parquet, COMPRESSION zstd)`);
       failpoint("rows-kept-torn");
-      await rename(staged, pathOf(added));
+      await sync(pathOf(added));
       await sync(folder);
       failpoint("rows-kept");
     },
     rowsOf(keys) {
-      const holders = (files ?? []).filter((file) => holdsAny(file, keys));
+      const holders = files.filter((file) => holdsAny(file, keys));
       return holders.length === 0 ? undefined : select(holders);
     },
     commit(taken, keepRest) {
-      const ended = (files ?? []).filter((file) => holdsAny(file, taken));
+      const ended = files.filter((file) => holdsAny(file, taken));
       gone = [...ended, ...merged];
       const rests = ended.flatMap((file) => {
         const rest = new Map([...file.holding].filter(([key]) => !taken.has(key)));
@@ -103,7 +103,7 @@ export async function openWaitingFiles(options: WaitingFilesOptions): Promise<Wa
       });
       const deletions = gone.map(({ name }) => sql`DELETE FROM ${table} WHERE name = ${name}`);
       const insertions = added === undefined ? [] : [savedAs(added, table)];
-      const kept = (files ?? []).filter((file) => !gone.includes(file));
+      const kept = files.filter((file) => !gone.includes(file));
       files = added === undefined ? kept : [...kept, added];
       added = undefined;
       merged = [];

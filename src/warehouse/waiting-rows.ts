@@ -96,10 +96,9 @@ export async function openWaitingRows(options: WaitingOptions): Promise<WaitingR
       kept: Number(row["rows"]),
       sinceMs: Number(row["since"]),
     });
-  for (const [key, { rows, sinceMs }] of (files?.holdings() ?? []).flatMap((holding) => [...holding])) {
+  for (const [key, { rows, sinceMs }] of files?.holding() ?? []) {
     const before = entries.get(key) ?? { ...NOTHING, sinceMs };
-    const since = Math.min(before.sinceMs, sinceMs);
-    entries.set(key, { ...before, filed: before.filed + rows, sinceMs: since });
+    entries.set(key, { ...before, filed: rows, sinceMs: Math.min(before.sinceMs, sinceMs) });
   }
   /** Rows in the table that are gone as far as anybody knows, but whose place is not given back. */
   let deletedRows = 0;

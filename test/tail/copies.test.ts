@@ -81,12 +81,15 @@ function inLook() {
   };
 }
 
-test("a log that is truncated, and has grown again, while it is looked at goes on in its copy", async () => {
+test.each([
+  ["a log that is truncated, and has grown again, while it is looked at goes on in its copy", false],
+  ["and in a run that takes what is there", true],
+])("%s", async (_name, takesWhatIsThere) => {
   using folder = emptyFolder();
   const files = filesIn(folder.path);
   files.add("app.log", "1\n2\n");
   const look = inLook();
-  using tail = following(folder.path, "*", { isOwn: look.isOwn });
+  using tail = following(folder.path, "*", { isOwn: look.isOwn, takesWhatIsThere });
   expect(await tail.given()).toBe("1\n2\n");
   files.add("app.log.1", "1\n2\n");
   look.do(() => {
@@ -112,21 +115,6 @@ test("so does one that is renamed in the same moment", async () => {
     files.move("app.log", "app.log.1");
   });
   tail.start(positions);
-  expect(await tail.settled()).toBe("a new line that is longer\n");
-});
-
-test("and in a run that takes what is there", async () => {
-  using folder = emptyFolder();
-  const files = filesIn(folder.path);
-  files.add("app.log", "1\n2\n");
-  const look = inLook();
-  using tail = following(folder.path, "*", { isOwn: look.isOwn, takesWhatIsThere: true });
-  expect(await tail.given()).toBe("1\n2\n");
-  files.add("app.log.1", "1\n2\n");
-  look.do(() => {
-    files.truncate("app.log");
-    files.add("app.log", "a new line that is longer\n");
-  });
   expect(await tail.settled()).toBe("a new line that is longer\n");
 });
 
