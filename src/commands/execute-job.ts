@@ -21,6 +21,7 @@ export interface Execution {
   readonly checkpoint: string | undefined;
   /** Queries whose state in the checkpoint is dropped. */
   readonly resets: readonly string[];
+  readonly resetsCheckpoint?: boolean;
   /** How long a batch may go on after a signal. */
   readonly stopTimeoutMs: number;
   readonly until: "stopped" | "once" | "available";
@@ -71,6 +72,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       freshSeed: context.freshSeed,
       checkpointFolder,
       resets: execution.resets,
+      resetsCheckpoint: execution.resetsCheckpoint ?? false,
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
       bareRows: execution.bareRows,

@@ -13,6 +13,7 @@ interface ProcessFlags extends JobFlags {
   readonly availableNow?: boolean;
   readonly stopTimeout?: string;
   readonly reset?: readonly string[];
+  readonly resetCheckpoint?: boolean;
   readonly serve?: string;
   readonly quiet?: boolean;
 }
@@ -47,6 +48,7 @@ export function processCommand(context: Context): Command {
       "drop what the checkpoint keeps of this query: it begins anew; repeatable",
       collect,
     )
+    .option("--reset-checkpoint", "drop everything that the checkpoint keeps: the job begins anew")
     .option("--once", "what is there now is the whole input: take it, close every window, stop")
     .option("--available-now", "take what is there now, commit, stop; open windows wait in the checkpoint")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
@@ -66,6 +68,7 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
     batchMs: flags.batch === undefined ? undefined : durationFlagMs("--batch", flags.batch),
     checkpoint: flags.checkpoint,
     resets: flags.reset ?? [],
+    resetsCheckpoint: flags.resetCheckpoint === true,
     stopTimeoutMs:
       flags.stopTimeout === undefined
         ? DEFAULT_STOP_TIMEOUT_MS

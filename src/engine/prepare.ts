@@ -56,6 +56,8 @@ export interface Given {
   readonly minRowsToRewrite?: number;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
+  /** Everything that the checkpoint's folder holds is dropped. */
+  readonly resetsCheckpoint?: boolean;
   /** Where processes share the input: the partitions to read, and who mirrors their offsets. */
   readonly partitions?: SourceContext["partitions"];
   readonly membership?: SourceContext["membership"];
@@ -93,7 +95,9 @@ export async function prepareJob(
   const ahead = needsNoInput
     ? await planJob(job, database, given, new Map())
     : await checkAhead(job, database);
-  const checkpoint = await openCheckpoint(database, checkpointFolder);
+  const checkpoint = await openCheckpoint(database, checkpointFolder, {
+    isReset: given.resetsCheckpoint === true,
+  });
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();

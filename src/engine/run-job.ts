@@ -25,6 +25,7 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Queries that begin anew: their state in the checkpoint is dropped. */
   readonly resets?: readonly string[];
+  readonly resetsCheckpoint?: boolean;
   readonly batchMs: number;
   /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
   readonly until: "stopped" | "once" | "available";
@@ -57,6 +58,7 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       waitForNews: () => news.wait(100),
       isStopped: () => stop.aborted,
       resets: options.resets ?? [],
+      resetsCheckpoint: options.resetsCheckpoint ?? false,
       partitions: options.shard === undefined ? undefined : [options.shard],
       membership: options.membership,
     });
