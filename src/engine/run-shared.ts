@@ -147,8 +147,8 @@ function checkedFolder(job: LoadedJob, { checkpointFolder, resets, resetsCheckpo
   if ((resets ?? []).length > 0 || resetsCheckpoint === true)
     throw new StreamkitError(
       "usage",
-      "--reset and --reset-checkpoint can't drop the state of a shared job: others may be going on with it. " +
-        "Take a new checkpoint",
+      "--reset and --reset-checkpoint can't drop the state of a shared job: others may be going on with " +
+        "it. Take a new checkpoint",
     );
   return checkpointFolder;
 }
