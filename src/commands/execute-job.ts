@@ -10,10 +10,12 @@ import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
 import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
+import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
+import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
@@ -33,8 +35,7 @@ export interface Execution {
 
 export const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 
-export interface DashboardAddress {
-  readonly host: string;
+export interface DashboardAddress extends Access {
   readonly port: number;
   /** Goes on to the next port where one is taken, instead of failing. */
   readonly takesNextFreePort: boolean;
@@ -134,25 +135,27 @@ async function stayUp(server: DashboardServer, { clock, stop, say }: Context): P
   while (!stop.aborted) await clock.sleep(LONG_MS, stop);
 }
 
-/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. Throws code `usage`. */
-export function addressFlag(text: string): DashboardAddress {
+/** `8080`, `0.0.0.0:8080`, `[::1]:8080`, and who may see what is there. Throws code `usage`. */
+export function addressFlag(text: string, flags: DashboardFlags): DashboardAddress {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535)
     throw new StreamkitError("usage", `--serve takes PORT or HOST:PORT: found "${text}"`);
   const host = match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST;
-  return { host, port, takesNextFreePort: false };
+  return { ...accessTo(host, flags), port, takesNextFreePort: false };
 }
 
 const MAX_PORTS_TRIED = 20;
 
 async function listen(
   hub: Hub,
-  { host, port, takesNextFreePort }: DashboardAddress,
+  { port, takesNextFreePort, ...access }: DashboardAddress,
 ): Promise<DashboardServer> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await startServer({ hub, host, port: port + tried - 1 });
+      const server = await startServer({ hub, ...access, port: port + tried - 1 });
+      sayWhoSees(access);
+      return server;
     } catch (error) {
       const isTaken = error instanceof StreamkitError && error.code === "io";
       if (!takesNextFreePort || !isTaken || port === 0 || tried === MAX_PORTS_TRIED) throw error;

@@ -4,9 +4,10 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
+import { addDashboardFlags, type DashboardFlags } from "./dashboard-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
 
-interface ProcessFlags extends JobFlags {
+interface ProcessFlags extends JobFlags, DashboardFlags {
   readonly batch?: string;
   readonly checkpoint?: string;
   readonly once?: boolean;
@@ -36,7 +37,7 @@ export function processCommand(context: Context): Command {
   const command = new Command("process")
     .summary("runs a job: reads, aggregates in micro-batches, writes")
     .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.");
-  return addJobFlags(
+  const withFlags = addJobFlags(
     command,
     "a job file: YAML, JSON or TypeScript",
     "what to read: -, file:GLOB, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
@@ -53,7 +54,8 @@ export function processCommand(context: Context): Command {
     .option("--available-now", "take what is there now, commit, stop; open windows wait in the checkpoint")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--serve <[host:]port>", "show everything live in a browser")
-    .option("--quiet", "say nothing but errors")
+    .option("--quiet", "say nothing but errors");
+  return addDashboardFlags(withFlags)
     .addHelpText("after", HELP)
     .action((job: string | undefined, flags: ProcessFlags) => runProcess(job, flags, context));
 }
@@ -74,7 +76,7 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
         ? DEFAULT_STOP_TIMEOUT_MS
         : durationFlagMs("--stop-timeout", flags.stopTimeout),
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
-    serve: flags.serve === undefined ? undefined : addressFlag(flags.serve),
+    serve: flags.serve === undefined ? undefined : addressFlag(flags.serve, flags),
     bareRows: flags.sql !== undefined && file === undefined,
     quiet: flags.quiet === true,
   });
