@@ -30,14 +30,14 @@ export function accessTo(host: string, flags: DashboardFlags): Access {
   if (host.trim() === "")
     throw new StreamkitError(
       "usage",
-      'the dashboard needs an address to listen at, found "": 127.0.0.1 is this machine alone, 0.0.0.0 is every ' +
-        "address that it has",
+      'the dashboard needs an address to listen at, found "": 127.0.0.1 is this machine alone, 0.0.0.0 is ' +
+        "every address that it has",
     );
   if (!isLoopback(host) && flags.token === undefined && flags.insecure !== true)
     throw new StreamkitError(
       "usage",
-      `the dashboard at ${host} could be read by every machine that reaches it: give a token with --token or in ` +
-        "STREAMKIT_TOKEN, or say --insecure",
+      `the dashboard at ${host} could be read by every machine that reaches it: give a token with --token ` +
+        "or in STREAMKIT_TOKEN, or say --insecure",
     );
   const allowedHosts = (flags.allowHost ?? []).map((name) => name.toLowerCase());
   return { host, token: flags.token, allowedHosts };
