@@ -46,8 +46,8 @@ export function isAuthorized(headers: Headers, { token }: Access): boolean {
 }
 
 /**
- * The cookie for a page that was opened with `?token=…`, which then needs it no more: the token shall not stay
- * in the address. Undefined where the token is wrong, or none is shown or asked for.
+ * The cookie for a page that was opened with `?token=…`, which then needs it no more: the token shall not
+ * stay in the address. Undefined where the token is wrong, or none is shown or asked for.
  */
 export function cookieFor(url: URL, { token }: Access): string | undefined {
   const shown = url.searchParams.get("token");
