@@ -1,6 +1,7 @@
 /** A job's plan in words. */
 
 import type { Clock } from "../base/clock.ts";
+import { withoutUrlSecrets } from "../base/redact.ts";
 import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
@@ -54,7 +55,7 @@ export async function explainJob(
     });
     const parts = [`job ${job.config.name}\n`, ...sources, ...queries.map(explainQuery)];
     const text = [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
-    return job.withoutSecrets(text);
+    return withoutUrlSecrets(job.withoutSecrets(text));
   } finally {
     database.close();
   }
