@@ -6,8 +6,9 @@ import { isatty } from "node:tty";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { configureLogging } from "../base/log.ts";
+import { configureLogging, logger } from "../base/log.ts";
 import { withoutUrlSecrets } from "../base/redact.ts";
+import { steadyClock } from "../base/steady-clock.ts";
 import { fdOutput } from "../runtime/stdio.ts";
 import { versionText } from "../runtime/version.ts";
 import type { Context } from "./context.ts";
@@ -74,7 +75,7 @@ function processContext(): Context {
   }
   const stderr = fdOutput(2, isatty(2));
   return {
-    clock: systemClock,
+    clock: steadyClock(systemClock, (message) => logger("clock").warning(message)),
     stop: stop.signal,
     stdout: {
       ...fdOutput(1, isatty(1)),

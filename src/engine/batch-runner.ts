@@ -24,6 +24,8 @@ export interface BatchRunner {
   lastBatch(): number;
   /** When the last committed batch was planned; 0 before the first. */
   lastPlannedAtMs(): number;
+  /** How much later a batch that is planned now would be. */
+  sinceLastPlanMs(): number;
   /** The plan of the next batch, made now. */
   plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "endsInput">): BatchPlan;
   times(): ReadonlyMap<string, SourceTime>;
@@ -65,6 +67,13 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const watermarks = openWatermarks(groups, saved?.watermarksUs ?? {});
   let lastBatch = saved?.batch ?? 0;
   let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
+  let lastPlannedMs = clock.monotonicMs();
+  /** Never back; from a time that is ahead of the clock it goes on as time passes, and does not wait for it. */
+  const nextPlannedAtMs = (): number => {
+    const nowMs = Math.floor(clock.nowMs());
+    if (nowMs >= lastPlannedAtMs) return nowMs;
+    return lastPlannedAtMs + Math.floor(clock.monotonicMs() - lastPlannedMs);
+  };
   let times: ReadonlyMap<string, SourceTime> = new Map([
     ...readers.map(({ name }): [string, SourceTime] => [
       name,
@@ -154,15 +163,17 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     }
     lastBatch = plan.batch;
     lastPlannedAtMs = plan.plannedAtMs;
+    lastPlannedMs = clock.monotonicMs();
   };
   return {
     groups,
     lastBatch: () => lastBatch,
     lastPlannedAtMs: () => lastPlannedAtMs,
+    sinceLastPlanMs: () => nextPlannedAtMs() - lastPlannedAtMs,
     plan: (of) => ({
       ...of,
       batch: lastBatch + 1,
-      plannedAtMs: Math.max(Math.floor(clock.nowMs()), lastPlannedAtMs),
+      plannedAtMs: nextPlannedAtMs(),
     }),
     times: () => times,
     isSinkDue: () => sinks.some(({ sink }) => sink.isDue?.(clock.nowMs()) === true),

@@ -163,10 +163,10 @@ function isClosed(runner: BatchRunner): boolean {
 }
 
 /** Time by the clock goes on without input: windows over it must close. */
-function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { clock, batchMs }: LoopOptions): boolean {
+function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { batchMs }: LoopOptions): boolean {
   const goesByClock = shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isClock));
   if (runner.lastBatch() === 0 || !goesByClock) return false;
-  return clock.nowMs() - runner.lastPlannedAtMs() >= Math.max(batchMs, TICK_MS);
+  return runner.sinceLastPlanMs() >= Math.max(batchMs, TICK_MS);
 }
 
 /**
