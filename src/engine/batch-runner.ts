@@ -5,7 +5,7 @@ import { failpoint } from "../base/failpoint.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
 import type { SinkBatch } from "../sinks/sink.ts";
-import type { BatchPlan, Holding, SourceProgress } from "./checkpoint.ts";
+import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
 import { emptyRelations } from "./job-outputs.ts";
@@ -25,7 +25,7 @@ export interface BatchRunner {
   /** When the last committed batch was planned; 0 before the first. */
   lastPlannedAtMs(): number;
   /** The plan of the next batch, made now. */
-  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "endsInput">): BatchPlan;
+  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "toCome" | "endsInput">): BatchPlan;
   times(): ReadonlyMap<string, SourceTime>;
   /** Whether a batch without input would move a watermark, now that these sources are silent. */
   movesWatermark(silent: Silence): boolean;
@@ -48,10 +48,11 @@ export interface RunnerOptions {
   readonly observed: readonly Output[];
 }
 
-/** Which sources don't hold the watermark, and of sources in partitions, which partitions do. */
+/** What stops the watermark: sources that aren't idle, partitions of such, and what is known to come. */
 interface Silence {
   readonly idle: readonly string[];
   readonly holding: Holding;
+  readonly toCome?: ToCome;
 }
 
 const US_PER_MS = 1000n;
@@ -92,9 +93,14 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   /** The times after a batch that has seen so much. */
   const timesAfter = (
     seen: (name: string) => Seen,
-    { holding, endsInput }: Pick<BatchPlan, "holding" | "endsInput">,
+    { holding, toCome, endsInput }: Pick<BatchPlan, "holding" | "toCome" | "endsInput">,
   ): ReadonlyMap<string, SourceTime> =>
-    new Map([...times].map(([name, time]) => [name, advance(time, seen(name), endsInput, holding?.[name])]));
+    new Map(
+      [...times].map(([name, time]) => {
+        const course = { endsInput, holding: holding?.[name], toComeUs: usOf(toCome?.[name]) };
+        return [name, advance(time, seen(name), course)];
+      }),
+    );
 
   let wasClean = true;
   const ahead = await openReadAhead(database, readers);
@@ -166,8 +172,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     }),
     times: () => times,
     isSinkDue: () => sinks.some(({ sink }) => sink.isDue?.(clock.nowMs()) === true),
-    movesWatermark({ idle, holding }) {
-      const after = timesAfter(() => NOTHING_SEEN, { holding, endsInput: false });
+    movesWatermark({ idle, ...silence }) {
+      const after = timesAfter(() => NOTHING_SEEN, { ...silence, endsInput: false });
       return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
     },
     close: () => ahead.close(),
@@ -284,6 +290,10 @@ function savedPartitions(time: SourceTime | undefined): Pick<SourceProgress, "pa
 
 function bigintOf(text: string | null): bigint | null {
   return text === null ? null : BigInt(text);
+}
+
+function usOf(text: string | null | undefined): bigint | null | undefined {
+  return text === undefined ? undefined : bigintOf(text);
 }
 
 /** A clock is never out of order, and it is behind what its watermark has reached. */

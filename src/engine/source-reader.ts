@@ -270,8 +270,11 @@ function withReceived(columns: readonly Column[], received: string | undefined):
   return [...columns, { name: received, type: "TIMESTAMP" }];
 }
 
+/** Of a source that does not name its event time. */
+export const DEFAULT_TIME_COLUMN = "ts";
+
 function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {
-  const wanted = config.time ?? "ts";
+  const wanted = config.time ?? DEFAULT_TIME_COLUMN;
   const named = (name: string): Column | undefined =>
     columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
   const column = named(wanted) ?? (config.time === undefined ? named(config.received ?? "") : undefined);
