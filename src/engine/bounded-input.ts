@@ -5,7 +5,7 @@
  *
  * - As long as little is kept, nobody needs to: the watermark is held before the first event, and every
  *   window closes at the end. That costs nothing, and most runs end so.
- * - When queries keep more than `MAX_HELD_ROWS`, a source that can be read twice (files) is looked through
+ * - When queries, or sinks that wait for a partition's end, keep more than `MAX_HELD_ROWS`, a source that can be read twice (files) is looked through
  *   once, for its event times alone: the earliest of each segment to come. From then on the watermark goes
  *   as in a live run, but never past what is still to come; windows close on the way.
  * - What can't be read twice (a pipe, a topic, a simulator, files that are being written) is held to its end,
@@ -23,6 +23,7 @@ import { sql } from "../duckdb/sql.ts";
 import type { Position } from "../sources/source.ts";
 import type { ToCome } from "./checkpoint.ts";
 import { type EarliestToCome, lookThrough } from "./look-through.ts";
+import type { OpenSink } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Ranges } from "./read-ahead.ts";
 import { isTimedByClock, type SourceReader } from "./source-reader.ts";
@@ -38,6 +39,7 @@ export interface BoundedInput {
 export interface BoundedInputOptions {
   readonly database: Database;
   readonly prepared: PreparedJob;
+  readonly sinks: readonly OpenSink[];
   readonly maxSegmentBytes: number;
   /** `MAX_HELD_ROWS` if left out. */
   readonly maxHeldRows?: number | undefined;
@@ -48,7 +50,7 @@ export interface BoundedInputOptions {
 const MAX_HELD_ROWS = 250_000;
 
 export function openBoundedInput(options: BoundedInputOptions): BoundedInput {
-  const { database, prepared, maxHeldRows = MAX_HELD_ROWS } = options;
+  const { database, prepared, sinks, maxHeldRows = MAX_HELD_ROWS } = options;
   const { readers, queries } = prepared;
   const timed = readers.filter((reader) => reader.timeColumn !== undefined && !isTimedByClock(reader));
   const tables = queries.flatMap(({ states }) => states.map(({ table }) => table));
@@ -57,6 +59,8 @@ export function openBoundedInput(options: BoundedInputOptions): BoundedInput {
   let isOverfull = false;
 
   const keepsTooMuch = async (): Promise<boolean> => {
+    const waiting = sinks.reduce((sum, { sink }) => sum + (sink.heldRows?.() ?? 0), 0);
+    if (waiting > maxHeldRows) return true;
     if (tables.length === 0) return false;
     const { rows } = await database.row(sql`SELECT coalesce(sum(estimated_size), 0)::BIGINT AS rows
       FROM duckdb_tables() WHERE database_name = ${CHECKPOINT}

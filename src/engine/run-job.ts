@@ -131,7 +131,7 @@ async function runPrepared(
           closesAtEnd: options.until !== "available",
           bounded:
             options.until === "once"
-              ? openBoundedInput({ database, prepared, maxSegmentBytes, maxHeldRows, stop })
+              ? openBoundedInput({ database, prepared, sinks, maxSegmentBytes, maxHeldRows, stop })
               : undefined,
           maxSegmentBytes,
           stop,
