@@ -9,11 +9,13 @@ import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts
 import { isClock } from "./clocks.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
 import { emptyRelations } from "./job-outputs.ts";
+import { lateRowsOf } from "./late-rows.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
+import { clockTime, savedPartitions, savedTime, textOf, usOf } from "./saved-times.ts";
 import { reachedTimes } from "./sink-times.ts";
 import type { Intake } from "./source-reader.ts";
 import { CHECKPOINT, relation } from "./stream.ts";
@@ -195,6 +197,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         watermarkBeforeUs: (sources) => watermarks.of(sources),
         watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
       };
+      const late = await lateRowsOf(database, prepared, intakes, (name) => watermarks.of([name]));
       const counts = countsOf(intakes);
       for (const query of queries) {
         counts.set(query.output.name, await query.execute(database, batch));
@@ -246,7 +249,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
           ]),
         ),
       };
-      return { job: prepared.job.config.name, report, outputs };
+      return { job: prepared.job.config.name, report, ...(late.length === 0 ? {} : { late }), outputs };
     },
   };
 }
@@ -270,43 +273,8 @@ function groupsOf({ readers, queries }: PreparedJob): readonly (readonly string[
   return [...new Map(groups.map((sources) => [sources.toSorted().join("+"), sources])).values()];
 }
 
-function savedTime(delayMs: number, saved: SourceProgress | undefined): SourceTime {
-  return {
-    delayUs: BigInt(Math.round(delayMs)) * US_PER_MS,
-    maxEventTimeUs: saved?.maxEventTimeUs === undefined ? null : BigInt(saved.maxEventTimeUs),
-    watermarkUs: saved?.watermarkUs === undefined ? null : BigInt(saved.watermarkUs),
-    ...(saved?.partitions === undefined
-      ? {}
-      : { partitions: new Map(Object.entries(saved.partitions).map(([name, us]) => [name, bigintOf(us)])) }),
-  };
-}
-
-function savedPartitions(time: SourceTime | undefined): Pick<SourceProgress, "partitions"> {
-  if (time?.partitions === undefined) return {};
-  return {
-    partitions: Object.fromEntries([...time.partitions].map(([name, us]) => [name, textOf(us) ?? null])),
-  };
-}
-
-function bigintOf(text: string | null): bigint | null {
-  return text === null ? null : BigInt(text);
-}
-
-function usOf(text: string | null | undefined): bigint | null | undefined {
-  return text === undefined ? undefined : bigintOf(text);
-}
-
-/** A clock is never out of order, and it is behind what its watermark has reached. */
-function clockTime(reachedUs: bigint | null): SourceTime {
-  return { delayUs: 0n, maxEventTimeUs: reachedUs, watermarkUs: reachedUs };
-}
-
 function plannedAtUs({ plannedAtMs }: BatchPlan): bigint {
   return BigInt(plannedAtMs) * US_PER_MS;
-}
-
-function textOf(value: bigint | null | undefined): string | undefined {
-  return value === null || value === undefined ? undefined : String(value);
 }
 
 function deadLetterTable(intakes: ReadonlyMap<string, Intake>, batchId: number): Sql {
