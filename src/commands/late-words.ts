@@ -59,7 +59,7 @@ function tallyWords(late: LateRows): string {
   const { source, rows, watermarkMs } = late;
   return (
     `${source}: ${counted(rows, "more row has", "more rows have")} come late, ${upTo(rows)}` +
-    `${spanText(behindMs(late))} behind the watermark ${timeText(watermarkMs)}`
+    `${spanText(behindMs(late))} behind the watermark (${timeText(watermarkMs)})`
   );
 }
 
