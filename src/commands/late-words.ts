@@ -40,9 +40,10 @@ function behindMs({ watermarkMs, earliestMs }: LateRows): number {
 function firstWords(late: LateRows): string {
   const { source, rows, watermarkMs, delayMs, leftOutOf } = late;
   const verb = leftOutOf.length === 1 ? "leaves" : "leave";
+  const behind = `${upTo(rows)}${spanText(behindMs(late))} behind the watermark`;
   return (
-    `${source}: ${counted(rows, "row comes", "rows come")} late, ${upTo(rows)}${spanText(behindMs(late))} behind ` +
-    `the watermark (${timeText(watermarkMs)}), so ${listed(leftOutOf)} ${verb} ` +
+    `${source}: ${counted(rows, "row comes", "rows come")} late, ${behind} ` +
+    `(${timeText(watermarkMs)}), so ${listed(leftOutOf)} ${verb} ` +
     `${rows === 1 ? "it" : "them"} out. "watermark: ${neededText(behindMs(late) + delayMs)}" (now ` +
     `${delayMs === 0 ? "0s" : durationText(delayMs)}) takes such rows; where a clock was fast, ` +
     '"max_ahead:" keeps its times from moving the watermark'
@@ -52,7 +53,7 @@ function firstWords(late: LateRows): string {
 /** Rounded up, so that it is short. */
 function neededText(valueMs: number): string {
   const stepMs = valueMs > 3_600_000 ? 3_600_000 : valueMs > 60_000 ? 60_000 : 1000;
-  return durationText(Math.ceil((valueMs + 1) / stepMs) * stepMs);
+  return durationText(Math.ceil(valueMs / stepMs) * stepMs);
 }
 
 function tallyWords(late: LateRows): string {

@@ -5,16 +5,17 @@
  *
  * - As long as little is kept, nobody needs to: the watermark is held before the first event, and every
  *   window closes at the end. That costs nothing, and most runs end so.
- * - When queries, or sinks that wait for a partition's end, keep more than `MAX_HELD_ROWS`, a source that can be read twice (files) is looked through
- *   once, for its event times alone: the earliest of each segment to come. From then on the watermark goes
- *   as in a live run, but never past what is still to come; windows close on the way.
+ * - When queries, or sinks that wait for a partition's end, keep more than `MAX_HELD_ROWS`, a source that can
+ *   be read twice (files) is looked through once, for its event times alone: the earliest of each segment to
+ *   come. From then on the watermark goes as in a live run, but never past what is still to come: windows
+ *   close on the way.
  * - What can't be read twice (a pipe, a topic, a simulator, files that are being written) is held to its end,
  *   however much is kept meanwhile; that is said once. `--available-now` takes what is there with the
  *   watermark of a live run.
  *
- * Whoever has ended no longer holds the watermark of others; who has not does, however long it is silent. What
- * a batch was told stands in its plan: after a crash, it is told the same. The input is what is there when the
- * run starts: a row behind the watermark of a run before is late all the same.
+ * A source that has ended no longer holds the watermark of others; one that has not does, however long it is
+ * silent. What was known of the input to come stands in a batch's plan: one that is repeated after a crash has
+ * the same watermark. A row behind the watermark of a run before is late all the same.
  */
 
 import { logger } from "../base/log.ts";

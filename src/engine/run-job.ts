@@ -29,7 +29,7 @@ export interface RunOptions {
   readonly batchMs: number;
   /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
   readonly until: "stopped" | "once" | "available";
-  /** A batch's bytes of a source, and the rows that a bounded run holds, at most: for tests with small inputs. */
+  /** A batch's bytes of a source, and the rows that a bounded run holds, at most: small ones for tests. */
   readonly bounds?: { readonly segmentBytes?: number; readonly heldRows?: number };
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;

@@ -29,7 +29,7 @@ export interface Seen {
 /** What else moves a source's time, or stops it. */
 export interface Course {
   readonly endsInput: boolean;
-  /** The partitions that more may come of, which the watermark waits for; left out by a source that has none. */
+  /** The partitions that more may come of, which the watermark waits for; of a source that has some. */
   readonly holding?: readonly string[] | undefined;
   /** The earliest event time after the batch, where it is a bound; null where that is not known. */
   readonly toComeUs?: bigint | null | undefined;

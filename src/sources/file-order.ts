@@ -6,9 +6,9 @@
  *   `app-20260105.log`, `app.log`.
  * - Else by name, numbers by their value: `part-2`, `part-10`.
  *
- * Different logs of one glob are merged by the first times of their files; where one tells none, they come one
- * after the other, by name. A segment notes the order that it was made in, so a new order never changes a
- * batch that is repeated.
+ * Different logs of one glob are merged by the first times of their files; where one tells none, they come
+ * one after the other, by name. A range notes the order of its files, so a new order never changes a batch
+ * that is repeated.
  */
 
 import { closeSync, openSync } from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * Files at rest, in the order of time (`file-order.ts`); files that appear later are taken too. Re-readable: a
- * range is read again from the same bytes.
+ * Files at rest, in the order of time (`file-order.ts`); files that appear later are taken too. Re-readable:
+ * a range is read again from the same bytes.
  */
 
 import { existsSync } from "node:fs";

@@ -74,8 +74,9 @@ function epochMs(value: number): number | undefined {
 }
 
 const MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const ISO =
-  /(\d{4})[-/](\d{2})[-/](\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?)?/;
+const ZONE = String.raw`Z|[+-]\d{2}(?::?\d{2})?`;
+const CLOCK = String.raw`(\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(${ZONE})?`;
+const ISO = new RegExp(String.raw`(\d{4})[-/](\d{2})[-/](\d{2})(?:[T ]${CLOCK})?`);
 /** As web servers write it: `05/Jan/2026:14:30:00 +0100`. */
 const COMMON_LOG = /(\d{2})\/([A-Za-z]{3})\/(\d{4}):(\d{2}):(\d{2}):(\d{2})(?: ([+-]\d{4}))?/;
 

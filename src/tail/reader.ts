@@ -78,8 +78,8 @@ export function openReader(options: ReadOptions): Reader {
   };
 
   /**
-   * What the successor begins with of the event before it, where that is over; `open` as long as its next line
-   * may belong to it.
+   * What the successor begins with of the event before it, where that is over; `open` as long as its next
+   * line may belong to it.
    */
   const leadOf = (successor: Tracked | undefined): Lead | "open" | undefined => {
     const descriptor = successor === undefined ? undefined : descriptorOf(successor);

@@ -1,4 +1,4 @@
-/** A bounded run of a job in a folder, cut into batches as the test wants it, and what it should have answered. */
+/** A bounded run of a job in a folder, cut into batches as the test wants it, and the right answer. */
 
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import path from "node:path";

@@ -1,4 +1,4 @@
-/** A batch that is repeated after a crash has the watermark that it had: the plan says what was still to come. */
+/** A batch that is repeated after a crash has the watermark that it had: its plan says what is to come. */
 
 import { afterAll, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";

@@ -40,13 +40,13 @@ function wordsAt(): {
 }
 
 describe("the words", () => {
-  test("come at once when it begins: how many, how far behind what, who leaves them out, what takes them", () => {
+  test("come at once: how many, how far behind what, who leaves them out, and what takes them", () => {
     const { words, see } = wordsAt();
     see([late(1, 3 * HOUR_MS - 5000)]);
     expect(words).toEqual([
-      'ticks: 1 row comes late, 2h 59m behind the watermark (2026-01-05T13:00:00.000Z), so the query "ohlc" ' +
-        'leaves it out. "watermark: 4h" (now 5s) takes such rows; where a clock was fast, "max_ahead:" keeps ' +
-        "its times from moving the watermark",
+      "ticks: 1 row comes late, 2h 59m behind the watermark (2026-01-05T13:00:00.000Z), " +
+        'so the query "ohlc" leaves it out. "watermark: 3h" (now 5s) takes such rows; ' +
+        'where a clock was fast, "max_ahead:" keeps its times from moving the watermark',
     ]);
   });
 

@@ -17,7 +17,8 @@ function dayOf(day: number): string {
   return [...Array(144).keys()]
     .map((n) => {
       const time = new Date(Date.UTC(2026, 0, day) + n * 600_000).toISOString().slice(11, 19);
-      return `192.0.2.7 - - [0${day}/Jan/2026:${time} +0000] "GET /${day}/${n} HTTP/1.1" 200 5 "-" "curl/8"\n`;
+      const request = `GET /${day}/${n} HTTP/1.1`;
+      return `192.0.2.7 - - [0${day}/Jan/2026:${time} +0000] "${request}" 200 5 "-" "curl/8"\n`;
     })
     .join("");
 }

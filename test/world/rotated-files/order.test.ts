@@ -96,7 +96,7 @@ describe("times tell the order, where each file has one", () => {
     });
 
   test("compressed ones too", () => {
-    const line = (time: string) => gzipSync(`${`${time} x\n`.repeat(100_000)}`);
+    const line = (time: string) => gzipSync(`${time} x\n`.repeat(100_000));
     expect(sorted({ "b.gz": line("2026-01-05T10:00:00"), "a.gz": line("2026-01-06T10:00:00") })).toEqual([
       "b.gz",
       "a.gz",
