@@ -16,6 +16,7 @@ import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
 import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { openLateWords } from "./late-words.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
@@ -174,6 +175,7 @@ const WARNING_INTERVAL_MS = 10_000;
 /** Counts over all batches, for the words at the end, and warnings about what was left out on the way. */
 function openTally({ clock, say }: Context, quiet: boolean): Tally {
   const log = logger("process");
+  const lateWords = openLateWords(clock);
   const startedMs = clock.monotonicMs();
   let warnedMs = Number.NEGATIVE_INFINITY;
   let batches = 0;
@@ -181,7 +183,9 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
   let late = 0;
   let dead = 0;
   return {
-    add({ report }) {
+    add(outcome) {
+      const { report } = outcome;
+      if (!quiet) lateWords.see(outcome);
       batches += 1;
       rows += report.inputRows;
       late += report.lateRows;

@@ -50,8 +50,14 @@ export function processCommand(context: Context): Command {
       collect,
     )
     .option("--reset-checkpoint", "drop everything that the checkpoint keeps: the job begins anew")
-    .option("--once", "what is there now is the whole input: take it, close every window, stop")
-    .option("--available-now", "take what is there now, commit, stop; open windows wait in the checkpoint")
+    .option(
+      "--once",
+      "what is there now is the whole input, of which no row is late: close every window, stop",
+    )
+    .option(
+      "--available-now",
+      "take what is there now by the watermark, commit, stop; open windows wait in the checkpoint",
+    )
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--serve <[host:]port>", "show everything live in a browser")
     .option("--quiet", "say nothing but errors");

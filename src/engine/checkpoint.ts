@@ -62,6 +62,12 @@ export interface SourceProgress {
 /** By source, names of partitions. */
 export type Holding = Readonly<Record<string, readonly string[]>>;
 
+/**
+ * By source, the earliest event time (microseconds as text) that comes after the batch, for the watermark to
+ * stop there; null where it is not known, and the watermark stays. Sources without such a bound are left out.
+ */
+export type ToCome = Readonly<Record<string, string | null>>;
+
 /** What a batch will read: written before it reads, so that after a crash the same batch reads the same. */
 export interface BatchPlan {
   readonly batch: number;
@@ -70,6 +76,8 @@ export interface BatchPlan {
   readonly idle: readonly string[];
   /** By source, the partitions that the watermark waits for; left out by older versions. */
   readonly holding?: Holding;
+  /** In a bounded run. */
+  readonly toCome?: ToCome;
   readonly endsInput: boolean;
   /** The wall clock when it was planned, but never less than that of the batch before. */
   readonly plannedAtMs: number;

@@ -41,8 +41,24 @@ export interface QueryOutput {
   readonly omittedRows: number;
 }
 
+/** A source's rows that came behind its watermark. */
+export interface LateRows {
+  readonly source: string;
+  readonly rows: number;
+  /** Of their event times, the earliest. */
+  readonly earliestMs: number;
+  /** That of the source, before the batch: what passed them. */
+  readonly watermarkMs: number;
+  /** The source's `watermark:`. */
+  readonly delayMs: number;
+  /** The queries that have no row of them. */
+  readonly leftOutOf: readonly string[];
+}
+
 export interface BatchOutcome {
   readonly job: string;
   readonly report: BatchReport;
+  /** Left out where no row was late. */
+  readonly late?: readonly LateRows[];
   readonly outputs: readonly QueryOutput[];
 }

@@ -23,6 +23,7 @@ import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
 import { sharingOf } from "./shared-sources.ts";
 import {
+  DEFAULT_TIME_COLUMN,
   describeSource,
   formatOf,
   knownColumns,
@@ -61,6 +62,8 @@ export interface Given {
   /** Where processes share the input: the partitions to read, and who mirrors their offsets. */
   readonly partitions?: SourceContext["partitions"];
   readonly membership?: SourceContext["membership"];
+  /** `MAX_SEGMENT_BYTES` if left out. */
+  readonly maxSegmentBytes?: number | undefined;
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -343,12 +346,13 @@ export async function openSource(
     name,
     clock: given.clock,
     baseFolder: job.folder,
-    maxSegmentBytes: MAX_SEGMENT_BYTES,
+    maxSegmentBytes: given.maxSegmentBytes ?? MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,
     job: job.config.name,
     format: formatOf(config),
     hasHeader: config.format === "csv",
     delimiter: config.delimiter,
+    timeColumn: config.time ?? DEFAULT_TIME_COLUMN,
     freshSeed: given.freshSeed,
     notify: given.notify,
     partitions: given.partitions,

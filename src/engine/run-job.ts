@@ -10,10 +10,11 @@ import type { SinkConfig } from "../job/schema.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import type { Membership } from "../sources/source.ts";
 import { openRunner } from "./batch-runner.ts";
+import { openBoundedInput } from "./bounded-input.ts";
 import { runLoop } from "./loop.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { type Output, openSinks } from "./outputs.ts";
-import { type PreparedJob, prepareJob } from "./prepare.ts";
+import { MAX_SEGMENT_BYTES, type PreparedJob, prepareJob } from "./prepare.ts";
 
 export interface RunOptions {
   readonly clock: Clock;
@@ -29,6 +30,8 @@ export interface RunOptions {
   readonly batchMs: number;
   /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
   readonly until: "stopped" | "once" | "available";
+  /** A batch's bytes of a source, and the rows that a bounded run holds, at most: small ones for tests. */
+  readonly bounds?: { readonly segmentBytes?: number; readonly heldRows?: number };
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
@@ -61,6 +64,7 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       resetsCheckpoint: options.resetsCheckpoint ?? false,
       partitions: options.shard === undefined ? undefined : [options.shard],
       membership: options.membership,
+      maxSegmentBytes: options.bounds?.segmentBytes,
     });
     if (prepared === undefined) {
       if (!stop.aborted) logger("engine").info("The input ended without a line");
@@ -83,6 +87,8 @@ async function runPrepared(
 ): Promise<void> {
   const { clock, stop } = options;
   const { job, checkpoint } = prepared;
+  const maxSegmentBytes = options.bounds?.segmentBytes ?? MAX_SEGMENT_BYTES;
+  const maxHeldRows = options.bounds?.heldRows;
   const leaves = leafOutputs(prepared);
   const configs: readonly SinkConfig[] =
     job.config.sinks.length > 0 ? job.config.sinks : leaves.map(({ name }) => ({ from: name, to: "-" }));
@@ -125,6 +131,11 @@ async function runPrepared(
           clock,
           batchMs: options.batchMs,
           closesAtEnd: options.until !== "available",
+          bounded:
+            options.until === "once"
+              ? openBoundedInput({ database, prepared, sinks, maxSegmentBytes, maxHeldRows, stop })
+              : undefined,
+          maxSegmentBytes,
           stop,
           waitForNews: news.wait,
           observe: options.observe,

@@ -128,7 +128,7 @@ interface PlainBytes {
   readonly bytes?: Buffer;
 }
 
-async function plainPath(path: string, format: Format): Promise<PlainBytes> {
+export async function plainPath(path: string, format: Format): Promise<PlainBytes> {
   if (await mayHoldLongLine(path)) return { plain: undefined };
   if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
@@ -246,7 +246,7 @@ function createTable(table: string, select: Sql): Sql {
 }
 
 /** The last statement's row; undefined where a line of the input does not fit. */
-async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | undefined> {
+export async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | undefined> {
   try {
     return await database.row(statements);
   } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * Files at rest, in the order of their names; files that appear later are taken too. Re-readable: a range is
- * read again from the same bytes.
+ * Files at rest, in the order of time (`file-order.ts`); files that appear later are taken too. Re-readable:
+ * a range is read again from the same bytes.
  */
 
 import { existsSync } from "node:fs";
@@ -11,9 +11,10 @@ import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Piece, Segment } from "../formats/read-segment.ts";
+import { openFileOrder } from "./file-order.ts";
 import { type Header, readHeader } from "./header.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
-import type { Limit, Position, Range, Source, SourceContext, SourceKind } from "./source.ts";
+import type { Again, Limit, Position, Range, Source, SourceContext, SourceKind } from "./source.ts";
 
 const options = z.strictObject({
   path: z.string().describe("a file, a folder or a glob like `in/*.ndjson`, relative to the job file"),
@@ -21,7 +22,7 @@ const options = z.strictObject({
 
 export const filesKind: SourceKind<z.infer<typeof options>> = {
   name: "files",
-  summary: "files at rest, in the order of their names; URL `file:GLOB`",
+  summary: "files at rest, the oldest first; URL `file:GLOB`",
   options,
   isLive: false,
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
@@ -34,6 +35,15 @@ export const filesKind: SourceKind<z.infer<typeof options>> = {
  */
 interface FilesPosition {
   readonly files: Readonly<Record<string, number>>;
+  /** Those that the range reads, in their order; left out by older versions, which read them by name. */
+  readonly pieces?: readonly string[];
+}
+
+/** What there is to read, in order. */
+interface Listed {
+  readonly file: string;
+  /** Where it ends, whatever is added to it; undefined where it may grow. */
+  readonly endsAt: number | undefined;
 }
 
 function nameIn(baseFolder: string, file: string): string {
@@ -49,18 +59,29 @@ function filesOf(position: Position | undefined, baseFolder: string): FilesPosit
 /** A file that has not grown for so long is at rest: its last line is whole, line feed or not. */
 const REST_MS = 1000;
 
-async function openFiles(pattern: string, context: SourceContext): Promise<Source> {
+/** `given`: what there is to read, where somebody has looked already. */
+async function openFiles(
+  pattern: string,
+  context: SourceContext,
+  given?: readonly Listed[],
+): Promise<Source> {
   const target = path.resolve(context.baseFolder, pattern);
   if (!isDynamicPattern(pattern) && !existsSync(target))
     throw new StreamkitError("input", `There is no file "${pattern}" (looked in ${context.baseFolder})`);
   await mkdir(context.segmentFolder, { recursive: true });
   const { baseFolder } = context;
   let committed = filesOf(context.committed, baseFolder);
-  let everything = context.takesWhatIsThere ? await list(pattern, baseFolder) : undefined;
+  const order = openFileOrder(context);
+  const listed = async (): Promise<readonly Listed[]> =>
+    order.sorted(await list(pattern, baseFolder)).map((file) => ({ file, endsAt: undefined }));
+  const listedAsTheyAre = async (): Promise<readonly Listed[]> =>
+    Promise.all((await listed()).map(async ({ file }) => ({ file, endsAt: (await stat(file)).size })));
+  const whole = given ?? (context.takesWhatIsThere ? await listedAsTheyAre() : undefined);
+  let everything = whole;
   let hasMore = false;
 
-  const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
-    const { size, mtimeMs } = await stat(file);
+  const nextPiece = async ({ file, endsAt }: Listed, from: number, limit: Limit): Promise<number> => {
+    const { size, mtimeMs } = await sizeOf(file, endsAt);
     if (size < from)
       throw new StreamkitError(
         "input",
@@ -74,33 +95,51 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
     return offsetAfterLines(file, from, cut, limit.maxLines);
   };
 
+  const againOf = (all: readonly Listed[]): Again => ({
+    open: () =>
+      openFiles(
+        pattern,
+        { ...context, committed: { files: committed }, segmentFolder: `${context.segmentFolder}/again` },
+        all,
+      ),
+    includes(reached, position) {
+      const until = filesOf(reached, baseFolder);
+      return Object.entries(filesOf(position, baseFolder)).every(([file, at]) => (until[file] ?? 0) >= at);
+    },
+  });
+
   return {
     async plan(limit, previous) {
       const before = previous === undefined ? committed : filesOf(previous.to, baseFolder);
       const after: Record<string, number> = { ...before };
+      const pieces: string[] = [];
       let bytesLeft = limit.maxBytes;
       let header: Header | undefined;
       hasMore = false;
-      for (const file of everything ?? (await list(pattern, baseFolder))) {
+      for (const each of everything ?? (await listed())) {
+        const { file, endsAt } = each;
         const name = nameIn(baseFolder, file);
         const from = before[name] ?? 0;
-        if (context.hasHeader && from < (await stat(file)).size) {
+        if (context.hasHeader && from < (await sizeOf(file, endsAt)).size) {
           const own = await readHeader(file, context.delimiter);
           if (header !== undefined && own.names.join("\0") !== header.names.join("\0")) hasMore = true;
           header ??= own;
         }
-        if (!hasMore) after[name] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
-        bytesLeft -= (after[name] ?? from) - from;
+        if (!hasMore) after[name] = await nextPiece(each, from, { ...limit, maxBytes: bytesLeft });
+        const takenBytes = (after[name] ?? from) - from;
+        if (takenBytes > 0) pieces.push(name);
+        bytesLeft -= takenBytes;
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
-        hasMore ||= isRated || bytesLeft <= 0 || (await stat(file)).size > (after[name] ?? 0);
+        hasMore ||= isRated || bytesLeft <= 0 || (await sizeOf(file, endsAt)).size > (after[name] ?? 0);
         if (hasMore) break;
       }
       if (bytesLeft === limit.maxBytes) {
         if (everything !== undefined && !hasMore) everything = [];
         return undefined;
       }
-      return { from: { files: before }, to: { files: after } };
+      return { from: { files: before }, to: { files: after, pieces } };
     },
+    again: whole === undefined ? undefined : againOf(whole),
     read: (range) => readPieces(range, context),
     async commit(range) {
       committed = filesOf(range.to, baseFolder);
@@ -114,13 +153,22 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
   };
 }
 
+/** A file that is at rest in a bounded run ends where it ended when that began. */
+async function sizeOf(
+  file: string,
+  endsAt: number | undefined,
+): Promise<{ readonly size: number; readonly mtimeMs: number }> {
+  const { size, mtimeMs } = await stat(file);
+  return { size: Math.min(size, endsAt ?? size), mtimeMs };
+}
+
 async function list(pattern: string, baseFolder: string): Promise<string[]> {
   const target = path.resolve(baseFolder, pattern);
   if (!isDynamicPattern(pattern) && existsSync(target)) {
     if (!(await stat(target)).isDirectory()) return [target];
-    return (await glob("*", { cwd: target, absolute: true })).toSorted();
+    return glob("*", { cwd: target, absolute: true });
   }
-  return (await glob(pattern, { cwd: baseFolder, absolute: true })).toSorted();
+  return glob(pattern, { cwd: baseFolder, absolute: true });
 }
 
 /** Named by all bytes read until its end: two ranges may be read at the same time. */
@@ -137,7 +185,8 @@ async function readPieces(range: Range, context: SourceContext): Promise<Segment
   let sizeBytes = 0;
   let header: Header | undefined;
   await rm(target, { force: true });
-  for (const name of Object.keys(after).toSorted()) {
+  const { pieces: inOrder } = range.to as unknown as FilesPosition;
+  for (const name of inOrder ?? Object.keys(after).toSorted()) {
     const from = before[name] ?? 0;
     const to = after[name] ?? from;
     if (to === from) continue;

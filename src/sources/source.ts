@@ -51,9 +51,19 @@ export interface Source {
   hasBacklog(): boolean;
   /** Of a source that is read in partitions, each in its own order and at its own pace. */
   readonly partitions?: Partitions;
+  /** Of a source that can be read twice, where what is there is all. */
+  readonly again?: Again | undefined;
   /** The record's columns, where somebody else than the input tells them. */
   columns?(): Promise<readonly Column[] | undefined>;
   close(): Promise<void>;
+}
+
+/** The same input once more, for somebody who looks through it ahead of the batches. */
+export interface Again {
+  /** A source of its own that begins behind the last commit and ends where this one will. */
+  open(): Promise<Source>;
+  /** Whether everything before `position` is before `reached` too; both are positions of planned ranges. */
+  includes(reached: Position, position: Position): boolean;
 }
 
 interface Partitions {
@@ -99,6 +109,8 @@ export interface SourceContext {
   /** Whether the file's first line holds column names. */
   readonly hasHeader: boolean;
   readonly delimiter: string;
+  /** What the event time's column is called, if there is one. */
+  readonly timeColumn: string;
   readonly freshSeed: () => number;
   /** Called when there may be something to plan: wakes a loop that waits. */
   readonly notify: () => void;

@@ -39,8 +39,11 @@ type ReadResult =
   | { readonly is: "events"; readonly cut: Cut; readonly offset: number }
   | { readonly is: "changed" | "moved" | "nothing" };
 
+type Successor = () => Tracked | undefined;
+
 export interface Reader {
-  read(file: Tracked, limit: ReadLimit): Promise<ReadResult>;
+  /** `successor`: the file that may hold the rest of its last event, if there is one. */
+  read(file: Tracked, limit: ReadLimit, successor: Successor): Promise<ReadResult>;
   /** Whether what waits at the end of the file will be given without more coming. */
   willRest(file: Tracked): boolean;
   /** Nothing more is read of it, or of any file. */
@@ -74,7 +77,29 @@ export function openReader(options: ReadOptions): Reader {
     file.isInLongLine = cut.isInLongLine;
   };
 
-  const readPlain = (file: Tracked, limit: ReadLimit): ReadResult => {
+  /**
+   * What the successor begins with of the event before it, where that is over; `open` as long as its next
+   * line may belong to it.
+   */
+  const leadOf = (successor: Tracked | undefined): Lead | "open" | undefined => {
+    const descriptor = successor === undefined ? undefined : descriptorOf(successor);
+    if (successor === undefined || descriptor === undefined || multiline === undefined) return undefined;
+    const raw = bytesAt(descriptor, 0, maxLineBytes + READ_BYTES);
+    const { sizeBytes, isOver } = multiline.lead(raw, options);
+    if (sizeBytes === 0) return undefined;
+    return isOver || endsEvent(successor) ? { successor, raw, sizeBytes } : "open";
+  };
+
+  /** The cut with the rest of its last event, behind which its file goes on. */
+  const joined = (cut: Cut, { successor, raw, sizeBytes }: Lead): Cut => {
+    const rest = raw.subarray(0, sizeBytes);
+    const bytes = Buffer.concat([cut.bytes, rest]);
+    successor.head = fingerprintOf(raw.subarray(0, MAX_HEAD_BYTES));
+    advance(successor, { ...cut, consumedBytes: sizeBytes }, rest);
+    return { ...cut, bytes, ends: Uint32Array.from([...(cut.ends ?? []).slice(0, -1), bytes.length]) };
+  };
+
+  const readPlain = (file: Tracked, limit: ReadLimit, successor: Successor): ReadResult => {
     const descriptor = descriptorOf(file);
     if (descriptor === undefined) return { is: "moved" };
     const isSeen = file.isVerified && file.tailBytes !== undefined;
@@ -92,7 +117,8 @@ export function openReader(options: ReadOptions): Reader {
       const isFull = raw.length === most;
       // The head is known as far as the file goes when something of it is given.
       if (!isFull && raw.length !== file.heldBytes) file.changedAtMs = clock.monotonicMs();
-      const isOver = !isFull && endsEvent(file);
+      const lead = multiline !== undefined && !isFull && endsEvent(file) ? leadOf(successor()) : undefined;
+      const isOver = !isFull && endsEvent(file) && lead !== "open";
       const cut = cutEvents(
         {
           raw,
@@ -112,13 +138,19 @@ export function openReader(options: ReadOptions): Reader {
       file.sizeBytes = Math.max(isFull ? file.sizeBytes : 0, offset + raw.length);
       if (offset === 0) file.head = fingerprintOf(raw.subarray(0, MAX_HEAD_BYTES));
       else if (more !== undefined && more.length > file.head.lengthBytes) file.head = fingerprintOf(more);
-      if (cut.bytes.length > 0) return { is: "events", cut, offset };
+      if (cut.bytes.length > 0) return { is: "events", cut: withLead(cut, lead, left), offset };
       if (cut.consumedBytes === 0) return { is: "nothing" };
-      return readPlain(file, limit);
+      return readPlain(file, limit, successor);
     }
   };
 
-  const readPacked = async (file: Tracked, limit: ReadLimit): Promise<ReadResult> => {
+  /** `leftBytes`: of what was read, those behind the cut. */
+  const withLead = (cut: Cut, lead: Lead | "open" | undefined, leftBytes: number): Cut =>
+    lead === undefined || lead === "open" || leftBytes > 0 || cut.ends === undefined || cut.isCut
+      ? cut
+      : joined(cut, lead);
+
+  const readPacked = async (file: Tracked, limit: ReadLimit, successor: Successor): Promise<ReadResult> => {
     let stream = packed.get(file);
     if (stream === undefined) {
       const descriptor = descriptorOf(file);
@@ -133,14 +165,15 @@ export function openReader(options: ReadOptions): Reader {
         const raw = await stream.fill(Math.min(wanted, maxLineBytes + READ_BYTES));
         const { offset } = file;
         const isFull = !stream.hasEnded();
+        const lead = multiline === undefined || isFull ? undefined : leadOf(successor());
         const cut = cutEvents(
           {
             raw,
             maxEvents: limit.maxEvents,
             isInLongLine: file.isInLongLine,
             hasMore: isFull,
-            endsEvent: !isFull,
-            endsLine: !isFull,
+            endsEvent: !isFull && lead !== "open",
+            endsLine: !isFull && lead !== "open",
           },
           options,
         );
@@ -151,7 +184,8 @@ export function openReader(options: ReadOptions): Reader {
         stream.consume(cut.consumedBytes);
         const isOver = stream.hasEnded() && raw.length === cut.consumedBytes;
         if (isOver) end(file);
-        if (cut.bytes.length > 0) return { is: "events", cut, offset };
+        if (cut.bytes.length > 0)
+          return { is: "events", cut: withLead(cut, lead, raw.length - cut.consumedBytes), offset };
         if (isOver || cut.consumedBytes === 0) return { is: "nothing" };
       }
     } catch (error) {
@@ -169,7 +203,8 @@ export function openReader(options: ReadOptions): Reader {
   };
 
   return {
-    read: async (file, limit) => (file.gzip === undefined ? readPlain(file, limit) : readPacked(file, limit)),
+    read: async (file, limit, successor) =>
+      file.gzip === undefined ? readPlain(file, limit, successor) : readPacked(file, limit, successor),
     willRest: ({ heldBytes, restedBytes, isRotated }) =>
       heldBytes > 0 && (isRotated || (multiline !== undefined && heldBytes !== restedBytes)),
     forget(file) {
@@ -180,6 +215,14 @@ export function openReader(options: ReadOptions): Reader {
       for (const stream of packed.values()) stream.close();
     },
   };
+}
+
+/** The rest of an event that rotation has split. */
+interface Lead {
+  readonly successor: Tracked;
+  /** The successor's first bytes, and how many of them are the rest. */
+  readonly raw: Buffer;
+  readonly sizeBytes: number;
 }
 
 /** Undefined where the first bytes are known as far as they ever will be. */
