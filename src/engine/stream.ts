@@ -1,7 +1,7 @@
 /** What the planner knows of a stream: a source, or a query that others read. */
 
 import type { Column } from "../duckdb/database.ts";
-import { raw, type Sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { OutputMode } from "./outcome.ts";
 
 export interface Stream {
@@ -26,6 +26,15 @@ export function rowNumber(columns: readonly Column[]): Sql {
 
 export function hidesRowid(columns: readonly Column[]): boolean {
   return columns.some(({ name }) => name.toLowerCase() === "rowid");
+}
+
+/**
+ * A time column as a TIMESTAMP that may be compared with any watermark. Trap: DuckDB compares a DATE with a
+ * TIMESTAMP by cutting the TIMESTAMP, which an infinite one does not bear.
+ */
+export function eventTime(columns: readonly Column[], name: string): Sql {
+  const isDate = columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type === "DATE";
+  return isDate ? sql`(${id(name)} + INTERVAL 0 SECOND)` : sql`${id(name)}::TIMESTAMP`;
 }
 
 export interface TimeBound {

@@ -11,7 +11,7 @@ import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
 import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
 import { rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
-import { WINDOW_MACROS } from "../engine/windows.ts";
+import { WINDOW_MACROS } from "../engine/window-macros.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { DeadLetter } from "../formats/read-segment.ts";
 import type { LoadedJob } from "../job/load.ts";
