@@ -17,7 +17,7 @@ import {
   leavesOf,
   windowFunctionsOf,
 } from "./syntax-facts.ts";
-import { isConstant, isOrigin, windowCallOf } from "./windows.ts";
+import { hasConstantOrigin, hasConstantSize, isOrigin, windowCallOf } from "./windows.ts";
 
 /** Table functions that read what is named in a string. */
 const READ_BY_NAME: ReadonlySet<string> = new Set(["query", "query_table"]);
@@ -52,8 +52,10 @@ export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], cata
         "its window function names a column with a dot",
         "name a column of the stream alone; give a field a name of its own in a query before this one",
       );
-    if (window !== undefined && !isConstant(window))
-      throw refusal("its window's size or origin differs from row to row", "give the window constants");
+    if (window !== undefined && !hasConstantSize(window))
+      throw refusal("its window's size differs from row to row", "give the window a constant INTERVAL");
+    if (window !== undefined && !hasConstantOrigin(window))
+      throw refusal("its window's origin differs from row to row", "give the window a constant TIMESTAMP");
   }
   for (const node of nodesOf(select)) {
     const name = textIn(node, "function_name").toLowerCase();

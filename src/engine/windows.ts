@@ -53,12 +53,17 @@ export function isOrigin(parameter: TreeNode): boolean {
   return textIn(parameter, "alias").toLowerCase() === "origin";
 }
 
-/** True where a window's size and origin, or a session's gap, are the same for every row. */
-export function isConstant({ kind, parameters, origin }: WindowCall): boolean {
-  const sizes = kind === "session" ? parameters.slice(0, 1) : parameters;
-  return [...sizes, ...(origin === undefined ? [] : [origin])].every((parameter) =>
-    [...nodesOf(parameter)].every((node) => node["class"] !== "COLUMN_REF"),
-  );
+/** True where a window's size, or a session's gap, is the same for every row. */
+export function hasConstantSize({ kind, parameters }: WindowCall): boolean {
+  return (kind === "session" ? parameters.slice(0, 1) : parameters).every(isConstant);
+}
+
+export function hasConstantOrigin({ origin }: WindowCall): boolean {
+  return origin === undefined || isConstant(origin);
+}
+
+function isConstant(expression: TreeNode): boolean {
+  return [...nodesOf(expression)].every((node) => node["class"] !== "COLUMN_REF");
 }
 
 /** A window's parameters as SQL. */
