@@ -81,6 +81,9 @@ async function runPrepared(
 ): Promise<void> {
   const { clock, stop } = options;
   const { job, checkpoint } = prepared;
+  for (const { output, warnings } of prepared.queries)
+    for (const warning of warnings)
+      logger("engine").warn(job.withoutSecrets(`Query ${output.name}: ${warning}`));
   const leaves = leafOutputs(prepared);
   const configs: readonly SinkConfig[] =
     job.config.sinks.length > 0 ? job.config.sinks : leaves.map(({ name }) => ({ from: name, to: "-" }));

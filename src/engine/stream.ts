@@ -63,6 +63,10 @@ export const relation = {
 /** The column that keeps the source's order within a batch, and the one that orders batches. */
 export const ORDER_COLUMN = "_o";
 export const BATCH_COLUMN = "_b";
+/** A row's place in the whole input, in relations that are asked for it. */
+export const PLACE_COLUMN = "_place";
+/** A batch has fewer rows, as a segment has no more bytes. */
+export const MAX_BATCH_ROWS = 2 ** 26;
 /** When a row of a windowed query's state is closed. */
 export const WINDOW_END_COLUMN = "_end";
 /** What a row of an update or complete query means. */

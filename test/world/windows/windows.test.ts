@@ -138,7 +138,7 @@ test(
           await streaming.close();
         }
       }),
-      runs(25),
+      runs(12),
     );
   },
   TIMEOUT_MS,
