@@ -2,9 +2,9 @@
  * Aggregates that merge: a batch's rows become partial columns, and partial columns of many batches merge
  * into the aggregate's value with ordinary aggregates. What is not in this list needs its rows kept.
  *
- * Rows that tie are in the source's order: `_o` orders the rows of a batch, `_b` the batches. So `arg_min` and
- * `arg_max` take the first of them, as when DuckDB reads the whole input in one thread, and `last(x ORDER BY t)`
- * the last.
+ * Rows that tie are in the source's order: `_o` orders the rows of a batch, `_b` the batches. So `arg_min`
+ * and `arg_max` take the first of them, as when DuckDB reads the whole input in one thread, and `last(x ORDER
+ * BY t)` the last.
  */
 
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -116,10 +116,11 @@ function inOrder(name: "first" | "last", call: AggregateCall): Merging | undefin
     offsetUs === undefined || filter !== undefined
       ? sql`${best}(create_sort_key(${sortKey}))`
       : sql`${best}(${by.value})`;
+  const ofRows = (at: Sql): Sql => filtered(filter && sql`${at} IS NOT NULL`);
   return {
     partials: [sql`${found}${filtered(filter)}`, sql`${place}${filtered(filter)}`],
     combine: ([one, at]) => [
-      sql`${raw(name)}(${part(one)} ORDER BY ${part(at)}, ${batch})${filter === undefined ? raw("") : filtered(sql`${part(at)} IS NOT NULL`)}`,
+      sql`${raw(name)}(${part(one)} ORDER BY ${part(at)}, ${batch})${ofRows(part(at))}`,
       sql`${best}(${part(at)})`,
     ],
     finish: finishFirst,

@@ -1,6 +1,6 @@
 /**
- * Rows that tie in an aggregate's ORDER BY are in the input's order: SQL leaves that open, and DuckDB takes one
- * or another for `last(x ORDER BY t)`. So a row's place in the input becomes the last thing that such an
+ * Rows that tie in an aggregate's ORDER BY are in the input's order: SQL leaves that open, and DuckDB takes
+ * one or another for `last(x ORDER BY t)`. So a row's place in the input becomes the last thing that such an
  * aggregate is ordered by, in the stream and in the batch alike.
  */
 

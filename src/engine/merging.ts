@@ -19,9 +19,9 @@ export interface AggregateCall {
   readonly type: string;
   readonly valueType: string | undefined;
   /**
-   * Where the second argument, or all of its ORDER BY, is the time of the row's window: microseconds since the
-   * window's start, few enough to share a BIGINT with the row's order. That is a third cheaper than ordering by
-   * two columns.
+   * Where the second argument, or all of its ORDER BY, is the time of the row's window: microseconds since
+   * the window's start, few enough to share a BIGINT with the row's order. That is a third cheaper than
+   * ordering by two columns.
    */
   readonly offsetUs: Sql | undefined;
   /** Whether lists of values may be kept: those of windows are forgotten one day. */

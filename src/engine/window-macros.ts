@@ -78,9 +78,10 @@ const session = sql`
 
 /** A macro that may be given an origin too. */
 function withOrigin(name: string, parameters: string, definition: (bucket: Bucket) => Sql): Sql {
+  const from = (origin: Sql | undefined): Sql => definition((width) => bucketOf(width, column, origin));
   const forms = [
-    sql`(${raw(parameters)}) AS TABLE (${definition((width) => bucketOf(width, column, undefined))})`,
-    sql`(${raw(parameters)}, origin) AS TABLE (${definition((width) => bucketOf(width, column, raw("origin")))})`,
+    sql`(${raw(parameters)}) AS TABLE (${from(undefined)})`,
+    sql`(${raw(parameters)}, origin) AS TABLE (${from(raw("origin"))})`,
   ];
   return sql`CREATE OR REPLACE MACRO ${id(name)} ${join(forms)}`;
 }

@@ -86,7 +86,8 @@ export function openWindowStart(
   const size = sql`(${last})::INTERVAL`;
   if (kind !== "hop") return bucketOf(size, watermark, origin);
   // Of a size in months and days, a start plus the size less the size may be some days after the start.
-  return sql`(${watermark} - ${size} - CASE WHEN ${isMixed(size)} THEN INTERVAL 3 DAY ELSE INTERVAL 0 DAY END)`;
+  const slack = sql`CASE WHEN ${isMixed(size)} THEN INTERVAL 3 DAY ELSE INTERVAL 0 DAY END`;
+  return sql`(${watermark} - ${size} - ${slack})`;
 }
 
 /** The columns of which each alone tells windows of a kind apart. */

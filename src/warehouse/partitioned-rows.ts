@@ -2,8 +2,8 @@
  * The rows of a table's files with their partition columns, as DuckDB reads them from the folders' names; a
  * query that rules partitions out does not open their files.
  *
- * DuckDB takes the texts `NULL`, `null` … in a folder's name for NULL. Hive, Spark and pyarrow don't: the text
- * comes from the file's name then.
+ * DuckDB takes the texts `NULL`, `null` … in a folder's name for NULL. Hive, Spark and pyarrow don't: the
+ * text comes from the file's name then.
  */
 
 import type { Column, Database } from "../duckdb/database.ts";

@@ -62,7 +62,8 @@ test("arg_max over the event time is warned of by check, and once when a job sta
     SELECT symbol, window_start, ${call} AS close FROM tumble(ticks, ts, INTERVAL 1 MINUTE) t GROUP BY ALL`;
   writeFileSync(
     join(folder.path, "job.yaml"),
-    `sources: { ticks: { from: "-", schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT } } }
+    `sources:
+  ticks: { from: "-", schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT } }
 queries:
   a: ${query("arg_max(price, t.ts) FILTER (price > 0)")}
   b: ${query("max_by(price, ts)")}
@@ -72,9 +73,12 @@ queries:
   );
   const said = (text: string): readonly string[] => text.match(/of equal times .*/g) ?? [];
   const expected = [
-    "of equal times arg_max(price, t.ts) takes the first row; last(price ORDER BY t.ts) takes the last, as a close does",
-    "of equal times max_by(price, ts) takes the first row; last(price ORDER BY ts) takes the last, as a close does",
-  ];
+    ["arg_max(price, t.ts)", "last(price ORDER BY t.ts)"],
+    ["max_by(price, ts)", "last(price ORDER BY ts)"],
+  ].map(
+    ([found, better]) =>
+      `of equal times ${found} takes the first row; ${better} takes the last, as a close does`,
+  );
   const checked = await streamkit(["check", "job.yaml"], { cwd: folder.path });
   expect({ code: checked.code, said: said(checked.stdout) }).toEqual({ code: 0, said: expected });
   const run = await streamkit(["process", "job.yaml"], { cwd: folder.path, input: INPUT });

@@ -19,7 +19,8 @@ interface Tick {
 }
 
 const ENDS = `first(id ORDER BY ts) AS open, last(id ORDER BY ts) AS close, first(s ORDER BY ts) AS so,
-  last(s ORDER BY ts) AS sc, last(id ORDER BY ts DESC) AS least, first(id ORDER BY ts DESC NULLS FIRST) AS most,
+  last(s ORDER BY ts) AS sc, last(id ORDER BY ts DESC) AS least,
+  first(id ORDER BY ts DESC NULLS FIRST) AS most,
   last(id ORDER BY ts) FILTER (id % 3 = 0) AS third, last({'i': id} ORDER BY k, ts).i AS struct`;
 const MINUTE = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
 
@@ -37,7 +38,8 @@ const QUERIES: Readonly<Record<string, QuerySpec>> = {
   chained: { sql: `SELECT k, window_start, ${ENDS} FROM tumble(passed, ts, INTERVAL 1 MINUTE) GROUP BY ALL` },
   nested: {
     sql: `WITH w AS (SELECT *, id + 0 AS id2 FROM ${MINUTE} t)
-      SELECT k, window_start, ${ENDS}, stddev(id2) AS d FROM (SELECT k, s, ts, id, id2, window_start FROM w) GROUP BY ALL`,
+      SELECT k, window_start, ${ENDS}, stddev(id2) AS d
+      FROM (SELECT k, s, ts, id, id2, window_start FROM w) GROUP BY ALL`,
   },
   joined: {
     sql: `SELECT t.k, window_start, ${ENDS.replaceAll("BY k", "BY t.k")} FROM ${MINUTE} t

@@ -119,7 +119,8 @@ describe("sizes that are no multiple of the step", () => {
           sql: "SELECT window_start AS m, sum(v) AS v FROM tumble(ticks, ts, INTERVAL 1 MONTH) GROUP BY ALL",
         },
         q: {
-          sql: "SELECT window_start, list(v ORDER BY v) AS vs FROM tumble(months, m, INTERVAL 1 QUARTER) GROUP BY ALL",
+          sql: `SELECT window_start, list(v ORDER BY v) AS vs
+                FROM tumble(months, m, INTERVAL 1 QUARTER) GROUP BY ALL`,
         },
       },
       [...MONTH_ENDS, { ts: "2026-03-31T23:59:59Z", v: 1000 }, { ts: "2026-04-01T00:00:00Z", v: 7 }],

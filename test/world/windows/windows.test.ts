@@ -75,7 +75,8 @@ function jobOf(calls: readonly WindowsCall[]): JobSpec {
     [
       `merged${index}`,
       {
-        sql: `SELECT window_start, window_end, count(*) AS c, sum(id) AS ids FROM ${callText(one)} GROUP BY ALL`,
+        sql: `SELECT window_start, window_end, count(*) AS c, sum(id) AS ids
+              FROM ${callText(one)} GROUP BY ALL`,
       },
     ],
     [
