@@ -65,7 +65,8 @@ function endpointOf(from: unknown): string {
   return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
-function explainQuery({ output, key, reads, explanation, sharedBecause }: PlannedQuery): string {
+function explainQuery(query: PlannedQuery): string {
+  const { output, key, reads, explanation, sharedBecause, warnings } = query;
   return section(`query ${output.name}`, [
     ["reads", [...new Set(reads)].join(", ")],
     ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
@@ -76,6 +77,7 @@ function explainQuery({ output, key, reads, explanation, sharedBecause }: Planne
     ["kept until", explanation.until],
     ["because", explanation.why],
     ...(sharedBecause === undefined ? [] : [["shared", sharedBecause] as const]),
+    ...warnings.map((warning) => ["beware", warning] as const),
   ]);
 }
 

@@ -1,5 +1,7 @@
 /** What one micro-batch did: the shape every observer (dashboard, journal, log) is given. */
 
+import type { Json } from "../base/exact-json.ts";
+
 export type OutputMode = "append" | "update" | "complete";
 
 /** The figures of one batch. Times of the wall clock and of events are both milliseconds since 1970 UTC. */
@@ -21,7 +23,8 @@ export interface BatchReport {
   readonly outputRows: Readonly<Record<string, number>>;
 }
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** Numbers that a double can't hold are exact, as `base/exact-json.ts` has them. */
+export type { Json };
 
 export interface RowChange {
   /** Append mode has upserts only. */

@@ -33,7 +33,7 @@ import {
   segmentFolder,
 } from "./source-reader.ts";
 import { openTables, type StaticTables } from "./tables.ts";
-import { WINDOW_MACROS } from "./windows.ts";
+import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
  * A batch's bytes of a source: few enough for a small memory and a short way from the first row to the last,

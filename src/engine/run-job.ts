@@ -89,6 +89,9 @@ async function runPrepared(
   const { job, checkpoint } = prepared;
   const maxSegmentBytes = options.bounds?.segmentBytes ?? MAX_SEGMENT_BYTES;
   const maxHeldRows = options.bounds?.heldRows;
+  for (const { output, warnings } of prepared.queries)
+    for (const warning of warnings)
+      logger("engine").warn(job.withoutSecrets(`Query ${output.name}: ${warning}`));
   const leaves = leafOutputs(prepared);
   const configs: readonly SinkConfig[] =
     job.config.sinks.length > 0 ? job.config.sinks : leaves.map(({ name }) => ({ from: name, to: "-" }));

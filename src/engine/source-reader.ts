@@ -14,7 +14,7 @@ import { clockBound } from "./clocks.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
 import { partitionTimes } from "./partition-times.ts";
-import { hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
+import { eventTime, hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
 import type { PartitionTimes } from "./watermark.ts";
 
 /** What a batch took from a source. */
@@ -155,7 +155,7 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     const { lateRows, earliestLateUs } = NO_INTAKE;
     const none = { lateRows, earliestLateUs };
     if (timeColumn === undefined) return none;
-    const isLate = sql`${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`;
+    const isLate = sql`${eventTime(stream.columns, timeColumn)} < ${timestampUs(watermarkUs)}`;
     if (keepsLateRows)
       await database.run(sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`);
     const mayBeLate = minEventTimeUs === null || (watermarkUs !== null && minEventTimeUs < watermarkUs);

@@ -2,6 +2,7 @@
 
 import { Hono } from "hono";
 import { messageOf } from "../base/error.ts";
+import { writeExactJson } from "../base/exact-json.ts";
 import { logger } from "../base/log.ts";
 import { webAsset } from "../runtime/assets.ts";
 import { type Access, cookieFor, isAuthorized, refusal, SECURITY_HEADERS, TOKEN_WANTED } from "./access.ts";
@@ -9,6 +10,8 @@ import type { HistorySource } from "./history.ts";
 import { historyAnswer } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { HISTORY_PATH } from "./protocol.ts";
+
+const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 
 export interface AppOptions {
   readonly hub: Hub;
@@ -46,9 +49,7 @@ export function createApp({ hub, access, history }: AppOptions): Hono {
     return context.json({ ok: true, instance, sequence, subscribers });
   });
 
-  app.get("/api/snapshot", (context) =>
-    context.body(hub.snapshotText(), 200, { "content-type": "application/json; charset=utf-8" }),
-  );
+  app.get("/api/snapshot", (context) => context.body(hub.snapshotText(), 200, JSON_TYPE));
 
   app.get(HISTORY_PATH, async (context) => {
     const { query, ...filter } = context.req.query();
@@ -56,7 +57,7 @@ export function createApp({ hub, access, history }: AppOptions): Hono {
     const answer = await historyAnswer(hub, query, filter, history);
     return answer === undefined
       ? context.json({ error: `There is no query "${query}"` }, 404)
-      : context.json(answer);
+      : context.body(writeExactJson(answer), 200, JSON_TYPE);
   });
 
   app.get("/:file?", async (context) => {

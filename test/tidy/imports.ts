@@ -25,9 +25,10 @@ const RANKS: Readonly<Record<string, number>> = {
 };
 
 /** What both ends of the live feed share: its messages, and the pure state that they are folded into. */
-const WEB_MAY_IMPORT = new Set(
-  ["candles", "protocol", "replica", "state"].map((name) => `src/server/${name}.ts`),
-);
+const WEB_MAY_IMPORT = new Set([
+  "src/base/exact-json.ts",
+  ...["candles", "protocol", "replica", "state"].map((name) => `src/server/${name}.ts`),
+]);
 
 export function upwardImports(files: readonly SourceFile[]): string[] {
   return linkedImports(files).flatMap(({ file, to, line }) => {
