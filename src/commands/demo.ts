@@ -63,6 +63,7 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
     resets: [],
     stopTimeoutMs: DEFAULT_STOP_TIMEOUT_MS,
     until: "stopped",
+    allowsEmpty: false,
     serve: { host: flags.host, port, takesNextFreePort: true },
     bareRows: false,
     quiet: false,

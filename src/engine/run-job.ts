@@ -28,6 +28,8 @@ export interface RunOptions {
   readonly batchMs: number;
   /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
   readonly until: "stopped" | "once" | "available";
+  /** Where what is there is all: files that are not there are no mistake. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
@@ -53,6 +55,7 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       clock,
       freshSeed: options.freshSeed,
       takesWhatIsThere: options.until !== "stopped",
+      allowsEmpty: options.allowsEmpty,
       notify: news.ring,
       waitForNews: () => news.wait(100),
       isStopped: () => stop.aborted,
