@@ -18,12 +18,14 @@ export interface Layers {
    * still being written.
    */
   readonly content: AsyncGenerator<Buffer, Fault | undefined>;
+  /** Ends the content wherever it is, and what it is read from. */
+  close(): Promise<void>;
 }
 
 /** Packed again and again, somebody wants us busy. */
 const MAX_LAYERS = 3;
 
-/** `encoding` is the declared one. Reads the first bytes; whoever takes the layers must end `content`. */
+/** `encoding` is the declared one. Reads the first bytes; whoever gets the layers must close them. */
 export async function openLayers(chunks: Chunks, encoding?: string): Promise<Layers> {
   const how: string[] = [];
   const faults: Fault[] = [];
@@ -38,10 +40,18 @@ export async function openLayers(chunks: Chunks, encoding?: string): Promise<Lay
       continue;
     }
     const decoded = encoding ?? (signature.is === "marked" ? signature.encoding : undefined);
-    if (decoded === undefined)
-      return { how: how.join(" "), inner: innerOf(signature), content: ended(all, faults) };
-    how.push(decoded);
-    return { how: how.join(" "), inner: { is: "text" }, content: ended(inUtf8(all, decoded), faults) };
+    if (decoded !== undefined) how.push(decoded);
+    const content = ended(decoded === undefined ? all : inUtf8(all, decoded), faults);
+    return {
+      how: how.join(" "),
+      inner: decoded === undefined ? innerOf(signature) : { is: "text" },
+      content,
+      async close() {
+        await content.return(undefined);
+        // A content of which nothing was read has nothing to end.
+        await reader.close();
+      },
+    };
   }
 }
 

@@ -122,7 +122,9 @@ export function signatureOf(bytes: Buffer): Signature {
   return {
     is: "foreign",
     what: `text in ${unmarked.toUpperCase()} without a byte order mark`,
-    remedy: `say so, with encoding: ${unmarked}`,
+    remedy:
+      `say so in the job, with from: { files: { path: …, encoding: ${unmarked} } }, or convert it with ` +
+      `iconv -f ${unmarked} -t utf-8`,
   };
 }
 

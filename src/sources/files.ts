@@ -79,18 +79,21 @@ async function openFiles({ path: pattern, encoding }: Options, context: SourceCo
     throw error;
   }
 
-  const read = async (range: Range): Promise<Segment> => {
-    const before = filesPosition(range.from, baseFolder);
-    const after = filesPosition(range.to, baseFolder);
+  const read = async (planned: Range): Promise<Segment> => {
+    const before = filesPosition(planned.from, baseFolder);
+    const after = filesPosition(planned.to, baseFolder);
     const shares: FileShare[] = [];
     let header: Header | undefined;
     for (const name of namesRead(before, after).toSorted()) {
       const file = path.resolve(baseFolder, name);
       const from = progressOf(before, name);
       const to = progressOf(after, name);
-      if (context.hasHeader) header ??= await contents.header(file, from);
+      const own = context.hasHeader ? await contents.header(file, from) : undefined;
+      header ??= own;
+      const headerHoleBytes = from.offset === 0 ? (own?.holeBytes ?? 0) : 0;
       const origin = path.relative(baseFolder, file);
-      shares.push({ path: file, origin, range: await contents.range(file, from, to) });
+      const range = await contents.range(file, from, to);
+      shares.push({ path: file, origin, headerHoleBytes, range });
     }
     const written = await writeSegment(shares, segmentFile(after, segmentFolder));
     remarks.set(keyOf(after), written.remarks);

@@ -8,8 +8,10 @@ export const MAX_HEADER_BYTES = 65_536;
 
 export interface Header {
   readonly names: readonly string[];
-  /** Bytes of the line with its end. */
+  /** Bytes of the line with its end, and of the hole before it. */
   readonly sizeBytes: number;
+  /** NULs that stand before it. */
+  readonly holeBytes?: number;
 }
 
 /** Throws code `input` where the file has no first line. */
@@ -44,7 +46,7 @@ export async function headerAt(path: string, delimiter: string): Promise<Header 
       if (isHole) continue;
       const first = await file.read(buffer, 0, MAX_HEADER_BYTES, start);
       const header = headerOf(buffer.subarray(0, first.bytesRead), delimiter, path);
-      return { ...header, sizeBytes: start + header.sizeBytes };
+      return { ...header, sizeBytes: start + header.sizeBytes, holeBytes: start };
     }
   } finally {
     await file.close();

@@ -47,8 +47,7 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
     open.delete(file.path);
     if (found?.offset() === from) return found;
     await found?.close();
-    const { content } = await openLayers(chunksOf(file.path), encoding);
-    const stream = contentStream(content);
+    const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
     await stream.skip(from);
     return stream;
   };
@@ -77,12 +76,12 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
 
   return {
     async layersOf(file) {
-      const { how, inner, content } = await openLayers(chunksOf(file), encoding);
-      await content.return(undefined);
+      const { how, inner, close } = await openLayers(chunksOf(file), encoding);
+      await close();
       return { how, inner };
     },
     async header(file, delimiter) {
-      const stream = contentStream((await openLayers(chunksOf(file.path), encoding)).content);
+      const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
       try {
         return await headerIn(stream, delimiter, file.origin);
       } finally {
@@ -134,7 +133,7 @@ async function headerIn(
   }
   if (first.length === 0) return undefined;
   const header = headerOf(first, delimiter, origin);
-  return { ...header, sizeBytes: holeBytes + header.sizeBytes };
+  return { ...header, sizeBytes: holeBytes + header.sizeBytes, holeBytes };
 }
 
 /** The file's bytes as they are. */

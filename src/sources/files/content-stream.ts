@@ -1,5 +1,6 @@
 /** The content of a file as a stream that knows where it is, and that takes back what was too much. */
 
+import type { Layers } from "../../content/layers.ts";
 import { readAhead } from "../../content/read-ahead.ts";
 import type { Fault } from "../../content/unpack.ts";
 
@@ -20,8 +21,8 @@ export interface ContentStream {
 /** How much is unpacked while a batch is executed. */
 const AHEAD_BYTES = 8 * 1024 * 1024;
 
-export function contentStream(content: AsyncGenerator<Buffer, Fault | undefined>): ContentStream {
-  const chunks = readAhead(content, AHEAD_BYTES);
+export function contentStream(layers: Layers): ContentStream {
+  const chunks = readAhead(layers.content, AHEAD_BYTES);
   let givenBack: Buffer | undefined;
   let at = 0;
   let fault: Fault | undefined;
@@ -59,6 +60,7 @@ export function contentStream(content: AsyncGenerator<Buffer, Fault | undefined>
     },
     async close() {
       await chunks.return(undefined);
+      await layers.close();
     },
   };
 }

@@ -115,13 +115,16 @@ export function openContents(context: SourceContext, options: ContentOptions): F
     };
   };
 
+  const refuseOtherTypes = async (file: string): Promise<void> => {
+    const own = { ...named(file), columns: await rows.columnsOf(named(file)) };
+    for (const column of options.columns() ?? []) refuseOtherType(own, column);
+  };
+
   const nextRows = async (file: string, from: Progress, limit: Limit): Promise<FileStep> => {
     if ((await restsFor(file)).ageMs <= REST_MS) return nothing(from);
     const { to, bytes, isLast } = await rows.next(named(file), from.offset, limit);
     const { size } = await stat(file);
-    const wanted = options.columns() ?? [];
-    const own = { ...named(file), columns: await rows.columnsOf(named(file)) };
-    for (const column of wanted) refuseOtherType(own, column);
+    await refuseOtherTypes(file);
     return {
       to: { offset: to, note: { how: PARQUET, ...(isLast ? { endedAtBytes: size } : {}) } },
       bytes,
@@ -135,6 +138,7 @@ export function openContents(context: SourceContext, options: ContentOptions): F
       const refusals: string[] = [];
       for (const file of files) {
         const kind = await kinds.kindOf(file, progressOf(file));
+        if (kind.is === "parquet") await refuseOtherTypes(file);
         if (kind.is === "refused" && progressOf(file) === NOT_BEGUN)
           refusals.push(`"${nameIn(baseFolder, file)}" ${kind.reason}`);
       }

@@ -14,14 +14,14 @@ const FIRST_BYTES = 65_536;
 
 /** Undefined where nothing tells. */
 export async function guessFormat(file: string, encoding?: string): Promise<Guess | undefined> {
-  const { inner, content } = await openLayers(createReadStream(file, { end: FIRST_BYTES }), encoding);
+  const { how, inner, content, close } = await openLayers(createReadStream(file, { end: FIRST_BYTES }), encoding);
   try {
-    if (inner.is === "parquet") return { format: "parquet", by: "its content" };
-    if (inner.is === "foreign") return undefined;
+    if (inner.is === "parquet" && how === "") return { format: "parquet", by: "its content" };
+    if (inner.is !== "text") return undefined;
     const line = await firstLine(content);
     return byContent(line) ?? byName(file, line);
   } finally {
-    await content.return(undefined);
+    await close();
   }
 }
 

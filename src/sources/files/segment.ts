@@ -10,6 +10,8 @@ import { copyPlain } from "./plain.ts";
 
 /** One file's share of a range. */
 export interface FileShare {
+  /** NULs before its header, if the range begins with that. */
+  readonly headerHoleBytes: number;
   readonly path: string;
   readonly origin: string;
   readonly range: FileRange;
@@ -40,7 +42,8 @@ export async function writeSegment(shares: readonly FileShare[], target: string)
       ...told,
     };
   }
-  for (const { origin, range } of shares) {
+  for (const { origin, range, headerHoleBytes } of shares) {
+    if (headerHoleBytes > 0) remarks.push(holeRemark({ origin, offset: 0, sizeBytes: headerHoleBytes }));
     if (range.is !== "coded") continue;
     remarks.push(...range.part.holes.map(holeRemark));
     if (range.part.fault?.is === "trailing") remarks.push(`"${origin}": ${range.part.fault.reason}`);
