@@ -5,15 +5,6 @@ import { type Signature, signatureOf } from "../content/signatures.ts";
 import { type Fault, faultOf, unpacked } from "../content/unpack.ts";
 import { beginsWith, bytesAt, type Fingerprint, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
 
-/** What the compressed files begin with that are read. */
-const MAGICS: readonly string[] = ["\x1f\x8b\x08", "\x28\xb5\x2f\xfd"];
-
-/** Whether so few bytes are there that they may become those of a compressed file. */
-export function mayBecomePacked(firstBytes: Buffer): boolean {
-  const text = firstBytes.toString("latin1");
-  return text !== "" && MAGICS.some((magic) => text.length < magic.length && magic.startsWith(text));
-}
-
 /** How far some content was read. */
 export interface Mark {
   readonly head: Fingerprint;

@@ -12,10 +12,9 @@
 import { closeSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
-import { SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
+import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
 import type { LineEncoding } from "./encoding.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-import { mayBecomePacked } from "./gzip.ts";
 import { type Homeless, mayBeCopyOf, nearest } from "./homeless.ts";
 import type { Listed } from "./listing.ts";
 import { familyOf } from "./names.ts";
@@ -114,7 +113,7 @@ export function openNewcomers(
     }
     try {
       const first = bytesAt(descriptor, 0, SIGNATURE_BYTES);
-      if (mayBecomePacked(first)) return later();
+      if (isFresh(listed) && mayBecomeMore(first)) return later();
       const signature = signatureOf(first);
       const strange = strangenessOf(signature, options.encoding);
       if (strange !== undefined) {

@@ -1,7 +1,7 @@
 /** What is in a file, found from its bytes, and whether the job can read that. */
 
 import { open } from "node:fs/promises";
-import { SIGNATURE_BYTES, type Signature, signatureOf } from "../../content/signatures.ts";
+import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../../content/signatures.ts";
 import type { CodedFiles } from "./coded.ts";
 import type { Progress } from "./position.ts";
 
@@ -80,14 +80,6 @@ function nounOf(signature: Signature): string {
     default:
       return "text";
   }
-}
-
-/** What files may begin with that are written at this moment. */
-const BEGINNINGS = ["\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "PAR1", "\xff\xfe", "\xfe\xff"];
-
-function mayBecomeMore(first: Buffer): boolean {
-  const text = first.toString("latin1");
-  return BEGINNINGS.some((magic) => text.length < magic.length && magic.startsWith(text));
 }
 
 async function firstBytes(file: string): Promise<Buffer> {
