@@ -66,6 +66,7 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
     resets: [],
     stopTimeoutMs: DEFAULT_STOP_TIMEOUT_MS,
     until: "stopped",
+    allowsEmpty: false,
     serve: { ...access, port, takesNextFreePort: true },
     bareRows: false,
     quiet: false,

@@ -28,6 +28,7 @@ export interface Execution {
   /** How long a batch may go on after a signal. */
   readonly stopTimeoutMs: number;
   readonly until: "stopped" | "once" | "available";
+  readonly allowsEmpty: boolean;
   /** Where the dashboard listens; undefined for none. */
   readonly serve: DashboardAddress | undefined;
   readonly bareRows: boolean;
@@ -77,6 +78,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       resetsCheckpoint: execution.resetsCheckpoint ?? false,
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
+      allowsEmpty: execution.allowsEmpty,
       bareRows: execution.bareRows,
       observesRows: hub !== undefined || checkpointFolder !== undefined,
       observe(outcome) {

@@ -17,6 +17,7 @@ interface ProcessFlags extends JobFlags, DashboardFlags {
   readonly resetCheckpoint?: boolean;
   readonly serve?: string;
   readonly quiet?: boolean;
+  readonly allowEmpty?: boolean;
 }
 
 const HELP = `
@@ -40,7 +41,7 @@ export function processCommand(context: Context): Command {
   const withFlags = addJobFlags(
     command,
     "a job file: YAML, JSON or TypeScript",
-    "what to read: -, file:GLOB, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
+    "what to read: -, a file or glob, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
   )
     .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
     .option("--checkpoint <folder>", "keep state and progress here, and go on from it")
@@ -58,6 +59,7 @@ export function processCommand(context: Context): Command {
       "--available-now",
       "take what is there now by the watermark, commit, stop; open windows wait in the checkpoint",
     )
+    .option("--allow-empty", "with those two: no file to read is no mistake")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--serve <[host:]port>", "show everything live in a browser")
     .option("--quiet", "say nothing but errors");
@@ -85,5 +87,6 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
     serve: flags.serve === undefined ? undefined : addressFlag(flags.serve, flags),
     bareRows: flags.sql !== undefined && file === undefined,
     quiet: flags.quiet === true,
+    allowsEmpty: flags.allowEmpty === true,
   });
 }

@@ -10,6 +10,7 @@ import { sinkWarnings } from "./outputs.ts";
 import { planForCheck } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
 import { sharingOf } from "./shared-sources.ts";
+import { formatOf } from "./source-reader.ts";
 
 /**
  * Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find
@@ -27,7 +28,7 @@ export async function explainJob(
       const config = job.config.sources[name];
       const time = [...times.keys()][0];
       return section(`source ${name}`, [
-        ["reads", `${endpointOf(config?.from)} as ${config?.format}`],
+        ["reads", `${endpointOf(config?.from)} as ${config === undefined ? "" : formatOf(config).name}`],
         ["columns", columns.map((column) => `${column.name} ${column.type}`).join(", ")],
         [
           "event time",

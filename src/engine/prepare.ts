@@ -48,6 +48,8 @@ export interface Given {
   readonly freshSeed: () => number;
   /** What is there now is all. */
   readonly takesWhatIsThere: boolean;
+  /** Files that are not there are no mistake then. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Wakes the loop: a source may have something. */
   readonly notify: () => void;
   /** Resolves when a source may have something, or after a while. */
@@ -226,13 +228,14 @@ export async function planForCheck(
       clock,
       freshSeed,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
       isStopped: () => false,
     };
     const source = await openSource(name, job, given, await keptOf(name, checkpoint));
     try {
-      const found = await columnsFromInput(source, config, given);
+      const found = (await source.columns?.()) ?? (await columnsFromInput(source, config, given));
       if (found !== undefined) columns.set(name, found);
     } finally {
       await source.close();
@@ -320,12 +323,13 @@ function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
   }
 }
 
-type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable">;
+type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable" | "columns">;
 
 /** What a checkpoint has of a source. */
 async function keptOf(name: string, { progress, folder, isDurable }: Checkpoint): Promise<Kept> {
   return {
     committed: progress?.sources[name]?.position,
+    columns: progress?.sources[name]?.columns,
     segmentFolder: await segmentFolder(folder, name),
     isDurable,
   };
@@ -348,6 +352,8 @@ export async function openSource(
     baseFolder: job.folder,
     maxSegmentBytes: given.maxSegmentBytes ?? MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,
+    allowsEmpty: given.allowsEmpty,
+    columns: kept.columns ?? knownColumns(config, undefined),
     job: job.config.name,
     format: formatOf(config),
     hasHeader: config.format === "csv",

@@ -32,6 +32,8 @@ export interface RunOptions {
   readonly until: "stopped" | "once" | "available";
   /** A batch's bytes of a source, and the rows that a bounded run holds, at most: small ones for tests. */
   readonly bounds?: { readonly segmentBytes?: number; readonly heldRows?: number };
+  /** Where what is there is all: files that are not there are no mistake. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
@@ -57,6 +59,7 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       clock,
       freshSeed: options.freshSeed,
       takesWhatIsThere: options.until !== "stopped",
+      allowsEmpty: options.allowsEmpty,
       notify: news.ring,
       waitForNews: () => news.wait(100),
       isStopped: () => stop.aborted,

@@ -7,7 +7,7 @@ import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Format } from "../formats/format.ts";
 import { formats } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
-import type { SourceConfig } from "../job/schema.ts";
+import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
 import { clockBound } from "./clocks.ts";
@@ -84,7 +84,8 @@ export function knownColumns(
   return formatOf(config).columnsInInput === true ? saved : [];
 }
 
-export function formatOf({ format: name }: SourceConfig): Format {
+export function formatOf(config: Pick<SourceConfig, "format">): Format {
+  const name = config.format === AUTO_FORMAT ? "json" : config.format;
   const format = formats.find((candidate) => candidate.name === name);
   if (format === undefined) throw new StreamkitError("bug", `No format ${name}`);
   return format;
@@ -219,10 +220,15 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         partitions,
         ...(await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs)),
         bytes: load.segment.sizeBytes,
-        deadLetters: [...load.deadLetters, ...letters],
+        deadLetters: [...load.deadLetters, ...lettersOfSource(load.segment), ...letters],
       };
     },
   };
+}
+
+/** Behind those of the segment's lines. */
+function lettersOfSource({ letters = [] }: Segment): readonly DeadLetter[] {
+  return letters.map((letter, index) => ({ ...letter, lineNumber: Number.MAX_SAFE_INTEGER - index }));
 }
 
 /** What the figures query tells. */

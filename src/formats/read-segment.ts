@@ -13,8 +13,9 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
-import type { Format, Shape, UnfitLine } from "./format.ts";
+import type { Format, RowSlice, Shape, UnfitLine } from "./format.ts";
 import { withInnerFeeds } from "./inner-feeds.ts";
+import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
@@ -48,7 +49,13 @@ export interface Segment {
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;
+  /** In the place of lines: rows that stand in files of their own, which the format reads. */
+  readonly slices?: readonly RowSlice[] | undefined;
+  /** What the source could not read, which is no line of the segment. */
+  readonly letters?: readonly SourceLetter[] | undefined;
 }
+
+export type SourceLetter = Pick<DeadLetter, "origin" | "offset" | "line" | "reason">;
 
 export interface DeadLetter {
   readonly origin: string;
@@ -85,6 +92,11 @@ export async function readSegment(
   figures: Sql,
 ): Promise<ReadResult> {
   const { format } = reading;
+  if (segment.slices !== undefined) {
+    const rows = rowsOfSlices(segment.slices, reading);
+    const statement = sql`${createTable(table, sql`SELECT ${reading.select} FROM (${rows})`)}; ${figures}`;
+    return { figures: await database.row(statement), deadLetters: [] };
+  }
   const shape = {
     ...reading.shape,
     header: segment.header,
@@ -281,15 +293,11 @@ export async function lettersOfRows(
   segment: Segment,
   format: Format,
   deadLetters: readonly DeadLetter[],
-  { rows, reasons }: { readonly rows: number; readonly reasons: ReadonlyMap<number, string> },
+  { rows, reasons, texts }: UnfitRows,
 ): Promise<DeadLetter[]> {
+  if (segment.slices !== undefined) return lettersOfSlices(segment.slices, { rows, reasons, texts });
   const lines = splitSegment(await readFile(segment.path), format);
-  if (lines.count - deadLetters.length !== rows)
-    throw new StreamkitError(
-      "job",
-      `select: makes ${rows} rows of ${lines.count - deadLetters.length} records: ` +
-        "it must make one of each, so that a row's line is known",
-    );
+  if (lines.count - deadLetters.length !== rows) throw rowsNoRecords(rows, lines.count - deadLetters.length);
   const unfit = new Set(deadLetters.map(({ lineNumber }) => lineNumber));
   const letters: DeadLetter[] = [];
   for (let index = 0, row = 0; index < lines.count; index += 1) {

@@ -11,17 +11,15 @@
  * that is repeated.
  */
 
-import { closeSync, openSync } from "node:fs";
-import { constants, gunzipSync } from "node:zlib";
-import { bytesAt } from "../tail/fingerprint.ts";
-import { isGzip } from "../tail/gzip.ts";
+import { createReadStream } from "node:fs";
+import { openLayers } from "../content/layers.ts";
 import { byNaturalName, byRotation, familyOf, numberedLogOf } from "../tail/names.ts";
 import { FIRST_BYTES, firstTimeMs } from "./first-time.ts";
 import type { SourceContext } from "./source.ts";
 
 export interface FileOrder {
   /** Files by their paths, the oldest first. */
-  sorted(files: readonly string[]): readonly string[];
+  sorted(files: readonly string[]): Promise<readonly string[]>;
 }
 
 /** A file and when its first event was; undefined where it tells no time. */
@@ -37,10 +35,10 @@ export function openFileOrder(reading: Reading): FileOrder {
   const known = new Map<string, number | null>();
   let last: { readonly files: readonly string[]; readonly inOrder: readonly string[] } | undefined;
 
-  const dated = (file: string): Dated => {
+  const dated = async (file: string): Promise<Dated> => {
     let timeMs = known.get(file);
     if (timeMs === undefined) {
-      const head = headOf(file);
+      const head = await headOf(file);
       timeMs = firstTimeMs(head, reading) ?? (head.includes(LINE_FEED) ? null : undefined);
       if (timeMs !== undefined) known.set(file, timeMs);
     }
@@ -48,12 +46,14 @@ export function openFileOrder(reading: Reading): FileOrder {
   };
 
   return {
-    sorted(files) {
+    async sorted(files) {
       if (files.length < 2) return files;
       const isSame =
         files.length === last?.files.length && files.every((file, at) => file === last?.files[at]);
       if (isSame && last !== undefined) return last.inOrder;
-      const inOrder = merged(families(files.map(dated))).map(({ file }) => file);
+      const all: Dated[] = [];
+      for (const file of files) all.push(await dated(file));
+      const inOrder = merged(families(all)).map(({ file }) => file);
       // One that is empty may tell its time later.
       last = files.every((file) => known.has(file)) ? { files, inOrder } : undefined;
       return inOrder;
@@ -103,23 +103,24 @@ function merged(logs: readonly (readonly Dated[])[]): readonly Dated[] {
   return all.every(({ timeMs }) => timeMs !== undefined) ? all.toSorted(byTime) : all;
 }
 
-/** A compressed file's first bytes: they hold more than enough lines, and never many megabytes. */
-const PACKED_BYTES = 8192;
-
-function headOf(file: string): Uint8Array {
+/** The first bytes of what is in a file, however it is packed. */
+async function headOf(file: string): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  let sizeBytes = 0;
   try {
-    const descriptor = openSync(file, "r");
+    const { content, inner, close } = await openLayers(createReadStream(file, { end: FIRST_BYTES }));
     try {
-      const bytes = bytesAt(descriptor, 0, FIRST_BYTES);
-      // The rest of it is missing here, which is no fault.
-      return isGzip(bytes)
-        ? gunzipSync(bytes.subarray(0, PACKED_BYTES), { finishFlush: constants.Z_SYNC_FLUSH })
-        : bytes;
+      for await (const chunk of inner.is === "text" ? content : []) {
+        parts.push(chunk);
+        sizeBytes += chunk.length;
+        if (sizeBytes >= FIRST_BYTES) break;
+      }
     } finally {
-      closeSync(descriptor);
+      await close();
     }
   } catch {
     // What can't be read is told by whoever reads it.
     return Buffer.of();
   }
+  return Buffer.concat(parts);
 }

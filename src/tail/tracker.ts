@@ -10,6 +10,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
+import type { LineEncoding } from "./encoding.ts";
 import { openHomeless } from "./homeless.ts";
 import { type Globs, type Listed, openLooks } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
@@ -38,6 +39,8 @@ export interface TrackerOptions {
   readonly from: "start" | "end";
   /** What is there now is all: nothing is waited for. */
   readonly takesWhatIsThere: boolean;
+  /** What the files are written in. */
+  readonly encoding: LineEncoding;
   /** What we write ourselves: following it would never end. */
   readonly isOwn?: ((listed: Listed) => boolean) | undefined;
   /** There may be something to look at. */

@@ -79,6 +79,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       clock,
       freshSeed: () => 1,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
     };
     const source = await openSource(name, job, given, {

@@ -7,6 +7,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/base": 0,
   "src/runtime": 1,
   "src/duckdb": 2,
+  "src/content": 2,
   "src/job": 3,
   "src/formats": 4,
   "src/simulate": 4,
