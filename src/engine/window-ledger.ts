@@ -28,7 +28,7 @@ export interface WindowLedger {
   closing(batch: Batch): Sql | undefined;
   /** The condition of the rows that are still needed after this batch. */
   open(batch: Batch): Sql;
-  /** What is known of the state's size: of a rewrite that no batch has looked at since, what it was before. */
+  /** What is known of the state's size; after a rewrite, until a batch looks at it, what it was before. */
   size(): number;
   /** True where there surely was no row yet, this batch's counted. */
   isEmpty(): boolean;
