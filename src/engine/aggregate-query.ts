@@ -70,7 +70,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
     output: { name, columns: options.columns, mode, sources: input.sources, times: options.times },
     key: options.key,
     explanation: explain(options),
-    states: [{ table: relation.state(name), definition: parts.partial(0).text }],
+    states: [{ table: relation.state(name), definition: parts.partial(0).text, size: () => ledger.size() }],
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
     async execute(database, batch) {

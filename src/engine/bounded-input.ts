@@ -13,14 +13,13 @@
  *   however much is kept meanwhile; that is said once. `--available-now` takes what is there with the
  *   watermark of a live run.
  *
- * A source that has ended no longer holds the watermark of others; one that has not does, however long it is
- * silent. What was known of the input to come stands in a batch's plan: one that is repeated after a crash has
- * the same watermark. A row behind the watermark of a run before is late all the same.
+ * A source that has ended no longer holds the watermark of others; one that has not does, however long it
+ * is silent. What was known of the input to come stands in a batch's plan: one that is repeated after a crash
+ * has the same watermark. A row behind the watermark of a run before is late all the same.
  */
 
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
-import { sql } from "../duckdb/sql.ts";
 import type { Position } from "../sources/source.ts";
 import type { ToCome } from "./checkpoint.ts";
 import { type EarliestToCome, lookThrough } from "./look-through.ts";
@@ -28,7 +27,6 @@ import type { OpenSink } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Ranges } from "./read-ahead.ts";
 import { isTimedByClock, type SourceReader } from "./source-reader.ts";
-import { CHECKPOINT } from "./stream.ts";
 
 export interface BoundedInput {
   /** By source, what its watermark must not pass behind a batch that reads these ranges. */
@@ -47,26 +45,21 @@ export interface BoundedInputOptions {
   readonly stop: AbortSignal;
 }
 
-/** Rows of state, or windows: of a hundred bytes to a thousand each, they fit into any memory. */
-const MAX_HELD_ROWS = 250_000;
+/** Rows, windows or values: of some bytes to some hundreds each, they fit into any memory. */
+const MAX_HELD_ROWS = 500_000;
 
 export function openBoundedInput(options: BoundedInputOptions): BoundedInput {
-  const { database, prepared, sinks, maxHeldRows = MAX_HELD_ROWS } = options;
+  const { prepared, sinks, maxHeldRows = MAX_HELD_ROWS } = options;
   const { readers, queries } = prepared;
   const timed = readers.filter((reader) => reader.timeColumn !== undefined && !isTimedByClock(reader));
-  const tables = queries.flatMap(({ states }) => states.map(({ table }) => table));
+  const states = queries.flatMap((query) => query.states);
   const found = new Map<string, EarliestToCome>();
   const reached = new Map<string, Position>();
   let isOverfull = false;
 
-  const keepsTooMuch = async (): Promise<boolean> => {
+  const keepsTooMuch = (): boolean => {
     const waiting = sinks.reduce((sum, { sink }) => sum + (sink.heldRows?.() ?? 0), 0);
-    if (waiting > maxHeldRows) return true;
-    if (tables.length === 0) return false;
-    const { rows } = await database.row(sql`SELECT coalesce(sum(estimated_size), 0)::BIGINT AS rows
-      FROM duckdb_tables() WHERE database_name = ${CHECKPOINT}
-        AND table_name IN (${tables.map((table) => sql`${table}`)})`);
-    return Number(rows) > maxHeldRows;
+    return states.reduce((sum, { size }) => sum + (size?.() ?? 0), waiting) > maxHeldRows;
   };
 
   /** Once: from then on it is known of each source whether its times to come can be known. */
@@ -90,7 +83,7 @@ export function openBoundedInput(options: BoundedInputOptions): BoundedInput {
   return {
     async toCome(ranges) {
       for (const [name, { to }] of Object.entries(ranges)) reached.set(name, to);
-      if (!isOverfull && Object.keys(ranges).length > 0 && (await keepsTooMuch())) {
+      if (!isOverfull && Object.keys(ranges).length > 0 && keepsTooMuch()) {
         isOverfull = true;
         await lookThroughAll();
       }

@@ -33,6 +33,8 @@ export interface QueryState {
   readonly table: string;
   /** What its rows are, as SQL: with equal texts, a state made before goes on being right. */
   readonly definition: string;
+  /** How many rows it has, or values where a row holds lists of them, as far as a batch has told. */
+  readonly size?: () => number;
 }
 
 export interface Query {

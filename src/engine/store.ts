@@ -85,7 +85,7 @@ export function openStore(options: StoreOptions): Store {
     ...options,
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${definition} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}`,
-    state: { table: relation.state(name), definition: definition.text },
+    state: { table: relation.state(name), definition: definition.text, size: () => ledger.size() },
     added: partial,
     before: state,
     now,

@@ -27,7 +27,7 @@ export interface Seen {
 }
 
 /** What else moves a source's time, or stops it. */
-export interface Course {
+interface Course {
   readonly endsInput: boolean;
   /** The partitions that more may come of, which the watermark waits for; of a source that has some. */
   readonly holding?: readonly string[] | undefined;

@@ -20,7 +20,7 @@ import {
 import { isBroken, unpackedFile } from "./gzip.ts";
 import { endBeforeHole, holeBytes, holeEnd, openHoleLog } from "./holes.ts";
 import { type CutOptions, cutEvents } from "./line-cut.ts";
-import { descriptorOf, hasSameContent, type Tracked } from "./tracked.ts";
+import { descriptorOf, hasSameContent, refresh, type Tracked } from "./tracked.ts";
 
 export interface ReadLimit {
   /** A single event that is longer is taken all the same. */
@@ -65,8 +65,14 @@ export function openReader(options: ReadOptions): Reader {
   const packed = new Map<Tracked, PackedStream>();
   const holes = openHoleLog();
 
-  const rests = (file: Tracked): boolean =>
-    clock.monotonicMs() - file.changedAtMs >= REST_MS || clock.nowMs() - file.modifiedAtMs >= REST_MS;
+  const rests = (file: Tracked): boolean => {
+    if (clock.monotonicMs() - file.changedAtMs >= REST_MS) return true;
+    const isOld = (): boolean => clock.nowMs() - file.modifiedAtMs >= REST_MS;
+    if (!isOld()) return false;
+    // It may have grown since it was looked at: that it is read now may be the first that we know of it.
+    refresh(file);
+    return isOld();
+  };
   const endsLine = (file: Tracked): boolean => endsLines || (file.isRotated && rests(file));
   const endsEvent = (file: Tracked): boolean => endsLines || rests(file);
 

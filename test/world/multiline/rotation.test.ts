@@ -4,6 +4,8 @@
  */
 
 import { afterAll, describe, expect, test } from "bun:test";
+import { utimesSync } from "node:fs";
+import path from "node:path";
 import { emptyFolder } from "../../e2e/binary.ts";
 import { type Files, type Following, filesIn, following } from "../../tail/following.ts";
 
@@ -221,6 +223,22 @@ test("an event that was over before the rotation is given before what follows", 
   files.move("app.log", "app.log.1");
   files.add("app.log", " b\nE2\n");
   expect(await after(tail, 1100, 6)).toEqual([" b\n", "E2\n"]);
+});
+
+test("a file that grows after a rest has not rested, also where it is read before a look", async () => {
+  using folder = emptyFolder();
+  const files = filesIn(folder.path);
+  files.add("app.log", "E1\n");
+  using tail = following(folder.path, "app.log", { multiline: { starts: "^E" } });
+  expect(await after(tail, 20, 2)).toEqual([]);
+  const written = new Date(Date.now() - 60_000);
+  utimesSync(path.join(folder.path, "app.log"), written, written);
+  expect(await after(tail, 1100, 1)).toEqual(["E1\n"]);
+  files.add("app.log", "E2\n a\nE3\n a\n");
+  expect(await after(tail, 20, 2)).toEqual(["E2\n a\n"]);
+  files.move("app.log", "app.log.1");
+  files.add("app.log", " b\nE4\n");
+  expect(await after(tail, 1100, 5)).toEqual(["E3\n a\n b\n", "E4\n"]);
 });
 
 test("a half line comes before the next file's lines, as whole lines do", async () => {
