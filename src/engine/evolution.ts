@@ -51,12 +51,13 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
   const { config, withoutSecrets } = job;
   const saved = (text: string): SavedText => ({ text: withoutSecrets(text), digest: digestOf(text) });
   const sources = shapes.map(({ name, stream, reading, timeColumn }): [string, SavedSource] => {
-    const { format, pattern } = config.sources[name] ?? { format: "" };
+    const { format, pattern, timezone } = config.sources[name] ?? { format: "" };
+    const zone = timezone === undefined ? "" : ` in ${timezone}`;
     return [
       name,
       {
         kind: resolveSource(config.sources[name]?.from).kind.name,
-        format: saved(pattern === undefined ? format : `${format} ${pattern}`),
+        format: saved((pattern === undefined ? format : `${format} ${pattern}`) + zone),
         columns: stream.columns,
         select: saved(reading.select.text),
         time: timeColumn ?? null,

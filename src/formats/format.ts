@@ -17,12 +17,28 @@ export interface Shape {
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
+  /** Of times without a UTC offset, by its IANA name; UTC if left out. */
+  readonly timezone?: string | undefined;
+  /** True where the types of the columns were found from the first lines. */
+  readonly isInferred?: boolean | undefined;
 }
 
 /** A line that can't be a record. `index` counts the lines of the file from 0. */
 export interface UnfitLine {
   readonly index: number;
   readonly reason: string;
+}
+
+/** A second way to read, where the first one may lose what a line says. */
+interface ExactReading {
+  /** Whether to begin with it. */
+  isNeeded(shape: Shape): boolean;
+  /** Whether the first one has failed with this message to say that the second one is to be tried. */
+  isAskedFor(message: string): boolean;
+  /** The lines as `read` takes them: each one is still one. */
+  bytes(bytes: Buffer, shape: Shape): Buffer;
+  /** Takes every line that the format's `read` takes, to the same row, and more. */
+  read(path: string, shape: Shape): Sql;
 }
 
 export interface Format {
@@ -41,9 +57,10 @@ export interface Format {
   read(path: string, shape: Shape): Sql;
   /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
   readTolerantly?(path: string, shape: Shape): Sql;
+  readonly exact?: ExactReading;
   /**
-   * Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss
-   * some.
+   * Lines that `read` (or `readTolerantly` or `exact.read`, where there is one) surely refuses, found all at
+   * once. May miss some.
    */
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */

@@ -3,7 +3,7 @@
 /** What a candle is, of a stream with ts, symbol, price and volume. The dashboard knows it by these names. */
 export const CANDLE_COLUMNS = `symbol, window_start, window_end,
              arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
-             sum(volume)::BIGINT AS volume, count(*) AS trades,
+             sum(volume) AS volume, count(*) AS trades,
              round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
              round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change`;
 
@@ -13,7 +13,7 @@ sources:
   ticks:
     from: "-"
     format: json
-    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT, quantity: BIGINT }
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: DOUBLE, quantity: DOUBLE }
     select: "ts, symbol, price, coalesce(volume, quantity, 0) AS volume"
     watermark: 5s
 queries:
