@@ -104,7 +104,6 @@ export async function describeSource(
     delimiter: config.delimiter,
     pattern: config.pattern,
     timezone: config.timezone,
-    isInferred: isInferred(config),
   };
   const select = raw(config.select);
   const { kind, options } = resolveSource(config.from);
@@ -255,12 +254,6 @@ async function withFullTypes(database: Database, columns: readonly Column[]): Pr
   return database.describe(
     sql`SELECT ${join(columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`))}`,
   );
-}
-
-/** Whether the columns' types come from looking at the input. */
-function isInferred(config: SourceConfig): boolean {
-  const format = formatOf(config);
-  return config.schema === undefined && format.columnsInInput === true && format.isDecodedBySource !== true;
 }
 
 /** A record's own columns, and those beside them. Throws code `job` where a name is in both. */

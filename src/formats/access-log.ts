@@ -11,15 +11,6 @@ import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
-import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import { firstMisfit, misfitIn, strictReader, strictValue } from "./values/strict.ts";
-
-const NUMBERS: readonly Column[] = [
-  { name: "status", type: "INTEGER" },
-  { name: "bytes", type: "BIGINT" },
-];
-/** Times have an offset. */
-const VALUES = strictReader(undefined);
 
 const COMMON_COLUMNS: readonly Column[] = [
   { name: "client", type: "VARCHAR" },
@@ -29,7 +20,8 @@ const COMMON_COLUMNS: readonly Column[] = [
   { name: "method", type: "VARCHAR" },
   { name: "path", type: "VARCHAR" },
   { name: "protocol", type: "VARCHAR" },
-  ...NUMBERS,
+  { name: "status", type: "INTEGER" },
+  { name: "bytes", type: "BIGINT" },
 ];
 const COMBINED_COLUMNS: readonly Column[] = [
   ...COMMON_COLUMNS,
@@ -76,18 +68,17 @@ function accessLog(
         max_line_size = ${MAX_LINE_BYTES})`,
     readTolerantly: (path) => sql`SELECT ${columnsOf(tokens, FOUND)} FROM (${tokensByPattern(path)})`,
     async findUnfit(database, path): Promise<UnfitLine[]> {
-      const misfit = firstMisfit(
-        NUMBERS.map((column) => misfitIn(known(FOUND, column.name), column, VALUES)),
-      );
       const rows = await database.rows(sql`
-        SELECT index, fault, ${MISFIT_COLUMNS} FROM (
-          SELECT index, CASE WHEN token.day = '' THEN ${`The line is no ${name} access log entry`}
-            WHEN TRY(${FOUND.time}) IS NULL
-              THEN 'The time can''t be read: ' || token.day || ' ' || token.zone
-            END AS fault, CASE WHEN fault IS NULL THEN ${misfit} END AS misfit
-          FROM (${tokensByPattern(path)}))
-        WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
-      return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row, {}) }));
+        SELECT index, CASE WHEN token.day = '' THEN ${`The line is no ${name} access log entry`}
+          WHEN TRY(${FOUND.time}) IS NULL
+            THEN 'The time can''t be read: ' || token.day || ' ' || token.zone
+          WHEN ${unescaped("status")} <> '-' AND TRY_CAST(${unescaped("status")} AS INTEGER) IS NULL
+            THEN 'The status is no number: ' || token.status
+          WHEN ${unescaped("bytes")} <> '-' AND TRY_CAST(${unescaped("bytes")} AS BIGINT) IS NULL
+            THEN 'The size is no number: ' || token.bytes
+          END AS reason
+        FROM (${tokensByPattern(path)}) WHERE reason IS NOT NULL`);
+      return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
     },
     mayJoinLines: true,
     blank: "empty",
@@ -177,15 +168,10 @@ const READ: Parts = {
     ELSE error('The time zone can''t be read') END`,
 };
 
-function known({ text }: Parts, token: string): Sql {
-  return sql`nullif(${text(token)}, '-')`;
-}
-
 /** `-` is NULL. A request that is no `METHOD PATH [PROTOCOL]` keeps its text as the path. */
-function columnsOf(tokens: readonly string[], parts: Parts): Sql {
-  const { text, time } = parts;
-  const texts = (names: readonly string[]): Sql[] =>
-    names.map((name) => sql`${known(parts, name)} AS ${id(name)}`);
+function columnsOf(tokens: readonly string[], { text, time }: Parts): Sql {
+  const known = (token: string): Sql => sql`nullif(${text(token)}, '-')`;
+  const texts = (names: readonly string[]): Sql[] => names.map((name) => sql`${known(name)} AS ${id(name)}`);
   const request = text("request");
   // One search for all of its parts; where nothing is found they are empty.
   const part = (name: string): Sql =>
@@ -195,11 +181,10 @@ function columnsOf(tokens: readonly string[], parts: Parts): Sql {
     ...texts(["client", "ident", "user"]),
     sql`${time} AS ts`,
     sql`${part("method")} AS method`,
-    sql`coalesce(${part("path")}, nullif(${known(parts, "request")}, '')) AS path`,
+    sql`coalesce(${part("path")}, nullif(${known("request")}, '')) AS path`,
     sql`${part("protocol")} AS protocol`,
-    ...NUMBERS.map(
-      (column) => sql`${strictValue(known(parts, column.name), column, VALUES)} AS ${id(column.name)}`,
-    ),
+    sql`CAST(${known("status")} AS INTEGER) AS status`,
+    sql`CAST(${known("bytes")} AS BIGINT) AS bytes`,
     ...texts(tokens.filter((token) => token === "referrer" || token === "agent")),
   ];
   return join(columns, ",\n");

@@ -18,7 +18,7 @@ export const csvFormat: Format = {
     const columns = columnsInFileOrder(shape);
     const reader = strictReader(shape.timezone);
     const values = columns.map(
-      (column) => sql`${strictText(id(column.name), column, reader)} AS ${id(column.name)}`,
+      (column) => sql`${strictText(textOf(column), column, reader)} AS ${id(column.name)}`,
     );
     return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
   },
@@ -30,6 +30,11 @@ export const csvFormat: Format = {
   plain: (bytes) => (bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) ? undefined : bytes),
   otherEncoding: "refuse",
 };
+
+/** A column's text, as it is in the file. */
+function textOf({ name }: Column): Sql {
+  return id(name);
+}
 
 /** Every value as its text; NULL where there is none, quoted or not. */
 function readTexts(path: string, columns: readonly Column[], delimiter: string, more = raw("")): Sql {
@@ -109,13 +114,13 @@ async function findMisfits(
   shape: Shape,
 ): Promise<UnfitLine[]> {
   const reader = strictReader(shape.timezone);
-  const misfit = firstMisfit(columns.map((column) => misfitInText(id(column.name), column, reader)));
+  const misfit = firstMisfit(columns.map((column) => misfitInText(textOf(column), column, reader)));
   const rows = await database.rows(sql`
     SELECT index, count, ${MISFIT_COLUMNS} FROM (
       SELECT row_number() OVER () - 1 AS index, count(*) OVER () AS count, ${misfit} AS misfit
       FROM (${readTexts(path, columns, shape.delimiter)}))
     WHERE misfit IS NOT NULL AND count = (SELECT count(*) FROM (${linesOf(path)}))`);
-  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row, shape) }));
+  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
 }
 
 /**

@@ -19,8 +19,6 @@ export interface Shape {
   readonly holdsInnerFeeds?: boolean | undefined;
   /** Of times without a UTC offset, by its IANA name; UTC if left out. */
   readonly timezone?: string | undefined;
-  /** True where the types of the columns were found from the first lines. */
-  readonly isInferred?: boolean | undefined;
 }
 
 /** A line that can't be a record. `index` counts the lines of the file from 0. */

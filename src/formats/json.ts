@@ -77,5 +77,5 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
           CASE WHEN json_valid(line) THEN json_transform(line, ${transform}) END AS record
         FROM (${linesOf(path)})))
     WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
-  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row, shape) }));
+  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
 }

@@ -50,7 +50,7 @@ export const regexFormat: Format = {
             regexp_extract(line, ${patternOf(shape)}, [${names}]) AS part
           FROM (${eventsOf(path, shape)})))
       WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
-    return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row, shape) }));
+    return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
   },
   mayJoinLines: false,
   blank: "white space",

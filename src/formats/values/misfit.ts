@@ -14,36 +14,20 @@ interface Misfit {
   readonly text: string;
 }
 
-interface Told {
-  /** True where the types were found from the first lines. */
-  readonly isInferred?: boolean | undefined;
-}
-
 /** Longer values are cut: their line is in the dead letter. */
 const MAX_VALUE_LETTERS = 200;
 
-/** A row with `fault`, or the columns of a misfit. */
-export function reasonOfRow(row: Row, told: Told): string {
+/** Of a row with `fault`, or with the columns of a misfit. */
+export function reasonOfRow(row: Row): string {
   const fault = row["fault"] ?? null;
   if (fault !== null) return String(fault);
-  return misfitReason(
-    { path: String(row["path"]), type: String(row["type"]), text: String(row["text"]) },
-    told,
-  );
+  return misfitReason({ path: String(row["path"]), type: String(row["type"]), text: String(row["text"]) });
 }
 
-function misfitReason({ path, type, text }: Misfit, { isInferred }: Told): string {
+function misfitReason({ path, type, text }: Misfit): string {
   const shown = text.length > MAX_VALUE_LETTERS ? `${text.slice(0, MAX_VALUE_LETTERS)}…` : text;
   const why = whyNot(type, text);
-  const note = why === undefined ? "" : ` (${why})`;
-  const wayOut =
-    isInferred === true
-      ? `; the type was found from the first lines: declare it with schema: or --schema, like ${path.replace(
-          /[.[].*/s,
-          "",
-        )} ${widerType(type, text)}`
-      : "";
-  return `${misfitStart(path, type)}: "${shown}"${note}${wayOut}`;
+  return `${misfitStart(path, type)}: "${shown}"${why === undefined ? "" : ` (${why})`}`;
 }
 
 const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
@@ -60,13 +44,4 @@ function whyNot(type: string, text: string): string | undefined {
   if (/^TIMESTAMP/.test(type) && /:\d\d[.,]\d{7,}/.test(text))
     return type === "TIMESTAMP_NS" ? "it has more than nanoseconds" : "TIMESTAMP_NS keeps nanoseconds";
   return undefined;
-}
-
-/** A type that takes the value. */
-function widerType(type: string, text: string): string {
-  if (isInteger(type) && NUMBER.test(text))
-    return /^\s*[+-]?\d{1,38}\s*$/.test(text) ? "DECIMAL(38,0)" : "DOUBLE";
-  if (type === "DATE" && /^\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d/i.test(text)) return "TIMESTAMP";
-  if (type === "TIMESTAMP" && /:\d\d[.,]\d{7,9}(?!\d)/.test(text)) return "TIMESTAMP_NS";
-  return "VARCHAR";
 }

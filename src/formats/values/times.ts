@@ -68,17 +68,22 @@ export function timestampNsOf(text: Sql, zone: string | undefined): Sql {
     ELSE make_timestamp_ns(${countOf(text, 9, zone)}) END`;
 }
 
+/** A wall-clock TIMESTAMP of a zone as its instant: TIMESTAMPTZ, or in UTC the TIMESTAMP itself. */
+function inZone(wall: Sql, zone: string | undefined): Sql {
+  return zone === undefined ? wall : sql`timezone(${zone}, ${wall})`;
+}
+
 /** Microseconds (6 digits) or nanoseconds (9) since 1970, as BIGINT. */
 function countOf(text: Sql, digits: 6 | 9, zone: string | undefined): Sql {
   const perSecond = 10 ** digits;
   const baseText = sql`concat(_p.date, ' ', coalesce(nullif(_p.clock, ''), '00:00'), ':',
     coalesce(nullif(_p.second, ''), '00'))`;
   const wall = sql`TRY_CAST(${baseText} AS TIMESTAMP)`;
-  const local = zone === undefined ? wall : sql`timezone(${zone}, ${wall})`;
   const number = (part: string): Sql => sql`coalesce(TRY_CAST(_p.${raw(part)} AS INTEGER), 0)`;
   const offset = sql`(CASE WHEN _p.sign = '-' THEN -1 ELSE 1 END) * (${number("offset_hours")} * 3600
     + ${number("offset_minutes")} * 60 + ${number("offset_seconds")})`;
-  const baseUs = sql`CASE WHEN _p.utc = '' AND _p.sign = '' THEN epoch_us(${local}) ELSE epoch_us(${wall}) END`;
+  const baseUs = sql`CASE WHEN _p.utc = '' AND _p.sign = '' THEN epoch_us(${inZone(wall, zone)})
+    ELSE epoch_us(${wall}) END`;
   const count = sql`CAST(${baseUs} AS HUGEINT) * ${perSecond / 1e6}
     + CAST(rpad(left(_p.fraction, ${digits}), ${digits}, '0') AS HUGEINT)
     - CAST(${offset} AS HUGEINT) * ${perSecond}`;
