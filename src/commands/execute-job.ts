@@ -10,10 +10,13 @@ import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
 import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
+import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
+import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { openLateWords } from "./late-words.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
@@ -21,9 +24,11 @@ export interface Execution {
   readonly checkpoint: string | undefined;
   /** Queries whose state in the checkpoint is dropped. */
   readonly resets: readonly string[];
+  readonly resetsCheckpoint?: boolean;
   /** How long a batch may go on after a signal. */
   readonly stopTimeoutMs: number;
   readonly until: "stopped" | "once" | "available";
+  readonly allowsEmpty: boolean;
   /** Where the dashboard listens; undefined for none. */
   readonly serve: DashboardAddress | undefined;
   readonly bareRows: boolean;
@@ -32,8 +37,7 @@ export interface Execution {
 
 export const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 
-export interface DashboardAddress {
-  readonly host: string;
+export interface DashboardAddress extends Access {
   readonly port: number;
   /** Goes on to the next port where one is taken, instead of failing. */
   readonly takesNextFreePort: boolean;
@@ -71,8 +75,10 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       freshSeed: context.freshSeed,
       checkpointFolder,
       resets: execution.resets,
+      resetsCheckpoint: execution.resetsCheckpoint ?? false,
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
+      allowsEmpty: execution.allowsEmpty,
       bareRows: execution.bareRows,
       observesRows: hub !== undefined || checkpointFolder !== undefined,
       observe(outcome) {
@@ -132,25 +138,27 @@ async function stayUp(server: DashboardServer, { clock, stop, say }: Context): P
   while (!stop.aborted) await clock.sleep(LONG_MS, stop);
 }
 
-/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. Throws code `usage`. */
-export function addressFlag(text: string): DashboardAddress {
+/** `8080`, `0.0.0.0:8080`, `[::1]:8080`, and who may see what is there. Throws code `usage`. */
+export function addressFlag(text: string, flags: DashboardFlags): DashboardAddress {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535)
     throw new StreamkitError("usage", `--serve takes PORT or HOST:PORT: found "${text}"`);
   const host = match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST;
-  return { host, port, takesNextFreePort: false };
+  return { ...accessTo(host, flags), port, takesNextFreePort: false };
 }
 
 const MAX_PORTS_TRIED = 20;
 
 async function listen(
   hub: Hub,
-  { host, port, takesNextFreePort }: DashboardAddress,
+  { port, takesNextFreePort, ...access }: DashboardAddress,
 ): Promise<DashboardServer> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await startServer({ hub, host, port: port + tried - 1 });
+      const server = await startServer({ hub, ...access, port: port + tried - 1 });
+      sayWhoSees(access);
+      return server;
     } catch (error) {
       const isTaken = error instanceof StreamkitError && error.code === "io";
       if (!takesNextFreePort || !isTaken || port === 0 || tried === MAX_PORTS_TRIED) throw error;
@@ -169,6 +177,7 @@ const WARNING_INTERVAL_MS = 10_000;
 /** Counts over all batches, for the words at the end, and warnings about what was left out on the way. */
 function openTally({ clock, say }: Context, quiet: boolean): Tally {
   const log = logger("process");
+  const lateWords = openLateWords(clock);
   const startedMs = clock.monotonicMs();
   let warnedMs = Number.NEGATIVE_INFINITY;
   let batches = 0;
@@ -176,7 +185,9 @@ function openTally({ clock, say }: Context, quiet: boolean): Tally {
   let late = 0;
   let dead = 0;
   return {
-    add({ report }) {
+    add(outcome) {
+      const { report } = outcome;
+      if (!quiet) lateWords.see(outcome);
       batches += 1;
       rows += report.inputRows;
       late += report.lateRows;

@@ -23,7 +23,10 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
     .option("--mode <mode>", "with --sql: append, update or complete (default: append)");
   if (inUrl !== undefined) command.option("--in <url>", `with --sql: ${inUrl}`);
   return command
-    .option("--format <format>", "with --sql: json, csv, combined, common, regex or lines (default: json)")
+    .option(
+      "--format <format>",
+      "with --sql: json, csv, combined, common, regex, lines or parquet (default: what files are, else json)",
+    )
     .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
     .option("--time <column>", "with --sql: the event-time column (default: ts)")

@@ -6,7 +6,9 @@ import { isatty } from "node:tty";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { configureLogging } from "../base/log.ts";
+import { configureLogging, logger } from "../base/log.ts";
+import { withoutUrlSecrets } from "../base/redact.ts";
+import { steadyClock } from "../base/steady-clock.ts";
 import { fdOutput } from "../runtime/stdio.ts";
 import { versionText } from "../runtime/version.ts";
 import type { Context } from "./context.ts";
@@ -14,7 +16,11 @@ import type { Context } from "./context.ts";
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
+const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGTERM: 143,
+};
 
 /** Builds the program with `addCommands`, runs the command line, and exits with the contract's code. */
 export async function runProgram(addCommands: (program: Command, context: Context) => void): Promise<never> {
@@ -69,7 +75,7 @@ function processContext(): Context {
   }
   const stderr = fdOutput(2, isatty(2));
   return {
-    clock: systemClock,
+    clock: steadyClock(systemClock, (message) => logger("clock").warning(message)),
     stop: stop.signal,
     stdout: {
       ...fdOutput(1, isatty(1)),
@@ -77,7 +83,7 @@ function processContext(): Context {
     },
     say: (line) => {
       try {
-        stderr.write(`${line}\n`);
+        stderr.write(`${withoutUrlSecrets(line)}\n`);
       } catch {
         // Nobody reads our messages: that is no reason to stop the work.
       }

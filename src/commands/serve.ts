@@ -10,20 +10,21 @@ import { openHub } from "../server/hub.ts";
 import { openLineFeed } from "../server/line-feed.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
+import { accessTo, addDashboardFlags, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
 
 const STDIN_FD = 0;
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 5;
 const MAX_PORT = 65_535;
 
-interface ServeFlags {
+interface ServeFlags extends DashboardFlags {
   readonly port: string;
   readonly host: string;
   readonly follow?: string;
 }
 
 export function serveCommand(context: Context): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .summary("the live dashboard, in a browser")
     .description("Shows the live dashboard, fed by the rows on stdin or by a running job's checkpoint.")
     .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))
@@ -32,8 +33,8 @@ export function serveCommand(context: Context): Command {
       "the address to bind; others than this machine reach only what you open",
       DEFAULT_HOST,
     )
-    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin")
-    .action((flags: ServeFlags) => serve(flags, context));
+    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin");
+  return addDashboardFlags(command).action((flags: ServeFlags) => serve(flags, context));
 }
 
 async function serve(flags: ServeFlags, context: Context): Promise<void> {
@@ -44,8 +45,10 @@ async function serve(flags: ServeFlags, context: Context): Promise<void> {
       "serve needs rows on stdin (streamkit process | streamkit serve) or --follow CHECKPOINT",
     );
   }
+  const access = accessTo(flags.host, flags);
   const hub = openHub({ feed: flags.follow === undefined ? "lines" : "engine" });
-  const server = await startServer({ hub, host: flags.host, port });
+  const server = await startServer({ hub, ...access, port });
+  sayWhoSees(access);
   context.say(`Dashboard on ${server.url} (Ctrl-C ends it)`);
   try {
     if (flags.follow === undefined) {

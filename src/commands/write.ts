@@ -30,6 +30,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly set?: readonly string[];
   readonly once?: boolean;
   readonly availableNow?: boolean;
+  readonly allowEmpty?: boolean;
   readonly stopTimeout?: string;
 }
 
@@ -70,10 +71,14 @@ export function writeCommand(context: Context): Command {
     .option("--roll-every <duration>", "or when a row has waited for so long, like 15m")
     .option(
       "--in <url>",
-      "what to read: - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC",
+      "what to read: - (standard input), a file or glob, tail:GLOB, kafka://HOST:PORT/TOPIC",
       "-",
     )
-    .option("--format <format>", "json, csv, combined, common, regex or lines", "json")
+    .option(
+      "--format <format>",
+      "json, csv, combined, common, regex, lines or parquet; auto: what files are",
+      "auto",
+    )
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
     .option("--time <column>", "the event-time column (default: ts)")
@@ -83,6 +88,7 @@ export function writeCommand(context: Context): Command {
     .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
     .option("--once", "what is there now is the whole input: take it, write all rows, stop")
     .option("--available-now", "take what is there now, commit, stop; waiting rows stay in the checkpoint")
+    .option("--allow-empty", "with those two: no file to read is no mistake")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--metastore <url>", "a Hive Metastore that is told of the table, thrift://HOST:9083")
     .option("--location <place>", "the warehouse as other engines call it, like hdfs://NAMENODE/warehouse")
@@ -140,11 +146,14 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
       ...rollOf(flags),
     },
   });
-  const job = loadJobText(text, "write", wholeJobSchema(), {
-    env: context.env,
-    overrides: flags.set ?? [],
-    flagOf: inlineFlagOf,
-  });
+  const { withGuessedFormats } = await import("./guess-formats.ts");
+  const job = await withGuessedFormats(
+    loadJobText(text, "write", wholeJobSchema(), {
+      env: context.env,
+      overrides: flags.set ?? [],
+      flagOf: inlineFlagOf,
+    }),
+  );
   if (flags.ddl === true) {
     const { tableDdl } = await import("./write-ddl.ts");
     context.stdout.write(await tableDdl(job, context));
@@ -159,6 +168,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
         ? DEFAULT_STOP_TIMEOUT_MS
         : durationFlagMs("--stop-timeout", flags.stopTimeout),
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
+    allowsEmpty: flags.allowEmpty === true,
     serve: undefined,
     bareRows: false,
     quiet: flags.quiet === true,

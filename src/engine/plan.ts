@@ -11,6 +11,7 @@ import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-text
 import { type KeyParts, sharingOfQuery } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, leavesOf } from "./syntax-facts.ts";
+import { tieWarnings } from "./tie-warnings.ts";
 
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
@@ -78,7 +79,9 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
-    planned.push({ ...plan, output, reads: query.reads, sharedBecause: sharing?.why });
+    const inputs = query.reads.flatMap((read) => streams.get(read) ?? []);
+    const warnings = await tieWarnings(database, query.select, inputs);
+    planned.push({ ...plan, output, reads: query.reads, sharedBecause: sharing?.why, warnings });
   }
   return planned;
 }

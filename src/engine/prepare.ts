@@ -23,6 +23,7 @@ import type { PlannedQuery } from "./query.ts";
 import { parseQueries } from "./query-texts.ts";
 import { sharingOf } from "./shared-sources.ts";
 import {
+  DEFAULT_TIME_COLUMN,
   describeSource,
   formatOf,
   knownColumns,
@@ -33,7 +34,7 @@ import {
 } from "./source-reader.ts";
 import { openTables, type StaticTables } from "./tables.ts";
 import { checkTimezone } from "./timezone.ts";
-import { WINDOW_MACROS } from "./windows.ts";
+import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
  * A batch's bytes of a source: few enough for a small memory and a short way from the first row to the last,
@@ -48,6 +49,8 @@ export interface Given {
   readonly freshSeed: () => number;
   /** What is there now is all. */
   readonly takesWhatIsThere: boolean;
+  /** Files that are not there are no mistake then. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Wakes the loop: a source may have something. */
   readonly notify: () => void;
   /** Resolves when a source may have something, or after a while. */
@@ -57,9 +60,13 @@ export interface Given {
   readonly minRowsToRewrite?: number;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
+  /** Everything that the checkpoint's folder holds is dropped. */
+  readonly resetsCheckpoint?: boolean;
   /** Where processes share the input: the partitions to read, and who mirrors their offsets. */
   readonly partitions?: SourceContext["partitions"];
   readonly membership?: SourceContext["membership"];
+  /** `MAX_SEGMENT_BYTES` if left out. */
+  readonly maxSegmentBytes?: number | undefined;
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -94,7 +101,9 @@ export async function prepareJob(
   const ahead = needsNoInput
     ? await planJob(job, database, given, new Map())
     : await checkAhead(job, database);
-  const checkpoint = await openCheckpoint(database, checkpointFolder);
+  const checkpoint = await openCheckpoint(database, checkpointFolder, {
+    isReset: given.resetsCheckpoint === true,
+  });
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();
@@ -220,13 +229,14 @@ export async function planForCheck(
       clock,
       freshSeed,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
       isStopped: () => false,
     };
     const source = await openSource(name, job, given, await keptOf(name, checkpoint));
     try {
-      const found = await columnsFromInput(source, config, given);
+      const found = (await source.columns?.()) ?? (await columnsFromInput(source, config, given));
       if (found !== undefined) columns.set(name, found);
     } finally {
       await source.close();
@@ -319,12 +329,13 @@ function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
   }
 }
 
-type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable">;
+type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable" | "columns">;
 
 /** What a checkpoint has of a source. */
 async function keptOf(name: string, { progress, folder, isDurable }: Checkpoint): Promise<Kept> {
   return {
     committed: progress?.sources[name]?.position,
+    columns: progress?.sources[name]?.columns,
     segmentFolder: await segmentFolder(folder, name),
     isDurable,
   };
@@ -345,12 +356,15 @@ export async function openSource(
     name,
     clock: given.clock,
     baseFolder: job.folder,
-    maxSegmentBytes: MAX_SEGMENT_BYTES,
+    maxSegmentBytes: given.maxSegmentBytes ?? MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,
+    allowsEmpty: given.allowsEmpty,
+    columns: kept.columns ?? knownColumns(config, undefined),
     job: job.config.name,
     format: formatOf(config),
     hasHeader: config.format === "csv",
     delimiter: config.delimiter,
+    timeColumn: config.time ?? DEFAULT_TIME_COLUMN,
     freshSeed: given.freshSeed,
     notify: given.notify,
     partitions: given.partitions,

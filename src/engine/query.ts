@@ -61,4 +61,6 @@ export interface PlannedQuery extends Query {
   readonly reads: readonly string[];
   /** Of a job whose input processes share: why each may answer for its own partitions. */
   readonly sharedBecause: string | undefined;
+  /** What its writer may not mean, in a person's words. */
+  readonly warnings: readonly string[];
 }

@@ -7,14 +7,14 @@ import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Format, Shape } from "../formats/format.ts";
 import { formats } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
-import type { SourceConfig } from "../job/schema.ts";
+import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
 import { clockBound } from "./clocks.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
 import { partitionTimes } from "./partition-times.ts";
-import { hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
+import { eventTime, hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
 import type { PartitionTimes } from "./watermark.ts";
 
 /** What a batch took from a source. */
@@ -22,6 +22,8 @@ export interface Intake {
   readonly rows: number;
   readonly bytes: number;
   readonly lateRows: number;
+  /** Of the late rows; null where there is none, or it is infinite. */
+  readonly earliestLateUs: bigint | null;
   readonly maxEventTimeUs: bigint | null;
   /** Of a source in partitions: the highest event time of each one that was read. */
   readonly partitions?: PartitionTimes | undefined;
@@ -32,6 +34,7 @@ const NO_INTAKE: Intake = {
   rows: 0,
   bytes: 0,
   lateRows: 0,
+  earliestLateUs: null,
   maxEventTimeUs: null,
   deadLetters: [],
 };
@@ -81,7 +84,8 @@ export function knownColumns(
   return formatOf(config).columnsInInput === true ? saved : [];
 }
 
-export function formatOf({ format: name }: SourceConfig): Format {
+export function formatOf(config: Pick<SourceConfig, "format">): Format {
+  const name = config.format === AUTO_FORMAT ? "json" : config.format;
   const format = formats.find((candidate) => candidate.name === name);
   if (format === undefined) throw new StreamkitError("bug", `No format ${name}`);
   return format;
@@ -144,22 +148,24 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
   const empty = emptySourceTable(name, stream.columns);
   const late = id(relation.late(name));
 
-  /** How many rows are behind the watermark; they also go to a table where a sink asks for them. */
+  /** The rows that are behind the watermark; they also go to a table where a sink asks for them. */
   async function takeLate(
     database: Database,
     minEventTimeUs: bigint | null,
     watermarkUs: bigint | null,
-  ): Promise<number> {
-    if (timeColumn === undefined) return 0;
-    const isLate = sql`${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`;
+  ): Promise<Pick<Intake, "lateRows" | "earliestLateUs">> {
+    const { lateRows, earliestLateUs } = NO_INTAKE;
+    const none = { lateRows, earliestLateUs };
+    if (timeColumn === undefined) return none;
+    const isLate = sql`${eventTime(stream.columns, timeColumn)} < ${timestampUs(watermarkUs)}`;
     if (keepsLateRows)
-      return database.runCounting(
-        sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`,
-      );
+      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`);
     const mayBeLate = minEventTimeUs === null || (watermarkUs !== null && minEventTimeUs < watermarkUs);
-    if (!mayBeLate) return 0;
-    const row = await database.row(sql`SELECT count(*) AS late FROM ${id(name)} WHERE ${isLate}`);
-    return Number(row["late"]);
+    if (!mayBeLate) return none;
+    const found = figuresOf(
+      await database.row(figuresQuery(keepsLateRows ? relation.late(name) : name, timeColumn, isLate)),
+    );
+    return { lateRows: found.rows, earliestLateUs: found.earliestUs };
   }
 
   /** Without the rows that are too far ahead, which become dead letters. */
@@ -213,12 +219,17 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         rows: left.rows,
         maxEventTimeUs: byClock ? plannedAtUs : left.highestUs,
         partitions,
-        lateRows: await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs),
+        ...(await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs)),
         bytes: load.segment.sizeBytes,
-        deadLetters: [...load.deadLetters, ...letters],
+        deadLetters: [...load.deadLetters, ...lettersOfSource(load.segment), ...letters],
       };
     },
   };
+}
+
+/** Behind those of the segment's lines. */
+function lettersOfSource({ letters = [] }: Segment): readonly DeadLetter[] {
+  return letters.map((letter, index) => ({ ...letter, lineNumber: Number.MAX_SAFE_INTEGER - index }));
 }
 
 /** What the figures query tells. */
@@ -240,12 +251,12 @@ function figuresOf({ rows, earliest, highest }: Row): Figures {
  * One row: how many rows there are, the lowest event time in microseconds (NULL if it is infinite or there is
  * none), and the highest finite one.
  */
-function figuresQuery(table: string, timeColumn: string | undefined): Sql {
+function figuresQuery(table: string, timeColumn: string | undefined, where: Sql = raw("true")): Sql {
   if (timeColumn === undefined)
     return sql`SELECT count(*) AS rows, NULL AS earliest, NULL AS highest FROM ${id(table)}`;
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
   return sql`SELECT count(*) AS rows, epoch_us(min(${time})) AS earliest,
-    epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)}`;
+    epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)} WHERE ${where}`;
 }
 
 /** The columns with their types as DuckDB writes them: `INTEGER`, not `int`. */
@@ -279,8 +290,11 @@ function withReceived(columns: readonly Column[], received: string | undefined):
   return [...columns, { name: received, type: "TIMESTAMP" }];
 }
 
+/** Of a source that does not name its event time. */
+export const DEFAULT_TIME_COLUMN = "ts";
+
 function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {
-  const wanted = config.time ?? "ts";
+  const wanted = config.time ?? DEFAULT_TIME_COLUMN;
   const named = (name: string): Column | undefined =>
     columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
   const column = named(wanted) ?? (config.time === undefined ? named(config.received ?? "") : undefined);

@@ -17,8 +17,11 @@ export interface StoreShape {
   readonly name: string;
   /** What a batch adds, with the columns `_b` and `_end`. */
   partial(batchId: number): Sql;
-  /** The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. */
-  answer(parts: Sql): Sql;
+  /**
+   * The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. With
+   * `hasPlace` they have the column `_place` too; only stores of rows can give it.
+   */
+  answer(parts: Sql, hasPlace?: boolean): Sql;
   /** The same in any order, which spares a sort. */
   unordered(parts: Sql): Sql;
   /** The column of a state row that holds a column of the answer. */
@@ -58,7 +61,7 @@ export interface Store extends StoreOptions {
   /** The state of the last commit; with what the batch added. */
   readonly before: Sql;
   readonly now: Sql;
-  /** The answer from the rows that close in this batch; undefined if there are surely none. */
+  /** The rows of the state that close in this batch; undefined if there are surely none. */
   closing(database: Database, batch: Batch): Promise<Sql | undefined>;
   commit(batch: Batch): readonly Sql[];
 }
@@ -101,16 +104,16 @@ export function openStore(options: StoreOptions): Store {
     },
     async closing(database, batch) {
       if (bound === undefined) {
-        return endsInput(batch, sources) ? options.answer(now) : undefined;
+        return endsInput(batch, sources) ? now : undefined;
       }
       const closing = ledger.closing(batch);
       if (closing === undefined) return undefined;
-      if (resolved === undefined) return options.answer(sql`(FROM ${now} WHERE ${closing})`);
+      if (resolved === undefined) return sql`(FROM ${now} WHERE ${closing})`;
       await database.run(sql`CREATE OR REPLACE TEMP TABLE ${sessions} AS ${resolved(now)}`);
       hasResolved = true;
       const isClosed =
         batch.watermarkAfterUs(sources) === INFINITY_US ? raw("true") : sql`NOT ${isOpenAt(batch)}`;
-      return options.answer(sql`(FROM ${sessions} WHERE ${isClosed})`);
+      return sql`(FROM ${sessions} WHERE ${isClosed})`;
     },
     commit(batch) {
       const statements: Sql[] = [];

@@ -8,6 +8,7 @@ import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
+import { partitionedRows } from "../warehouse/partitioned-rows.ts";
 
 export interface StaticTables {
   /** Reads those again whose file has changed; looks no more often than `refresh` says. */
@@ -54,7 +55,7 @@ export async function openTables(
 
 async function load(database: Database, name: string, file: string): Promise<void> {
   try {
-    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS SELECT * FROM ${readerOf(file)}`);
+    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS FROM (${await rowsOf(database, file)})`);
   } catch (error) {
     throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${messageOf(error)}`, {
       cause: error,
@@ -62,11 +63,18 @@ async function load(database: Database, name: string, file: string): Promise<voi
   }
 }
 
-function readerOf(file: string): Sql {
-  if (/\.parquet$/i.test(file)) return sql`read_parquet(${file})`;
-  if (/\.(?:nd)?jsonl?$/i.test(file)) return sql`read_json(${file})`;
-  if (/\.(?:csv|tsv|txt)$/i.test(file)) return sql`read_csv(${file})`;
-  return raw(`'${file.replaceAll("'", "''")}'`);
+/** The folders of a file are no partitions of it; those that a pattern of Parquet files names are. */
+async function rowsOf(database: Database, file: string): Promise<Sql> {
+  const options = raw("hive_partitioning = false");
+  if (/\.parquet$/i.test(file)) {
+    if (!/[*?[]/.test(file)) return sql`FROM read_parquet(${file}, ${options})`;
+    const [first] = await database.rows(sql`SELECT file FROM glob(${file}) LIMIT 1`);
+    const example = String(first?.["file"] ?? "");
+    return partitionedRows(database, { files: sql`${file}`, partitions: undefined, example, unites: false });
+  }
+  if (/\.(?:nd)?jsonl?$/i.test(file)) return sql`FROM read_json(${file}, ${options})`;
+  if (/\.(?:csv|tsv|txt)$/i.test(file)) return sql`FROM read_csv(${file}, ${options})`;
+  return sql`FROM ${raw(`'${file.replaceAll("'", "''")}'`)}`;
 }
 
 async function versionOf(file: string): Promise<string> {

@@ -1,7 +1,7 @@
 /** Names of time zones: the IANA database that DuckDB has inside. */
 
-import { closestName } from "../base/closest-name.ts";
 import { StreamkitError } from "../base/error.ts";
+import { nearestOf } from "../base/nearest.ts";
 import type { Database } from "../duckdb/database.ts";
 import { sql } from "../duckdb/sql.ts";
 
@@ -30,7 +30,7 @@ function meantZone(zone: string, names: readonly string[]): string | undefined {
   return (
     names.find((name) => plain(name) === wanted) ??
     ending(wanted) ??
-    closestName(zone, names) ??
-    ending(closestName(wanted, cities) ?? "")
+    nearestOf(zone, names) ??
+    ending(nearestOf(wanted, cities) ?? "")
   );
 }

@@ -21,6 +21,17 @@ export interface Shape {
   readonly timezone?: string | undefined;
 }
 
+/** Rows `[from, to)` of a file that holds rows and no lines. */
+export interface RowSlice {
+  readonly path: string;
+  /** The file as dead letters name it. */
+  readonly origin: string;
+  readonly from: number;
+  readonly to: number;
+  /** Those of the file itself. */
+  readonly columns: readonly Column[];
+}
+
 /** A line that can't be a record. `index` counts the lines of the file from 0. */
 export interface UnfitLine {
   readonly index: number;
@@ -53,6 +64,8 @@ export interface Format {
    * take a line the same way whatever its neighbours are: the reader is the judge of a line.
    */
   read(path: string, shape: Shape): Sql;
+  /** Of a format whose files hold rows: SELECT over slices of them, in their order. */
+  readSlices?(slices: readonly RowSlice[], shape: Shape): Sql;
   /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
   readTolerantly?(path: string, shape: Shape): Sql;
   readonly exact?: ExactReading;

@@ -4,8 +4,14 @@ import { messageOf } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
 
-/** The last statement's row; the error where a line of the input does not fit. */
-export async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | DuckdbError> {
+/** The last statement's row; undefined where a line of the input does not fit. */
+export async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | undefined> {
+  const row = await rowOrFault(database, statements);
+  return row instanceof DuckdbError ? undefined : row;
+}
+
+/** The same with what DuckDB says of that line. */
+export async function rowOrFault(database: Database, statements: Sql): Promise<Row | DuckdbError> {
   try {
     return await database.row(statements);
   } catch (error) {

@@ -4,6 +4,7 @@ import { combinedFormat, commonFormat } from "./access-log.ts";
 import { csvFormat } from "./csv.ts";
 import type { Format } from "./format.ts";
 import { jsonFormat } from "./json.ts";
+import { parquetFormat } from "./parquet.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
 import { syslogFormat } from "./syslog.ts";
 import { linesFormat, regexFormat } from "./text.ts";
@@ -18,4 +19,5 @@ export const formats: readonly Format[] = [
   syslogFormat,
   avroFormat,
   protobufFormat,
+  parquetFormat,
 ];

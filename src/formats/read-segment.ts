@@ -13,9 +13,10 @@ import { StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
-import type { Format, Shape, UnfitLine } from "./format.ts";
+import type { Format, RowSlice, Shape, UnfitLine } from "./format.ts";
 import { withInnerFeeds } from "./inner-feeds.ts";
-import { isAboutInput, reasonOf, rowUnlessUnfit } from "./input-errors.ts";
+import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
+import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
@@ -49,7 +50,13 @@ export interface Segment {
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;
+  /** In the place of lines: rows that stand in files of their own, which the format reads. */
+  readonly slices?: readonly RowSlice[] | undefined;
+  /** What the source could not read, which is no line of the segment. */
+  readonly letters?: readonly SourceLetter[] | undefined;
 }
+
+export type SourceLetter = Pick<DeadLetter, "origin" | "offset" | "line" | "reason">;
 
 export interface DeadLetter {
   readonly origin: string;
@@ -86,6 +93,11 @@ export async function readSegment(
   figures: Sql,
 ): Promise<ReadResult> {
   const { format } = reading;
+  if (segment.slices !== undefined) {
+    const rows = rowsOfSlices(segment.slices, reading);
+    const statement = sql`${createTable(table, sql`SELECT ${reading.select} FROM (${rows})`)}; ${figures}`;
+    return { figures: await database.row(statement), deadLetters: [] };
+  }
   const shape = {
     ...reading.shape,
     header: segment.header,
@@ -94,7 +106,7 @@ export async function readSegment(
   const { plain, bytes } = await plainPath(segment.path, format);
   const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
     const read = selected(records, { ...reading, shape }, segment.attributes);
-    return rowUnlessUnfit(database, sql`${createTable(table, read)}; ${figures}`);
+    return rowOrFault(database, sql`${createTable(table, read)}; ${figures}`);
   };
   const taken =
     plain === undefined ? undefined : await readWhole(segment.path, plain, { format, shape }, rowOf);
@@ -154,7 +166,7 @@ interface PlainBytes {
   readonly bytes?: Buffer;
 }
 
-async function plainPath(path: string, format: Format): Promise<PlainBytes> {
+export async function plainPath(path: string, format: Format): Promise<PlainBytes> {
   if (await mayHoldLongLine(path)) return { plain: undefined };
   if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
@@ -284,15 +296,11 @@ export async function lettersOfRows(
   segment: Segment,
   format: Format,
   deadLetters: readonly DeadLetter[],
-  { rows, reasons }: { readonly rows: number; readonly reasons: ReadonlyMap<number, string> },
+  { rows, reasons, texts }: UnfitRows,
 ): Promise<DeadLetter[]> {
+  if (segment.slices !== undefined) return lettersOfSlices(segment.slices, { rows, reasons, texts });
   const lines = splitSegment(await readFile(segment.path), format);
-  if (lines.count - deadLetters.length !== rows)
-    throw new StreamkitError(
-      "job",
-      `select: makes ${rows} rows of ${lines.count - deadLetters.length} records: ` +
-        "it must make one of each, so that a row's line is known",
-    );
+  if (lines.count - deadLetters.length !== rows) throw rowsNoRecords(rows, lines.count - deadLetters.length);
   const unfit = new Set(deadLetters.map(({ lineNumber }) => lineNumber));
   const letters: DeadLetter[] = [];
   for (let index = 0, row = 0; index < lines.count; index += 1) {

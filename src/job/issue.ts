@@ -1,7 +1,7 @@
 /** What zod found wrong, in words for the person who wrote the file. */
 
 import { z } from "zod";
-import { closestName } from "../base/closest-name.ts";
+import { nearestOf } from "../base/nearest.ts";
 import type { JobSchema } from "./schema.ts";
 
 interface DescribedIssue {
@@ -84,7 +84,7 @@ function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const closest = closestName(key, known);
+  const closest = nearestOf(key, known);
   const hint = closest === undefined ? "" : `; did you mean "${closest}"?`;
   return `unknown key "${key}"${hint}${known.length > 0 ? ` (known: ${known.join(", ")})` : ""}`;
 }

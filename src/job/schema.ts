@@ -22,6 +22,9 @@ const sqlText = z
   .regex(/\S/, "an SQL query is expected")
   .transform((text) => `${text.replace(/[;\s]+$/, "")}\n`);
 
+/** Nobody has named a format: files tell it, and everything else is JSON. */
+export const AUTO_FORMAT = "auto";
+
 const querySchema = z.strictObject({
   sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),
   mode: z
@@ -92,9 +95,21 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
           "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum(["json", "csv", "combined", "common", "regex", "lines", "syslog", "avro", "protobuf"])
-      .default("json")
-      .describe("how a line becomes a record"),
+      .enum([
+        AUTO_FORMAT,
+        "json",
+        "csv",
+        "combined",
+        "common",
+        "regex",
+        "lines",
+        "syslog",
+        "avro",
+        "protobuf",
+        "parquet",
+      ])
+      .default(AUTO_FORMAT)
+      .describe("how a line becomes a record; `auto`: what the first file is by content and name, else json"),
     schema: z
       .record(z.string(), z.string())
       .optional()

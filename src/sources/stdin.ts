@@ -6,6 +6,8 @@
 import { mkdir, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Segment } from "../formats/read-segment.ts";
 import { enlargePipe } from "../runtime/pipe.ts";
 import { takeHeader } from "./header.ts";
@@ -48,10 +50,12 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   const firstNumber = (sealed.at(-1) ?? committed.segment - 1) + 1;
   for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
   let failure: string | undefined;
+  let passedBytes = 0;
   await enlargePipe(descriptor, PIPE_BYTES);
   const worker = new Worker(new URL("./spool-worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = (event: MessageEvent<SpoolMessage>) => {
     failure = event.data.failure ?? failure;
+    passedBytes += event.data.passedBytes ?? 0;
     context.notify();
   };
   const order: SpoolOrder = {
@@ -90,12 +94,19 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
 
   return {
     async plan(limit, after) {
-      if (failure !== undefined)
-        throw new StreamkitError("io", `The standard input can't be read: ${failure}`);
       const start = (after?.to as SpoolPosition | undefined) ?? current;
       const waiting = sealed.find((segment) => segment >= start.segment);
       const next = waiting ?? cut(limit);
+      // What came before it is read first.
+      if (next === undefined && after === undefined && failure !== undefined)
+        throw new StreamkitError("input", `The standard input can't be read to its end: ${failure}`);
       if (next === undefined) return undefined;
+      if (passedBytes > 0)
+        logger("stdin").warn(
+          `${counted(passedBytes, "NUL byte")} skipped at the start of the standard input: ` +
+            "a hole that a truncation left",
+        );
+      passedBytes = 0;
       if (waiting === undefined) sealed.push(next);
       const isFirst = context.hasHeader && start.offset === 0;
       const header = isFirst

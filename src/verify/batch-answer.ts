@@ -9,15 +9,16 @@ import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { emptySourceTable } from "../engine/input.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
 import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
-import { rowNumber } from "../engine/stream.ts";
+import { PLACE_COLUMN, rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
-import { WINDOW_MACROS } from "../engine/windows.ts";
+import { WINDOW_MACROS } from "../engine/window-macros.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { DeadLetter } from "../formats/read-segment.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import type { Range } from "../sources/source.ts";
 import type { Answer } from "./rows.ts";
+import { placedRows, settledText } from "./settled-text.ts";
 
 /** What one source holds in all. */
 export interface WholeInput {
@@ -78,6 +79,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       clock,
       freshSeed: () => 1,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
     };
     const source = await openSource(name, job, given, {
@@ -118,25 +120,28 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     return {
       inputs,
       async answers({ withoutRows = {}, batches } = {}) {
+        const rowsOf = new Map<string, Sql>();
         for (const shape of shapes) {
           const { name } = shape;
           const isTaken = dependsOnClock(shape);
           if (isTaken) await database.run(takenTable(shape, batches?.get(name) ?? []));
           const table = id(isTaken ? takenOf(name) : allOf(name));
-          const numbered = sql`SELECT *, ${rowNumber(shape.stream.columns)} AS _row FROM ${table}`;
+          const numbered = placedRows(table, shape.stream.columns);
           const left = (withoutRows[name] ?? []).map((row) => raw(String(row)));
+          const place = raw(PLACE_COLUMN);
+          const placed =
+            left.length === 0 ? numbered : sql`FROM (${numbered}) WHERE ${place} NOT IN (${left})`;
+          rowsOf.set(name, placed);
           await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS
-            ${
-              left.length === 0
-                ? sql`FROM ${table}`
-                : sql`SELECT * EXCLUDE (_row) FROM (${numbered}) WHERE _row NOT IN (${left})`
-            }`);
+            ${left.length === 0 ? sql`FROM ${table}` : sql`SELECT * EXCLUDE (${place}) FROM (${placed})`}`);
         }
         const answers = new Map<string, Answer>();
         for (const name of order) {
           const query = job.config.queries[name];
           if (query === undefined) continue;
-          answers.set(name, await queryAnswer(database, name, queryConfig(query).sql));
+          const text = await settledText(database, queryConfig(query).sql, rowsOf);
+          answers.set(name, await queryAnswer(database, name, text));
+          rowsOf.set(name, placedRows(id(name), await database.describe(sql`FROM ${id(name)}`)));
         }
         return answers;
       },
@@ -149,8 +154,8 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
 }
 
 /** What a query says, over tables that are there; it is one itself then. */
-export async function queryAnswer(database: Database, name: string, text: string): Promise<Answer> {
-  await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${raw(text)}`);
+export async function queryAnswer(database: Database, name: string, text: Sql): Promise<Answer> {
+  await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${text}`);
   const columns = await database.describe(sql`FROM ${id(name)}`);
   const rows = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM ${id(name)}`);
   return {

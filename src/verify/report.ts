@@ -57,7 +57,7 @@ function inputLines({ source, rows, deadLetters, ...facts }: InputFacts): readon
     `  up to ${exactText(facts.watermarkMs)} out of order: watermark raised from ` +
       `${durationText(facts.ownWatermarkMs)} to that, so that no row is late`,
     `  with ${durationText(facts.ownWatermarkMs)}, up to ${counted(facts.lateRows, "row")} would have come ` +
-      "late in these cuts",
+      "late in these cuts of a live run (none with --once)",
   ];
 }
 

@@ -13,6 +13,7 @@ import type { ByteOutput } from "../runtime/stdio.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
+import { partitionedRows } from "./partitioned-rows.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
 import { renderTable } from "./render-table.ts";
 import { openStore } from "./stores.ts";
@@ -137,15 +138,16 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   const files = path.join(folder, "**", "*.parquet");
   const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
   if (first === undefined) return false;
-  // What the table says of its partitions' types is right; what DuckDB finds in their names is a guess.
   const schema = await savedSchema(openLocalStore(folder), "");
-  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${type}`);
-  const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
-  // To unite their columns all files are opened, also those of partitions that a query rules out.
-  const unites = schema?.hasGrown ?? true;
-  await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
-    SELECT * FROM read_parquet(${(await filesOfMoment(folder)) ?? sql`${files}`},
-      hive_partitioning = true, ${hiveTypes} union_by_name = ${unites})`);
+  await database.run(
+    sql`CREATE OR REPLACE VIEW ${name} AS ${await partitionedRows(database, {
+      files: (await filesOfMoment(folder)) ?? sql`${files}`,
+      partitions: schema?.partitions,
+      example: String(first["file"]),
+      // To unite their columns all files are opened, also those of partitions that a query rules out.
+      unites: schema?.hasGrown ?? true,
+    })}`,
+  );
   return true;
 }
 

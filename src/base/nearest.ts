@@ -1,11 +1,11 @@
-/** The name that was probably meant. */
+/** What somebody who mistyped a word may have meant. */
 
-/** Undefined where none is near: more than a third of its letters would be wrong. */
-export function closestName(name: string, known: readonly string[]): string | undefined {
-  return known
-    .map((candidate) => ({ candidate, distance: editDistance(name, candidate) }))
-    .filter(({ candidate, distance }) => distance <= Math.ceil(candidate.length / 3))
-    .toSorted((a, b) => a.distance - b.distance)[0]?.candidate;
+/** The name that differs least; undefined where a third of its letters or more would be wrong. */
+export function nearestOf(word: string, names: readonly string[]): string | undefined {
+  return names
+    .map((name) => ({ name, distance: editDistance(word, name) }))
+    .filter(({ name, distance }) => distance <= Math.ceil(name.length / 3))
+    .toSorted((a, b) => a.distance - b.distance)[0]?.name;
 }
 
 /** Levenshtein, with two rows. */
