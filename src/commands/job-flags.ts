@@ -11,6 +11,7 @@ export interface JobFlags {
   readonly time?: string;
   readonly watermark?: string;
   readonly pattern?: string;
+  readonly timezone?: string;
   readonly in?: string;
 }
 
@@ -29,6 +30,10 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
     .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
     .option("--time <column>", "with --sql: the event-time column (default: ts)")
+    .option(
+      "--timezone <zone>",
+      "with --sql: what times without a UTC offset are in, like Europe/Berlin (default: UTC)",
+    )
     .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
     .option("--set <key=value>", "replace a value of the job file; repeatable", collect);
 }

@@ -38,6 +38,7 @@ async function loadedJobOf(file: string | undefined, flags: JobFlags, context: C
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    timezone: flags.timezone,
     from: flags.in ?? "-",
   });
   return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });

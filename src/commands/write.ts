@@ -21,6 +21,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly in: string;
   readonly format: string;
   readonly schema?: string;
+  readonly timezone?: string;
   readonly pattern?: string;
   readonly time?: string;
   readonly watermark?: string;
@@ -81,6 +82,7 @@ export function writeCommand(context: Context): Command {
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
     .option("--time <column>", "the event-time column (default: ts)")
+    .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
     .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
@@ -134,6 +136,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    timezone: flags.timezone,
     parquet: {
       warehouse: flags.warehouse,
       table,

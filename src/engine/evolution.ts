@@ -54,11 +54,12 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
     const source = config.sources[name];
     const pattern = source?.pattern;
     const format = source === undefined ? "" : formatOf(source).name;
+    const zone = source?.timezone === undefined ? "" : ` in ${source.timezone}`;
     return [
       name,
       {
         kind: resolveSource(config.sources[name]?.from).kind.name,
-        format: saved(pattern === undefined ? format : `${format} ${pattern}`),
+        format: saved((pattern === undefined ? format : `${format} ${pattern}`) + zone),
         columns: stream.columns,
         select: saved(reading.select.text),
         time: timeColumn ?? null,

@@ -33,6 +33,7 @@ import {
   segmentFolder,
 } from "./source-reader.ts";
 import { openTables, type StaticTables } from "./tables.ts";
+import { checkTimezone } from "./timezone.ts";
 import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
@@ -265,6 +266,11 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
   } catch (error) {
     throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
   }
+  await checkTimezone(database, source?.timezone).catch((error: unknown) => {
+    throw error instanceof StreamkitError
+      ? errorAt(["sources", name, "timezone"], error.message, error)
+      : error;
+  });
   const schema = source?.schema ?? {};
   const alike = namesAlike(Object.keys(schema));
   if (alike !== undefined)

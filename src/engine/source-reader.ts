@@ -4,7 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
-import type { Format } from "../formats/format.ts";
+import type { Format, Shape } from "../formats/format.ts";
 import { formats } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
 import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
@@ -102,11 +102,12 @@ export async function describeSource(
   recordColumns: readonly Column[],
 ): Promise<SourceShape> {
   const format = formatOf(config);
-  const shape = {
-    columns: recordColumns,
+  const shape: Shape = {
+    columns: await withFullTypes(database, recordColumns),
     header: undefined,
     delimiter: config.delimiter,
     pattern: config.pattern,
+    timezone: config.timezone,
   };
   const select = raw(config.select);
   const { kind, options } = resolveSource(config.from);
@@ -256,6 +257,14 @@ function figuresQuery(table: string, timeColumn: string | undefined, where: Sql 
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
   return sql`SELECT count(*) AS rows, epoch_us(min(${time})) AS earliest,
     epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)} WHERE ${where}`;
+}
+
+/** The columns with their types as DuckDB writes them: `INTEGER`, not `int`. */
+async function withFullTypes(database: Database, columns: readonly Column[]): Promise<readonly Column[]> {
+  if (columns.length === 0) return columns;
+  return database.describe(
+    sql`SELECT ${join(columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`))}`,
+  );
 }
 
 /** A record's own columns, and those beside them. Throws code `job` where a name is in both. */

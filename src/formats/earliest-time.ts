@@ -8,7 +8,8 @@ import { readFile, rm } from "node:fs/promises";
 import type { Database, Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { attributeJoin } from "./attributes.ts";
-import { plainPath, type Reading, readSegment, rowUnlessUnfit, type Segment } from "./read-segment.ts";
+import { rowUnlessUnfit } from "./input-errors.ts";
+import { plainPath, type Reading, readSegment, type Segment } from "./read-segment.ts";
 import { isRowForLine } from "./segment-lines.ts";
 
 /** Microseconds; null where no row has a time, `-infinity` where one is before all others. */
@@ -40,6 +41,8 @@ async function unlessUnfit(
   const shape = { ...reading.shape, header: segment.header, holdsInnerFeeds: segment.holdsInnerFeeds };
   const { plain, bytes } = await plainPath(segment.path, format);
   if (plain === undefined) return undefined;
+  // A time that is computed may be computed from any column.
+  if (select.text.trim() !== "*" && format.exact?.isNeeded(shape) === true) return undefined;
   try {
     const records = sql`FROM (${raw(format.read(plain, shape).text)})${attributeJoin(segment.attributes)}`;
     const found = await rowUnlessUnfit(database, earliestIn(sql`(SELECT ${select} ${records})`, timeColumn));

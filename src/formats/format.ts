@@ -17,6 +17,8 @@ export interface Shape {
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
+  /** Of times without a UTC offset, by its IANA name; UTC if left out. */
+  readonly timezone?: string | undefined;
 }
 
 /** Rows `[from, to)` of a file that holds rows and no lines. */
@@ -34,6 +36,18 @@ export interface RowSlice {
 export interface UnfitLine {
   readonly index: number;
   readonly reason: string;
+}
+
+/** A second way to read, where the first one may lose what a line says. */
+interface ExactReading {
+  /** Whether to begin with it. */
+  isNeeded(shape: Shape): boolean;
+  /** Whether the first one has failed with this message to say that the second one is to be tried. */
+  isAskedFor(message: string): boolean;
+  /** The lines as `read` takes them: each one is still one. */
+  bytes(bytes: Buffer, shape: Shape): Buffer;
+  /** Takes every line that the format's `read` takes, to the same row, and more. */
+  read(path: string, shape: Shape): Sql;
 }
 
 export interface Format {
@@ -54,9 +68,10 @@ export interface Format {
   readSlices?(slices: readonly RowSlice[], shape: Shape): Sql;
   /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
   readTolerantly?(path: string, shape: Shape): Sql;
+  readonly exact?: ExactReading;
   /**
-   * Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss
-   * some.
+   * Lines that `read` (or `readTolerantly` or `exact.read`, where there is one) surely refuses, found all at
+   * once. May miss some.
    */
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */

@@ -11,6 +11,8 @@ interface InlineSource {
   readonly time: string | undefined;
   readonly watermark: string | undefined;
   readonly pattern: string | undefined;
+  /** Of times without a UTC offset. */
+  readonly timezone: string | undefined;
   /** An endpoint URL. */
   readonly from: string;
 }
@@ -50,6 +52,7 @@ function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
     ...(inline.time === undefined ? {} : { time: inline.time }),
     ...(inline.watermark === undefined ? {} : { watermark: inline.watermark }),
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
+    ...(inline.timezone === undefined ? {} : { timezone: inline.timezone }),
   };
 }
 

@@ -7,7 +7,7 @@
 export const CANDLE_COLUMNS = `symbol, window_start, window_end,
              first(price ORDER BY ts) AS open, max(price) AS high, min(price) AS low,
              last(price ORDER BY ts) AS close,
-             sum(volume)::BIGINT AS volume, count(*) AS trades,
+             sum(volume) AS volume, count(*) AS trades,
              round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
              round(100 * (last(price ORDER BY ts) / first(price ORDER BY ts) - 1), 3) AS change`;
 
@@ -17,7 +17,7 @@ sources:
   ticks:
     from: "-"
     format: json
-    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT, quantity: BIGINT }
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: DOUBLE, quantity: DOUBLE }
     select: "ts, symbol, price, coalesce(volume, quantity, 0) AS volume"
     watermark: 5s
 queries:

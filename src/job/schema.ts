@@ -114,6 +114,10 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .record(z.string(), z.string())
       .optional()
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
+    timezone: z
+      .string()
+      .optional()
+      .describe("what times without a UTC offset are in: an IANA name like `Europe/Berlin`; UTC if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
     time: z
       .string()
