@@ -24,6 +24,7 @@ export const filesKind: SourceKind<z.infer<typeof options>> = {
   summary: "files at rest, in the order of their names; URL `file:GLOB`",
   options,
   isLive: false,
+  waitsFor: "new files",
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
   open: async ({ path: pattern }, context) => openFiles(pattern, context),
 };
