@@ -1,5 +1,6 @@
 /** A loaded job, run with everything around it: dashboard, journal, words on stderr. */
 
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
@@ -16,6 +17,7 @@ import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
 import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { openJobStatus } from "./job-status.ts";
 import { openLateWords } from "./late-words.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
@@ -62,6 +64,8 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
   let journal: Journal | undefined;
   const tally = openTally(context, execution.quiet);
+  const hasState = checkpointFolder !== undefined && existsSync(checkpointFolder);
+  const status = openJobStatus(job, { ...execution, isFresh: !hasState }, context);
   let hasSaidStart = false;
   try {
     const shared = sharingOf(job);
@@ -85,6 +89,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         hub?.publish(outcome);
         journal?.append(outcome);
         tally.add(outcome);
+        status.add(outcome);
       },
       started(prepared) {
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
@@ -99,10 +104,12 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         sayStart(prepared, server, { ...execution, isShared: shared !== undefined }, context);
       },
     });
+    status.end();
     tally.finish();
     hub?.setFeed({ ended: true });
     if (server !== undefined) await stayUp(server, context);
   } finally {
+    status.end();
     journal?.close();
     await server?.close();
   }

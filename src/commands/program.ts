@@ -9,8 +9,10 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { configureLogging, logger } from "../base/log.ts";
 import { withoutUrlSecrets } from "../base/redact.ts";
 import { steadyClock } from "../base/steady-clock.ts";
-import { fdOutput } from "../runtime/stdio.ts";
+import { type ByteOutput, fdOutput, isPipe } from "../runtime/stdio.ts";
 import { versionText } from "../runtime/version.ts";
+import { saidAbove } from "../terminal/region.ts";
+import { isStyledBy } from "../terminal/style.ts";
 import type { Context } from "./context.ts";
 
 const EXIT_OK = 0;
@@ -64,6 +66,19 @@ function exitCodeOf(error: unknown, context: Context): number {
   return EXIT_FAILED;
 }
 
+/** A terminal that can't move its cursor is none to us: it gets what a pipe gets. */
+function terminalOutput(fd: 1 | 2): ByteOutput {
+  const isTerminal = isatty(fd) && process.env["TERM"] !== "dumb";
+  return {
+    ...fdOutput(fd, isTerminal),
+    isStyled: isStyledBy(process.env, isTerminal),
+    size: () => {
+      const { columns, rows } = fd === 1 ? process.stdout : process.stderr;
+      return { columns, rows };
+    },
+  };
+}
+
 function processContext(): Context {
   const stop = new AbortController();
   for (const signal of Object.keys(EXIT_OF_SIGNAL)) {
@@ -73,17 +88,18 @@ function processContext(): Context {
       stop.abort(signal);
     });
   }
-  const stderr = fdOutput(2, isatty(2));
+  const stdout = terminalOutput(1);
+  const stderr = terminalOutput(2);
   return {
     clock: steadyClock(systemClock, (message) => logger("clock").warning(message)),
     stop: stop.signal,
-    stdout: {
-      ...fdOutput(1, isatty(1)),
-      size: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
-    },
+    stdout,
+    progressOutput: stderr.isTerminal && !isPipe(1) ? stderr : undefined,
+    isStdinTerminal: isatty(0),
     say: (line) => {
       try {
-        stderr.write(`${withoutUrlSecrets(line)}\n`);
+        const shown = withoutUrlSecrets(line);
+        if (!stderr.isTerminal || !saidAbove(shown)) stderr.write(`${shown}\n`);
       } catch {
         // Nobody reads our messages: that is no reason to stop the work.
       }

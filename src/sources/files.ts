@@ -38,6 +38,7 @@ export const filesKind: SourceKind<Options> = {
   summary: "files at rest, the oldest first; a PATH, or URL `file:GLOB`",
   options,
   isLive: false,
+  waitsFor: "new files",
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
   guess: guessFiles,
   open: (given, context) => openFiles(given, context),

@@ -17,6 +17,7 @@ export const simulateKind: SourceKind<z.infer<typeof simulateOptions>> = {
   summary: "the built-in simulator, in the same process",
   options: simulateOptions,
   isLive: false,
+  waitsFor: "the simulator",
   fromUrl: () => undefined,
   open: openSimulator,
 };

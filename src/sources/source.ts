@@ -188,6 +188,8 @@ export interface SourceKind<Options = unknown> {
   readonly options: z.ZodType<Options>;
   /** Whether records are read as they happen, so that a time far ahead of the clock is a wrong one. */
   readonly isLive: boolean;
+  /** What a job waits for that has read all there is, as in "waiting for new files". */
+  readonly waitsFor: string;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
   /** Whether it is read in partitions, each with a watermark of its own. */

@@ -26,6 +26,7 @@ export const stdinKind: SourceKind = {
   summary: "the standard input; URL `-`",
   options: z.strictObject({}),
   isLive: true,
+  waitsFor: "lines on the standard input",
   fromUrl: (url) => (url === "-" ? {} : undefined),
   open: async (_options, context) => openSpool(STDIN, context),
 };

@@ -31,6 +31,7 @@ export const tailKind: SourceKind<Options> = {
   summary: "files that are being written, through rotation and restarts; URL `tail:GLOB`",
   options,
   isLive: true,
+  waitsFor: "new lines",
   fromUrl: (url) =>
     url.startsWith("tail:") && url.length > 5 ? { path: url.slice("tail:".length) } : undefined,
   attributes: attributeColumns,

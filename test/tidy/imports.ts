@@ -6,6 +6,7 @@ import { type Import, importsOf, isCode, isShipped, type SourceFile } from "./tr
 const RANKS: Readonly<Record<string, number>> = {
   "src/base": 0,
   "src/runtime": 1,
+  "src/terminal": 2,
   "src/duckdb": 2,
   "src/content": 2,
   "src/job": 3,
