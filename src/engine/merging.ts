@@ -3,7 +3,7 @@
 import { raw, type Sql, sql } from "../duckdb/sql.ts";
 
 /** One item of an aggregate's ORDER BY. */
-export interface OrderItem {
+interface OrderItem {
   readonly value: Sql;
   /** `ASC NULLS LAST`, as DuckDB's `create_sort_key` takes it. */
   readonly direction: string;

@@ -20,9 +20,6 @@ export function bucketOf(width: Sql, time: Sql, origin: Sql | undefined): Sql {
     : sql`time_bucket(${width}, ${time}, (${origin})::TIMESTAMP)`;
 }
 
-/** A row without a time has one window, which is NULL; one of infinite time has one that is infinite. */
-const isTimeless = sql`(${column} IS NULL OR NOT isfinite(${column}::TIMESTAMP))`;
-
 /**
  * How many steps it takes to cover a size, or some more where months are in it: the filters of the macros
  * leave out what is too much. DuckDB computes it once.
@@ -52,20 +49,31 @@ function tumble(bucket: Bucket): Sql {
   return sql`SELECT *, ${start} AS window_start, ${start} + ${size} AS window_end FROM query_table(tbl)`;
 }
 
+/** Whether a size is made of whole steps: windows are complete without a look at each row. */
+function isEven(step: Sql, size: Sql): Sql {
+  return sql`(${monthsOf(step)} = 0 AND ${monthsOf(size)} = 0 AND epoch_us(${size}) % epoch_us(${step}) = 0)`;
+}
+
+/** A row without a time has one window, which is NULL; one of infinite time has one that is infinite. */
+const isTimed = sql`isfinite(${column}::TIMESTAMP)`;
+/** The stream with what windows are counted from: found once a row, and not once a window. */
+const withStart = (start: Sql): Sql => sql`(SELECT *, ${start} AS _start FROM query_table(tbl))`;
+
 function hop(bucket: Bucket): Sql {
-  const start = sql`${bucket(slide)} - hop_no * ${slide}`;
-  return sql`SELECT * EXCLUDE (hop_no), ${start} AS window_start, ${start} + ${size} AS window_end
-    FROM query_table(tbl), range(0, ${stepsIn(slide, size)}) hops(hop_no)
-    WHERE ${column} < ${start} + ${size} OR (hop_no = 0 AND ${isTimeless})`;
+  const start = sql`_start - hop_no * ${slide}`;
+  return sql`SELECT * EXCLUDE (_start, hop_no), ${start} AS window_start, ${start} + ${size} AS window_end
+    FROM ${withStart(bucket(slide))}, range(0, ${stepsIn(slide, size)}) hops(hop_no)
+    WHERE CASE WHEN ${isEven(slide, size)} THEN hop_no = 0 OR ${isTimed}
+               ELSE ${column} < ${start} + ${size} OR (hop_no = 0 AND ${isTimed} IS NOT TRUE) END`;
 }
 
 function cumulate(bucket: Bucket): Sql {
-  const start = bucket(size);
-  const end = sql`least(${start} + step_no * ${step}, ${start} + ${size})`;
-  return sql`SELECT * EXCLUDE (step_no), ${start} AS window_start, ${end} AS window_end
-    FROM query_table(tbl), range(1, ${stepsIn(step, size)} + 1) steps(step_no)
-    WHERE (${column} < ${end} AND ${start} + (step_no - 1) * ${step} < ${start} + ${size})
-       OR (step_no = 1 AND ${isTimeless})`;
+  const [stepEnd, lastEnd] = [sql`_start + step_no * ${step}`, sql`_start + ${size}`];
+  const end = sql`CASE WHEN ${isEven(step, size)} THEN ${stepEnd} ELSE least(${stepEnd}, ${lastEnd}) END`;
+  const isThere = sql`(${isEven(step, size)} OR _start + (step_no - 1) * ${step} < ${lastEnd})`;
+  return sql`SELECT * EXCLUDE (_start, step_no), _start AS window_start, ${end} AS window_end
+    FROM ${withStart(bucket(size))}, range(1, ${stepsIn(step, size)} + 1) steps(step_no)
+    WHERE (${column} < ${end} AND ${isThere}) OR (step_no = 1 AND ${isTimed} IS NOT TRUE)`;
 }
 
 const session = sql`

@@ -79,7 +79,7 @@ export function plus(timeUs: bigint, { months, us }: Span, count: number): bigin
 }
 
 /** As DuckDB reads it. */
-export function intervalText({ months, us }: Span): string {
+function intervalText({ months, us }: Span): string {
   return `INTERVAL '${months} months ${us} microseconds'`;
 }
 

@@ -1,6 +1,7 @@
 /** Windows whose rows were found by hand, and those that are refused. */
 
 import { describe, expect, test } from "bun:test";
+import { messageOf } from "../../../src/base/error.ts";
 import { linesOf } from "../../../src/verify/rows.ts";
 import { differenceToBatch } from "../../equation/equation.ts";
 import { type JobSpec, openStreaming } from "../../equation/streaming.ts";
@@ -29,6 +30,14 @@ async function answerOf(
 }
 
 /** `start end sum` of each window, in order. */
+/** Why a call is refused. */
+async function refusal(answer: Promise<unknown>): Promise<string> {
+  return answer.then(
+    () => "taken",
+    (error: unknown) => messageOf(error),
+  );
+}
+
 async function windows(call: string, rows: readonly Row[], timeType?: string): Promise<readonly string[]> {
   const sql = `SELECT window_start, window_end, sum(v) AS s FROM ${call} GROUP BY ALL`;
   const found = await answerOf({ q: { sql } }, rows, timeType);
@@ -196,12 +205,12 @@ describe("alignment and origin", () => {
     const sql = `SELECT a.v, b.v AS w FROM tumble(ticks, ts, INTERVAL 1 DAY) a
       JOIN tumble(ticks, ts, INTERVAL 1 DAY, origin := TIMESTAMP '2026-01-01 06:00:00') b
         ON a.window_start = b.window_start AND a.v = b.v`;
-    await expect(answerOf({ q: { sql } }, days)).rejects.toThrow(/without bound/);
+    expect(await refusal(answerOf({ q: { sql } }, days))).toMatch(/without bound/);
   });
 });
 
 describe("times of other types", () => {
-  const rows: readonly Row[] = [
+  const rows: readonly { readonly ts: string | null; readonly v: number }[] = [
     { ts: "2026-01-05", v: 1 },
     { ts: "2026-01-06", v: 10 },
     { ts: "2026-01-20", v: 100 },
@@ -226,7 +235,7 @@ describe("times of other types", () => {
   });
 
   test.each(["TIMESTAMPTZ", "TIMESTAMP_NS", "TIMESTAMP_MS", "TIMESTAMP_S"])("%s", async (type) => {
-    const times = rows.map(({ ts, v }) => ({ ts: ts === null ? null : `${String(ts)} 00:00:00+00`, v }));
+    const times = rows.map(({ ts, v }) => ({ ts: ts === null ? null : `${ts} 00:00:00+00`, v }));
     const texts = type === "TIMESTAMPTZ" ? times : rows;
     expect(await windows("tumble(ticks, ts, INTERVAL 7 DAY)", texts, type)).toEqual([
       "2026-01-05T00:00 2026-01-12T00:00 11",
@@ -260,12 +269,12 @@ describe("refused in plain words", () => {
     ["tumble(ticks, ts, INTERVAL 1 MONTH, origin := DATE '2026-01-15')", /begin with a month/],
     ["session(ticks, ts, INTERVAL 1 DAY, v, origin := DATE '2026-01-15')", /session\(\)/],
   ])("%s", async (call, reason) => {
-    await expect(windows(call, MINUTES)).rejects.toThrow(reason);
+    expect(await refusal(windows(call, MINUTES))).toMatch(reason);
   });
 
   test("windows that begin within the days of a DATE", async () => {
     const rows = [{ ts: "2026-01-05", v: 1 }];
-    await expect(windows("tumble(ticks, ts, INTERVAL 5 HOUR)", rows, "DATE")).rejects.toThrow(/is a DATE/);
+    expect(await refusal(windows("tumble(ticks, ts, INTERVAL 5 HOUR)", rows, "DATE"))).toMatch(/is a DATE/);
     expect(await windows("tumble(ticks, ts, INTERVAL 6 HOUR)", rows, "DATE")).toEqual([
       "2026-01-05 2026-01-05T06:00 1",
     ]);
