@@ -1,12 +1,14 @@
 /** Static tables to join with: files that are read again when they change. */
 
-import { stat } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { open, stat } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import { SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
 import type { Database } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
 
 export interface StaticTables {
@@ -54,7 +56,8 @@ export async function openTables(
 
 async function load(database: Database, name: string, file: string): Promise<void> {
   try {
-    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS SELECT * FROM ${readerOf(file)}`);
+    const reader = readerOf(file, await firstSignature(file));
+    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS SELECT * FROM ${reader}`);
   } catch (error) {
     throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${messageOf(error)}`, {
       cause: error,
@@ -62,11 +65,30 @@ async function load(database: Database, name: string, file: string): Promise<voi
   }
 }
 
-function readerOf(file: string): Sql {
-  if (/\.parquet$/i.test(file)) return sql`read_parquet(${file})`;
-  if (/\.(?:nd)?jsonl?$/i.test(file)) return sql`read_json(${file})`;
-  if (/\.(?:csv|tsv|txt)$/i.test(file)) return sql`read_csv(${file})`;
-  return raw(`'${file.replaceAll("'", "''")}'`);
+/** By what is in the file, and where that is text, by its name. Throws code `job` where it is no table. */
+function readerOf(file: string, signature: Signature): Sql {
+  if (signature.is === "parquet") return sql`read_parquet(${file})`;
+  if (signature.is === "foreign")
+    throw new StreamkitError("job", `it is ${signature.what}, which is not read: ${signature.remedy}`);
+  if (signature.is === "marked")
+    throw new StreamkitError("job", `it is text in ${signature.encoding}: convert it with iconv -t utf-8`);
+  const packing = signature.is === "packed" ? sql`, compression = ${signature.how}` : raw("");
+  const name = file.replace(/\.(?:gz|zst|zstd)$/i, "");
+  if (/\.(?:nd)?jsonl?$/i.test(name)) return sql`read_json(${file}${packing})`;
+  if (/\.(?:csv|tsv|txt)$/i.test(name)) return sql`read_csv(${file}${packing})`;
+  return raw(literal(file).text);
+}
+
+/** A glob, or what is not there, is DuckDB's to judge. */
+async function firstSignature(file: string): Promise<Signature> {
+  if (!existsSync(file)) return { is: "text" };
+  const input = await open(file, "r");
+  try {
+    const { buffer, bytesRead } = await input.read(Buffer.alloc(SIGNATURE_BYTES), 0, SIGNATURE_BYTES, 0);
+    return signatureOf(buffer.subarray(0, bytesRead));
+  } finally {
+    await input.close();
+  }
 }
 
 async function versionOf(file: string): Promise<string> {
