@@ -12,8 +12,10 @@ export function readAhead<Result>(
   let isRunning: Promise<void> | undefined;
   let wake = (): void => {};
 
+  const hasRoom = (): boolean => outcome === undefined && waitingBytes < maxBytes && !isClosed;
+
   const fill = async (): Promise<void> => {
-    while (outcome === undefined && waitingBytes < maxBytes && !isClosed) {
+    while (hasRoom()) {
       try {
         const next = await from.next();
         if (next.done === true) {
@@ -36,7 +38,7 @@ export function readAhead<Result>(
   async function* taken(): AsyncGenerator<Buffer, Result> {
     try {
       for (;;) {
-        isRunning ??= fill();
+        if (hasRoom()) isRunning ??= fill();
         const chunk = waiting.shift();
         if (chunk !== undefined) {
           waitingBytes -= chunk.length;

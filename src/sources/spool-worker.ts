@@ -27,13 +27,14 @@ export interface SpoolMessage {
 declare const self: { onmessage: ((event: { data: SpoolOrder }) => void) | null };
 declare function postMessage(message: SpoolMessage): void;
 
+const CAN_NOT = "can't be read to its end";
 const READ_BYTES = 262_144;
 const LINE_FEED = 10;
 
 self.onmessage = (event) => {
   const control = spoolControl(event.data.memory);
   spool(event.data, control).catch((error: unknown) =>
-    postMessage({ failure: `it fails: ${String(error)}` }),
+    postMessage({ failure: `${CAN_NOT}: ${String(error)}` }),
   );
 };
 
@@ -64,16 +65,18 @@ async function spoolLayers(input: Iterable<Buffer>, segments: Segments): Promise
   for (;;) {
     const next = await content.next();
     if (next.done === true)
-      return next.value === undefined || next.value.is === "trailing" ? undefined : next.value.reason;
+      return next.value === undefined || next.value.is === "trailing"
+        ? undefined
+        : `${CAN_NOT}: ${next.value.reason}`;
     const bytes = segments.isEmpty() ? passNuls(next.value) : next.value;
     if (bytes.length > 0) segments.append(bytes);
   }
 }
 
 function strangenessOf(signature: Signature): string | undefined {
-  if (signature.is === "foreign") return `it is ${signature.what}, which is not read: ${signature.remedy}`;
+  if (signature.is === "foreign") return `is ${signature.what}, which is not read: ${signature.remedy}`;
   if (signature.is !== "parquet") return undefined;
-  return "it is a Parquet file, which no pipe can be read as: name the file, with --in FILE";
+  return "is a Parquet file, which can't be read from a pipe: name the file, with --in FILE";
 }
 
 /** NULs at the start are the hole that a truncation left in a file. */

@@ -100,7 +100,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       const next = waiting ?? cut(limit);
       // What came before it is read first.
       if (next === undefined && after === undefined && failure !== undefined)
-        throw new StreamkitError("input", `The standard input can't be read to its end: ${failure}`);
+        throw new StreamkitError("input", `The standard input ${failure}`);
       if (next === undefined) return undefined;
       if (passedBytes > 0)
         logger("stdin").warn(

@@ -172,8 +172,8 @@ export function openReader(options: ReadOptions): Reader {
       : joined(cut, lead);
 
   /**
-   * NULs at a file's end may be room that its writer fills up: they wait as a half line does. `end` is where
-   * text follows, if any does; `seenBytes` how far the file goes at least.
+   * NULs at a file's end wait for what follows them, as a half line does. `end` is where text follows, if any
+   * does; `seenBytes` how far the file goes at least.
    */
   const passHole = (
     file: Tracked,
