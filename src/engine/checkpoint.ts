@@ -112,9 +112,13 @@ export async function openCheckpoint(database: Database, folder: string | undefi
       isDurable: false,
       writePlan: () => {},
       adopt: async () => {},
-      // Nobody will read it again after a crash: a transaction would only cost time.
+      // Nobody will read it after a crash, but a statement that fails must leave nothing of those before it.
       commit: async (statements) =>
-        statements.length > 0 ? database.run(join(statements, ";\n")) : undefined,
+        statements.length > 1
+          ? allOrNothing(database, statements)
+          : statements[0] === undefined
+            ? undefined
+            : database.run(statements[0]),
       close: () => rm(working, { recursive: true, force: true }),
     };
   }
@@ -234,6 +238,15 @@ async function readSavedPlan(database: Database): Promise<SavedPlan | undefined>
 function pendingPlanOf(folder: string, progress: Progress | undefined): BatchPlan | undefined {
   const plan = readPlanFile(folder) as BatchPlan | undefined;
   return plan?.batch === (progress?.batch ?? 0) + 1 ? plan : undefined;
+}
+
+async function allOrNothing(database: Database, statements: readonly Sql[]): Promise<void> {
+  try {
+    await database.run(sql`BEGIN; ${join(statements, ";\n")}; COMMIT`);
+  } catch (error) {
+    await database.run(raw("ROLLBACK")).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

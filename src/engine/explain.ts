@@ -64,7 +64,13 @@ function endpointOf(from: unknown): string {
   return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
-function explainQuery({ output, key, reads, explanation, sharedBecause }: PlannedQuery): string {
+const ON_ERROR = {
+  dead_letter: "dead_letter: rows that it fails on are put aside",
+  stop: "stop: the job ends at the first row that it fails on",
+  null: "null: what fails for a row is NULL",
+};
+
+function explainQuery({ output, key, reads, explanation, sharedBecause, onError }: PlannedQuery): string {
   return section(`query ${output.name}`, [
     ["reads", [...new Set(reads)].join(", ")],
     ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
@@ -74,6 +80,7 @@ function explainQuery({ output, key, reads, explanation, sharedBecause }: Planne
     ["state", explanation.state],
     ["kept until", explanation.until],
     ["because", explanation.why],
+    ["on_error", ON_ERROR[onError ?? "null"]],
     ...(sharedBecause === undefined ? [] : [["shared", sharedBecause] as const]),
   ]);
 }

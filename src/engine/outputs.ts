@@ -280,4 +280,6 @@ export const DEAD_LETTER_COLUMNS: readonly Column[] = [
   { name: "line", type: "VARCHAR" },
   { name: "reason", type: "VARCHAR" },
   { name: "batch", type: "BIGINT" },
+  // Of a row that a query fails on; `line` is the row as JSON then.
+  { name: "query", type: "VARCHAR" },
 ];

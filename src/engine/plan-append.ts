@@ -9,6 +9,10 @@ import { planDistinct } from "./distinct-query.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
+import { keptRowsView } from "./on-error/kept-rows.ts";
+import { partnersOf } from "./on-error/partners.ts";
+import { keptSuspects } from "./on-error/suspects.ts";
+import { restOfWindows } from "./on-error/without.ts";
 import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
 import { planFirst } from "./plan-first.ts";
 import { planJoin } from "./plan-join.ts";
@@ -89,7 +93,7 @@ async function openStores(
 }
 
 async function overClosing(
-  { database, name, columns, sources }: Shaped,
+  { database, name, columns, sources, catalog, flat }: Shaped,
   { tree, places }: Places,
   stores: ReadonlyMap<string, Store>,
   times: ReadonlyMap<string, TimeBound>,
@@ -106,9 +110,21 @@ async function overClosing(
     sources,
     times,
     stores: [...stores.values()],
+    streams: new Map(places.map(({ storeName, input }) => [storeName, input.name])),
+    ...(places.length < 2
+      ? {}
+      : { partners: await partnersOf(database, catalog, tree, places, (place) => storeIn(stores, place)) }),
+    rest: restOfWindows(flat),
+    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
     overClosing,
     explanation,
   });
+}
+
+function storeIn(stores: ReadonlyMap<string, Store>, { storeName }: Place): Store {
+  const store = stores.get(storeName);
+  if (store === undefined) throw new RangeError(`No store ${storeName}`);
+  return store;
 }
 
 function stateWords(stores: ReadonlyMap<string, Store>, places: readonly Place[]): string {

@@ -1,13 +1,19 @@
 /** From a checked job to queries that can run, in an order in which each comes after what it reads. */
 
 import type { Database } from "../duckdb/database.ts";
+import { sql } from "../duckdb/sql.ts";
+import { parseSelect, selectText } from "../duckdb/syntax.ts";
+import { MIND_TRY } from "../duckdb/try.ts";
 import { onItsTime } from "./clocks.ts";
 import { functionNames } from "./function-names.ts";
 import { emptyTable } from "./input.ts";
 import { withoutCtes } from "./lineage.ts";
+import type { InputTable } from "./on-error/batch-rows.ts";
+import { withTry } from "./on-error/try-tree.ts";
 import { planQuery } from "./plan-query.ts";
-import type { PlannedQuery } from "./query.ts";
+import type { PlannedQuery, Query, QueryState } from "./query.ts";
 import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-texts.ts";
+import type { QueryRequest } from "./shaped.ts";
 import { type KeyParts, sharingOfQuery } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, leavesOf } from "./syntax-facts.ts";
@@ -58,7 +64,7 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
   );
   for (const query of inOrder(parsed, request)) {
     const plan = await at(request, query.name, () =>
-      planQuery({
+      planTried({
         ...query,
         database,
         streams,
@@ -78,9 +84,59 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
-    planned.push({ ...plan, output, reads: query.reads, sharedBecause: sharing?.why });
+    planned.push({
+      ...plan,
+      output,
+      reads: query.reads,
+      sharedBecause: sharing?.why,
+      onError: query.config.on_error,
+      inputs: inputsOf(query.reads, request.sources, planned),
+    });
   }
   return planned;
+}
+
+/** With `on_error: null` the query is another one; its state is that of the query as it is written. */
+async function planTried(given: QueryRequest): Promise<Query & { readonly text: string }> {
+  const { database, config, select, catalog } = given;
+  const plan = await planQuery(given);
+  if (config.on_error !== null) return { ...plan, text: config.sql };
+  const names = plan.output.columns.map(({ name }) => name);
+  const tried = await selectText(database, withTry(select, catalog, names));
+  const request = { ...given, config: { ...config, sql: tried.text } };
+  const trying = await planQuery({ ...request, select: await parseSelect(database, tried.text) });
+  const isSame = sameTables(trying.states, plan.states);
+  return {
+    ...trying,
+    setup: sql`${MIND_TRY}; ${trying.setup}`,
+    text: tried.text,
+    states: isSame ? plan.states : trying.states,
+  };
+}
+
+function sameTables(a: readonly QueryState[], b: readonly QueryState[]): boolean {
+  const namesOf = (states: readonly QueryState[]): string => states.map(({ table }) => table).join(" ");
+  return namesOf(a) === namesOf(b);
+}
+
+/** The tables that hold the rows a query reads: a view's are those of what it looks at. */
+function inputsOf(
+  reads: readonly string[],
+  sources: readonly Stream[],
+  planned: readonly PlannedQuery[],
+): readonly InputTable[] {
+  const tables = new Map<string, InputTable>();
+  for (const name of new Set(reads)) {
+    const query = planned.find(({ output }) => output.name === name);
+    const columns = (query?.output ?? sources.find((source) => source.name === name))?.columns;
+    if (columns === undefined) continue;
+    const own =
+      query?.output.rowsInOrder === undefined
+        ? [{ name, columns, isTemporary: query !== undefined }]
+        : query.inputs;
+    for (const table of own) tables.set(table.name, table);
+  }
+  return [...tables.values()];
 }
 
 function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {

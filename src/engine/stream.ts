@@ -1,7 +1,7 @@
 /** What the planner knows of a stream: a source, or a query that others read. */
 
 import type { Column } from "../duckdb/database.ts";
-import { raw, type Sql } from "../duckdb/sql.ts";
+import { raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { OutputMode } from "./outcome.ts";
 
 export interface Stream {
@@ -17,6 +17,8 @@ export interface Stream {
   readonly times: ReadonlyMap<string, TimeBound>;
   /** Of a stream that is a view: its rows with `_o`, their order. A table's order is its rowid. */
   readonly rowsInOrder?: Sql | undefined;
+  /** Of a stream that is a view: the table whose rows it shows. */
+  readonly table?: string | undefined;
 }
 
 /** The place of a row in its table, from 0. A column that is called `rowid` hides what DuckDB calls so. */
@@ -56,6 +58,11 @@ export const ORDER_COLUMN = "_o";
 export const BATCH_COLUMN = "_b";
 /** When a row of a windowed query's state is closed. */
 export const WINDOW_END_COLUMN = "_end";
+/** Of such a column: never NULL, so that it can be looked for with IN. */
+export function endOf(column: Sql): Sql {
+  return sql`coalesce(${column}, '-infinity'::TIMESTAMP)`;
+}
+
 /** What a row of an update or complete query means. */
 export const OP_COLUMN = "_op";
 
