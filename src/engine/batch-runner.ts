@@ -12,6 +12,7 @@ import { isClock } from "./clocks.ts";
 import { emptyRelations } from "./job-outputs.ts";
 import { openAside } from "./on-error/aside.ts";
 import { deadLetterTable, keepLetters, keptLetterTable } from "./on-error/batch-letters.ts";
+import { letterKinds } from "./on-error/letter-kinds.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import { type OpenSink, type Output, observedRows } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
@@ -247,6 +248,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       const outputs = [];
       for (const output of observed)
         outputs.push(await observedRows(database, output, { id: plan.batch, rows: rowsOf(output) }));
+      const letters = deadLetters === 0 ? {} : { letters: await letterKinds(database) };
       times = after;
       await commit(plan, batch, { deadLetters }, sinkBatch);
       for (const { sink } of sinks) await sink.committed?.();
@@ -265,7 +267,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
           ]),
         ),
       };
-      return { job: prepared.job.config.name, report, outputs };
+      return { job: prepared.job.config.name, report, ...letters, outputs };
     },
   };
 }
