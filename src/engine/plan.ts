@@ -1,5 +1,6 @@
 /** From a checked job to queries that can run, in an order in which each comes after what it reads. */
 
+import type { Faults } from "../base/faults.ts";
 import type { Database } from "../duckdb/database.ts";
 import { sql } from "../duckdb/sql.ts";
 import { parseSelect, selectText } from "../duckdb/syntax.ts";
@@ -21,6 +22,8 @@ import { type Catalog, leavesOf } from "./syntax-facts.ts";
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
   readonly sources: readonly Stream[];
+  /** Sources that are wrong, of which nothing more is known. */
+  readonly unknown?: readonly string[];
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
   /** Queries whose state is one that a former version made. */
@@ -36,20 +39,31 @@ interface Parsed extends ParsedText {
   readonly reads: readonly string[];
 }
 
-/** The queries in an order in which each comes after what it reads. Throws code `job`. */
-export async function planQueries(database: Database, request: PlanRequest): Promise<PlannedQuery[]> {
+/**
+ * The queries in an order in which each comes after what it reads; without those that are wrong, and those that
+ * read what is wrong.
+ */
+export async function planQueries(
+  database: Database,
+  request: PlanRequest,
+  faults: Faults,
+): Promise<PlannedQuery[]> {
   const names = Object.keys(request.queries);
   const minRowsToRewrite = request.minRowsToRewrite ?? MIN_ROWS_TO_REWRITE;
   const { aggregates, volatile } = await functionNames(database);
   const streamNames = new Map(
-    [...request.sources.map(({ name }) => name), ...names].map((name) => [name.toLowerCase(), name]),
+    [...request.sources.map(({ name }) => name), ...(request.unknown ?? []), ...names].map((name) => [
+      name.toLowerCase(),
+      name,
+    ]),
   );
   const catalog: Catalog = {
     streamOf: (name) => streamNames.get(name.toLowerCase()),
     isAggregate: (name) => aggregates.has(name),
     isVolatile: (name) => volatile.has(name),
   };
-  const parsed = (await parseQueries(database, request)).map((query): Parsed => {
+  const known = await parseQueries(database, request, faults);
+  const parsed = known.map((query): Parsed => {
     const leaves = leavesOf(withoutCtes(query.select), catalog);
     return { ...query, reads: leaves.map(({ stream }) => stream) };
   });
@@ -62,23 +76,34 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
       new Map(key.map((column, part) => [column.toLowerCase(), part])),
     ]),
   );
-  for (const query of inOrder(parsed, request)) {
-    const plan = await at(request, query.name, () =>
-      planTried({
-        ...query,
-        database,
-        streams,
-        catalog,
-        minRowsToRewrite,
-        isFormer: request.former?.includes(query.name) === true,
-      }),
-    );
+  const planOf = async (query: Parsed) => {
+    const isFormer = request.former?.includes(query.name) === true;
+    const given = { ...query, database, streams, catalog, minRowsToRewrite, isFormer };
+    const plan = await at(request, query.name, () => planTried(given));
     const sharing =
       key.length === 0
         ? undefined
         : await at(request, query.name, async () =>
             sharingOfQuery({ ...query, streams, catalog, parts, key }),
           );
+    return { plan, sharing };
+  };
+  const wrong = new Set([
+    ...(request.unknown ?? []),
+    ...names.filter((name) => known.every((query) => query.name !== name)),
+  ]);
+  for (const query of inOrder(parsed, request, faults)) {
+    // Of what reads it, only that would be told again.
+    if (query.reads.some((name) => wrong.has(name))) {
+      wrong.add(query.name);
+      continue;
+    }
+    const found = await faults.attempt(() => planOf(query));
+    if (found === undefined) {
+      wrong.add(query.name);
+      continue;
+    }
+    const { plan, sharing } = found;
     if (sharing !== undefined) parts.set(query.name, sharing.parts);
     const isView = plan.output.rowsInOrder !== undefined;
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
@@ -139,7 +164,7 @@ function inputsOf(
   return [...tables.values()];
 }
 
-function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {
+function inOrder(parsed: readonly Parsed[], request: PlanRequest, faults: Faults): Parsed[] {
   const done = new Set(request.sources.map(({ name }) => name));
   const ordered: Parsed[] = [];
   while (ordered.length < parsed.length) {
@@ -150,10 +175,13 @@ function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {
     );
     if (ready.length === 0) {
       const cycle = parsed.filter(({ name }) => !done.has(name)).map(({ name }) => name);
-      throw request.errorAt(
-        ["queries", cycle[0] ?? ""],
-        `queries read each other in a circle: ${cycle.join(", ")}`,
+      faults.add(
+        request.errorAt(
+          ["queries", cycle[0] ?? ""],
+          `queries read each other in a circle: ${cycle.join(", ")}`,
+        ),
       );
+      return ordered;
     }
     for (const query of ready) done.add(query.name);
     ordered.push(...ready);

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, nameField } from "./fields.ts";
+import { durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -144,7 +144,7 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
     ...connectorFields(sinks),
   });
   return z.strictObject({
-    name: nameField.default("job").describe("names output files and the checkpoint"),
+    name: jobNameField.default("job").describe("names output files and the checkpoint"),
     batch: durationField
       .default(1000)
       .describe("time between micro-batches, `1s` if left out; 0 = as soon as there is input"),
