@@ -1,46 +1,81 @@
 /**
- * Words about what happens again and again: at once when it begins, then once in an interval what has come
- * together since. Each key has words of its own.
+ * Tells of things that come again and again: of each kind the first at once, then how many more there were,
+ * once an interval, and in the end how many in all. Bounded: kinds beyond a number are told as one.
  */
 
 import type { Clock } from "./clock.ts";
 
-export interface Tally<Seen> {
-  add(key: string, seen: Seen): void;
-  /** Says what has come together of keys whose interval has passed. */
-  tick(): void;
+/** Some things of one kind. `words` says what they are, like `ticks: 2 lines could not be read: …`. */
+export interface Tallied {
+  readonly kind: string;
+  readonly count: number;
+  words(count: number): string;
 }
 
-export interface TallyOptions<Seen> {
+export interface Tally {
+  add(found: Tallied): void;
+  /** Tells what was not told yet. */
+  finish(): void;
+  /** Tells nothing any more. */
+  close(): void;
+  /** Of each kind the words for all of it, the most frequent first; of those that came once all is told. */
+  summary(): readonly string[];
+}
+
+export interface TallyOptions {
   readonly clock: Clock;
-  readonly intervalMs?: number;
-  /** Two of one key as one. */
-  readonly together: (a: Seen, b: Seen) => Seen;
-  readonly say: (key: string, seen: Seen, isFirst: boolean) => void;
+  readonly intervalMs: number;
+  readonly tell: (words: string) => void;
 }
 
-const INTERVAL_MS = 60_000;
+const MAX_KINDS = 50;
+const OTHERS = "other kinds";
 
-export function openTally<Seen>(options: TallyOptions<Seen>): Tally<Seen> {
-  const { clock, intervalMs = INTERVAL_MS, together, say } = options;
-  const keys = new Map<string, { saidMs: number; untold: Seen | undefined }>();
+interface Known {
+  last: Tallied;
+  untold: number;
+  toldAtOnce: number;
+  total: number;
+}
+
+export function openTally({ clock, intervalMs, tell }: TallyOptions): Tally {
+  const kinds = new Map<string, Known>();
+  const ended = new AbortController();
+  let isWaiting = false;
+
+  const flush = (): void => {
+    for (const known of kinds.values()) {
+      if (known.untold > 0) tell(`${known.last.words(known.untold)} (${known.total} in all)`);
+      known.untold = 0;
+    }
+  };
+  const flushLater = async (): Promise<void> => {
+    if (isWaiting) return;
+    isWaiting = true;
+    await clock.sleep(intervalMs, ended.signal);
+    isWaiting = false;
+    if (!ended.signal.aborted) flush();
+  };
   return {
-    add(key, seen) {
-      const known = keys.get(key);
+    add(found) {
+      const kind = kinds.has(found.kind) || kinds.size < MAX_KINDS ? found.kind : OTHERS;
+      const known = kinds.get(kind);
       if (known === undefined) {
-        keys.set(key, { saidMs: clock.monotonicMs(), untold: undefined });
-        say(key, seen, true);
-      } else known.untold = known.untold === undefined ? seen : together(known.untold, seen);
-    },
-    tick() {
-      const nowMs = clock.monotonicMs();
-      for (const [key, known] of keys) {
-        if (known.untold === undefined || nowMs - known.saidMs < intervalMs) continue;
-        const { untold } = known;
-        known.untold = undefined;
-        known.saidMs = nowMs;
-        say(key, untold, false);
+        kinds.set(kind, { last: found, untold: 0, toldAtOnce: found.count, total: found.count });
+        tell(found.words(found.count));
+        return;
       }
+      known.last = found;
+      known.untold += found.count;
+      known.total += found.count;
+      void flushLater();
     },
+    finish: flush,
+    close: () => ended.abort(),
+    summary: () =>
+      [...kinds.values()]
+        .filter(({ total, toldAtOnce }) => total > toldAtOnce)
+        .toSorted((a, b) => b.total - a.total)
+        .map(({ last, total }) => last.words(total)),
   };
 }

@@ -3,9 +3,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
-import { logger } from "../base/log.ts";
-import { counted } from "../base/units.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
@@ -15,10 +12,10 @@ import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
+import { openAccount, whereLettersAre } from "./account.ts";
 import type { Context } from "./context.ts";
 import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
 import { openJobStatus } from "./job-status.ts";
-import { openLateWords } from "./late-words.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
@@ -63,7 +60,10 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
   const server =
     hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
   let journal: Journal | undefined;
-  const tally = openTally(context, execution.quiet);
+  const account = openAccount(job, context, {
+    quiet: execution.quiet,
+    whereLetters: whereLettersAre(job, checkpointFolder),
+  });
   const hasState = checkpointFolder !== undefined && existsSync(checkpointFolder);
   const status = openJobStatus(job, { ...execution, isFresh: !hasState }, context);
   let hasSaidStart = false;
@@ -88,7 +88,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       observe(outcome) {
         hub?.publish(outcome);
         journal?.append(outcome);
-        tally.add(outcome);
+        account.add(outcome);
         status.add(outcome);
       },
       started(prepared) {
@@ -105,11 +105,12 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       },
     });
     status.end();
-    tally.finish();
+    account.finish();
     hub?.setFeed({ ended: true });
     if (server !== undefined) await stayUp(server, context);
   } finally {
     status.end();
+    account.close();
     journal?.close();
     await server?.close();
   }
@@ -171,56 +172,4 @@ async function listen(
       if (!takesNextFreePort || !isTaken || port === 0 || tried === MAX_PORTS_TRIED) throw error;
     }
   }
-}
-
-interface Tally {
-  add(outcome: BatchOutcome): void;
-  finish(): void;
-}
-
-/** Broken lines seen in one batch are told with their reasons, but not more often than this. */
-const WARNING_INTERVAL_MS = 10_000;
-
-/** Counts over all batches, for the words at the end, and warnings about what was left out on the way. */
-function openTally({ clock, say }: Context, quiet: boolean): Tally {
-  const log = logger("process");
-  const lateWords = openLateWords(clock);
-  const startedMs = clock.monotonicMs();
-  let warnedMs = Number.NEGATIVE_INFINITY;
-  let batches = 0;
-  let rows = 0;
-  let late = 0;
-  let dead = 0;
-  return {
-    add(outcome) {
-      const { report } = outcome;
-      if (!quiet) lateWords.see(outcome);
-      batches += 1;
-      rows += report.inputRows;
-      late += report.lateRows;
-      dead += report.deadLetters;
-      const isSoon = clock.monotonicMs() - warnedMs < WARNING_INTERVAL_MS;
-      if (quiet || report.deadLetters === 0 || isSoon) return;
-      warnedMs = clock.monotonicMs();
-      log.warn(`${counted(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
-    },
-    finish() {
-      if (quiet) return;
-      const seconds = (clock.monotonicMs() - startedMs) / 1000;
-      const left = [
-        late > 0 ? counted(late, "late row") : "",
-        dead > 0 ? counted(dead, "dead letter") : "",
-      ].filter((text) => text !== "");
-      const parts = [
-        `${counted(rows, "row")} in ${counted(batches, "batch", "batches")}`,
-        `${seconds.toFixed(1)} s`,
-        ...left,
-      ];
-      say(`streamkit: ${parts.join(", ")}`);
-    },
-  };
-}
-
-function hint(): string {
-  return ": the reasons go to a sink with from: dead_letters, and to a checkpoint's table dead_letters";
 }

@@ -2,7 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
-import { openTally } from "../base/tally.ts";
+import { openThrottle } from "../base/throttle.ts";
 import { counted, durationText } from "../base/units.ts";
 import type { BatchOutcome, LateRows } from "../engine/outcome.ts";
 
@@ -16,7 +16,7 @@ export function openLateWords(
   clock: Clock,
   warn: (line: string) => void = (line) => logger("process").warn(line),
 ): LateWords {
-  const tally = openTally<LateRows>({
+  const throttle = openThrottle<LateRows>({
     clock,
     together: (a, b) => ({
       ...(behindMs(a) > behindMs(b) ? a : b),
@@ -27,8 +27,8 @@ export function openLateWords(
   return {
     see({ late = [] }) {
       // Where no query goes by time, nobody leaves them out.
-      for (const each of late) if (each.leftOutOf.length > 0) tally.add(each.source, each);
-      tally.tick();
+      for (const each of late) if (each.leftOutOf.length > 0) throttle.add(each.source, each);
+      throttle.tick();
     },
   };
 }

@@ -29,16 +29,62 @@ export function writeTree(tree: Tree): string {
   return writeExactJson(tree);
 }
 
-/** The tree of a text with exactly one SELECT. Throws code `job` with DuckDB's message where it is none. */
+/** A text that is no single SELECT. `offset` counts the characters before the place. */
+export class SyntaxFault extends StreamkitError {
+  readonly offset: number | undefined;
+
+  constructor(message: string, offset: number | undefined) {
+    super("job", message);
+    this.offset = offset;
+  }
+}
+
+/** The tree of a text with exactly one SELECT. Throws a SyntaxFault where it is none. */
 export async function parseSelect(database: Database, text: string): Promise<TreeNode> {
   const row = await database.row(sql`SELECT json_serialize_sql(${literal(text)})::VARCHAR AS tree`);
   const root = readTree(String(row["tree"])) as TreeNode;
-  if (root["error"] === true) throw new StreamkitError("job", textIn(root, "error_message"));
+  if (root["error"] === true) throw faultOf(root, text);
   const statements = root["statements"] as readonly TreeNode[];
   const [statement] = statements;
-  if (statement === undefined || statements.length > 1)
-    throw new StreamkitError("job", `One SELECT is expected, found ${statements.length} statements`);
+  if (statement === undefined)
+    throw new SyntaxFault("a query is one SELECT, and this holds no statement", undefined);
+  if (statements.length > 1)
+    throw new SyntaxFault(
+      `a query is one SELECT, found ${statements.length} statements: make each a query of its own`,
+      undefined,
+    );
+  const shown = (statement["node"] as TreeNode)["from_table"] as TreeNode | undefined;
+  if (shown?.["type"] === "SHOW_REF") throw noSelect(text);
   return withoutLocations(statement["node"] as TreeNode) as TreeNode;
+}
+
+function faultOf(root: TreeNode, text: string): SyntaxFault {
+  if (root["error_type"] === "not implemented") return noSelect(text);
+  const position = Number(root["position"]);
+  return new SyntaxFault(
+    textIn(root, "error_message"),
+    Number.isInteger(position) ? characterAt(text, position) : undefined,
+  );
+}
+
+const COMMENT_OR_SPACE = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/;
+
+function noSelect(text: string): SyntaxFault {
+  const start = COMMENT_OR_SPACE.exec(text)?.[0].length ?? 0;
+  const [word = ""] = /^\w+/.exec(text.slice(start)) ?? [];
+  const found = word.toUpperCase();
+  const isPivot = /^(?:PIVOT|UNPIVOT|FROM|WITH|SELECT)$/.test(found) && /\bU?N?PIVOT\b/i.test(text);
+  return new SyntaxFault(
+    isPivot
+      ? "PIVOT is not possible in a query: write an aggregate with FILTER for each column"
+      : `a query is one SELECT, found ${found}`,
+    start,
+  );
+}
+
+/** DuckDB counts bytes. */
+function characterAt(text: string, bytes: number): number {
+  return Buffer.from(text).subarray(0, bytes).toString().length;
 }
 
 /** The SQL text of a query's tree. */

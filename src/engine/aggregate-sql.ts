@@ -23,14 +23,19 @@ import {
   type Catalog,
   directionOf,
   hasColumn,
+  indexOfExpression,
   isColumn,
   modifiersOf,
   ordersOf,
   selectListOf,
 } from "./syntax-facts.ts";
+import { nameOf } from "./windows.ts";
 
 export interface AggregateSql {
   readonly keyCount: number;
+  /** The key columns of partial rows, and what a person calls them. */
+  readonly keyNames: readonly Sql[];
+  readonly keyColumns: readonly Column[];
   /** An aggregate of partial rows: how many values they hold. */
   readonly size: Sql;
   /** Whether a partial row holds more the more rows it stands for. */
@@ -41,6 +46,8 @@ export interface AggregateSql {
   combined(from: Sql): Sql;
   /** The user's answer from partial rows. */
   answer(from: Sql): Sql;
+  /** The keys, from partial rows, of groups whose answer surely fails; undefined where none can. */
+  failing(from: Sql): Sql | undefined;
   /**
    * What changed, with `_op`: rows of the keys in `touched` (all keys if undefined) now, and deletions of
    * those that HAVING no longer lets through. `before` is the state without the batch.
@@ -167,11 +174,22 @@ export async function aggregateSql(
     });
   const having = select["having"] === null ? null : rewrite(select["having"] ?? null);
   const answerText = await answerOf(items, having);
+  const failingText = await failingCondition();
   const flagged = having === null ? undefined : await flaggedTexts(having);
 
   async function flaggedTexts(condition: Tree): Promise<Sql> {
     const keyItems = keys.map((_key, index) => columnRef(`_k${index}`));
     return answerOf([...items, { ...(condition as TreeNode), alias: "_having" }, ...keyItems], null);
+  }
+
+  async function failingCondition(): Promise<Sql | undefined> {
+    const values = items.filter((item) => !["COLUMN_REF", "CONSTANT"].includes(textIn(item, "class")));
+    const failing = async (nodes: readonly TreeNode[]): Promise<Sql> =>
+      sql`TRY(row(${await Promise.all(nodes.map(expression))})) IS NULL`;
+    if (having === null) return values.length === 0 ? undefined : failing(values);
+    const condition = await expression(having as TreeNode);
+    const ofValues = values.length === 0 ? raw("false") : await failing(values);
+    return sql`${await failing([having as TreeNode])} OR (TRY(${condition}) AND ${ofValues})`;
   }
 
   const withMerged = (merged: Sql, answer: Sql): Sql => sql`WITH _merged AS (${merged}) ${answer}`;
@@ -180,11 +198,24 @@ export async function aggregateSql(
   );
   const result: AggregateSql = {
     keyCount: keys.length,
+    keyNames,
+    keyColumns: keys.map((key, index) => ({
+      name:
+        columns[indexOfExpression(selectListOf(select), key)]?.name ??
+        nameOf(key) ??
+        keyTexts[index]?.text ??
+        "",
+      type: stateTypes.get(`_k${index}`) ?? "VARCHAR",
+    })),
     size: join([raw("count(*)"), ...sizes], " + "),
     holdsValues: sizes.length > 0,
     partial,
     combined,
     answer: (from) => withMerged(finished(from), answerText),
+    failing: (from) =>
+      failingText === undefined
+        ? undefined
+        : withMerged(finished(from), sql`SELECT ${keyNames} FROM _merged WHERE ${failingText}`),
     changes(everything, before, touched) {
       const only = (from: Sql): Sql =>
         touched === undefined ? from : sql`(FROM ${from} AS parts ${semiJoin(keyNames, touched)})`;

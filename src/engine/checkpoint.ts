@@ -124,9 +124,13 @@ export async function openCheckpoint(
       isDurable: false,
       writePlan: () => {},
       adopt: async () => {},
-      // Nobody will read it again after a crash: a transaction would only cost time.
+      // Nobody will read it after a crash, but a statement that fails must leave nothing of those before it.
       commit: async (statements) =>
-        statements.length > 0 ? database.run(join(statements, ";\n")) : undefined,
+        statements.length > 1
+          ? allOrNothing(database, statements)
+          : statements[0] === undefined
+            ? undefined
+            : database.run(statements[0]),
       close: () => rm(working, { recursive: true, force: true }),
     };
   }
@@ -276,6 +280,15 @@ function pendingPlanOf(folder: string, progress: Progress | undefined): BatchPla
       { component: "checkpoint" },
     );
   return plan?.batch === committed + 1 ? plan : undefined;
+}
+
+async function allOrNothing(database: Database, statements: readonly Sql[]): Promise<void> {
+  try {
+    await database.run(sql`BEGIN; ${join(statements, ";\n")}; COMMIT`);
+  } catch (error) {
+    await database.run(raw("ROLLBACK")).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

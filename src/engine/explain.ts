@@ -66,8 +66,14 @@ function endpointOf(from: unknown): string {
   return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
+const ON_ERROR = {
+  dead_letter: "dead_letter: rows that it fails on are put aside",
+  stop: "stop: the job ends at the first row that it fails on",
+  null: "null: what fails for a row is NULL",
+};
+
 function explainQuery(query: PlannedQuery): string {
-  const { output, key, reads, explanation, sharedBecause, warnings } = query;
+  const { output, key, reads, explanation, sharedBecause, warnings, onError } = query;
   return section(`query ${output.name}`, [
     ["reads", [...new Set(reads)].join(", ")],
     ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
@@ -77,6 +83,7 @@ function explainQuery(query: PlannedQuery): string {
     ["state", explanation.state],
     ["kept until", explanation.until],
     ["because", explanation.why],
+    ["on_error", ON_ERROR[onError ?? "null"]],
     ...(sharedBecause === undefined ? [] : [["shared", sharedBecause] as const]),
     ...warnings.map((warning) => ["beware", warning] as const),
   ]);

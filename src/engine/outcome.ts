@@ -58,10 +58,27 @@ export interface LateRows {
   readonly leftOutOf: readonly string[];
 }
 
+/** Dead letters of a batch whose reasons are of one kind, and the first of them. */
+export interface LetterKind {
+  /** The stream; null for a group or window of a query. */
+  readonly source: string | null;
+  /** The query that failed on a row; null where a line became no row. */
+  readonly query: string | null;
+  readonly kind: string;
+  readonly count: number;
+  readonly reason: string;
+  readonly origin: string | null;
+  readonly byteOffset: number | null;
+  /** Its first characters. */
+  readonly line: string | null;
+}
+
 export interface BatchOutcome {
   readonly job: string;
   readonly report: BatchReport;
   /** Left out where no row was late. */
   readonly late?: readonly LateRows[];
+  /** Left out where the batch has none. */
+  readonly letters?: readonly LetterKind[];
   readonly outputs: readonly QueryOutput[];
 }

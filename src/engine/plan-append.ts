@@ -10,6 +10,10 @@ import { inInputOrder, PLACE } from "./input-order.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
+import { keptRowsView } from "./on-error/kept-rows.ts";
+import { partnersOf } from "./on-error/partners.ts";
+import { keptSuspects } from "./on-error/suspects.ts";
+import { restOfWindows } from "./on-error/without.ts";
 import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
 import { planFirst } from "./plan-first.ts";
 import { planJoin } from "./plan-join.ts";
@@ -90,7 +94,7 @@ async function openStores(
 }
 
 async function overClosing(
-  { database, name, columns, sources, catalog }: Shaped,
+  { database, name, columns, sources, catalog, flat }: Shaped,
   { tree, places }: Places,
   stores: ReadonlyMap<string, Store>,
   times: ReadonlyMap<string, TimeBound>,
@@ -114,10 +118,22 @@ async function overClosing(
     sources,
     times,
     stores: [...stores.values()],
+    streams: new Map(places.map(({ storeName, input }) => [storeName, input.name])),
+    ...(places.length < 2
+      ? {}
+      : { partners: await partnersOf(database, catalog, tree, places, (place) => storeIn(stores, place)) }),
+    rest: restOfWindows(flat),
+    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
     overClosing,
     placed: new Set([...ordered.leaves].map((leaf) => places[leaf]?.storeName ?? "")),
     explanation,
   });
+}
+
+function storeIn(stores: ReadonlyMap<string, Store>, { storeName }: Place): Store {
+  const store = stores.get(storeName);
+  if (store === undefined) throw new RangeError(`No store ${storeName}`);
+  return store;
 }
 
 function stateWords(stores: ReadonlyMap<string, Store>, places: readonly Place[]): string {

@@ -24,6 +24,7 @@ export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): S
   const names = columns.map((column) => id(column.name));
   return {
     name,
+    holdsRows: true,
     words: "rows",
     partial: (batchId) =>
       sql`SELECT ${join(names)}, ${order}, ${batchId}::BIGINT AS ${batch}, ${endOfRow} AS ${end} ${from}`,

@@ -6,13 +6,20 @@ import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Format, Shape } from "../formats/format.ts";
 import { formats } from "../formats/list.ts";
-import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
+import {
+  type DeadLetter,
+  lettersOfRows,
+  type Reading,
+  readSegment,
+  type Segment,
+} from "../formats/read-segment.ts";
 import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
 import { clockBound } from "./clocks.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
+import type { Origin } from "./on-error/letters.ts";
 import { partitionTimes } from "./partition-times.ts";
 import { eventTime, hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
 import type { PartitionTimes } from "./watermark.ts";
@@ -28,6 +35,8 @@ export interface Intake {
   /** Of a source in partitions: the highest event time of each one that was read. */
   readonly partitions?: PartitionTimes | undefined;
   readonly deadLetters: readonly DeadLetter[];
+  /** Where the lines stand that rows of the source's table came from; undefined where rows are no lines. */
+  originsOf?(rows: readonly number[]): Promise<ReadonlyMap<number, Origin> | undefined>;
 }
 
 const NO_INTAKE: Intake = {
@@ -215,13 +224,15 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         await database.run(sql`ALTER TABLE ${id(name)}
           ADD COLUMN ${id(received)} TIMESTAMP DEFAULT ${timestampUs(plannedAtUs)}`);
       const byClock = isTimedByClock(shape);
+      const unfit = [...load.deadLetters, ...letters];
       return {
         rows: left.rows,
         maxEventTimeUs: byClock ? plannedAtUs : left.highestUs,
         partitions,
         ...(await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs)),
         bytes: load.segment.sizeBytes,
-        deadLetters: [...load.deadLetters, ...lettersOfSource(load.segment), ...letters],
+        deadLetters: [...unfit, ...lettersOfSource(load.segment)],
+        originsOf: (numbers) => originsOf(load.segment, reading.format, unfit, numbers, left.rows),
       };
     },
   };
@@ -230,6 +241,24 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
 /** Behind those of the segment's lines. */
 function lettersOfSource({ letters = [] }: Segment): readonly DeadLetter[] {
   return letters.map((letter, index) => ({ ...letter, lineNumber: Number.MAX_SAFE_INTEGER - index }));
+}
+
+async function originsOf(
+  segment: Segment,
+  format: Format,
+  unfit: readonly DeadLetter[],
+  numbers: readonly number[],
+  rows: number,
+): Promise<ReadonlyMap<number, Origin> | undefined> {
+  const wanted = numbers.toSorted((a, b) => a - b);
+  const reasons = new Map(wanted.map((number) => [number, ""]));
+  try {
+    const letters = await lettersOfRows(segment, format, unfit, { rows, reasons, texts: new Map() });
+    return new Map(letters.map((letter, index) => [wanted[index] ?? 0, letter]));
+  } catch (error) {
+    if (error instanceof StreamkitError && error.code === "job") return undefined;
+    throw error;
+  }
 }
 
 /** What the figures query tells. */

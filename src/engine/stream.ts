@@ -17,6 +17,8 @@ export interface Stream {
   readonly times: ReadonlyMap<string, TimeBound>;
   /** Of a stream that is a view: its rows with `_o`, their order. A table's order is its rowid. */
   readonly rowsInOrder?: Sql | undefined;
+  /** Of a stream that is a view: the table whose rows it shows. */
+  readonly table?: string | undefined;
 }
 
 /** The place of a row in its table, from 0. A column that is called `rowid` hides what DuckDB calls so. */
@@ -69,6 +71,11 @@ export const PLACE_COLUMN = "_place";
 export const MAX_BATCH_ROWS = 2 ** 26;
 /** When a row of a windowed query's state is closed. */
 export const WINDOW_END_COLUMN = "_end";
+/** Of such a column: never NULL, so that it can be looked for with IN. */
+export function endOf(column: Sql): Sql {
+  return sql`coalesce(${column}, '-infinity'::TIMESTAMP)`;
+}
+
 /** What a row of an update or complete query means. */
 export const OP_COLUMN = "_op";
 

@@ -22,7 +22,10 @@ export interface LedgerOptions {
 export interface WindowLedger {
   /** Asks the state for what is not known. To be called before a batch is executed. */
   refresh(database: Database, batch: Batch): Promise<void>;
-  /** Notes the size of what a batch adds and the earliest end of their windows, in microseconds. */
+  /**
+   * Notes the size of what the batch adds and the earliest end of their windows, in microseconds; said again,
+   * it takes the place of what was said of the same batch.
+   */
   add(size: number, earliestEndUs: bigint | null): void;
   /** The condition of the rows whose windows close in this batch; undefined if there surely are none. */
   closing(batch: Batch): Sql | undefined;
@@ -44,6 +47,9 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
   const { state, sources, bound, minRowsToRewrite } = options;
   let size: number | undefined;
   let sizeBeforeRewrite = 0;
+  /** Of the batch at hand. */
+  let addedSize = 0;
+  let batchAtHand = -1;
   let sizeAfterRewrite = 0;
   let isEarliestKnown = false;
   let earliestEndUs: bigint | null = null;
@@ -53,6 +59,8 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
     bound === undefined ? raw("true") : sql`(${end} IS NULL OR ${end} > ${bound(timestampUs(watermarkUs))})`;
   return {
     async refresh(database, batch) {
+      if (batch.id !== batchAtHand) addedSize = 0;
+      batchAtHand = batch.id;
       if (size === undefined) {
         const row = await database.row(sql`SELECT ${options.size} AS size FROM ${state}`);
         size = Number(row["size"]);
@@ -67,7 +75,8 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
       isEarliestKnown = true;
     },
     add(added, earliestUs) {
-      size = (size ?? 0) + added;
+      size = (size ?? 0) - addedSize + added;
+      addedSize = added;
       if (earliestUs !== null && (earliestEndUs === null || earliestUs < earliestEndUs))
         earliestEndUs = earliestUs;
     },
@@ -93,6 +102,7 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
       if ((size ?? 0) < Math.max(minRowsToRewrite, 2 * sizeAfterRewrite)) return false;
       sizeBeforeRewrite = size ?? 0;
       size = undefined;
+      addedSize = 0;
       return true;
     },
   };

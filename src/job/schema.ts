@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, nameField } from "./fields.ts";
+import { durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -41,6 +41,15 @@ const querySchema = z.strictObject({
   lateness: durationField
     .optional()
     .describe("update mode: how long after the watermark has passed it a window still takes rows"),
+  on_error: z
+    .enum(["dead_letter", "stop"])
+    .or(z.null())
+    .or(z.literal("null").transform(() => null))
+    .default("dead_letter")
+    .describe(
+      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts it " +
+        "aside and goes on, `stop` ends the job and names it, `null` makes NULL of the expression that fails",
+    ),
   state: z
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
     .optional()
@@ -154,7 +163,7 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
     ...connectorFields(sinks),
   });
   return z.strictObject({
-    name: nameField.default("job").describe("names output files and the checkpoint"),
+    name: jobNameField.default("job").describe("names output files and the checkpoint"),
     batch: durationField
       .default(1000)
       .describe("time between micro-batches, `1s` if left out; 0 = as soon as there is input"),
@@ -181,11 +190,12 @@ export type JobConfig = z.output<JobSchema>;
 export type SourceConfig = JobConfig["sources"][string];
 export type SinkConfig = JobConfig["sinks"][number];
 export type QueryConfig = z.output<typeof querySchema>;
+export type OnError = QueryConfig["on_error"];
 export type TestConfig = z.output<typeof testSchema>;
 export type TableConfig = z.output<typeof tableSchema>;
 
 export function queryConfig(query: JobConfig["queries"][string]): QueryConfig {
-  return typeof query === "string" ? { sql: query, mode: "append" } : query;
+  return typeof query === "string" ? { sql: query, mode: "append", on_error: "dead_letter" } : query;
 }
 
 function connectorFields(connectors: readonly ConnectorOptions[]): Record<string, z.ZodOptional> {

@@ -10,6 +10,7 @@ import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts"
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
+import { attachCheckpoint } from "./checkpoint-snapshot.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
@@ -38,8 +39,12 @@ export async function runQuery(text: string, request: QueryRequest, stdout: Byte
   request.stop.addEventListener("abort", interrupt);
   const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
   try {
-    const tables = await openTables(database, text, request, folder);
-    if (request.checkpoint !== undefined) await attachCheckpoint(database, request.checkpoint);
+    const tables = [...(await openTables(database, text, request, folder))];
+    if (request.checkpoint !== undefined) {
+      const place = { working: folder, clock: request.clock };
+      const kept = await attachCheckpoint(database, request.checkpoint, place);
+      tables.push(...kept.map((name) => `checkpoint.${name}`));
+    }
     const statement = text.replace(/[;\s]+$/, "");
     if (statement === "") throw new StreamkitError("usage", "An SQL query is expected");
     // In parentheses also SHOW, DESCRIBE and SUMMARIZE are queries; the line feed ends a comment.
@@ -166,19 +171,6 @@ async function foldersIn(folder: string): Promise<string[]> {
     .filter((entry) => entry.isDirectory() && !/^[._]/.test(entry.name))
     .map(({ name }) => name)
     .toSorted();
-}
-
-async function attachCheckpoint(database: Database, folder: string): Promise<void> {
-  const file = path.join(folder, "checkpoint.duckdb");
-  if (!existsSync(file))
-    throw new StreamkitError("usage", `--checkpoint: there is no checkpoint in "${folder}"`);
-  try {
-    await database.run(sql`ATTACH ${file} AS checkpoint (READ_ONLY)`);
-  } catch (error) {
-    const isLocked = /lock/i.test(messageOf(error));
-    const reason = isLocked ? "a running job is using it; stop it first" : messageOf(error);
-    throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
-  }
 }
 
 async function print(
