@@ -1,6 +1,7 @@
 /** What a command line says of a job: a file, `--sql`, or nothing for the built-in market. */
 
 import { StreamkitError } from "../base/error.ts";
+import { formats } from "../formats/list.ts";
 import { inlineFlagOf, inlineJobText } from "../job/inline.ts";
 import { type LoadedJob, loadJobFile, loadJobText } from "../job/load.ts";
 import { MARKET_JOB } from "../job/market.ts";
@@ -12,7 +13,11 @@ import type { JobFlags } from "./job-flags.ts";
 
 /** The schema of job files with every source and sink there is. */
 export function wholeJobSchema() {
-  return jobSchema(keyedSourceKinds, keyedSinkKinds);
+  return jobSchema(
+    keyedSourceKinds,
+    keyedSinkKinds,
+    formats.map(({ name }) => name),
+  );
 }
 
 /** Throws code `job` or `usage`. */
@@ -33,6 +38,7 @@ export async function jobOf(file: string | undefined, flags: JobFlags, context: 
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    logFormat: flags.logFormat,
     from: flags.in ?? "-",
   });
   return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });

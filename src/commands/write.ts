@@ -22,6 +22,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly format: string;
   readonly schema?: string;
   readonly pattern?: string;
+  readonly logFormat?: string;
   readonly time?: string;
   readonly watermark?: string;
   readonly checkpoint?: string;
@@ -72,9 +73,10 @@ export function writeCommand(context: Context): Command {
       "what to read: - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC",
       "-",
     )
-    .option("--format <format>", "json, csv, combined, common, regex or lines", "json")
+    .option("--format <format>", "json, csv, combined … as `streamkit formats` says", "json")
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
+    .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
     .option("--time <column>", "the event-time column (default: ts)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
@@ -128,6 +130,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    logFormat: flags.logFormat,
     parquet: {
       warehouse: flags.warehouse,
       table,

@@ -253,7 +253,9 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
     if (format?.isDecodedBySource === true && kind.decodes?.includes(format.name) !== true)
       throw new StreamkitError("job", `format ${format.name} is for a kafka source, found ${kind.name}`);
   } catch (error) {
-    throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
+    if (!(error instanceof StreamkitError)) throw error;
+    const [option = "from"] = optionOf(error);
+    throw errorAt(["sources", name, option], error.message, error);
   }
   const schema = source?.schema ?? {};
   const alike = namesAlike(Object.keys(schema));

@@ -5,7 +5,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Format } from "../formats/format.ts";
-import { formats } from "../formats/list.ts";
+import { formatFor, formatNamed } from "../formats/list.ts";
 import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
@@ -78,13 +78,12 @@ export function knownColumns(
 ): readonly Column[] | undefined {
   if (config.schema !== undefined)
     return Object.entries(config.schema).map(([name, type]) => ({ name, type }));
-  return formatOf(config).columnsInInput === true ? saved : [];
+  return formatNamed(config.format).columnsInInput === true ? saved : [];
 }
 
-export function formatOf({ format: name }: SourceConfig): Format {
-  const format = formats.find((candidate) => candidate.name === name);
-  if (format === undefined) throw new StreamkitError("bug", `No format ${name}`);
-  return format;
+/** Throws code `job`, whose option is the key that is wrong. */
+export function formatOf({ format, log_format }: SourceConfig): Format {
+  return formatFor(format, { log_format });
 }
 
 /**

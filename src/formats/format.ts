@@ -25,9 +25,17 @@ export interface UnfitLine {
   readonly reason: string;
 }
 
+/** What a source says of its format, beside its name. */
+export interface FormatOptions {
+  /** As it stands in the configuration of the server that writes the log. */
+  readonly log_format?: string | undefined;
+}
+
 export interface Format {
   readonly name: string;
   readonly summary: string;
+  /** The format that the options make of this one, which can't be read without them. Throws code `job`. */
+  of?(options: FormatOptions): Format;
   /** True where neither the format nor the job need name the columns: the input tells them. */
   readonly columnsInInput?: true;
   /** The columns a reader finds in a record. */

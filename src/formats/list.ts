@@ -1,9 +1,12 @@
 /** The formats there are: a new one is one line here. */
 
-import { combinedFormat, commonFormat } from "./access-log.ts";
+import { StreamkitError } from "../base/error.ts";
 import { csvFormat } from "./csv.ts";
-import type { Format } from "./format.ts";
+import type { Format, FormatOptions } from "./format.ts";
 import { jsonFormat } from "./json.ts";
+import { logFormatError } from "./logs/layout.ts";
+import { combinedFormat, commonFormat, mainFormat, vhostCombinedFormat } from "./logs/presets.ts";
+import { apacheFormat, nginxFormat } from "./logs/server-formats.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
 import { syslogFormat } from "./syslog.ts";
 import { linesFormat, regexFormat } from "./text.ts";
@@ -13,9 +16,29 @@ export const formats: readonly Format[] = [
   csvFormat,
   combinedFormat,
   commonFormat,
+  vhostCombinedFormat,
+  mainFormat,
+  nginxFormat,
+  apacheFormat,
   regexFormat,
   linesFormat,
   syslogFormat,
   avroFormat,
   protobufFormat,
 ];
+
+/** The format of this name, whatever its options. */
+export function formatNamed(name: string): Format {
+  const format = formats.find((candidate) => candidate.name === name);
+  if (format === undefined) throw new StreamkitError("bug", `No format ${name}`);
+  return format;
+}
+
+/** The format that a source reads. Throws code `job`, whose option may be `log_format`. */
+export function formatFor(name: string, options: FormatOptions): Format {
+  const format = formatNamed(name);
+  if (format.of !== undefined) return format.of(options);
+  if (options.log_format === undefined) return format;
+  const takers = formats.filter((each) => each.of !== undefined).map((each) => each.name);
+  throw logFormatError(undefined, `it is for the formats ${takers.join(" and ")}, found format ${name}`);
+}
