@@ -19,14 +19,16 @@ export interface LogFormat {
   readonly name: string;
   readonly summary: string;
   readonly layout: Layout;
+  /** What to do about lines of another form; the way to find their format, if left out. */
+  readonly wayOut?: string;
 }
 
-export function layoutFormat({ name, summary, layout }: LogFormat): Format {
+export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFormat): Format {
   const columns = logColumns(layout);
   const tokens = tokensOf(layout);
   const tolerant = (path: string): Sql =>
     sql`SELECT ${logValues(columns, foundValues(layout, tokens))} FROM (${found(path, layout, tokens)})
-      WHERE ${required(sql`is_whole OR is_loose`, anotherForm(name))}`;
+      WHERE ${required(sql`is_whole OR is_loose`, anotherForm(name, wayOut))}`;
   const fast =
     tokens === undefined
       ? {}
@@ -49,7 +51,7 @@ export function layoutFormat({ name, summary, layout }: LogFormat): Format {
     async findUnfit(database, path): Promise<UnfitLine[]> {
       const line = foundValues(layout, tokens);
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
-      const reason = sql`CASE WHEN NOT (is_whole OR is_loose) THEN ${whyNone(name, layout, tokens)}
+      const reason = sql`CASE WHEN NOT (is_whole OR is_loose) THEN ${whyNone({ name, layout, wayOut }, tokens)}
         ELSE coalesce(${[...problems, raw("NULL")]}) END`;
       const rows = await database.rows(
         sql`SELECT index, ${reason} AS reason FROM (${found(path, layout, tokens)}) WHERE reason IS NOT NULL`,
@@ -66,17 +68,20 @@ export function layoutFormat({ name, summary, layout }: LogFormat): Format {
 const WAY_OUT =
   "format nginx or apache takes the server's own log_format; `streamkit formats FILE` says what fits";
 
-function anotherForm(name: string): string {
-  return `The line has another form than format ${name}: ${WAY_OUT}`;
+function anotherForm(name: string, wayOut: string): string {
+  return `The line has another form than format ${name}: ${wayOut}`;
 }
 
 /** Where a count tells what is the matter, it is told. */
-function whyNone(name: string, layout: Layout, tokens: readonly Token[] | undefined): Sql {
-  if (tokens === undefined) return sql`${anotherForm(name)}`;
+function whyNone(
+  { name, layout, wayOut }: Required<Omit<LogFormat, "summary">>,
+  tokens: readonly Token[] | undefined,
+): Sql {
+  if (tokens === undefined) return sql`${anotherForm(name, wayOut)}`;
   const count = tokenCount(raw("line"));
   const expected = tokens.length;
   const least = expected - (layout.optionalTokens ?? 0);
-  return sql`CASE WHEN ${count} BETWEEN ${least} AND ${expected} THEN ${anotherForm(name)}
+  return sql`CASE WHEN ${count} BETWEEN ${least} AND ${expected} THEN ${anotherForm(name, wayOut)}
     ELSE ${count} || CASE WHEN ${count} = 1 THEN ' value' ELSE ' values' END
-      || ${` where ${expected} are expected by format ${name}: ${WAY_OUT}`} END`;
+      || ${` where ${expected} are expected by format ${name}: ${wayOut}`} END`;
 }

@@ -25,25 +25,23 @@ export function layoutPattern(layout: Layout, tokens: readonly Token[] | undefin
 function wordPatterns(layout: Layout, tokens: readonly Token[]): string[] {
   return tokens.flatMap(({ parts, isQuoted, half }, index) => {
     if (half?.is === "zone") return [];
-    if (half !== undefined) {
-      const around = [half.around, tokens[index + 1]?.half?.around ?? ""].map(escapedForRegex);
-      return [around.join(`(${half.of.pattern ?? ".*?"})`)];
+    if (half === undefined) {
+      const inner = textPattern({ ...layout, parts }, isQuoted);
+      return [isQuoted ? `"${inner}"` : inner];
     }
-    const inner = parts.map((part) =>
-      isVariable(part) ? `(${valuePattern(part, isQuoted, " ", layout)})` : escapedForRegex(part),
-    );
-    return [isQuoted ? `"${inner.join("")}"` : inner.join("")];
+    const around = [half.around, tokens[index + 1]?.half?.around ?? ""].map(escapedForRegex);
+    return [around.join(`(${half.of.pattern ?? ".*?"})`)];
   });
 }
 
-/** The same of a layout of any form: what ends a variable is the text behind it. */
-function textPattern(layout: Layout): string {
-  let isQuoted = false;
-  const pieces = layout.parts.map((part, index) => {
+/** What ends a variable is the text behind it, or a space. */
+function textPattern({ parts, escapes }: Layout, startsQuoted = false): string {
+  let isQuoted = startsQuoted;
+  const pieces = parts.map((part, index) => {
     if (isVariable(part)) {
-      const next = layout.parts[index + 1];
-      const end = typeof next === "string" ? (next[0] ?? "") : "";
-      return `(${valuePattern(part, isQuoted, index === layout.parts.length - 1 ? " " : end, layout)})`;
+      const next = parts[index + 1];
+      const end = typeof next === "string" ? next[0] : " ";
+      return `(${valuePattern(part, isQuoted && escapes !== "none", end === " ")})`;
     }
     if ((part.match(/"/g) ?? []).length % 2 === 1) isQuoted = !isQuoted;
     return escapedForRegex(part);
@@ -51,8 +49,8 @@ function textPattern(layout: Layout): string {
   return pieces.join("");
 }
 
-function valuePattern(variable: Variable, isQuoted: boolean, end: string, { escapes }: Layout): string {
-  if (variable.pattern !== undefined) return variable.pattern;
-  if (isQuoted && escapes !== "none") return String.raw`(?:[^"\\]|\\.)*?`;
-  return end === " " && variable.maySpace !== true ? "[^ ]*" : ".*?";
+function valuePattern({ pattern, maySpace }: Variable, isQuoted: boolean, endsWithSpace: boolean): string {
+  if (pattern !== undefined) return pattern;
+  if (isQuoted) return String.raw`(?:[^"\\]|\\.)*?`;
+  return endsWithSpace && maySpace !== true ? "[^ ]*" : ".*?";
 }

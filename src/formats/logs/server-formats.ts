@@ -22,6 +22,8 @@ export const apacheFormat: Format = serverFormat(
   String.raw`log_format: '%h %l %u %t "%r" %>s %b %D'`,
 );
 
+const WAY_OUT = "is log_format that of the server which wrote the line?";
+
 function serverFormat(
   name: string,
   summary: string,
@@ -43,7 +45,7 @@ function serverFormat(
           undefined,
           `it is missing; format ${name} needs it as it stands in the server's configuration: ${example}`,
         );
-      return layoutFormat({ name, summary, layout: layoutOf(text) });
+      return layoutFormat({ name, summary, layout: layoutOf(text), wayOut: WAY_OUT });
     },
   };
 }
