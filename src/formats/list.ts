@@ -4,8 +4,16 @@ import { StreamkitError } from "../base/error.ts";
 import { csvFormat } from "./csv.ts";
 import type { Format, FormatOptions } from "./format.ts";
 import { jsonFormat } from "./json.ts";
+import { caddyFormat, traefikFormat } from "./logs/entry-presets.ts";
 import { logFormatError } from "./logs/layout.ts";
-import { combinedFormat, commonFormat, mainFormat, vhostCombinedFormat } from "./logs/presets.ts";
+import {
+  albFormat,
+  combinedFormat,
+  commonFormat,
+  mainFormat,
+  traefikClfFormat,
+  vhostCombinedFormat,
+} from "./logs/presets.ts";
 import { apacheFormat, nginxFormat } from "./logs/server-formats.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
 import { syslogFormat } from "./syslog.ts";
@@ -20,6 +28,10 @@ export const formats: readonly Format[] = [
   mainFormat,
   nginxFormat,
   apacheFormat,
+  caddyFormat,
+  traefikFormat,
+  traefikClfFormat,
+  albFormat,
   regexFormat,
   linesFormat,
   syslogFormat,

@@ -11,9 +11,9 @@ export type VariableType = "VARCHAR" | "INTEGER" | "BIGINT" | "DOUBLE" | "reques
 export interface Time {
   /**
    * `clf`: `17/May/2015:10:05:03 +0000`; `iso`: ISO 8601 with an offset; the others: a number of these since
-   * 1970; or a format of DuckDB's strptime.
+   * 1970; `any`: one of them, as it comes; or a format of DuckDB's strptime.
    */
-  readonly time: "clf" | "iso" | "s" | "ms" | "us" | { readonly strptime: string };
+  readonly time: "clf" | "iso" | "any" | "s" | "ms" | "us" | { readonly strptime: string };
 }
 
 /** `17/May/2015:10:05:03 +0000`, as far as the line's other parts can be told from it. */

@@ -113,7 +113,7 @@ function requestColumns(variable: Variable, layout: Layout): LogColumn[] {
 function timeColumn(name: string, times: readonly Variable[]): LogColumn {
   // An event is at some time; another time may be unknown.
   const isUnknown = (line: LineValues): Sql =>
-    name === "ts" ? raw("false") : sql`coalesce(${line.text(times[0] as Variable)} = '-', false)`;
+    name === "ts" ? raw("false") : sql`coalesce(${line.text(times[0] as Variable)}, '-') = '-'`;
   return {
     name,
     type: "TIMESTAMP",
@@ -145,6 +145,7 @@ function timeOrNull(times: readonly Variable[], line: LineValues): Sql {
   if (time === "iso")
     return sql`CASE WHEN regexp_full_match(${text}, ${ISO_TIME})
       THEN CAST(CAST(${text} AS TIMESTAMPTZ) AS TIMESTAMP) END`;
+  if (time === "any") return anyTime(text);
   if (typeof time === "string") {
     const whole = sql`CAST(CAST(${text} AS DECIMAL(26, 6)) * ${MICROSECONDS[time] ?? 1} AS BIGINT)`;
     const fractions = others.map((other) => fractionUs(other, line));
@@ -156,6 +157,19 @@ function timeOrNull(times: readonly Variable[], line: LineValues): Sql {
   );
   const texts = times.map((each) => line.text(each));
   return sql`CAST(strptime(concat_ws(' ', ${texts}), ${formats.join(" ")}) AS TIMESTAMP)`;
+}
+
+/** A number since 1970, whose unit its magnitude tells, or one of the forms that loggers write. */
+function anyTime(text: Sql): Sql {
+  const number = sql`CAST(${text} AS DECIMAL(38, 9))`;
+  const inUnit = (us: string): Sql => sql`make_timestamp(CAST(trunc(${number} * ${raw(us)}) AS BIGINT))`;
+  return sql`CASE WHEN regexp_full_match(${text}, '\\d{1,19}(?:\\.\\d*)?(?:[eE][+-]?\\d+)?')
+      THEN CASE WHEN ${number} < 1e11 THEN ${inUnit("1000000")} WHEN ${number} < 1e14 THEN ${inUnit("1000")}
+        WHEN ${number} < 1e17 THEN ${inUnit("1")} ELSE ${inUnit("0.001")} END
+    WHEN regexp_full_match(${text}, ${ISO_TIME}) THEN CAST(CAST(${text} AS TIMESTAMPTZ) AS TIMESTAMP)
+    WHEN regexp_full_match(${text}, '\\d{4}[-/]\\d\\d[-/]\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?')
+      THEN CAST(replace(${text}, '/', '-') AS TIMESTAMP)
+    ELSE CAST(try_strptime(${text}, ${`${DAY_FORMAT} %z`}) AS TIMESTAMP) END`;
 }
 
 /** `%{msec_frac}t` or `%{usec_frac}t` behind `%{sec}t`. */

@@ -5,14 +5,24 @@
  * https://nginx.org/en/docs/http/ngx_http_log_module.html#log_format
  */
 
-import { checkedParts, type Escapes, type Layout, logFormatError, type Part } from "./layout.ts";
+import {
+  checkedParts,
+  type Escapes,
+  type Layout,
+  logFormatError,
+  type Part,
+  type Variable,
+} from "./layout.ts";
 import { nginxVariable } from "./nginx-variables.ts";
 
+/** What is known of variables that nginx itself does not have. */
+export type MoreKnown = Readonly<Record<string, Partial<Variable>>>;
+
 /** Throws code `job` with the position of what is wrong. */
-export function nginxLayout(text: string): Layout {
+export function nginxLayout(text: string, known: MoreKnown = {}): Layout {
   const directive = directiveOf(text);
   const written = directive ?? { pieces: [{ text, at: 1 }], escapes: "nginx" };
-  const parts = checkedParts(written.pieces.flatMap(partsOf));
+  const parts = checkedParts(written.pieces.flatMap((piece) => partsOf(piece, known)));
   const [first] = parts;
   if (typeof first === "string" && /^\s*\{\s*"/.test(first))
     throw logFormatError(
@@ -101,7 +111,7 @@ function unquoted(piece: string): string {
     .replaceAll(/\\(["'\\trn])/g, (_escape, letter: string) => LETTERS[letter] ?? letter);
 }
 
-function partsOf({ text, at }: Piece): Part[] {
+function partsOf({ text, at }: Piece, known: MoreKnown): Part[] {
   const parts: Part[] = [];
   let end = 0;
   for (const match of text.matchAll(/\$(?:\{([^}]*)\}?|(\w*))/g)) {
@@ -110,7 +120,12 @@ function partsOf({ text, at }: Piece): Part[] {
     const isWhole = match[1] === undefined || match[0].endsWith("}");
     if (!isWhole || !/^\w+$/.test(name))
       throw logFormatError(position, `a variable like $remote_addr is expected, found "${match[0]}"`);
-    parts.push(text.slice(end, match.index), { ...nginxVariable(name), text: match[0], at: position });
+    parts.push(text.slice(end, match.index), {
+      ...nginxVariable(name),
+      ...known[name],
+      text: match[0],
+      at: position,
+    });
     end = match.index + match[0].length;
   }
   const rest = text.slice(end);
