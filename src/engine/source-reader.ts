@@ -82,8 +82,8 @@ export function knownColumns(
 }
 
 /** Throws code `job`, whose option is the key that is wrong. */
-export function formatOf({ format, log_format }: SourceConfig): Format {
-  return formatFor(format, { log_format });
+export function formatOf({ format, log_format, from }: SourceConfig): Format {
+  return formatFor(format, { log_format, isReceived: resolveSource(from).kind.isReceiver === true });
 }
 
 /**

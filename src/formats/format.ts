@@ -17,6 +17,8 @@ export interface Shape {
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
+  /** When the lines were written or received: it tells the year of times that have none. */
+  readonly writtenAtMs?: number | undefined;
 }
 
 /** A line that can't be a record. `index` counts the lines of the file from 0. */
@@ -29,13 +31,17 @@ export interface UnfitLine {
 export interface FormatOptions {
   /** As it stands in the configuration of the server that writes the log. */
   readonly log_format?: string | undefined;
+  /** Whether the lines are what others have sent: nobody sends them again in a better form. */
+  readonly isReceived?: boolean;
 }
 
 export interface Format {
   readonly name: string;
   readonly summary: string;
-  /** The format that the options make of this one, which can't be read without them. Throws code `job`. */
+  /** The format that the options make of this one. Throws code `job`. */
   of?(options: FormatOptions): Format;
+  /** Whether it can't be read without the option `log_format`, which is for such formats alone. */
+  readonly takesLogFormat?: true;
   /** True where neither the format nor the job need name the columns: the input tells them. */
   readonly columnsInInput?: true;
   /** The columns a reader finds in a record. */
@@ -68,6 +74,8 @@ export interface Format {
    * might take a line otherwise than alone, or than `readTolerantly` does.
    */
   plain?(bytes: Buffer): Buffer | undefined;
+  /** True where a line's time may need `writtenAtMs`: a segment is of one file then. */
+  readonly isDatedByFile?: true;
   /** True where the source must make lines of JSON from what it gets. */
   readonly isDecodedBySource?: true;
   /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */

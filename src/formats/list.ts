@@ -15,8 +15,8 @@ import {
   vhostCombinedFormat,
 } from "./logs/presets.ts";
 import { apacheFormat, nginxFormat } from "./logs/server-formats.ts";
+import { syslogFormat } from "./logs/syslog.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
-import { syslogFormat } from "./syslog.ts";
 import { linesFormat, regexFormat } from "./text.ts";
 
 export const formats: readonly Format[] = [
@@ -49,8 +49,8 @@ export function formatNamed(name: string): Format {
 /** The format that a source reads. Throws code `job`, whose option may be `log_format`. */
 export function formatFor(name: string, options: FormatOptions): Format {
   const format = formatNamed(name);
-  if (format.of !== undefined) return format.of(options);
-  if (options.log_format === undefined) return format;
-  const takers = formats.filter((each) => each.of !== undefined).map((each) => each.name);
+  if (options.log_format === undefined || format.takesLogFormat === true)
+    return format.of?.(options) ?? format;
+  const takers = formats.filter((each) => each.takesLogFormat === true).map((each) => each.name);
   throw logFormatError(undefined, `it is for the formats ${takers.join(" and ")}, found format ${name}`);
 }

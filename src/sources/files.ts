@@ -4,7 +4,7 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, open, rm, stat } from "node:fs/promises";
+import { mkdir, open, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
@@ -92,7 +92,8 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
         if (!hasMore) after[name] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
         bytesLeft -= (after[name] ?? from) - from;
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
-        hasMore ||= isRated || bytesLeft <= 0 || (await stat(file)).size > (after[name] ?? 0);
+        const isWhole = context.format.isDatedByFile === true && bytesLeft < limit.maxBytes;
+        hasMore ||= isRated || isWhole || bytesLeft <= 0 || (await stat(file)).size > (after[name] ?? 0);
         if (hasMore) break;
       }
       if (bytesLeft === limit.maxBytes) {
@@ -151,6 +152,10 @@ async function readPieces(range: Range, context: SourceContext): Promise<Segment
       segmentOffset: sizeBytes,
     });
     sizeBytes += await appendPiece(file, start, to, target);
+    if (context.format.isDatedByFile === true) {
+      const { mtime } = await stat(file);
+      await utimes(target, mtime, mtime);
+    }
     failpoint("files-piece-copied");
   }
   return { path: target, sizeBytes, pieces, header: header?.names };

@@ -18,6 +18,7 @@ export interface Way {
   readonly delimiter?: string;
   readonly select?: string;
   readonly logFormat?: string;
+  readonly isReceived?: boolean;
 }
 
 export interface Read {
@@ -30,7 +31,10 @@ export interface Read {
 export const ORIGIN_OFFSET = 1000;
 
 export async function readBytes(database: Database, way: Way, bytes: Uint8Array): Promise<Read> {
-  const format = formatFor(way.format, { log_format: way.logFormat });
+  const format = formatFor(way.format, {
+    log_format: way.logFormat,
+    isReceived: way.isReceived === true,
+  });
   const columns = Object.entries(way.columns ?? {}).map(([name, type]): Column => ({ name, type }));
   const shape: Shape = { columns, header: undefined, delimiter: way.delimiter ?? ",", pattern: way.pattern };
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-formats-"));

@@ -39,6 +39,7 @@ function serverFormat(
     summary,
     columns: unspecified,
     read: unspecified,
+    takesLogFormat: true,
     of({ log_format: text }: FormatOptions) {
       if (text === undefined)
         throw logFormatError(
