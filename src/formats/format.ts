@@ -10,7 +10,7 @@ import type { Sql } from "../duckdb/sql.ts";
 export interface Shape {
   /** The columns of a record, in order. Empty for formats that fix their own. */
   readonly columns: readonly Column[];
-  /** The names in a CSV file's first line, where there is one. */
+  /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
   /** The pattern of format `regex`, with named groups. */
@@ -62,8 +62,11 @@ export interface Format {
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */
   readonly mayJoinLines: boolean;
-  /** What is a blank line, which is no record and no dead letter: an empty one, or one of white space. */
-  readonly blank: "record" | "empty" | "white space";
+  /**
+   * What is a blank line, which is no record and no dead letter: an empty one, or one of white space;
+   * `comment`: an empty one or one that begins with `#`, of which `#Fields:` holds for the lines behind it.
+   */
+  readonly blank: "record" | "empty" | "white space" | "comment";
   /**
    * Whether a byte order mark before a line's text is no part of it: files with one may have been put
    * together.

@@ -6,6 +6,7 @@ import type { Format, FormatOptions } from "./format.ts";
 import { jsonFormat } from "./json.ts";
 import { caddyFormat, traefikFormat } from "./logs/entry-presets.ts";
 import { logFormatError } from "./logs/layout.ts";
+import { logfmtFormat } from "./logs/logfmt.ts";
 import {
   albFormat,
   combinedFormat,
@@ -16,6 +17,7 @@ import {
 } from "./logs/presets.ts";
 import { apacheFormat, nginxFormat } from "./logs/server-formats.ts";
 import { syslogFormat } from "./logs/syslog.ts";
+import { cloudfrontFormat, iisFormat, w3cFormat } from "./logs/w3c.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
 import { linesFormat, regexFormat } from "./text.ts";
 
@@ -32,6 +34,10 @@ export const formats: readonly Format[] = [
   traefikFormat,
   traefikClfFormat,
   albFormat,
+  w3cFormat,
+  iisFormat,
+  cloudfrontFormat,
+  logfmtFormat,
   regexFormat,
   linesFormat,
   syslogFormat,

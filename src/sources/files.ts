@@ -4,13 +4,14 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, open, rm, stat, utimes } from "node:fs/promises";
+import { appendFile, mkdir, open, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import type { Piece, Segment } from "../formats/read-segment.ts";
+import { type FieldLines, hasFieldLines, openFieldLines } from "./field-lines.ts";
 import { type Header, readHeader } from "./header.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
 import type { Limit, Position, Range, Source, SourceContext, SourceKind } from "./source.ts";
@@ -58,6 +59,7 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
   let committed = filesOf(context.committed, baseFolder);
   let everything = context.takesWhatIsThere ? await list(pattern, baseFolder) : undefined;
   let hasMore = false;
+  const fieldLines = hasFieldLines(context.format) ? openFieldLines() : undefined;
 
   const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
     const { size, mtimeMs } = await stat(file);
@@ -102,7 +104,7 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
       }
       return { from: { files: before }, to: { files: after } };
     },
-    read: (range) => readPieces(range, context),
+    read: (range) => readPieces(range, context, fieldLines),
     async commit(range) {
       committed = filesOf(range.to, baseFolder);
       await rm(segmentFile(range, context), { force: true });
@@ -130,7 +132,11 @@ function segmentFile({ to }: Range, context: SourceContext): string {
   return `${context.segmentFolder}/${bytes}.segment`;
 }
 
-async function readPieces(range: Range, context: SourceContext): Promise<Segment> {
+async function readPieces(
+  range: Range,
+  context: SourceContext,
+  fieldLines: FieldLines | undefined,
+): Promise<Segment> {
   const before = filesOf(range.from, context.baseFolder);
   const after = filesOf(range.to, context.baseFolder);
   const target = segmentFile(range, context);
@@ -146,6 +152,11 @@ async function readPieces(range: Range, context: SourceContext): Promise<Segment
     const own = context.hasHeader ? await readHeader(file, context.delimiter) : undefined;
     header ??= own;
     const start = from === 0 ? (own?.sizeBytes ?? 0) : from;
+    if (fieldLines !== undefined) {
+      const line = `${await fieldLines.before(file, start)}\n`;
+      await appendFile(target, line, "latin1");
+      sizeBytes += line.length;
+    }
     pieces.push({
       origin: path.relative(context.baseFolder, file),
       originOffset: start,

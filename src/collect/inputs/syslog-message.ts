@@ -95,7 +95,7 @@ function timeOf(stamped: readonly (string | undefined)[], nowMs: number): number
     return parsed(`${iso.replace(",", ".").replace(" ", "T")}${hasZone ? "" : "Z"}`);
   }
   const index = MONTHS.indexOf(month) / 3;
-  const hours = zone === undefined ? 0 : ZONE_HOURS[zone];
+  const hours = zone === undefined ? 0 : ZONE_HOURS.get(zone);
   if (!Number.isInteger(index) || index < 0 || hours === undefined) return undefined;
   const [hour = 0, minute = 0, second = 0] = clock.replace(",", ".").split(":").map(Number);
   const inYear = (year: number): number | undefined => {

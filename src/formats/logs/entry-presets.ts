@@ -4,6 +4,8 @@ import { type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format } from "../format.ts";
 import { type EntryField, entryFormat } from "./entry-format.ts";
 
+/** Keys whose values are taken as text. */
+const texts = (keys: string): object => Object.fromEntries(keys.split(" ").map((key) => [key, "VARCHAR"]));
 const field = (name: string, type: EntryField["type"], from: Sql): EntryField => ({
   names: [name],
   type,
@@ -18,13 +20,9 @@ export const caddyFormat: Format = entryFormat({
   name: "caddy",
   summary: "Caddy's access log in JSON; duration in seconds",
   structure: {
-    ...{ ts: "VARCHAR", logger: "VARCHAR", user_id: "VARCHAR", status: "VARCHAR", size: "VARCHAR" },
-    duration: "VARCHAR",
+    ...texts("ts logger user_id status size duration"),
     resp_headers: "JSON",
-    request: {
-      ...{ remote_ip: "VARCHAR", client_ip: "VARCHAR", remote_addr: "VARCHAR", proto: "VARCHAR" },
-      ...{ method: "VARCHAR", host: "VARCHAR", uri: "VARCHAR", headers: "JSON" },
-    },
+    request: { ...texts("remote_ip client_ip remote_addr proto method host uri"), headers: "JSON" },
   },
   fields: [
     // Before 2.7 the client was the remote address, before 2.5 with its port.
@@ -63,13 +61,11 @@ function secondsOf(duration: Sql): Sql {
 export const traefikFormat: Format = entryFormat({
   name: "traefik",
   summary: "Traefik's access log in JSON; duration in seconds",
-  structure: {
-    ...{ ClientHost: "VARCHAR", ClientAddr: "VARCHAR", ClientUsername: "VARCHAR", StartUTC: "VARCHAR" },
-    ...{ StartLocal: "VARCHAR", time: "VARCHAR", RequestMethod: "VARCHAR", RequestPath: "VARCHAR" },
-    ...{ RequestProtocol: "VARCHAR", DownstreamStatus: "VARCHAR", DownstreamContentSize: "VARCHAR" },
-    ...{ "request_User-Agent": "VARCHAR", request_Referer: "VARCHAR", RequestHost: "VARCHAR" },
-    ...{ Duration: "VARCHAR", RouterName: "VARCHAR", ServiceName: "VARCHAR" },
-  },
+  structure: texts(
+    "ClientHost ClientAddr ClientUsername StartUTC StartLocal time RequestMethod RequestPath " +
+      "RequestProtocol DownstreamStatus DownstreamContentSize request_User-Agent request_Referer " +
+      "RequestHost Duration RouterName ServiceName",
+  ),
   fields: [
     text("client", sql`coalesce(entry."ClientHost", regexp_replace(entry."ClientAddr", ':\\d+$', ''))`),
     text("user", sql`entry."ClientUsername"`),

@@ -21,19 +21,19 @@ const OLD = String.raw`(?:(\d{4}) )?([A-Z][a-z]{2}) +(\d{1,2})(?: (\d{4}))? (${C
  * before it, the zone's name and a colon behind it.
  */
 export const STAMPED = String.raw`^(?:\d+: )?[*.]?(?:(${ISO})|${OLD})(?: ([A-Z]{2,5}))?:? ((?:[^\n]|\n)*)$`;
-export const STAMPED_PARTS = [
-  ...["iso", "year_first", "month", "day", "year_middle", "clock", "year_last", "zone", "rest"],
-] as const;
+export const STAMPED_PARTS = "iso year_first month day year_middle clock year_last zone rest".split(" ");
 
 /** HOST and APP[PID]: before the message; the host may be left out. */
 export const TAGGED = String.raw`^(?:([^\s\[\]]*[^\s\[\]:]) )?(?:: )?([^\s:\[\]]+)(?:\[([^\]]*)\])?:(?: |$)((?:[^\n]|\n)*)$`;
 export const TAGGED_PARTS = ["host", "app", "pid", "message"] as const;
 
+const ZONES =
+  "UTC 0 GMT 0 Z 0 WET 0 WEST 1 BST 1 CET 1 CEST 2 EET 2 EEST 3 MSK 3 JST 9 " +
+  "EST -5 EDT -4 CST -6 CDT -5 MST -7 MDT -6 PST -8 PDT -7";
 /** Hours from UTC of the zones that devices name. */
-export const ZONE_HOURS: Readonly<Record<string, number>> = {
-  ...{ UTC: 0, GMT: 0, Z: 0, WET: 0, WEST: 1, BST: 1, CET: 1, CEST: 2, EET: 2, EEST: 3, MSK: 3 },
-  ...{ EST: -5, EDT: -4, CST: -6, CDT: -5, MST: -7, MDT: -6, PST: -8, PDT: -7, JST: 9 },
-};
+export const ZONE_HOURS: ReadonlyMap<string, number> = new Map(
+  [...ZONES.matchAll(/([A-Z]+) (-?\d+)/g)].map(([, name = "", hours]) => [name, Number(hours)]),
+);
 
 /** A time without a year may be so much ahead of the clock: clocks differ, and so do zones. */
 export const MAX_AHEAD_MS = 86_400_000;
