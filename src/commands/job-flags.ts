@@ -12,6 +12,7 @@ export interface JobFlags {
   readonly watermark?: string;
   readonly pattern?: string;
   readonly timezone?: string;
+  readonly logFormat?: string;
   readonly in?: string;
 }
 
@@ -25,10 +26,14 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
   return command
     .option(
       "--format <format>",
-      "with --sql: json, csv, combined, common, regex, lines or parquet (default: what files are, else json)",
+      "with --sql: json, csv, combined … as `streamkit formats` says (default: what files are, else json)",
     )
     .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
+    .option(
+      "--log-format <text>",
+      "with --sql and --format nginx or apache: the log_format of its configuration",
+    )
     .option("--time <column>", "with --sql: the event-time column (default: ts)")
     .option(
       "--timezone <zone>",

@@ -1,6 +1,7 @@
 /** What a command line says of a job: a file, `--sql`, or nothing for the built-in market. */
 
 import { StreamkitError } from "../base/error.ts";
+import { formats } from "../formats/list.ts";
 import { inlineFlagOf, inlineJobText } from "../job/inline.ts";
 import { type LoadedJob, loadJobFile, loadJobText } from "../job/load.ts";
 import { MARKET_JOB } from "../job/market.ts";
@@ -13,7 +14,11 @@ import type { JobFlags } from "./job-flags.ts";
 
 /** The schema of job files with every source and sink there is. */
 export function wholeJobSchema() {
-  return jobSchema(keyedSourceKinds, keyedSinkKinds);
+  return jobSchema(
+    keyedSourceKinds,
+    keyedSinkKinds,
+    formats.map(({ name }) => name),
+  );
 }
 
 /** With the formats that files tell. Throws code `job` or `usage`. */
@@ -39,6 +44,7 @@ async function loadedJobOf(file: string | undefined, flags: JobFlags, context: C
     watermark: flags.watermark,
     pattern: flags.pattern,
     timezone: flags.timezone,
+    logFormat: flags.logFormat,
     from: flags.in ?? "-",
   });
   return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });

@@ -23,6 +23,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly schema?: string;
   readonly timezone?: string;
   readonly pattern?: string;
+  readonly logFormat?: string;
   readonly time?: string;
   readonly watermark?: string;
   readonly checkpoint?: string;
@@ -76,11 +77,12 @@ export function writeCommand(context: Context): Command {
     )
     .option(
       "--format <format>",
-      "json, csv, combined, common, regex, lines or parquet; auto: what files are",
+      "json, csv, combined … as `streamkit formats` says; auto: what files are",
       "auto",
     )
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
+    .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
     .option("--time <column>", "the event-time column (default: ts)")
     .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
@@ -137,6 +139,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     watermark: flags.watermark,
     pattern: flags.pattern,
     timezone: flags.timezone,
+    logFormat: flags.logFormat,
     parquet: {
       warehouse: flags.warehouse,
       table,

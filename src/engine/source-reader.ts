@@ -5,7 +5,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Format, Shape } from "../formats/format.ts";
-import { formats } from "../formats/list.ts";
+import { formatFor, formatNamed } from "../formats/list.ts";
 import {
   type DeadLetter,
   lettersOfRows,
@@ -90,14 +90,18 @@ export function knownColumns(
 ): readonly Column[] | undefined {
   if (config.schema !== undefined)
     return Object.entries(config.schema).map(([name, type]) => ({ name, type }));
-  return formatOf(config).columnsInInput === true ? saved : [];
+  return formatNamed(namedFormat(config.format)).columnsInInput === true ? saved : [];
 }
 
-export function formatOf(config: Pick<SourceConfig, "format">): Format {
-  const name = config.format === AUTO_FORMAT ? "json" : config.format;
-  const format = formats.find((candidate) => candidate.name === name);
-  if (format === undefined) throw new StreamkitError("bug", `No format ${name}`);
-  return format;
+/** Throws code `job`, whose option is the key that is wrong. */
+export function formatOf({ format, log_format, from }: SourceConfig): Format {
+  const isReceived = resolveSource(from).kind.isReceiver === true;
+  return formatFor(namedFormat(format), { log_format, isReceived });
+}
+
+/** Where nothing tells the format, it is JSON. */
+function namedFormat(format: string): string {
+  return format === AUTO_FORMAT ? "json" : format;
 }
 
 /**

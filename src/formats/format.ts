@@ -10,7 +10,7 @@ import type { Sql } from "../duckdb/sql.ts";
 export interface Shape {
   /** The columns of a record, in order. Empty for formats that fix their own. */
   readonly columns: readonly Column[];
-  /** The names in a CSV file's first line, where there is one. */
+  /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
   /** The pattern of format `regex`, with named groups. */
@@ -19,6 +19,8 @@ export interface Shape {
   readonly holdsInnerFeeds?: boolean | undefined;
   /** Of times without a UTC offset, by its IANA name; UTC if left out. */
   readonly timezone?: string | undefined;
+  /** When the lines were written or received: it tells the year of times that have none. */
+  readonly writtenAtMs?: number | undefined;
 }
 
 /** Rows `[from, to)` of a file that holds rows and no lines. */
@@ -50,9 +52,21 @@ interface ExactReading {
   read(path: string, shape: Shape): Sql;
 }
 
+/** What a source says of its format, beside its name. */
+export interface FormatOptions {
+  /** As it stands in the configuration of the server that writes the log. */
+  readonly log_format?: string | undefined;
+  /** Whether the lines are what others have sent: nobody sends them again in a better form. */
+  readonly isReceived?: boolean;
+}
+
 export interface Format {
   readonly name: string;
   readonly summary: string;
+  /** The format that the options make of this one. Throws code `job`. */
+  of?(options: FormatOptions): Format;
+  /** Whether it can't be read without the option `log_format`, which is for such formats alone. */
+  readonly takesLogFormat?: true;
   /** True where neither the format nor the job need name the columns: the input tells them. */
   readonly columnsInInput?: true;
   /** The columns a reader finds in a record. */
@@ -76,8 +90,11 @@ export interface Format {
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */
   readonly mayJoinLines: boolean;
-  /** What is a blank line, which is no record and no dead letter: an empty one, or one of white space. */
-  readonly blank: "record" | "empty" | "white space";
+  /**
+   * What is a blank line, which is no record and no dead letter: an empty one, or one of white space;
+   * `comment`: an empty one or one that begins with `#`, of which `#Fields:` holds for the lines behind it.
+   */
+  readonly blank: "record" | "empty" | "white space" | "comment";
   /**
    * Whether a byte order mark before a line's text is no part of it: files with one may have been put
    * together.
@@ -88,6 +105,8 @@ export interface Format {
    * might take a line otherwise than alone, or than `readTolerantly` does.
    */
   plain?(bytes: Buffer): Buffer | undefined;
+  /** True where a line's time may need `writtenAtMs`: a segment is of one file then. */
+  readonly isDatedByFile?: true;
   /** True where the source must make lines of JSON from what it gets. */
   readonly isDecodedBySource?: true;
   /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */

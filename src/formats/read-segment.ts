@@ -8,7 +8,7 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { readFile, rm, writeFile } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -102,6 +102,7 @@ export async function readSegment(
     ...reading.shape,
     header: segment.header,
     holdsInnerFeeds: segment.holdsInnerFeeds,
+    writtenAtMs: (await stat(segment.path)).mtimeMs,
   };
   const { plain, bytes } = await plainPath(segment.path, format);
   const rowOf = (records: Sql): Promise<Row | DuckdbError> => {

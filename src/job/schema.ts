@@ -94,8 +94,12 @@ const testSchema = z.strictObject({
     ),
 });
 
-/** The schema of a whole job, with the given sources and sinks. */
-export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly ConnectorOptions[]) {
+/** The schema of a whole job, with the given sources and sinks, and formats by their names. */
+export function jobSchema(
+  sources: readonly ConnectorOptions[],
+  sinks: readonly ConnectorOptions[],
+  formats: readonly string[],
+) {
   const sourceSchema = z.strictObject({
     from: z
       .union([z.string(), oneOf(sources)])
@@ -104,21 +108,12 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
           "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum([
-        AUTO_FORMAT,
-        "json",
-        "csv",
-        "combined",
-        "common",
-        "regex",
-        "lines",
-        "syslog",
-        "avro",
-        "protobuf",
-        "parquet",
-      ])
+      .enum([AUTO_FORMAT, ...formats])
       .default(AUTO_FORMAT)
-      .describe("how a line becomes a record; `auto`: what the first file is by content and name, else json"),
+      .describe(
+        "how a line becomes a record; `auto`: what the first file is by content and name, else json; " +
+          "`streamkit formats` lists them, `streamkit formats FILE` guesses",
+      ),
     schema: z
       .record(z.string(), z.string())
       .optional()
@@ -151,6 +146,10 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .describe("a source silent for so long stops holding the watermark; `30s` if left out"),
     rate: z.number().positive("a number over 0 is expected").optional().describe("records a second at most"),
     pattern: z.string().optional().describe("format regex: the pattern, with named groups `(?<name>…)`"),
+    log_format: z
+      .string()
+      .optional()
+      .describe("formats nginx and apache: the `log_format` or `LogFormat` of the server's configuration"),
     delimiter: z
       .string()
       .length(1, "one character is expected")

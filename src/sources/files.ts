@@ -4,16 +4,18 @@
  */
 
 import { existsSync } from "node:fs";
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
 import { logger } from "../base/log.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import { hasFieldLines } from "./field-lines.ts";
 import { openFileOrder } from "./file-order.ts";
 import { openContents } from "./files/contents.ts";
 import { refuseUnknownEncoding } from "./files/encoding.ts";
+import { openFieldLeads } from "./files/field-leads.ts";
 import { guessFormat } from "./files/guess.ts";
 import { noFileError, noMatchError } from "./files/missing.ts";
 import { type FilesPosition, filesPosition, nameIn, progressOf } from "./files/position.ts";
@@ -102,6 +104,7 @@ async function openFiles(
     await contents.close();
     throw error;
   }
+  const leads = hasFieldLines(context.format) ? openFieldLeads(encoding) : undefined;
 
   const read = async (planned: Range): Promise<Segment> => {
     const before = filesPosition(planned.from, baseFolder);
@@ -118,9 +121,15 @@ async function openFiles(
       const headerHoleBytes = from.offset === 0 ? (own?.holeBytes ?? 0) : 0;
       const origin = path.relative(baseFolder, file);
       const range = await contents.range(file, from, to);
-      shares.push({ path: file, origin, headerHoleBytes, range });
+      const lead = await leads?.before(file, range);
+      shares.push({ path: file, origin, headerHoleBytes, range, lead });
     }
     const written = await writeSegment(shares, segmentFile(after, segmentFolder));
+    const [dating] = shares;
+    if (context.format.isDatedByFile === true && dating !== undefined) {
+      const { mtime } = await stat(dating.path);
+      await utimes(written.path, mtime, mtime);
+    }
     remarks.set(keyOf(after), written.remarks);
     return { ...written, header: header?.names };
   };
@@ -163,7 +172,9 @@ async function openFiles(
         bytesLeft -= step.bytes;
         if (step.bytes > 0 || step.hasLetters) pieces.push(name);
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
-        hasMore = isRated || bytesLeft <= 0 || step.hasMore;
+        // A file tells the year of its lines: a segment has lines of one.
+        const isWhole = context.format.isDatedByFile === true && pieces.length > 0;
+        hasMore = isRated || isWhole || bytesLeft <= 0 || step.hasMore;
         if (hasMore) break;
       }
       if (pieces.length === 0) {

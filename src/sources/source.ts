@@ -88,7 +88,7 @@ export interface SourceContext {
   readonly name: string;
   /** The job's name. */
   readonly job: string;
-  readonly format: Pick<Format, "name" | "blank">;
+  readonly format: Pick<Format, "name" | "blank" | "isDatedByFile">;
   /** Of a source in partitions, the numbers of those to read; all if left out. */
   readonly partitions?: readonly number[] | undefined;
   /** Where the partitions are shared, who mirrors the offsets. */
@@ -192,6 +192,8 @@ export interface SourceKind<Options = unknown> {
   readonly waitsFor: string;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
+  /** Whether its lines are what others send: nothing of it is asked for again. */
+  readonly isReceiver?: true;
   /** Whether it is read in partitions, each with a watermark of its own. */
   readonly hasPartitions?: true;
   /** How processes share the partitions; undefined where each reads all. */

@@ -15,6 +15,8 @@ export interface FileShare {
   readonly path: string;
   readonly origin: string;
   readonly range: FileRange;
+  /** A line that stands before it in the segment. */
+  readonly lead?: string | undefined;
 }
 
 export interface FilesSegment extends Omit<Segment, "header"> {
@@ -49,7 +51,7 @@ export async function writeSegment(shares: readonly FileShare[], target: string)
     if (range.part.fault?.is === "trailing") remarks.push(`"${origin}": ${range.part.fault.reason}`);
   }
   const [only] = shares;
-  if (shares.length === 1 && only?.range.is === "coded") {
+  if (shares.length === 1 && only?.range.is === "coded" && only.lead === undefined) {
     const { path, sizeBytes, pieces } = only.range.part;
     return { path, sizeBytes, pieces, remarks, ...told };
   }
@@ -69,8 +71,10 @@ async function putTogether(
 ): Promise<Pick<Segment, "pieces" | "sizeBytes">> {
   const pieces: Piece[] = [];
   let sizeBytes = 0;
-  for (const { path, origin, range } of shares) {
+  for (const { path, origin, range, lead } of shares) {
     if (range.is === "letter" || range.is === "rows") continue;
+    if (lead !== undefined)
+      sizeBytes += (await output.write(Buffer.from(`${lead}\n`, "latin1"))).bytesWritten;
     const waiting: Buffer[] = [];
     const flush = async (): Promise<void> => {
       for (const bytes of waiting.splice(0)) await output.write(bytes);
