@@ -11,6 +11,7 @@ export interface JobFlags {
   readonly time?: string;
   readonly watermark?: string;
   readonly pattern?: string;
+  readonly delimiter?: string;
   readonly in?: string;
 }
 
@@ -25,7 +26,11 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
     .option("--format <format>", "with --sql: json, csv, combined, common, regex or lines (default: json)")
     .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
-    .option("--time <column>", "with --sql: the event-time column (default: ts)")
+    .option(
+      "--delimiter <character>",
+      "with --sql and --format csv: what separates values, or tab (default: found from the header)",
+    )
+    .option("--time <column>", 'with --sql: the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
     .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
     .option("--set <key=value>", "replace a value of the job file; repeatable", collect);
 }

@@ -33,6 +33,7 @@ export async function jobOf(file: string | undefined, flags: JobFlags, context: 
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    delimiter: flags.delimiter,
     from: flags.in ?? "-",
   });
   return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });

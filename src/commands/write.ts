@@ -22,6 +22,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly format: string;
   readonly schema?: string;
   readonly pattern?: string;
+  readonly delimiter?: string;
   readonly time?: string;
   readonly watermark?: string;
   readonly checkpoint?: string;
@@ -75,7 +76,8 @@ export function writeCommand(context: Context): Command {
     .option("--format <format>", "json, csv, combined, common, regex or lines", "json")
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
-    .option("--time <column>", "the event-time column (default: ts)")
+    .option("--delimiter <character>", "with --format csv: what separates values, or tab; else found")
+    .option("--time <column>", 'the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
     .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
@@ -128,6 +130,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    delimiter: flags.delimiter,
     parquet: {
       warehouse: flags.warehouse,
       table,

@@ -1,18 +1,22 @@
-/** CSV, one record a line: a quoted value may hold the delimiter and doubled quotes, but no line feed. */
+/**
+ * CSV, one record a line: a quoted value may hold the delimiter and doubled quotes. Line ends in it stand as
+ * `quoted-feeds.ts` writes them.
+ */
 
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
+import { standInsReplaced } from "./stand-ins.ts";
 
 export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
   columnsInInput: true,
   columns: (shape) => columnsInFileOrder(shape),
-  read: (path, shape) => readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }),
+  read: (path, shape) => withLineEnds(readCsv(path, shapeInFileOrder(shape)), shape),
   findUnfit,
   mayJoinLines: true,
   blank: "empty",
@@ -31,6 +35,34 @@ function readCsv(
   return sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false, columns = ${types},
     delim = ${delimiter}, quote = '"', escape = '"', strict_mode = true,
     max_line_size = ${MAX_LINE_BYTES}${more})`;
+}
+
+/** Only text can hold line ends, and JSON, which is read as text first. */
+function shapeInFileOrder(shape: Shape): Shape {
+  const columns = columnsInFileOrder(shape);
+  if (shape.standIns === undefined) return { ...shape, columns };
+  return {
+    ...shape,
+    columns: columns.map(({ name, type }) => ({ name, type: isJson(type) ? "VARCHAR" : type })),
+  };
+}
+
+function withLineEnds(records: Sql, shape: Shape): Sql {
+  const { standIns } = shape;
+  if (standIns === undefined) return records;
+  const values = columnsInFileOrder(shape).map(({ name, type }) => {
+    if (isJson(type)) return sql`${standInsReplaced(id(name), standIns)}::JSON AS ${id(name)}`;
+    return isText(type) ? sql`${standInsReplaced(id(name), standIns)} AS ${id(name)}` : id(name);
+  });
+  return sql`SELECT ${values} FROM (${records})`;
+}
+
+function isText(type: string): boolean {
+  return /^(?:VARCHAR|TEXT|STRING|CHAR|BPCHAR)\b/i.test(type);
+}
+
+function isJson(type: string): boolean {
+  return /^JSON$/i.test(type);
 }
 
 /**
@@ -72,7 +104,7 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
   const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
   try {
     // Each column counted: one that nobody asks for would not be cast.
-    const reader = readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }, rejects);
+    const reader = readCsv(path, shapeInFileOrder(shape), rejects);
     await database.run(sql`SELECT count(COLUMNS(*)) FROM (${reader})`);
     const rows = await database.rows(
       sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,

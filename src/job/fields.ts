@@ -32,6 +32,12 @@ export const nameField = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that starts with a letter is expected");
 
+/** One character; `tab` and `\t` are what people can type. */
+export const delimiterField = z
+  .string()
+  .transform((text) => (/^(?:tab|\\t)$/i.test(text) ? "\t" : text))
+  .refine((text) => /^[^"\r\n]$/.test(text), "one character is expected that is no quote, or tab");
+
 function refuse(context: z.core.$RefinementCtx, message: string): never {
   context.addIssue({ code: "custom", message });
   return z.NEVER;

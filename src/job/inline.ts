@@ -11,6 +11,7 @@ interface InlineSource {
   readonly time: string | undefined;
   readonly watermark: string | undefined;
   readonly pattern: string | undefined;
+  readonly delimiter: string | undefined;
   /** An endpoint URL. */
   readonly from: string;
 }
@@ -50,6 +51,7 @@ function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
     ...(inline.time === undefined ? {} : { time: inline.time }),
     ...(inline.watermark === undefined ? {} : { watermark: inline.watermark }),
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
+    ...(inline.delimiter === undefined ? {} : { delimiter: inline.delimiter }),
   };
 }
 

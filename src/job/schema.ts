@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, nameField } from "./fields.ts";
+import { delimiterField, durationField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -103,7 +103,10 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
     time: z
       .string()
       .optional()
-      .describe("the event-time column: `ts` if there is one, else that of `received`"),
+      .describe(
+        "the event-time column: `ts` if there is one, else that of `received`; numbers since 1970 as " +
+          "`epoch_ms(t)`, also epoch_s, epoch_us and epoch_ns, or beside them `epoch_ms(t) AS name`",
+      ),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
@@ -123,11 +126,11 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .describe("a source silent for so long stops holding the watermark; `30s` if left out"),
     rate: z.number().positive("a number over 0 is expected").optional().describe("records a second at most"),
     pattern: z.string().optional().describe("format regex: the pattern, with named groups `(?<name>…)`"),
-    delimiter: z
-      .string()
-      .length(1, "one character is expected")
-      .default(",")
-      .describe("format csv: what separates values"),
+    delimiter: delimiterField
+      .optional()
+      .describe(
+        "format csv: what separates values, one character or `tab`; found from the header if left out",
+      ),
   });
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),

@@ -10,9 +10,12 @@ import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import type { QuotedShape } from "../formats/quoted-feeds.ts";
 import type { Piece, Segment } from "../formats/read-segment.ts";
+import { sampleFiles } from "./file-sample.ts";
 import { type Header, readHeader } from "./header.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
+import { recordCut } from "./record-cut.ts";
 import type { Limit, Position, Range, Source, SourceContext, SourceKind } from "./source.ts";
 
 const options = z.strictObject({
@@ -59,7 +62,12 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
   let everything = context.takesWhatIsThere ? await list(pattern, baseFolder) : undefined;
   let hasMore = false;
 
-  const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
+  const nextPiece = async (
+    file: string,
+    from: number,
+    limit: Limit,
+    header: Header | undefined,
+  ): Promise<number> => {
     const { size, mtimeMs } = await stat(file);
     if (size < from)
       throw new StreamkitError(
@@ -69,9 +77,14 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
     if (size === from) return from;
     const isAtRest = everything !== undefined || context.clock.nowMs() - mtimeMs > REST_MS;
     const end = isAtRest ? size : (lastLineEnd(file, from, size) ?? from);
-    if (end - from <= limit.maxBytes) return offsetAfterLines(file, from, end, limit.maxLines);
-    const cut = lastLineEnd(file, from, from + limit.maxBytes) ?? offsetAfterLines(file, from, end, 1);
-    return offsetAfterLines(file, from, cut, limit.maxLines);
+    const cut =
+      end - from <= limit.maxBytes
+        ? end
+        : (lastLineEnd(file, from, from + limit.maxBytes) ?? offsetAfterLines(file, from, end, 1));
+    const to = offsetAfterLines(file, from, cut, limit.maxLines);
+    if (header === undefined || (isAtRest && to === size)) return to;
+    const records = { from: from === 0 ? header.sizeBytes : from, to, size: end, isEnd: isAtRest };
+    return Math.max(from, recordCut(file, records, shapeOf(header, context)));
   };
 
   return {
@@ -84,12 +97,13 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
       for (const file of everything ?? (await list(pattern, baseFolder))) {
         const name = nameIn(baseFolder, file);
         const from = before[name] ?? 0;
+        let own: Header | undefined;
         if (context.hasHeader && from < (await stat(file)).size) {
-          const own = await readHeader(file, context.delimiter);
-          if (header !== undefined && own.names.join("\0") !== header.names.join("\0")) hasMore = true;
+          own = await readHeader(file, context.delimiter);
+          if (header !== undefined && !isAlike(own, header)) hasMore = true;
           header ??= own;
         }
-        if (!hasMore) after[name] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
+        if (!hasMore) after[name] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft }, own);
         bytesLeft -= (after[name] ?? from) - from;
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
         hasMore ||= isRated || bytesLeft <= 0 || (await stat(file)).size > (after[name] ?? 0);
@@ -102,6 +116,11 @@ async function openFiles(pattern: string, context: SourceContext): Promise<Sourc
       return { from: { files: before }, to: { files: after } };
     },
     read: (range) => readPieces(range, context),
+    sample: async () =>
+      sampleFiles(
+        everything ?? (await list(pattern, baseFolder)),
+        context.hasHeader ? (file) => readHeader(file, context.delimiter) : undefined,
+      ),
     async commit(range) {
       committed = filesOf(range.to, baseFolder);
       await rm(segmentFile(range, context), { force: true });
@@ -153,7 +172,23 @@ async function readPieces(range: Range, context: SourceContext): Promise<Segment
     sizeBytes += await appendPiece(file, start, to, target);
     failpoint("files-piece-copied");
   }
-  return { path: target, sizeBytes, pieces, header: header?.names };
+  return {
+    path: target,
+    sizeBytes,
+    pieces,
+    header: header?.names,
+    delimiter: header?.delimiter,
+    spansLines: context.hasHeader,
+  };
+}
+
+/** Whether files with these headers may be read as one. */
+function isAlike(one: Header, other: Header): boolean {
+  return one.names.join("\0") === other.names.join("\0") && one.delimiter === other.delimiter;
+}
+
+function shapeOf({ names, delimiter }: Header, context: SourceContext): QuotedShape {
+  return { delimiter: delimiter ?? context.delimiter ?? ",", columnCount: names.length };
 }
 
 const COPY_BYTES = 1_048_576;

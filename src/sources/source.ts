@@ -12,6 +12,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import type { Sample } from "../formats/sample.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */
 export type Position = Readonly<Record<string, unknown>>;
@@ -53,6 +54,11 @@ export interface Source {
   readonly partitions?: Partitions;
   /** The record's columns, where somebody else than the input tells them. */
   columns?(): Promise<readonly Column[] | undefined>;
+  /**
+   * A look at what there is, of which nothing is taken: for finding the columns before the first range is
+   * planned. Undefined while there is nothing yet. Where it is left out, the first ranges are looked at.
+   */
+  sample?(): Promise<Sample | undefined>;
   close(): Promise<void>;
 }
 
@@ -98,7 +104,8 @@ export interface SourceContext {
   readonly takesWhatIsThere: boolean;
   /** Whether the file's first line holds column names. */
   readonly hasHeader: boolean;
-  readonly delimiter: string;
+  /** What separates CSV values; undefined where each header tells it. */
+  readonly delimiter: string | undefined;
   readonly freshSeed: () => number;
   /** Called when there may be something to plan: wakes a loop that waits. */
   readonly notify: () => void;
