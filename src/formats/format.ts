@@ -5,6 +5,7 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
+import type { StandIns } from "./stand-ins.ts";
 
 /** What a source says about its lines. */
 export interface Shape {
@@ -13,6 +14,8 @@ export interface Shape {
   /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
+  /** Where CSV records go over several lines: what stands for their own line ends. */
+  readonly standIns?: StandIns | undefined;
   /** The pattern of format `regex`, with named groups. */
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, jobNameField, nameField } from "./fields.ts";
+import { delimiterField, durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -126,7 +126,10 @@ export function jobSchema(
     time: z
       .string()
       .optional()
-      .describe("the event-time column: `ts` if there is one, else that of `received`"),
+      .describe(
+        "the event-time column: `ts` if there is one, else that of `received`; numbers since 1970 as " +
+          "`epoch_ms(t)`, also epoch_s, epoch_us and epoch_ns, or beside them `epoch_ms(t) AS name`",
+      ),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
@@ -150,11 +153,11 @@ export function jobSchema(
       .string()
       .optional()
       .describe("formats nginx and apache: the `log_format` or `LogFormat` of the server's configuration"),
-    delimiter: z
-      .string()
-      .length(1, "one character is expected")
-      .default(",")
-      .describe("format csv: what separates values"),
+    delimiter: delimiterField
+      .optional()
+      .describe(
+        "format csv: what separates values, one character or `tab`; found from the header if left out",
+      ),
   });
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),

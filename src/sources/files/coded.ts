@@ -4,10 +4,12 @@
  * for the next batch. A part that is gone, after a crash, is made again from the start of the file.
  */
 
-import { mkdir, open as openFile, rm } from "node:fs/promises";
+import { mkdir, open as openFile, readFile, rm, truncate } from "node:fs/promises";
 import path from "node:path";
 import { type Layers, openLayers } from "../../content/layers.ts";
+import type { QuotedShape } from "../../formats/quoted-feeds.ts";
 import { type Header, headerOf, MAX_HEADER_BYTES } from "../header.ts";
+import { recordCut } from "../record-cut.ts";
 import type { Limit } from "../source.ts";
 import { type ContentStream, contentStream } from "./content-stream.ts";
 import { type Part, writePart } from "./part.ts";
@@ -16,9 +18,11 @@ export interface CodedFiles {
   /** What it takes to come to the content. Opens the file for a moment. */
   layersOf(file: string): Promise<Pick<Layers, "how" | "inner">>;
   /** The column names in the content's first line; undefined where there is nothing in it. */
-  header(file: CodedFile, delimiter: string): Promise<Header | undefined>;
-  /** The next part of the content. */
-  next(file: CodedFile, from: number, limit: Limit): Promise<Part>;
+  header(file: CodedFile, delimiter: string | undefined): Promise<Header | undefined>;
+  /** The next part of the content. `shape`: of records that may be of several lines. */
+  next(file: CodedFile, from: number, limit: Limit, shape?: QuotedShape): Promise<Part>;
+  /** A run of whole lines behind an offset, of about so many bytes; none where there is nothing. */
+  spots(file: CodedFile, start: number, bytes: number): Promise<readonly Uint8Array[]>;
   /** The part between two offsets: the one that was made, or one that is made again. */
   part(file: CodedFile, from: number, to: number): Promise<Part>;
   /** Parts up to there are not needed any more. */
@@ -58,15 +62,18 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
     open.delete(oldest[0]);
     await oldest[1].close();
   };
-  const make = async (file: CodedFile, from: number, limit: Limit, until?: number): Promise<Part> => {
+  const make = async (
+    file: CodedFile,
+    from: number,
+    limit: Limit,
+    { until, shape }: { readonly until?: number; readonly shape?: QuotedShape | undefined } = {},
+  ): Promise<Part> => {
     await mkdir(folder, { recursive: true });
     const stream = await streamAt(file, from);
     parts += 1;
-    const part = await writePart(stream, path.join(folder, `${parts}.part`), {
-      origin: file.origin,
-      limit,
-      until,
-    });
+    const request = { origin: file.origin, limit, until };
+    const lines = await writePart(stream, path.join(folder, `${parts}.part`), request);
+    const part = shape === undefined ? lines : await cutAtRecord(lines, stream, shape);
     await (part.isLast ? stream.close() : keep(file, stream));
     made.set(file.path, [...(made.get(file.path) ?? []), part]);
     return part;
@@ -88,18 +95,39 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
         await stream.close();
       }
     },
-    async next(file, from, limit) {
+    async spots(file, start, bytes) {
+      const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
+      try {
+        await stream.skip(start);
+        const chunks: Buffer[] = [];
+        for (let count = 0; count < bytes; ) {
+          const chunk = await stream.pull();
+          if (chunk === undefined) break;
+          chunks.push(chunk);
+          count += chunk.length;
+        }
+        const all = Buffer.concat(chunks);
+        if (all.length === 0) return [];
+        const isWhole = all.length < bytes;
+        return [isWhole ? all : all.subarray(0, all.lastIndexOf(LINE_FEED) + 1)];
+      } finally {
+        await stream.close();
+      }
+    },
+    async next(file, from, limit, shape) {
       // The same again: the first batch is planned once more when its columns are known.
       const fits = (part: Part): boolean =>
         part.from === from &&
         part.to > from &&
         part.to - from <= limit.maxBytes &&
         limit.maxLines === Number.POSITIVE_INFINITY;
-      return known(file, fits) ?? make(file, from, limit);
+      return known(file, fits) ?? make(file, from, limit, { shape });
     },
     async part(file, from, to) {
       const limit = { maxBytes: Number.POSITIVE_INFINITY, maxLines: Number.POSITIVE_INFINITY };
-      return known(file, (part) => part.from === from && part.to === to) ?? make(file, from, limit, to);
+      return (
+        known(file, (part) => part.from === from && part.to === to) ?? make(file, from, limit, { until: to })
+      );
     },
     async forget(file, to) {
       const left = (made.get(file.path) ?? []).filter((part) => part.to > to);
@@ -118,7 +146,7 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
 /** NULs before it count as bytes of the line: they are the hole that a truncation left. */
 async function headerIn(
   stream: ContentStream,
-  delimiter: string,
+  delimiter: string | undefined,
   origin: string,
 ): Promise<Header | undefined> {
   let first: Buffer = Buffer.alloc(0);
@@ -134,6 +162,20 @@ async function headerIn(
   if (first.length === 0) return undefined;
   const header = headerOf(first, delimiter, origin);
   return { ...header, sizeBytes: holeBytes + header.sizeBytes, holeBytes };
+}
+
+/** The part without the record at its end that goes on in the next one: that goes back into the stream. */
+async function cutAtRecord(part: Part, stream: ContentStream, shape: QuotedShape): Promise<Part> {
+  const { path: file, sizeBytes } = part;
+  if (part.isLast) return part;
+  const end = recordCut(file, { from: 0, to: sizeBytes, size: sizeBytes, isEnd: false }, shape);
+  // Where holes were passed over, bytes of the part are not those of the stream.
+  const isPlain = (part.pieces.at(-1)?.segmentOffset ?? 0) <= end;
+  if (end === 0 || end === sizeBytes || !isPlain) return part;
+  const rest = (await readFile(file)).subarray(end);
+  await truncate(file, end);
+  stream.giveBack(rest);
+  return { ...part, to: part.to - rest.length, sizeBytes: end };
 }
 
 /** The file's bytes as they are. */
