@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
+import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
 
 interface ProcessFlags extends JobFlags {
@@ -53,7 +54,10 @@ export function processCommand(context: Context): Command {
     .option("--serve <[host:]port>", "show everything live in a browser")
     .option("--quiet", "say nothing but errors")
     .addHelpText("after", HELP)
-    .action((job: string | undefined, flags: ProcessFlags) => runProcess(job, flags, context));
+    .action((job: string | undefined, flags: ProcessFlags, given: Command) => {
+      refuseIdleFlags(given, jobRules(given, job));
+      return runProcess(job, flags, context);
+    });
 }
 
 async function runProcess(file: string | undefined, flags: ProcessFlags, context: Context): Promise<void> {

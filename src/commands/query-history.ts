@@ -1,4 +1,4 @@
-/** What was typed in `streamkit query`, kept for the next time: one line of the file is one line that was typed. */
+/** What was typed in `streamkit query`, kept for the next time: a line of the file is one that was typed. */
 
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";

@@ -1,4 +1,4 @@
-/** `streamkit query` at a terminal: a prompt that takes SQL until a semicolon, and a few commands of its own. */
+/** `streamkit query` at a terminal: a prompt for SQL until a semicolon, and a few commands of its own. */
 
 import { createInterface } from "node:readline";
 import { messageOf } from "../base/error.ts";

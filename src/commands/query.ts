@@ -1,6 +1,7 @@
 /** `streamkit query`: DuckDB SQL over the warehouse and the checkpoint. */
 
 import { readFileSync } from "node:fs";
+import { extname } from "node:path";
 import { Command, Option } from "commander";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Questions } from "../warehouse/query.ts";
@@ -22,8 +23,8 @@ const HELP = `
 Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
 checkpoint.dead_letters and the state tables. Any file can be named in the query itself. From a warehouse that
 is elsewhere, the files of the tables that the query names are fetched for it, without those of partitions
-that its WHERE rules out. Nothing is changed: SELECT, FROM, SHOW TABLES, DESCRIBE, SUMMARIZE, EXPLAIN and the like
-are taken, several with semicolons between.
+that its WHERE rules out. Nothing is changed: SELECT, FROM, SHOW TABLES, DESCRIBE, SUMMARIZE, EXPLAIN and the
+like are taken, several with semicolons between.
 
 At a terminal, without a query, it is a shell: SQL until a semicolon, Tab completes, .help tells the rest.
 
@@ -48,9 +49,32 @@ export function queryCommand(context: Context): Command {
         .choices(["table", "json", "ndjson", "csv", "parquet"])
         .default("table"),
     )
-    .option("--out <file>", "write to a file instead of stdout (parquet needs it at a terminal)")
+    .option(
+      "--out <file>",
+      "write to a file instead of stdout; its name tells the format: .csv, .json, .ndjson, .parquet",
+    )
     .addHelpText("after", HELP)
-    .action((text: string | undefined, flags: QueryFlags) => query(text, flags, context));
+    .action((text: string | undefined, flags: QueryFlags, given: Command) =>
+      query(text, { ...flags, format: formatOf(flags, given) }, context),
+    );
+}
+
+const FORMAT_OF_NAME: Readonly<Record<string, QueryFlags["format"]>> = {
+  ".parquet": "parquet",
+  ".json": "json",
+  ".ndjson": "ndjson",
+  ".jsonl": "ndjson",
+};
+
+/** A file is of the format that its name says, where no flag does; a table is for people. */
+function formatOf({ format, out }: QueryFlags, given: Command): QueryFlags["format"] {
+  if (out === undefined || format !== "table") return format;
+  if (given.getOptionValueSource("format") === "cli")
+    throw new StreamkitError(
+      "usage",
+      "--format table is for a terminal: --out takes json, ndjson, csv or parquet",
+    );
+  return FORMAT_OF_NAME[extname(out).toLowerCase()] ?? "csv";
 }
 
 async function query(argument: string | undefined, flags: QueryFlags, context: Context): Promise<void> {

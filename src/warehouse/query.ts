@@ -106,7 +106,8 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     },
     async words() {
       const rows = await database.rows(sql`SELECT upper(keyword_name) AS word FROM duckdb_keywords()
-        UNION SELECT function_name || '(' FROM duckdb_functions() WHERE function_name SIMILAR TO '[a-z][a-z0-9_]+'
+        UNION SELECT function_name || '(' FROM duckdb_functions()
+          WHERE function_name SIMILAR TO '[a-z][a-z0-9_]+'
         ORDER BY word`);
       return rows.map((row) => String(row["word"]));
     },
@@ -125,7 +126,8 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
 }
 
 /** As a question names them: without the database that they all are in. */
-const OWN_TABLES = sql`(SELECT schema_name, view_name AS name, database_name FROM duckdb_views() WHERE NOT internal
+const OWN_TABLES = sql`(SELECT schema_name, view_name AS name, database_name FROM duckdb_views()
+    WHERE NOT internal
   UNION ALL SELECT schema_name, table_name, database_name FROM duckdb_tables() WHERE NOT internal)`;
 const FULL_NAME = sql`concat_ws('.', nullif(database_name, 'memory'), nullif(schema_name, 'main'), name)`;
 const TABLE_NAMES = sql`SELECT ${FULL_NAME} AS name FROM ${OWN_TABLES} ORDER BY name`;

@@ -12,7 +12,7 @@ export interface Statements {
   readonly tail: string;
 }
 
-/** What has to be skipped as one: DuckDB's quotes and comments. Each is open to the end where it isn't closed. */
+/** DuckDB's quotes and comments, which are skipped as one; to the end where they aren't closed. */
 const SKIPPED = [
   /--[^\n]*/y,
   /[eE]'(?:[^'\\]|''|\\[\s\S])*(?:'|$)/y,
@@ -113,8 +113,8 @@ export function questionOf(statement: string): Question {
 
 const CHANGES = new Set(
   (
-    "CREATE INSERT UPDATE DELETE DROP ALTER TRUNCATE MERGE COPY EXPORT IMPORT ATTACH DETACH USE SET RESET LOAD INSTALL " +
-    "CALL BEGIN COMMIT ROLLBACK CHECKPOINT VACUUM ANALYZE PREPARE EXECUTE DEALLOCATE COMMENT FORCE UPDATE"
+    "CREATE INSERT UPDATE DELETE DROP ALTER TRUNCATE MERGE COPY EXPORT IMPORT ATTACH DETACH USE SET RESET " +
+    "LOAD INSTALL CALL BEGIN COMMIT ROLLBACK CHECKPOINT VACUUM ANALYZE PREPARE EXECUTE DEALLOCATE COMMENT FORCE"
   ).split(" "),
 );
 
@@ -125,8 +125,8 @@ function verbOf(statement: string): string {
 function refusal(verb: string): StreamkitError {
   return new StreamkitError(
     "usage",
-    `query answers questions and changes nothing: found ${verb}, expected SELECT, FROM, WITH, VALUES, SHOW, ` +
-      "DESCRIBE, SUMMARIZE or EXPLAIN of these",
+    `query answers questions and changes nothing: found ${verb}, expected SELECT, FROM, WITH, VALUES, ` +
+      "SHOW, DESCRIBE, SUMMARIZE or EXPLAIN of these",
   );
 }
 

@@ -61,7 +61,7 @@ test("comments, semicolons and several statements are what they are in SQL", asy
   await expect(answer(" ; -- nothing")).rejects.toThrow("An SQL query is expected");
 });
 
-test("SHOW TABLES names all tables as queries do; DESCRIBE, SUMMARIZE, PRAGMA and EXPLAIN tell more", async () => {
+test("SHOW TABLES names all tables; DESCRIBE, SUMMARIZE, PRAGMA and EXPLAIN tell more", async () => {
   expect(await answer("SHOW TABLES;")).toBe('{"name":"ticks"}\n{"name":"web.hits"}\n');
   expect(await answer("SHOW ALL TABLES", "csv")).toContain("memory,web,hits,");
   expect((await answer("DESCRIBE web.hits", "csv")).split("\n")[1]).toStartWith("n,BIGINT");
