@@ -6,7 +6,9 @@ import { isatty } from "node:tty";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { configureLogging } from "../base/log.ts";
+import { configureLogging, logger } from "../base/log.ts";
+import { withoutUrlSecrets } from "../base/redact.ts";
+import { steadyClock } from "../base/steady-clock.ts";
 import { type ByteOutput, fdOutput, isPipe } from "../runtime/stdio.ts";
 import { versionText } from "../runtime/version.ts";
 import { saidAbove } from "../terminal/region.ts";
@@ -16,7 +18,11 @@ import type { Context } from "./context.ts";
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
+const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGTERM: 143,
+};
 
 /** Builds the program with `addCommands`, runs the command line, and exits with the contract's code. */
 export async function runProgram(addCommands: (program: Command, context: Context) => void): Promise<never> {
@@ -91,14 +97,15 @@ function processContext(): Context {
   const stdout = terminalOutput(1);
   const stderr = terminalOutput(2);
   return {
-    clock: systemClock,
+    clock: steadyClock(systemClock, (message) => logger("clock").warning(message)),
     stop: stop.signal,
     stdout,
     progressOutput: stderr.isTerminal && !isPipe(1) ? stderr : undefined,
     isStdinTerminal: isatty(0),
     say: (line) => {
       try {
-        if (!stderr.isTerminal || !saidAbove(line)) stderr.write(`${line}\n`);
+        const shown = withoutUrlSecrets(line);
+        if (!stderr.isTerminal || !saidAbove(shown)) stderr.write(`${shown}\n`);
       } catch {
         // Nobody reads our messages: that is no reason to stop the work.
       }

@@ -21,17 +21,17 @@ interface QueryFlags {
 
 const HELP = `
 Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
-checkpoint.dead_letters and the state tables. Any file can be named in the query itself. From a warehouse that
-is elsewhere, the files of the tables that the query names are fetched for it, without those of partitions
-that its WHERE rules out. Nothing is changed: SELECT, FROM, SHOW TABLES, DESCRIBE, SUMMARIZE, EXPLAIN and the
-like are taken, several with semicolons between.
+dead_letters and the state tables (checkpoint.NAME), as a batch left them: the job may be running. Any file
+can be named in the query itself. From a warehouse that is elsewhere, the files of the tables that the query
+names are fetched for it, without those of partitions that its WHERE rules out. Nothing is changed: SELECT,
+FROM, SHOW TABLES, DESCRIBE, SUMMARIZE, EXPLAIN and the like are taken, several with semicolons between.
 
 At a terminal, without a query, it is a shell: SQL until a semicolon, Tab completes, .help tells the rest.
 
 Examples:
   streamkit query "SELECT symbol, max(high) FROM ohlc WHERE dt >= DATE '2026-01-05' GROUP BY ALL"
   streamkit query "SHOW TABLES"
-  streamkit query "FROM checkpoint.dead_letters LIMIT 10" --checkpoint ./state/market
+  streamkit query "FROM dead_letters LIMIT 10" --checkpoint ./state/market
   streamkit query "SELECT count(*) FROM 'out/*.ndjson'" --format json
   streamkit query -f report.sql --format csv > report.csv
   echo "FROM ohlc LIMIT 3" | streamkit query`;
@@ -43,7 +43,7 @@ export function queryCommand(context: Context): Command {
     .argument("[sql]", "the query; without it --file, standard input, or a shell at a terminal")
     .option("-f, --file <file>", "the query is in this file; - is standard input")
     .option("--warehouse <place>", "the folder of the tables, or webhdfs://… or s3://…", "./warehouse")
-    .option("--checkpoint <folder>", "also a checkpoint's tables (of a job that is not running)")
+    .option("--checkpoint <folder>", "also a checkpoint's tables, while its job runs or not")
     .addOption(
       new Option("--format <format>", "how to print it")
         .choices(["table", "json", "ndjson", "csv", "parquet"])

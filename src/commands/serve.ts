@@ -11,6 +11,7 @@ import { JOURNAL_FILE, ROTATED_FILE } from "../server/journal.ts";
 import { openLineFeed } from "../server/line-feed.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
+import { accessTo, addDashboardFlags, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
 
 const STDIN_FD = 0;
 /** What a checkpoint has from its start. */
@@ -29,14 +30,14 @@ Examples:
   The same in one process:
     streamkit process market.yaml --serve 8080`;
 
-interface ServeFlags {
+interface ServeFlags extends DashboardFlags {
   readonly port: string;
   readonly host: string;
   readonly follow?: string;
 }
 
 export function serveCommand(context: Context): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .summary("the live dashboard, in a browser")
     .description("Shows the live dashboard, fed by the rows on stdin or by a running job's checkpoint.")
     .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))
@@ -45,7 +46,8 @@ export function serveCommand(context: Context): Command {
       "the address to bind; others than this machine reach only what you open",
       DEFAULT_HOST,
     )
-    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin")
+    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin");
+  return addDashboardFlags(command)
     .addHelpText("after", HELP)
     .action((flags: ServeFlags) => serve(flags, context));
 }
@@ -61,8 +63,10 @@ async function serve(flags: ServeFlags, context: Context): Promise<void> {
     );
   }
   if (flags.follow !== undefined) refuseNoCheckpoint(flags.follow);
+  const access = accessTo(flags.host, flags);
   const hub = openHub({ feed: flags.follow === undefined ? "lines" : "engine" });
-  const server = await startServer({ hub, host: flags.host, port });
+  const server = await startServer({ hub, ...access, port });
+  sayWhoSees(access);
   context.say(`Dashboard on ${server.url} (Ctrl-C ends it)`);
   try {
     if (flags.follow === undefined) {

@@ -68,7 +68,9 @@ async function runVerify(file: string | undefined, flags: VerifyFlags, context: 
   const { withInputs } = await import("../verify/inputs.ts");
   const { verifyJob } = await import("../verify/verify.ts");
   const { verificationText } = await import("../verify/report.ts");
-  const job = withInputs(await jobOf(file, flags, context), flags.input ?? [], process.cwd());
+  const { withGuessedFormats } = await import("./guess-formats.ts");
+  const loaded = await jobOf(file, flags, context);
+  const job = await withGuessedFormats(withInputs(loaded, flags.input ?? [], process.cwd()));
   const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts, startMs });
   if (found === undefined) return;
   context.stdout.write(job.withoutSecrets(verificationText(found)));

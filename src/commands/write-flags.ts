@@ -24,6 +24,7 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
   schema: TABLE,
   pattern: TABLE,
   time: TABLE,
+  timezone: TABLE,
   watermark: RUN,
   checkpoint: RUN,
   name: RUN,

@@ -21,7 +21,9 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly in: string;
   readonly format: string;
   readonly schema?: string;
+  readonly timezone?: string;
   readonly pattern?: string;
+  readonly logFormat?: string;
   readonly time?: string;
   readonly watermark?: string;
   readonly checkpoint?: string;
@@ -29,6 +31,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly set?: readonly string[];
   readonly once?: boolean;
   readonly availableNow?: boolean;
+  readonly allowEmpty?: boolean;
   readonly stopTimeout?: string;
 }
 
@@ -69,18 +72,25 @@ export function writeCommand(context: Context): Command {
     .option("--roll-every <duration>", "or when a row has waited for so long, like 15m")
     .option(
       "--in <url>",
-      "what to read: - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC",
+      "what to read: - (standard input), a file or glob, tail:GLOB, kafka://HOST:PORT/TOPIC",
       "-",
     )
-    .option("--format <format>", "json, csv, combined, common, regex or lines", "json")
+    .option(
+      "--format <format>",
+      "json, csv, combined … as `streamkit formats` says; auto: what files are",
+      "auto",
+    )
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
+    .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
     .option("--time <column>", "the event-time column (default: ts)")
+    .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
     .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
     .option("--once", "what is there now is the whole input: take it, write all rows, stop")
     .option("--available-now", "take what is there now, commit, stop; waiting rows stay in the checkpoint")
+    .option("--allow-empty", "with those two: no file to read is no mistake")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--metastore <url>", "a Hive Metastore that is told of the table, thrift://HOST:9083")
     .option("--location <place>", "the warehouse as other engines call it, like hdfs://NAMENODE/warehouse")
@@ -128,6 +138,8 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    timezone: flags.timezone,
+    logFormat: flags.logFormat,
     parquet: {
       warehouse: flags.warehouse,
       table,
@@ -137,11 +149,14 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
       ...rollOf(flags),
     },
   });
-  const job = loadJobText(text, "write", wholeJobSchema(), {
-    env: context.env,
-    overrides: flags.set ?? [],
-    flagOf: inlineFlagOf,
-  });
+  const { withGuessedFormats } = await import("./guess-formats.ts");
+  const job = await withGuessedFormats(
+    loadJobText(text, "write", wholeJobSchema(), {
+      env: context.env,
+      overrides: flags.set ?? [],
+      flagOf: inlineFlagOf,
+    }),
+  );
   if (flags.ddl === true) {
     const { tableDdl } = await import("./write-ddl.ts");
     context.stdout.write(await tableDdl(job, context));
@@ -156,6 +171,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
         ? DEFAULT_STOP_TIMEOUT_MS
         : durationFlagMs("--stop-timeout", flags.stopTimeout),
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
+    allowsEmpty: flags.allowEmpty === true,
     serve: undefined,
     bareRows: false,
     quiet: flags.quiet === true,

@@ -10,13 +10,28 @@ import type { Sql } from "../duckdb/sql.ts";
 export interface Shape {
   /** The columns of a record, in order. Empty for formats that fix their own. */
   readonly columns: readonly Column[];
-  /** The names in a CSV file's first line, where there is one. */
+  /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
   /** The pattern of format `regex`, with named groups. */
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
+  /** Of times without a UTC offset, by its IANA name; UTC if left out. */
+  readonly timezone?: string | undefined;
+  /** When the lines were written or received: it tells the year of times that have none. */
+  readonly writtenAtMs?: number | undefined;
+}
+
+/** Rows `[from, to)` of a file that holds rows and no lines. */
+export interface RowSlice {
+  readonly path: string;
+  /** The file as dead letters name it. */
+  readonly origin: string;
+  readonly from: number;
+  readonly to: number;
+  /** Those of the file itself. */
+  readonly columns: readonly Column[];
 }
 
 /** A line that can't be a record. `index` counts the lines of the file from 0. */
@@ -25,9 +40,33 @@ export interface UnfitLine {
   readonly reason: string;
 }
 
+/** A second way to read, where the first one may lose what a line says. */
+interface ExactReading {
+  /** Whether to begin with it. */
+  isNeeded(shape: Shape): boolean;
+  /** Whether the first one has failed with this message to say that the second one is to be tried. */
+  isAskedFor(message: string): boolean;
+  /** The lines as `read` takes them: each one is still one. */
+  bytes(bytes: Buffer, shape: Shape): Buffer;
+  /** Takes every line that the format's `read` takes, to the same row, and more. */
+  read(path: string, shape: Shape): Sql;
+}
+
+/** What a source says of its format, beside its name. */
+export interface FormatOptions {
+  /** As it stands in the configuration of the server that writes the log. */
+  readonly log_format?: string | undefined;
+  /** Whether the lines are what others have sent: nobody sends them again in a better form. */
+  readonly isReceived?: boolean;
+}
+
 export interface Format {
   readonly name: string;
   readonly summary: string;
+  /** The format that the options make of this one. Throws code `job`. */
+  of?(options: FormatOptions): Format;
+  /** Whether it can't be read without the option `log_format`, which is for such formats alone. */
+  readonly takesLogFormat?: true;
   /** True where neither the format nor the job need name the columns: the input tells them. */
   readonly columnsInInput?: true;
   /** The columns a reader finds in a record. */
@@ -39,17 +78,23 @@ export interface Format {
    * take a line the same way whatever its neighbours are: the reader is the judge of a line.
    */
   read(path: string, shape: Shape): Sql;
+  /** Of a format whose files hold rows: SELECT over slices of them, in their order. */
+  readSlices?(slices: readonly RowSlice[], shape: Shape): Sql;
   /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
   readTolerantly?(path: string, shape: Shape): Sql;
+  readonly exact?: ExactReading;
   /**
-   * Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss
-   * some.
+   * Lines that `read` (or `readTolerantly` or `exact.read`, where there is one) surely refuses, found all at
+   * once. May miss some.
    */
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */
   readonly mayJoinLines: boolean;
-  /** What is a blank line, which is no record and no dead letter: an empty one, or one of white space. */
-  readonly blank: "record" | "empty" | "white space";
+  /**
+   * What is a blank line, which is no record and no dead letter: an empty one, or one of white space;
+   * `comment`: an empty one or one that begins with `#`, of which `#Fields:` holds for the lines behind it.
+   */
+  readonly blank: "record" | "empty" | "white space" | "comment";
   /**
    * Whether a byte order mark before a line's text is no part of it: files with one may have been put
    * together.
@@ -60,6 +105,8 @@ export interface Format {
    * might take a line otherwise than alone, or than `readTolerantly` does.
    */
   plain?(bytes: Buffer): Buffer | undefined;
+  /** True where a line's time may need `writtenAtMs`: a segment is of one file then. */
+  readonly isDatedByFile?: true;
   /** True where the source must make lines of JSON from what it gets. */
   readonly isDecodedBySource?: true;
   /** What becomes of a line that is not UTF-8: refused, or read as Latin-1. */

@@ -12,6 +12,7 @@ import { join, type Sql, sql } from "../duckdb/sql.ts";
 import { namesAlike } from "./column-names.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
+import { logfmtAsJson } from "./logs/logfmt.ts";
 import type { Segment } from "./read-segment.ts";
 
 /**
@@ -35,6 +36,7 @@ export async function inferColumns(
   const sample = await writeSample(segment.path);
   if (sample === undefined) return segment.header?.map((name) => ({ name, type: "VARCHAR" }));
   try {
+    if (format === "logfmt") await rewriteAsJson(database, sample);
     return format === "csv"
       ? await inferCsv(database, sample, segment.header, delimiter)
       : await inferJson(database, sample);
@@ -48,6 +50,12 @@ export async function inferColumns(
   } finally {
     await rm(sample, { force: true });
   }
+}
+
+/** The sample's entries as objects of JSON: what holds for their values holds for those. */
+async function rewriteAsJson(database: Database, sample: string): Promise<void> {
+  const rows = await database.rows(sql`SELECT json FROM (${logfmtAsJson(sample)}) LIMIT ${VOTING_LINES}`);
+  await writeFile(sample, rows.map(({ json }) => `${String(json)}\n`).join(""));
 }
 
 /** The segment's first lines, in a file of their own beside it; undefined if they are blank. */

@@ -8,13 +8,15 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { readFile, rm, writeFile } from "node:fs/promises";
-import { messageOf, StreamkitError } from "../base/error.ts";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
-import type { Format, Shape, UnfitLine } from "./format.ts";
+import type { Format, RowSlice, Shape, UnfitLine } from "./format.ts";
 import { withInnerFeeds } from "./inner-feeds.ts";
+import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
+import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 
 /**
@@ -48,7 +50,13 @@ export interface Segment {
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;
+  /** In the place of lines: rows that stand in files of their own, which the format reads. */
+  readonly slices?: readonly RowSlice[] | undefined;
+  /** What the source could not read, which is no line of the segment. */
+  readonly letters?: readonly SourceLetter[] | undefined;
 }
+
+export type SourceLetter = Pick<DeadLetter, "origin" | "offset" | "line" | "reason">;
 
 export interface DeadLetter {
   readonly origin: string;
@@ -85,16 +93,24 @@ export async function readSegment(
   figures: Sql,
 ): Promise<ReadResult> {
   const { format } = reading;
+  if (segment.slices !== undefined) {
+    const rows = rowsOfSlices(segment.slices, reading);
+    const statement = sql`${createTable(table, sql`SELECT ${reading.select} FROM (${rows})`)}; ${figures}`;
+    return { figures: await database.row(statement), deadLetters: [] };
+  }
   const shape = {
     ...reading.shape,
     header: segment.header,
     holdsInnerFeeds: segment.holdsInnerFeeds,
+    writtenAtMs: (await stat(segment.path)).mtimeMs,
   };
-  const read = (path: string): Sql =>
-    selected(format.read(path, shape), { ...reading, shape }, segment.attributes);
   const { plain, bytes } = await plainPath(segment.path, format);
-  const statement = sql`${createTable(table, read(plain ?? segment.path))}; ${figures}`;
-  const taken = plain === undefined ? undefined : await rowUnlessUnfit(database, statement);
+  const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
+    const read = selected(records, { ...reading, shape }, segment.attributes);
+    return rowOrFault(database, sql`${createTable(table, read)}; ${figures}`);
+  };
+  const taken =
+    plain === undefined ? undefined : await readWhole(segment.path, plain, { format, shape }, rowOf);
   if (taken !== undefined) {
     const columnCount = format.columns(shape).length;
     const isWhole =
@@ -108,6 +124,29 @@ export async function readSegment(
   await rm(`${segment.path}.plain`, { force: true });
   const deadLetters = await readApart(database, segment, { ...reading, shape }, table);
   return { figures: await database.row(figures), deadLetters };
+}
+
+/** The row of all lines at once, in the first way or the exact one; undefined where one of them does not fit. */
+async function readWhole(
+  path: string,
+  plain: string,
+  { format, shape }: Omit<Reading, "select">,
+  rowOf: (records: Sql) => Promise<Row | DuckdbError>,
+): Promise<Row | undefined> {
+  const { exact } = format;
+  if (exact?.isNeeded(shape) !== true) {
+    const row = await rowOf(format.read(plain, shape));
+    if (!(row instanceof DuckdbError)) return row;
+    if (exact?.isAskedFor(row.message) !== true) return undefined;
+  }
+  const file = `${path}.exact`;
+  await writeFile(file, exact.bytes(await readFile(plain), shape));
+  try {
+    const row = await rowOf(exact.read(file, shape));
+    return row instanceof DuckdbError ? undefined : row;
+  } finally {
+    await rm(file, { force: true });
+  }
 }
 
 /**
@@ -128,7 +167,7 @@ interface PlainBytes {
   readonly bytes?: Buffer;
 }
 
-async function plainPath(path: string, format: Format): Promise<PlainBytes> {
+export async function plainPath(path: string, format: Format): Promise<PlainBytes> {
   if (await mayHoldLongLine(path)) return { plain: undefined };
   if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
@@ -148,14 +187,19 @@ async function readApart(
   const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
   const beside = await attributesApart(segment.attributes, lines, `${path}.attributes`);
+  const { exact } = format;
   const read = selected(
-    (format.readTolerantly ?? format.read)(path, shape),
+    (format.readTolerantly ?? exact?.read ?? format.read)(path, shape),
     { format, shape, select },
     beside?.attributes,
   );
   const fitting = (): number[] => [...Array(lines.count).keys()].filter((index) => !unfit.has(index));
+  const textOf = (indexes: readonly number[]): Buffer => {
+    const text = lines.textOf(indexes);
+    return exact === undefined ? text : exact.bytes(text, shape);
+  };
   const write = async (indexes: readonly number[]): Promise<void> => {
-    await writeFile(path, lines.textOf(indexes));
+    await writeFile(path, textOf(indexes));
     await beside?.write(indexes);
   };
   /** Undefined when the reader takes the lines that are written, each as one row, else its reason. */
@@ -170,7 +214,7 @@ async function readApart(
   };
   /** True when the lines are in the table: by the fast reader, or else by the tolerant one. */
   const isTaken = async (indexes: readonly number[]): Promise<boolean> => {
-    const text = lines.textOf(indexes);
+    const text = textOf(indexes);
     const plain = format.readTolerantly === undefined ? undefined : format.plain?.(text);
     await beside?.write(indexes);
     if (plain !== undefined) {
@@ -245,34 +289,6 @@ function createTable(table: string, select: Sql): Sql {
   return sql`CREATE OR REPLACE TABLE ${id(table)} AS ${select}`;
 }
 
-/** The last statement's row; undefined where a line of the input does not fit. */
-async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | undefined> {
-  try {
-    return await database.row(statements);
-  } catch (error) {
-    if (error instanceof DuckdbError && isAboutInput(error)) return undefined;
-    throw error;
-  }
-}
-
-/**
- * Errors about the bytes start with these words; others (a wrong projection, no memory) are no fault of a
- * line.
- */
-function isAboutInput(error: DuckdbError): boolean {
-  return /^(?:Invalid Input|Conversion|Out of Range|Invalid) Error/.test(error.message);
-}
-
-function reasonOf(error: DuckdbError): string {
-  const text = messageOf(error).replaceAll(/\s*in file "[^"]*"(?:, (?:at byte \d+ )?in line \d+)?/g, "");
-  const csvReason =
-    /^(?:Error when converting|Expected Number of Columns|Value with|Invalid unicode).*$/m.exec(text)?.[0];
-  return (
-    csvReason ??
-    (text.split("\n")[0] ?? text).replace(/^(?:Invalid Input|Conversion|Out of Range) Error: /, "")
-  );
-}
-
 /**
  * Dead letters of rows that were read from a segment, by their numbers in its table, from 0. `deadLetters`
  * are those of its lines that became no row. Throws code `job` where rows are no lines.
@@ -281,15 +297,11 @@ export async function lettersOfRows(
   segment: Segment,
   format: Format,
   deadLetters: readonly DeadLetter[],
-  { rows, reasons }: { readonly rows: number; readonly reasons: ReadonlyMap<number, string> },
+  { rows, reasons, texts }: UnfitRows,
 ): Promise<DeadLetter[]> {
+  if (segment.slices !== undefined) return lettersOfSlices(segment.slices, { rows, reasons, texts });
   const lines = splitSegment(await readFile(segment.path), format);
-  if (lines.count - deadLetters.length !== rows)
-    throw new StreamkitError(
-      "job",
-      `select: makes ${rows} rows of ${lines.count - deadLetters.length} records: ` +
-        "it must make one of each, so that a row's line is known",
-    );
+  if (lines.count - deadLetters.length !== rows) throw rowsNoRecords(rows, lines.count - deadLetters.length);
   const unfit = new Set(deadLetters.map(({ lineNumber }) => lineNumber));
   const letters: DeadLetter[] = [];
   for (let index = 0, row = 0; index < lines.count; index += 1) {

@@ -32,6 +32,18 @@ export const nameField = z
   .string()
   .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that starts with a letter is expected");
 
+/**
+ * What a job is called: in names of files and groups, not in SQL. A dot and a number at the end would be taken
+ * for a partition of a job that processes share.
+ */
+export const jobNameField = z
+  .string()
+  .regex(
+    /^[A-Za-z](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/,
+    "a name of letters, digits, _, - and . that starts with a letter is expected",
+  )
+  .regex(/^(?!.*\.\d+$)/, "a name that does not end with a dot and a number is expected");
+
 function refuse(context: z.core.$RefinementCtx, message: string): never {
   context.addIssue({ code: "custom", message });
   return z.NEVER;

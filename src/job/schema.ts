@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, nameField } from "./fields.ts";
+import { durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -21,6 +21,9 @@ const sqlText = z
   .string()
   .regex(/\S/, "an SQL query is expected")
   .transform((text) => `${text.replace(/[;\s]+$/, "")}\n`);
+
+/** Nobody has named a format: files tell it, and everything else is JSON. */
+export const AUTO_FORMAT = "auto";
 
 const querySchema = z.strictObject({
   sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),
@@ -38,6 +41,15 @@ const querySchema = z.strictObject({
   lateness: durationField
     .optional()
     .describe("update mode: how long after the watermark has passed it a window still takes rows"),
+  on_error: z
+    .enum(["dead_letter", "stop"])
+    .or(z.null())
+    .or(z.literal("null").transform(() => null))
+    .default("dead_letter")
+    .describe(
+      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts it " +
+        "aside and goes on, `stop` ends the job and names it, `null` makes NULL of the expression that fails",
+    ),
   state: z
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
     .optional()
@@ -82,8 +94,12 @@ const testSchema = z.strictObject({
     ),
 });
 
-/** The schema of a whole job, with the given sources and sinks. */
-export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly ConnectorOptions[]) {
+/** The schema of a whole job, with the given sources and sinks, and formats by their names. */
+export function jobSchema(
+  sources: readonly ConnectorOptions[],
+  sinks: readonly ConnectorOptions[],
+  formats: readonly string[],
+) {
   const sourceSchema = z.strictObject({
     from: z
       .union([z.string(), oneOf(sources)])
@@ -92,13 +108,20 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
           "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum(["json", "csv", "combined", "common", "regex", "lines", "syslog", "avro", "protobuf"])
-      .default("json")
-      .describe("how a line becomes a record"),
+      .enum([AUTO_FORMAT, ...formats])
+      .default(AUTO_FORMAT)
+      .describe(
+        "how a line becomes a record; `auto`: what the first file is by content and name, else json; " +
+          "`streamkit formats` lists them, `streamkit formats FILE` guesses",
+      ),
     schema: z
       .record(z.string(), z.string())
       .optional()
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
+    timezone: z
+      .string()
+      .optional()
+      .describe("what times without a UTC offset are in: an IANA name like `Europe/Berlin`; UTC if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
     time: z
       .string()
@@ -123,6 +146,10 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .describe("a source silent for so long stops holding the watermark; `30s` if left out"),
     rate: z.number().positive("a number over 0 is expected").optional().describe("records a second at most"),
     pattern: z.string().optional().describe("format regex: the pattern, with named groups `(?<name>…)`"),
+    log_format: z
+      .string()
+      .optional()
+      .describe("formats nginx and apache: the `log_format` or `LogFormat` of the server's configuration"),
     delimiter: z
       .string()
       .length(1, "one character is expected")
@@ -135,7 +162,7 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
     ...connectorFields(sinks),
   });
   return z.strictObject({
-    name: nameField.default("job").describe("names output files and the checkpoint"),
+    name: jobNameField.default("job").describe("names output files and the checkpoint"),
     batch: durationField
       .default(1000)
       .describe("time between micro-batches, `1s` if left out; 0 = as soon as there is input"),
@@ -162,11 +189,12 @@ export type JobConfig = z.output<JobSchema>;
 export type SourceConfig = JobConfig["sources"][string];
 export type SinkConfig = JobConfig["sinks"][number];
 export type QueryConfig = z.output<typeof querySchema>;
+export type OnError = QueryConfig["on_error"];
 export type TestConfig = z.output<typeof testSchema>;
 export type TableConfig = z.output<typeof tableSchema>;
 
 export function queryConfig(query: JobConfig["queries"][string]): QueryConfig {
-  return typeof query === "string" ? { sql: query, mode: "append" } : query;
+  return typeof query === "string" ? { sql: query, mode: "append", on_error: "dead_letter" } : query;
 }
 
 function connectorFields(connectors: readonly ConnectorOptions[]): Record<string, z.ZodOptional> {

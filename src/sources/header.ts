@@ -4,12 +4,14 @@ import { existsSync } from "node:fs";
 import { open, readFile, rename, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 
-const MAX_HEADER_BYTES = 65_536;
+export const MAX_HEADER_BYTES = 65_536;
 
 export interface Header {
   readonly names: readonly string[];
-  /** Bytes of the line with its end. */
+  /** Bytes of the line with its end, and of the hole before it. */
   readonly sizeBytes: number;
+  /** NULs that stand before it. */
+  readonly holeBytes?: number;
 }
 
 /** Throws code `input` where the file has no first line. */
@@ -18,6 +20,34 @@ export async function readHeader(path: string, delimiter: string): Promise<Heade
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES, 0);
     return headerOf(buffer.subarray(0, bytesRead), delimiter, path);
+  } finally {
+    await file.close();
+  }
+}
+
+const BLOCK_BYTES = 1_048_576;
+const NULS = Buffer.alloc(BLOCK_BYTES);
+
+/**
+ * The same where NULs may stand before the line: a hole that a truncation left, which counts as bytes of it.
+ * Undefined where there is nothing else.
+ */
+export async function headerAt(path: string, delimiter: string): Promise<Header | undefined> {
+  const file = await open(path, "r");
+  try {
+    const buffer = Buffer.alloc(BLOCK_BYTES);
+    for (let start = 0; ; ) {
+      const { bytesRead } = await file.read(buffer, 0, BLOCK_BYTES, start);
+      if (bytesRead === 0) return undefined;
+      const bytes = buffer.subarray(0, bytesRead);
+      const isHole = bytes.equals(NULS.subarray(0, bytesRead));
+      const nuls = isHole ? bytesRead : bytes.findIndex((byte) => byte !== 0);
+      start += nuls;
+      if (isHole) continue;
+      const first = await file.read(buffer, 0, MAX_HEADER_BYTES, start);
+      const header = headerOf(buffer.subarray(0, first.bytesRead), delimiter, path);
+      return { ...header, sizeBytes: start + header.sizeBytes, holeBytes: start };
+    }
   } finally {
     await file.close();
   }

@@ -26,6 +26,7 @@ export function receivedSource<Options>(input: InputKind<Options>): SourceKind<O
     options: input.options,
     isLive: true,
     waitsFor: `what comes over ${input.name}`,
+    isReceiver: true,
     fromUrl: (url) => input.fromUrl(url),
     open: (options, context) => openReceived(input, options, context),
   };

@@ -12,6 +12,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import type { SourceConfig } from "../job/schema.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */
 export type Position = Readonly<Record<string, unknown>>;
@@ -51,9 +52,19 @@ export interface Source {
   hasBacklog(): boolean;
   /** Of a source that is read in partitions, each in its own order and at its own pace. */
   readonly partitions?: Partitions;
+  /** Of a source that can be read twice, where what is there is all. */
+  readonly again?: Again | undefined;
   /** The record's columns, where somebody else than the input tells them. */
   columns?(): Promise<readonly Column[] | undefined>;
   close(): Promise<void>;
+}
+
+/** The same input once more, for somebody who looks through it ahead of the batches. */
+export interface Again {
+  /** A source of its own that begins behind the last commit and ends where this one will. */
+  open(): Promise<Source>;
+  /** Whether everything before `position` is before `reached` too; both are positions of planned ranges. */
+  includes(reached: Position, position: Position): boolean;
 }
 
 interface Partitions {
@@ -77,7 +88,7 @@ export interface SourceContext {
   readonly name: string;
   /** The job's name. */
   readonly job: string;
-  readonly format: Pick<Format, "name" | "blank">;
+  readonly format: Pick<Format, "name" | "blank" | "isDatedByFile">;
   /** Of a source in partitions, the numbers of those to read; all if left out. */
   readonly partitions?: readonly number[] | undefined;
   /** Where the partitions are shared, who mirrors the offsets. */
@@ -96,9 +107,15 @@ export interface SourceContext {
   readonly maxSegmentBytes: number;
   /** True where what is there now is all (`--once`, `--available-now`). */
   readonly takesWhatIsThere: boolean;
+  /** Whether nothing there is no mistake then. */
+  readonly allowsEmpty?: boolean | undefined;
+  /** The columns of a record, where they are known before the input is. */
+  readonly columns?: readonly Column[] | undefined;
   /** Whether the file's first line holds column names. */
   readonly hasHeader: boolean;
   readonly delimiter: string;
+  /** What the event time's column is called, if there is one. */
+  readonly timeColumn: string;
   readonly freshSeed: () => number;
   /** Called when there may be something to plan: wakes a loop that waits. */
   readonly notify: () => void;
@@ -156,6 +173,15 @@ export function optionOf({ cause }: StreamkitError): readonly string[] {
   return option ?? [];
 }
 
+export interface SourceGuess {
+  readonly format: SourceConfig["format"];
+  readonly delimiter?: string;
+  /** What tells it, as in "by its name". */
+  readonly by: string;
+  /** The file that tells it. */
+  readonly file: string;
+}
+
 export interface SourceKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
@@ -166,6 +192,8 @@ export interface SourceKind<Options = unknown> {
   readonly waitsFor: string;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
+  /** Whether its lines are what others send: nothing of it is asked for again. */
+  readonly isReceiver?: true;
   /** Whether it is read in partitions, each with a watermark of its own. */
   readonly hasPartitions?: true;
   /** How processes share the partitions; undefined where each reads all. */
@@ -174,5 +202,7 @@ export interface SourceKind<Options = unknown> {
   readonly decodes?: readonly string[];
   /** Columns beside those of the record's own, like a message's key: what the segments' attributes hold. */
   attributes?(options: Options): readonly Column[];
+  /** The format of what is there, where nobody names one and that can be told. */
+  guess?(options: Options, baseFolder: string): Promise<SourceGuess | undefined>;
   open(options: Options, context: SourceContext): Promise<Source>;
 }

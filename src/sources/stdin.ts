@@ -3,11 +3,14 @@
  * batch that read them is committed: after a crash what was read but not committed comes first.
  */
 
-import { mkdir, rm, stat } from "node:fs/promises";
+import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Segment } from "../formats/read-segment.ts";
 import { enlargePipe } from "../runtime/pipe.ts";
+import { fieldNames, hasFieldLines, lastFieldLine } from "./field-lines.ts";
 import { takeHeader } from "./header.ts";
 import { offsetAfterLines } from "./line-offsets.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
@@ -33,6 +36,7 @@ export const stdinKind: SourceKind = {
 interface SpoolPosition {
   readonly segment: number;
   readonly offset: number;
+  /** The names in the stream's first line, or in the last `#Fields` line before it. */
   readonly header: readonly string[] | undefined;
 }
 
@@ -49,10 +53,12 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   const firstNumber = (sealed.at(-1) ?? committed.segment - 1) + 1;
   for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
   let failure: string | undefined;
+  let passedBytes = 0;
   await enlargePipe(descriptor, PIPE_BYTES);
   const worker = new Worker(new URL("./spool-worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = (event: MessageEvent<SpoolMessage>) => {
     failure = event.data.failure ?? failure;
+    passedBytes += event.data.passedBytes ?? 0;
     context.notify();
   };
   const order: SpoolOrder = {
@@ -63,6 +69,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   };
   worker.postMessage(order);
   let current = committed;
+  const hasFields = hasFieldLines(context.format);
   const keptHeader = `${folder}/header.json`;
 
   /** Ends the current segment at its last line feed and lets the worker go on in a new one. */
@@ -91,34 +98,43 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
 
   return {
     async plan(limit, after) {
-      if (failure !== undefined)
-        throw new StreamkitError("io", `The standard input can't be read: ${failure}`);
       const start = (after?.to as SpoolPosition | undefined) ?? current;
       const waiting = sealed.find((segment) => segment >= start.segment);
       const next = waiting ?? cut(limit);
+      // What came before it is read first.
+      if (next === undefined && after === undefined && failure !== undefined)
+        throw new StreamkitError("input", `The standard input ${failure}`);
       if (next === undefined) return undefined;
+      if (passedBytes > 0)
+        logger("stdin").warn(
+          `${counted(passedBytes, "NUL byte")} skipped at the start of the standard input: ` +
+            "a hole that a truncation left",
+        );
+      passedBytes = 0;
       if (waiting === undefined) sealed.push(next);
       const isFirst = context.hasHeader && start.offset === 0;
       const header = isFirst
         ? await takeHeader(segmentPath(folder, next), keptHeader, context.delimiter)
         : undefined;
       const { size } = await stat(segmentPath(folder, next));
+      const fields = hasFields ? lastFieldLine(await readFile(segmentPath(folder, next))) : undefined;
       const to: SpoolPosition = {
         segment: next + 1,
         offset: start.offset + (header?.sizeBytes ?? 0) + size,
-        header: header?.names ?? start.header,
+        header: header?.names ?? (fields === undefined ? start.header : fieldNames(fields)),
       };
       return { from: { ...start }, to: { ...to } };
     },
     async read(range): Promise<Segment> {
       const to = range.to as unknown as SpoolPosition;
+      const from = range.from as SpoolPosition | undefined;
       const path = segmentPath(folder, to.segment - 1);
       const { size } = await stat(path);
       return {
         path,
         sizeBytes: size,
         pieces: [{ origin: "-", originOffset: to.offset - size, segmentOffset: 0 }],
-        header: to.header,
+        header: hasFields ? from?.header : to.header,
       };
     },
     async commit(range: Range) {

@@ -5,6 +5,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Format } from "../formats/format.ts";
 import { withoutInnerFeeds } from "../formats/inner-feeds.ts";
 import type { TailBlock } from "../tail/follower.ts";
+import { type FieldLines, hasFieldLines, lastFieldLine, NO_FIELDS, openFieldLines } from "./field-lines.ts";
 import { headerOf } from "./header.ts";
 import type { SourceContext } from "./source.ts";
 
@@ -39,10 +40,12 @@ interface Wanted {
 const LINE_FEED = 10;
 const SPACE = 32;
 const CARRIAGE_RETURN = 13;
+const NUMBER_SIGN = 35;
 
 /** Throws code `job` where events of several lines are no records of the format. */
 export function tailLines({ multiline, file }: Wanted, context: SourceContext): TailLines {
   const { format, hasHeader, delimiter } = context;
+  const fieldLines = hasFieldLines(format) ? openFieldLines() : undefined;
   const isText = format.name === "lines" || format.name === "regex";
   if (multiline !== undefined && !isText && format.name !== "json")
     throw new StreamkitError(
@@ -56,23 +59,40 @@ export function tailLines({ multiline, file }: Wanted, context: SourceContext): 
       const start = header?.sizeBytes ?? 0;
       const bytes = block.ends === undefined ? block.bytes.subarray(start) : joined(block, isText);
       const originOffset = block.offset + start;
-      const runs = file === undefined ? [[0, bytes.length] as const] : fullRuns(bytes, format.blank);
+      const runs = file === undefined ? [run(0, bytes.length)] : fullRuns(bytes, format.blank);
+      const before = fieldLines === undefined ? [] : [await fieldsBefore(block, fieldLines)];
       return {
         events: () => block.events,
         header: header?.names,
-        parts: runs
-          .filter(([from, to]) => from < to)
-          .map(([from, to]) => {
-            const run = bytes.subarray(from, to);
-            return {
-              bytes: run,
-              originOffset: originOffset + from,
-              attributes: file === undefined ? undefined : repeated(csvText(block.path), countFeeds(run)),
-            };
-          }),
+        parts: [
+          ...before.map((line) => ({
+            bytes: Buffer.from(line, "latin1"),
+            originOffset,
+            attributes: undefined,
+          })),
+          ...runs
+            .filter(({ from, to }) => from < to)
+            .map(({ from, to, isRecords }) => {
+              const bytesOfRun = bytes.subarray(from, to);
+              const attributes = file === undefined || !isRecords ? undefined : csvText(block.path);
+              return {
+                bytes: bytesOfRun,
+                originOffset: originOffset + from,
+                attributes: attributes && repeated(attributes, countFeeds(bytesOfRun)),
+              };
+            }),
+        ],
       };
     },
   };
+}
+
+/** With its line feed, the line of fields that holds where the block begins; notes that at its end. */
+async function fieldsBefore(block: TailBlock, fieldLines: FieldLines): Promise<string> {
+  const isKnown = block.offset === 0 || block.memo !== undefined;
+  const line = isKnown ? (block.memo ?? NO_FIELDS) : await fieldLines.before(block.path, block.offset);
+  block.note(lastFieldLine(Buffer.from(block.bytes)) ?? line);
+  return `${line}\n`;
 }
 
 /** Each event as one line. */
@@ -115,23 +135,35 @@ function takeHeader(block: TailBlock, delimiter: string): { names: string; sizeB
   }
 }
 
+/** Whole lines; attributes stand beside records alone. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly isRecords: boolean;
+}
+
+const run = (from: number, to: number, isRecords = true): Run => ({ from, to, isRecords });
+
 /** Runs of lines between those that are blank to the format: nothing may stand beside them. */
-function fullRuns(bytes: Uint8Array, blank: Format["blank"]): (readonly [from: number, to: number])[] {
-  if (blank === "record") return [[0, bytes.length]];
-  const runs: [number, number][] = [];
+function fullRuns(bytes: Uint8Array, blank: Format["blank"]): Run[] {
+  if (blank === "record") return [run(0, bytes.length)];
+  const runs: Run[] = [];
   let from = 0;
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LINE_FEED, start) + 1;
     if (isBlank(bytes, start, end - 1, blank)) {
-      runs.push([from, start]);
+      runs.push(run(from, start));
+      if (blank === "comment" && lastFieldLine(Buffer.from(bytes.subarray(start, end))) !== undefined)
+        runs.push(run(start, end, false));
       from = end;
     }
     start = end;
   }
-  return [...runs, [from, bytes.length]];
+  return [...runs, run(from, bytes.length)];
 }
 
 function isBlank(bytes: Uint8Array, start: number, end: number, blank: Format["blank"]): boolean {
+  if (blank === "comment" && bytes[start] === NUMBER_SIGN) return true;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? 0;
     const isSpace = byte === SPACE || byte === 9 || byte === 11 || byte === 12;

@@ -57,7 +57,7 @@ function inputLines({ source, rows, deadLetters, ...facts }: InputFacts): readon
     `  up to ${exactText(facts.watermarkMs)} out of order: watermark raised from ` +
       `${durationText(facts.ownWatermarkMs)} to that, so that no row is late`,
     `  with ${durationText(facts.ownWatermarkMs)}, up to ${counted(facts.lateRows, "row")} would have come ` +
-      "late in these cuts",
+      "late in these cuts of a live run (none with --once)",
   ];
 }
 
@@ -66,12 +66,13 @@ function exactText(valueMs: number): string {
   return valueMs > 1000 && valueMs % 1000 !== 0 ? `${valueMs / 1000}s` : durationText(valueMs);
 }
 
-function queryLines({ query, rows, difference, fault, hint }: QueryVerdict): readonly string[] {
+function queryLines({ query, rows, difference, fault, hint, putAside }: QueryVerdict): readonly string[] {
   const lines = fault === undefined ? [] : [fault];
   if (difference !== undefined) lines.push(...differenceText(difference));
-  if (lines.length === 0) return [`query ${query}: ${counted(rows, "row")}, equal`];
+  const aside = putAside === 0 ? "" : `; ${counted(putAside, "dead letter")} of it left out of both`;
+  if (lines.length === 0) return [`query ${query}: ${counted(rows, "row")}, equal${aside}`];
   if (hint !== undefined) lines.push(hint);
-  return [`query ${query}: differs`, ...lines.map((line) => `  ${line}`)];
+  return [`query ${query}: differs${aside}`, ...lines.map((line) => `  ${line}`)];
 }
 
 function cutText({ seed, batches, restartAfter }: CutFacts): string {

@@ -9,9 +9,11 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
+import { attachCheckpoint } from "./checkpoint-snapshot.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
+import { partitionedRows } from "./partitioned-rows.ts";
 import { type AnswerStyle, printAnswer } from "./print-answer.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
 import { questionOf, statementsIn } from "./statements.ts";
@@ -51,10 +53,16 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     database.close();
     await rm(folder, { recursive: true, force: true });
   };
+  /** The names of the checkpoint's tables. */
+  const kept: string[] = [];
   try {
     // How far a question is, is told; DuckDB's own bar would be drawn into the answer.
     await database.run(raw("SET enable_progress_bar = true; SET enable_progress_bar_print = false"));
-    if (request.checkpoint !== undefined) await attachCheckpoint(database, request.checkpoint);
+    if (request.checkpoint !== undefined) {
+      const place = { working: folder, clock: request.clock };
+      const names = await attachCheckpoint(database, request.checkpoint, place);
+      kept.push(...names.map((name) => `checkpoint.${name}`));
+    }
   } catch (error) {
     await close();
     throw error;
@@ -63,7 +71,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
   let underWay: { isGivenUp: boolean } | undefined;
   const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
     const question = questionOf(statement);
-    const tables = await openTables(database, statement, request, folder);
+    const tables = [...(await openTables(database, statement, request, folder)), ...kept];
     if (question.kind === "tables") return printAnswer(database, TABLE_NAMES, style, output());
     // What is no statement by itself would close the parentheses that it is put into.
     await refuseWrong(() => database.statements(raw(question.text)), { ...request, tables });
@@ -233,15 +241,16 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   const files = path.join(folder, "**", "*.parquet");
   const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
   if (first === undefined) return false;
-  // What the table says of its partitions' types is right; what DuckDB finds in their names is a guess.
   const schema = await savedSchema(openLocalStore(folder), "");
-  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${type}`);
-  const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
-  // To unite their columns all files are opened, also those of partitions that a query rules out.
-  const unites = schema?.hasGrown ?? true;
-  await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
-    SELECT * FROM read_parquet(${(await filesOfMoment(folder)) ?? sql`${files}`},
-      hive_partitioning = true, ${hiveTypes} union_by_name = ${unites})`);
+  await database.run(
+    sql`CREATE OR REPLACE VIEW ${name} AS ${await partitionedRows(database, {
+      files: (await filesOfMoment(folder)) ?? sql`${files}`,
+      partitions: schema?.partitions,
+      example: String(first["file"]),
+      // To unite their columns all files are opened, also those of partitions that a query rules out.
+      unites: schema?.hasGrown ?? true,
+    })}`,
+  );
   return true;
 }
 
@@ -260,17 +269,4 @@ async function foldersIn(folder: string): Promise<string[]> {
     .filter((entry) => entry.isDirectory() && !/^[._]/.test(entry.name))
     .map(({ name }) => name)
     .toSorted();
-}
-
-async function attachCheckpoint(database: Database, folder: string): Promise<void> {
-  const file = path.join(folder, "checkpoint.duckdb");
-  if (!existsSync(file))
-    throw new StreamkitError("usage", `--checkpoint: there is no checkpoint in "${folder}"`);
-  try {
-    await database.run(sql`ATTACH ${file} AS checkpoint (READ_ONLY)`);
-  } catch (error) {
-    const isLocked = /lock/i.test(messageOf(error));
-    const reason = isLocked ? "a running job is using it; stop it first" : messageOf(error);
-    throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
-  }
 }

@@ -165,7 +165,7 @@ describe("check", () => {
   const vega = join(ROOT, "node_modules/vega-datasets/data");
   const env = (fixture: string): Record<string, string> => ({
     ...(process.env as Record<string, string>),
-    LOG: join(ROOT, "../shared/data/access-3000.log"),
+    LOG: "access.log",
     CSV: join(vega, fixture.includes("sp500") ? "sp500.csv" : "stocks.csv"),
   });
 
