@@ -56,6 +56,12 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
 
 async function execute(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
   const checkpointFolder = checkpointOf(job, execution);
+  const [reset] = execution.resets;
+  if (reset !== undefined && checkpointFolder === undefined)
+    throw new StreamkitError(
+      "usage",
+      `--reset ${reset} has no effect without a checkpoint: name it with --checkpoint`,
+    );
   const hub = execution.serve === undefined ? undefined : openHub();
   const server =
     hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);

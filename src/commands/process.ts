@@ -5,6 +5,7 @@ import { StreamkitError } from "../base/error.ts";
 import { durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { addDashboardFlags, type DashboardFlags } from "./dashboard-flags.ts";
+import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
 
 interface ProcessFlags extends JobFlags, DashboardFlags {
@@ -65,7 +66,10 @@ export function processCommand(context: Context): Command {
     .option("--quiet", "say nothing but errors");
   return addDashboardFlags(withFlags)
     .addHelpText("after", HELP)
-    .action((job: string | undefined, flags: ProcessFlags) => runProcess(job, flags, context));
+    .action((job: string | undefined, flags: ProcessFlags, given: Command) => {
+      refuseIdleFlags(given, jobRules(given, job));
+      return runProcess(job, flags, context);
+    });
 }
 
 async function runProcess(file: string | undefined, flags: ProcessFlags, context: Context): Promise<void> {

@@ -39,11 +39,17 @@ export async function runProgram(addCommands: (program: Command, context: Contex
   addCommands(program, context);
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
   try {
-    await program.parseAsync();
+    await program.parseAsync(withCommentsAsText(process.argv));
     process.exit(exitCodeOfStop(context.stop));
   } catch (error) {
     process.exit(exitCodeOf(error, context));
   }
+}
+
+/** A query that begins with a comment is no flag, though it begins as one does: no flag has a blank in it. */
+function withCommentsAsText([program = "", script = "", command, ...args]: readonly string[]): string[] {
+  const texts = args.map((arg) => (command === "query" && /^--[^=\n]*\s/.test(arg) ? `\n${arg}` : arg));
+  return [program, script, ...(command === undefined ? [] : [command]), ...texts];
 }
 
 function exitCodeOfStop(stop: AbortSignal): number {

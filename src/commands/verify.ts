@@ -4,6 +4,7 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { countFlag, timeFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
+import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
 
 interface VerifyFlags extends JobFlags {
@@ -50,7 +51,10 @@ export function verifyCommand(context: Context): Command {
     .option("--seed <n>", "of the first cut; the next ones count up from it (default: a new one)");
   return addJobFlags(command, "a job file: YAML, JSON or TypeScript")
     .addHelpText("after", HELP)
-    .action((file: string | undefined, flags: VerifyFlags) => runVerify(file, flags, context));
+    .action((file: string | undefined, flags: VerifyFlags, given: Command) => {
+      refuseIdleFlags(given, jobRules(given, file));
+      return runVerify(file, flags, context);
+    });
 }
 
 /** Short enough to be typed again. */

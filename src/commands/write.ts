@@ -8,7 +8,7 @@ import { countFlag, durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { collect } from "./job-flags.ts";
 import type { CompactFlags } from "./write-compact.ts";
-import { refuseIdleFlags } from "./write-flags.ts";
+import { refuseIdleWriteFlags } from "./write-flags.ts";
 
 interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly table?: string;
@@ -107,7 +107,7 @@ export function writeCommand(context: Context): Command {
     .addHelpText("after", HELP)
     .action((flags: WriteFlags, command: Command) => {
       refuseTwoTables(flags);
-      refuseIdleFlags(
+      refuseIdleWriteFlags(
         command,
         flags.compact !== undefined ? "compact" : flags.ddl === true ? "ddl" : "write",
       );

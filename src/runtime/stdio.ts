@@ -73,6 +73,17 @@ export function fdOutput(fd: number, isTerminal: boolean): ByteOutput {
   };
 }
 
+/** All that comes on standard input, as UTF-8. Throws code `io`. */
+export async function readStdinText(): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+  } catch (cause) {
+    throw new StreamkitError("io", `Cannot read stdin: ${String(cause)}`, { cause });
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
 function bytesOf(bytes: Uint8Array | string): Uint8Array {
   return typeof bytes === "string" ? Buffer.from(bytes) : bytes;
 }
