@@ -30,6 +30,7 @@ export function reasonOf(error: DuckdbError): string {
   return plain(error)
     .replace(ABOUT_VALUES, "")
     .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
+    .replace(/\n.*\n\s*\^\nError: /, ": ")
     .replace(/\s*Use "SET [\s\S]*$/, "")
     .replace(/ when casting from source column _\w+/g, "")
     .replaceAll(

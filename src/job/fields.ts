@@ -7,11 +7,14 @@ import { z } from "zod";
 import { durationMs, sizeBytes, timeMs } from "../base/units.ts";
 
 /** `5s`, `250ms`, `2h` or the number 0 → milliseconds. */
-export const durationField = z.union([z.string(), z.number()]).transform((value, context) => {
-  const parsed = durationMs(String(value));
-  if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
-  return parsed;
-});
+export const durationField = z
+  .union([z.string(), z.number()])
+  .meta({ format: "duration" })
+  .transform((value, context) => {
+    const parsed = durationMs(String(value));
+    if (parsed === undefined) return refuse(context, `a duration like 250ms, 5s, 1m or 2h is expected`);
+    return parsed;
+  });
 
 /** An ISO 8601 time → milliseconds since 1970. */
 export const timeField = z
@@ -21,11 +24,14 @@ export const timeField = z
   );
 
 /** `64KiB`, `10MB` or a number of bytes. */
-export const sizeField = z.union([z.string(), z.number()]).transform((value, context) => {
-  const parsed = sizeBytes(String(value));
-  if (parsed === undefined || parsed === 0) return refuse(context, `a size like 64KiB or 10MB is expected`);
-  return parsed;
-});
+export const sizeField = z
+  .union([z.string(), z.number()])
+  .meta({ format: "size" })
+  .transform((value, context) => {
+    const parsed = sizeBytes(String(value));
+    if (parsed === undefined || parsed === 0) return refuse(context, `a size like 64KiB or 10MB is expected`);
+    return parsed;
+  });
 
 /** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */
 export const nameField = z
