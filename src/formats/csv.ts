@@ -7,21 +7,22 @@ import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import { firstMisfit, misfitInText, strictReader, strictText } from "./values/strict.ts";
+import {
+  firstMisfit,
+  misfitInText,
+  quickReader,
+  strictReader,
+  strictText,
+  type ValueReader,
+} from "./values/strict.ts";
 
 export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
   columnsInInput: true,
   columns: (shape) => columnsInFileOrder(shape),
-  read: (path, shape) => {
-    const columns = columnsInFileOrder(shape);
-    const reader = strictReader(shape.timezone);
-    const values = columns.map(
-      (column) => sql`${strictText(textOf(column), column, reader)} AS ${id(column.name)}`,
-    );
-    return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
-  },
+  read: (path, shape) => readCsv(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readCsv(path, shape, strictReader(shape.timezone)) },
   findUnfit,
   mayJoinLines: true,
   blank: "empty",
@@ -30,6 +31,14 @@ export const csvFormat: Format = {
   plain: (bytes) => (bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) ? undefined : bytes),
   otherEncoding: "refuse",
 };
+
+function readCsv(path: string, shape: Shape, reader: ValueReader): Sql {
+  const columns = columnsInFileOrder(shape);
+  const values = columns.map(
+    (column) => sql`${strictText(textOf(column), column, reader)} AS ${id(column.name)}`,
+  );
+  return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
+}
 
 /** A column's text, as it is in the file. */
 function textOf({ name }: Column): Sql {

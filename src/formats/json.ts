@@ -9,7 +9,7 @@ import { id, join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { linesOf } from "./lines.ts";
 import { withQuotedNumbers } from "./values/json-numbers.ts";
-import { ASKS_FOR_DIGITS, exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
+import { exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
 import { firstMisfit, misfitIn, strictValue, textShape, type ValueReader } from "./values/strict.ts";
 
@@ -26,7 +26,6 @@ export const jsonFormat: Format = {
   read: (path, shape) => readJson(path, shape, quickJsonReader(shape.timezone), MAX_LINE_BYTES),
   exact: {
     isNeeded: ({ columns }) => columns.some(({ type }) => needsOwnDigits(type)),
-    isAskedFor: (message) => message.includes(ASKS_FOR_DIGITS),
     bytes: (bytes, { columns }) => withQuotedNumbers(bytes, columns),
     // Quotes make a line longer, by less than as much again.
     read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * MAX_LINE_BYTES),

@@ -17,6 +17,7 @@ export interface Way {
   readonly pattern?: string;
   readonly delimiter?: string;
   readonly select?: string;
+  readonly timezone?: string;
 }
 
 export interface Read {
@@ -32,7 +33,13 @@ export async function readBytes(database: Database, way: Way, bytes: Uint8Array)
   const format = formats.find(({ name }) => name === way.format);
   if (format === undefined) throw new Error(`No format ${way.format}`);
   const columns = Object.entries(way.columns ?? {}).map(([name, type]): Column => ({ name, type }));
-  const shape: Shape = { columns, header: undefined, delimiter: way.delimiter ?? ",", pattern: way.pattern };
+  const shape: Shape = {
+    columns,
+    header: undefined,
+    delimiter: way.delimiter ?? ",",
+    pattern: way.pattern,
+    timezone: way.timezone,
+  };
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-formats-"));
   const file = path.join(folder, "segment");
   writeFileSync(file, bytes);

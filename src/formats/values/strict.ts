@@ -21,27 +21,39 @@
 import type { Column } from "../../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import { elementType, structFields, typeParts } from "../../duckdb/type-text.ts";
-import { booleanOf, decimalOf, floatOf, integerOf } from "./numbers.ts";
+import {
+  booleanOf,
+  decimalOf,
+  floatOf,
+  integerOf,
+  plainBoolean,
+  plainDecimal,
+  plainFloat,
+  plainInteger,
+} from "./numbers.ts";
 import {
   coarseTimestampOf,
   dateOf,
   intervalOf,
+  plainDate,
+  plainTimestamp,
   timeOf,
   timestampNsOf,
   timestampOf,
-  timestampTzOf,
 } from "./times.ts";
 
-/** How single texts are read. Types are as DuckDB writes them: `INTEGER`, not `int`. */
+/** How single values are read. Types are as DuckDB writes them: `INTEGER`, not `int`. */
 export interface ValueReader {
   /** The type to read a scalar of this type as: VARCHAR, or JSON. */
   readonly textType: (type: string) => string;
   /** Whether what was read is the value already. */
   readonly isAsRead: (type: string) => boolean;
-  /** From that to the value, NULL where it does not fit. */
+  /** From that to the value, NULL where it is none. */
   readonly value: (read: Sql, type: string) => Sql;
   /** From that to the text as a person is told it. */
   readonly text: (read: Sql, type: string) => Sql;
+  /** With what message the statement fails where a value is none, instead of the reason. */
+  readonly refusal?: string;
 }
 
 /** The rules above. `zone`: of times without an offset; UTC if undefined. */
@@ -51,6 +63,21 @@ export function strictReader(zone: string | undefined): ValueReader {
     isAsRead: (type) => type === "VARCHAR" || isOpaque(type),
     value: (text, type) => exactValue(text, type, zone),
     text: (text) => text,
+  };
+}
+
+/** Part of the message of a statement that leaves a value to the rules in full. */
+export const ASKS_FOR_RULES = "A value is in no common form";
+
+/**
+ * The same for values in their common forms alone, where the statement is short: DuckDB takes longer to plan
+ * the rules in full than to read a small batch.
+ */
+export function quickReader(zone: string | undefined): ValueReader {
+  return {
+    ...strictReader(zone),
+    value: (text, type) => plainValue(text, type, zone) ?? exactValue(text, type, zone),
+    refusal: ASKS_FOR_RULES,
   };
 }
 
@@ -65,12 +92,46 @@ export function isOpaque(type: string): boolean {
 
 /** A scalar out of its text; NULL where the text is no value of the type. Never fails. */
 export function exactValue(text: Sql, type: string, zone: string | undefined): Sql {
-  if (isInteger(type)) return integerOf(text, type);
-  const scale = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type)?.[1];
-  if (scale !== undefined) return decimalOf(text, type, Number(scale));
+  if (type === "VARCHAR") return text;
+  const plain = plainValue(text, type, zone);
+  const other = otherValue(text, type, zone);
+  if (plain === undefined) return other;
+  return sql`coalesce(${plain}, CASE WHEN ${text} IS NOT NULL THEN ${other} END)`;
+}
+
+/**
+ * The same where the text has its type's common form, and NULL where that can't be told at little cost.
+ * Undefined where there is no such form.
+ */
+export function plainValue(text: Sql, type: string, zone: string | undefined): Sql | undefined {
+  if (isInteger(type)) return plainInteger(text, type);
+  const scale = scaleOf(type);
+  if (scale !== undefined) return plainDecimal(text, type, scale);
   switch (type) {
     case "VARCHAR":
       return text;
+    case "DOUBLE":
+    case "FLOAT":
+      return plainFloat(text, type);
+    case "BOOLEAN":
+      return plainBoolean(text);
+    case "TIMESTAMP":
+      return plainTimestamp(text, zone);
+    case "TIMESTAMP WITH TIME ZONE":
+      return sql`CAST(${plainTimestamp(text, zone)} AS TIMESTAMPTZ)`;
+    case "DATE":
+      return plainDate(text);
+    default:
+      return undefined;
+  }
+}
+
+/** What is in no common form. */
+function otherValue(text: Sql, type: string, zone: string | undefined): Sql {
+  if (isInteger(type)) return integerOf(text, type);
+  const scale = scaleOf(type);
+  if (scale !== undefined) return decimalOf(text, type, scale);
+  switch (type) {
     case "DOUBLE":
     case "FLOAT":
       return floatOf(text, type);
@@ -79,7 +140,7 @@ export function exactValue(text: Sql, type: string, zone: string | undefined): S
     case "TIMESTAMP":
       return timestampOf(text, zone);
     case "TIMESTAMP WITH TIME ZONE":
-      return timestampTzOf(text, zone);
+      return sql`CAST(${timestampOf(text, zone)} AS TIMESTAMPTZ)`;
     case "TIMESTAMP_S":
       return coarseTimestampOf(text, type, 1_000_000, zone);
     case "TIMESTAMP_MS":
@@ -97,6 +158,11 @@ export function exactValue(text: Sql, type: string, zone: string | undefined): S
     default:
       return sql`TRY_CAST(${text} AS ${raw(type)})`;
   }
+}
+
+function scaleOf(type: string): number | undefined {
+  const scale = /^DECIMAL\(\d+,\s*(\d+)\)$/.exec(type)?.[1];
+  return scale === undefined ? undefined : Number(scale);
 }
 
 /** The type to read a value as, with texts in the place of scalars: `STRUCT(a VARCHAR, b VARCHAR[])`. */
@@ -159,8 +225,11 @@ function valueOf(read: Sql, place: Place): Sql {
     return sql`CASE WHEN ${read} IS NOT NULL THEN
       map_from_entries(list_transform(map_entries(${read}), lambda ${item}: ${entry})) END`;
   }
-  const refusal = sql`error(concat(${`${misfitStart(name, type)}: "`}, ${reader.text(read, type)}, '"'))`;
-  return sql`coalesce(${reader.value(read, type)}, CASE WHEN ${read} IS NOT NULL THEN ${refusal} END)`;
+  const reason =
+    reader.refusal === undefined
+      ? sql`concat(${`${misfitStart(name, type)}: "`}, ${reader.text(read, type)}, '"')`
+      : literal(reader.refusal);
+  return sql`coalesce(${reader.value(read, type)}, CASE WHEN ${read} IS NOT NULL THEN error(${reason}) END)`;
 }
 
 /** Whether all scalars in a type are read as what they are. */

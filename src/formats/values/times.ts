@@ -35,29 +35,29 @@ const INFINITE = String.raw`\s*-?(?i:infinity)\s*`;
 const LEAST_US = raw("(-9223372036854775806)");
 const MOST_US = raw("9223372036854775806");
 
+/** The TIMESTAMP of a text in its common forms, as DuckDB's own casts read it. */
+export function plainTimestamp(text: Sql, zone: string | undefined): Sql {
+  const common = zone === undefined ? `${COMMON_INSTANT}?` : COMMON_INSTANT;
+  return sql`CASE
+    WHEN ${text} LIKE '____-__-__T__:__:__%Z' AND length(${text}) <= 27 THEN TRY_CAST(${text} AS TIMESTAMP)
+    WHEN ${text} >= '1678' AND ${text} < '2262' AND regexp_full_match(${text}, ${common})
+      THEN CAST(TRY_CAST(${text} AS TIMESTAMP_NS) AS TIMESTAMP) END`;
+}
+
 /**
  * TIMESTAMP: an instant in UTC. A text without an offset is of the zone; UTC if that is undefined. Of a time
  * that comes twice when clocks are set back the second is meant, and one that clocks pass over is moved on by
  * as much: as PostgreSQL and DuckDB's own AT TIME ZONE have it.
  */
 export function timestampOf(text: Sql, zone: string | undefined): Sql {
-  const common = zone === undefined ? `${COMMON_INSTANT}?` : COMMON_INSTANT;
-  return sql`CASE
-    WHEN ${text} LIKE '____-__-__T__:__:__%Z' AND length(${text}) <= 27 THEN TRY_CAST(${text} AS TIMESTAMP)
-    WHEN ${text} >= '1678' AND ${text} < '2262' AND regexp_full_match(${text}, ${common})
-      THEN CAST(TRY_CAST(${text} AS TIMESTAMP_NS) AS TIMESTAMP)
-    WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS TIMESTAMP)
-    WHEN ${text} IS NOT NULL THEN make_timestamp(${countOf(text, 6, zone)}) END`;
-}
-
-export function timestampTzOf(text: Sql, zone: string | undefined): Sql {
-  return sql`CAST(${timestampOf(text, zone)} AS TIMESTAMPTZ)`;
+  return sql`CASE WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS TIMESTAMP)
+    ELSE make_timestamp(${countOf(text, 6, zone)}) END`;
 }
 
 /** TIMESTAMP_S and TIMESTAMP_MS. */
 export function coarseTimestampOf(text: Sql, type: string, unitUs: number, zone: string | undefined): Sql {
   return bound(
-    timestampOf(text, zone),
+    sql`coalesce(${plainTimestamp(text, zone)}, ${timestampOf(text, zone)})`,
     "_u",
     sql`CASE WHEN NOT isfinite(_u) OR epoch_us(_u) % ${unitUs} = 0 THEN CAST(_u AS ${raw(type)}) END`,
   );
@@ -87,7 +87,9 @@ function countOf(text: Sql, digits: 6 | 9, zone: string | undefined): Sql {
   const count = sql`CAST(${baseUs} AS HUGEINT) * ${perSecond / 1e6}
     + CAST(rpad(left(_p.fraction, ${digits}), ${digits}, '0') AS HUGEINT)
     - CAST(${offset} AS HUGEINT) * ${perSecond}`;
-  const isWhole = sql`_p.date <> '' AND length(rtrim(_p.fraction, '0')) <= ${digits}`;
+  const fraction = sql`rtrim(_p.fraction, '0')`;
+  const isWhole = sql`_p.date <> '' AND length(${fraction}) <= ${digits}
+    AND (${fraction} = '' OR NOT starts_with(_p.clock, '24'))`;
   const inRange = sql`CASE WHEN _c BETWEEN ${LEAST_US} AND ${MOST_US} THEN CAST(_c AS BIGINT) END`;
   return bound(
     sql`regexp_extract(${text}, ${INSTANT}, [${INSTANT_PARTS}])`,
@@ -96,11 +98,14 @@ function countOf(text: Sql, digits: 6 | 9, zone: string | undefined): Sql {
   );
 }
 
+export function plainDate(text: Sql): Sql {
+  return sql`CASE WHEN length(${text}) = 10 AND ${text} LIKE '____-__-__' THEN TRY_CAST(${text} AS DATE) END`;
+}
+
 /** A day, or the midnight that begins it; a text with an offset is an instant, and no day. */
 export function dateOf(text: Sql): Sql {
   const day = String.raw`^\s*(${DATE})(?:(?:[Tt]|\s+)0?0:00(?::00(?:[.,]0*)?)?)?\s*$`;
-  return sql`CASE WHEN length(${text}) = 10 AND ${text} LIKE '____-__-__' THEN TRY_CAST(${text} AS DATE)
-    WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS DATE)
+  return sql`CASE WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS DATE)
     ELSE TRY_CAST(nullif(regexp_extract(${text}, ${day}, 1), '') AS DATE) END`;
 }
 
