@@ -6,15 +6,9 @@ import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import {
-  firstMisfit,
-  misfitInText,
-  quickReader,
-  strictReader,
-  strictText,
-  type ValueReader,
-} from "./values/strict.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const csvFormat: Format = {
   name: "csv",
@@ -82,7 +76,10 @@ function openQuote(delimiter: string): string {
   return `^(?:(?:${whole})?${comma})*${space}(?:"[^"]*"${spaces})*"[^"]*$`;
 }
 
-/** Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then misfits. */
+/**
+ * Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then
+ * misfits.
+ */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const open = await database.rows(
     sql`SELECT index FROM (${linesOf(path)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,

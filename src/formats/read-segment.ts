@@ -126,7 +126,10 @@ export async function readSegment(
   return { figures: await database.row(figures), deadLetters };
 }
 
-/** The row of all lines at once, in the first way or the exact one; undefined where one of them does not fit. */
+/**
+ * The row of all lines at once, in the first way or the exact one; undefined where one of them does not
+ * fit.
+ */
 async function readWhole(
   path: string,
   plain: string,

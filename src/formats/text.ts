@@ -6,15 +6,9 @@ import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape } from "./format.ts";
 import { innerFeedsOf } from "./inner-feeds.ts";
 import { linesOf } from "./lines.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import {
-  firstMisfit,
-  misfitInText,
-  quickReader,
-  strictReader,
-  strictText,
-  type ValueReader,
-} from "./values/strict.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const linesFormat: Format = {
   name: "lines",

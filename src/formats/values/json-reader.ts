@@ -1,7 +1,7 @@
 /**
- * Values as DuckDB's JSON reader gives them. The quick way takes them as long as they are in their common forms
- * and say all that the line says: where a number may have lost digits its statement fails, and the lines are
- * to be read again, the exact way, with the numbers' own digits (`json-numbers.ts`).
+ * Values as DuckDB's JSON reader gives them. The quick way takes them as long as they are in their common
+ * forms and say all that the line says: where a number may have lost digits its statement fails, and the
+ * lines are to be read again, the exact way, with the numbers' own digits (`json-numbers.ts`).
  */
 
 import { type Sql, sql } from "../../duckdb/sql.ts";
@@ -38,8 +38,8 @@ export function quickJsonReader(zone: string | undefined): ValueReader {
       if (isFloat(type)) return plainJsonFloat(read, type);
       const value = plainValue(read, type, zone) ?? exactValue(read, type, zone);
       if (type !== "VARCHAR" && !/^(?:ENUM\(|BLOB$|BIT$)/.test(type)) return value;
-      return sql`CASE WHEN ${read} >= '-' AND ${read} < ':' AND regexp_full_match(${read}, ${FRACTION}) THEN NULL
-        ELSE ${value} END`;
+      return sql`CASE WHEN ${read} >= '-' AND ${read} < ':' AND regexp_full_match(${read}, ${FRACTION})
+        THEN NULL ELSE ${value} END`;
     },
     refusal: ASKS_FOR_RULES,
   };

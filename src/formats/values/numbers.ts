@@ -55,8 +55,8 @@ export function plainFloat(text: Sql, type: FloatType): Sql {
 }
 
 /**
- * The nearest value of a binary type. An integer is taken only if its own digits come back from a DOUBLE, and a
- * FLOAT is the same: ids beyond 2^53 do not become other ids.
+ * The nearest value of a binary type. An integer is taken only if its own digits come back from a DOUBLE,
+ * and a FLOAT is the same: ids beyond 2^53 do not become other ids.
  */
 export function floatOf(text: Sql, type: FloatType): Sql {
   const value = nearest(raw("_t"), type);
@@ -99,7 +99,8 @@ function shifted(text: Sql, scale: number): Sql {
     WHEN _z BETWEEN 0 AND ${MAX_ADDED_ZEROS} THEN concat(_p.sign, '0', ${digits}, repeat('0', _z))
     WHEN _z < 0 AND -_z <= length(${digits}) AND ltrim(right(${digits}, -_z), '0') = ''
       THEN concat(_p.sign, '0', left(${digits}, length(${digits}) + _z)) END`;
-  const parts = sql`regexp_extract(replace(_n, '_', ''), ${PARTS}, ['sign', 'whole', 'fraction', 'exponent'])`;
+  const parts = sql`regexp_extract(replace(_n, '_', ''), ${PARTS},
+    ['sign', 'whole', 'fraction', 'exponent'])`;
   const isNumber = sql`TRY_CAST(_n AS DOUBLE) IS NOT NULL AND regexp_full_match(_n, ${NUMBER})`;
   return bound(
     text,

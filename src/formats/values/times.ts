@@ -1,9 +1,9 @@
 /**
- * Dates, times and instants out of a text, exactly or not at all. Every function gives an SQL expression that
- * is NULL where the text is none of the type's values, and never fails.
+ * Dates, times and instants out of a text, exactly or not at all. Every function gives an SQL expression
+ * that is NULL where the text is none of the type's values, and never fails.
  *
- * Trap: DuckDB's cast to TIMESTAMP drops a UTC offset. Its cast to TIMESTAMPTZ takes names of zones, and after
- * `… 12:00 CET` reads the rows that follow in that zone too: no text with a name may come to it.
+ * Trap: DuckDB's cast to TIMESTAMP drops a UTC offset. Its cast to TIMESTAMPTZ takes names of zones, and
+ * after `… 12:00 CET` reads the rows that follow in that zone too: no text with a name may come to it.
  */
 
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
@@ -26,7 +26,10 @@ const INSTANT_PARTS = [
   "offset_minutes",
   "offset_seconds",
 ].map((name) => sql`${name}`);
-/** What DuckDB's cast to TIMESTAMP_NS reads as we do, offset and all, and much faster than a pattern's parts. */
+/**
+ * What DuckDB's cast to TIMESTAMP_NS reads as we do, offset and all, and much faster than a pattern's
+ * parts.
+ */
 const COMMON_INSTANT =
   String.raw`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?` +
   String.raw`(?:Z|[+-](?:${OFFSET_HOUR}):?[0-5]\d)`;
@@ -114,7 +117,8 @@ export function timeOf(text: Sql, type: string): Sql {
   const digits = type === "TIME_NS" ? 9 : 6;
   const offset = type === "TIME WITH TIME ZONE" ? `(?:[+-](?:${OFFSET_HOUR})(?::?[0-5]\\d)?)?` : "";
   const pattern = `\\s*\\d{1,2}:\\d{1,2}(?::\\d{1,2}(?:\\.\\d{1,${digits}}0*)?)?${offset}\\s*`;
-  return sql`CASE WHEN regexp_full_match(${text}, ${pattern}) THEN TRY_CAST(trim(${text}) AS ${raw(type)}) END`;
+  return sql`CASE WHEN regexp_full_match(${text}, ${pattern})
+    THEN TRY_CAST(trim(${text}) AS ${raw(type)}) END`;
 }
 
 /** `1 day 02:30:00.5`: numbers with units, and a time. Fractions only where they are whole microseconds. */

@@ -59,7 +59,9 @@ describe("timezone: of a source", () => {
     ] as const) {
       writeFileSync(
         file,
-        `sources: { s: { from: "-", timezone: "${zone}", schema: { ts: TIMESTAMP } } }\nqueries: { q: FROM s }\n`,
+        `sources: { s: { from: "-", timezone: "${zone}", schema: { ts: TIMESTAMP } } }
+queries: { q: FROM s }
+`,
       );
       const { code, stderr } = await streamkit(["check", file]);
       const hint = meant === undefined ? "" : `; did you mean "${meant}"?`;

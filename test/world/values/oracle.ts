@@ -1,6 +1,6 @@
 /**
- * What a text is as a value of a type, by arithmetic of its own: digits are BigInts, days are counted. It knows
- * nothing of DuckDB.
+ * What a text is as a value of a type, by arithmetic of its own: digits are BigInts, days are counted. It
+ * knows nothing of DuckDB.
  */
 
 /** A value as the JSON of a row has it; undefined where the text does not fit. */
@@ -69,7 +69,7 @@ function float(text: string, isSingle: boolean): Verdict {
 }
 
 /** A day's number since 1970-01-01; undefined where there is no such day. */
-export function dayNumber(year: number, month: number, day: number): bigint | undefined {
+function dayNumber(year: number, month: number, day: number): bigint | undefined {
   const isLeap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
   const lengths = [31, isLeap ? 29 : 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
   if (month < 1 || month > 12 || day < 1 || day > (lengths[month - 1] ?? 0)) return undefined;
@@ -95,7 +95,8 @@ const TIME = String.raw`(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?`;
 const OFFSET = String.raw`((?:z|utc|gmt))|([+-])([01]\d|2[0-3])(?::?([0-5]\d)(?::?([0-5]\d))?)?`;
 
 /**
- * Microseconds since 1970. `offsetOf`: of a local time, as if it were UTC, the seconds that its zone is ahead.
+ * Microseconds since 1970. `offsetOf`: of a local time, as if it were UTC, the seconds that its zone is
+ * ahead.
  */
 export function timestampUs(text: string, offsetOf: (localUs: bigint) => bigint): bigint | undefined {
   const match = new RegExp(String.raw`^\s*${DATE}(?:(?:t|\s+)${TIME}\s*(?:${OFFSET})?)?\s*$`, "i").exec(text);

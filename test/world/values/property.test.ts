@@ -1,4 +1,6 @@
-/** Any text, in any format, meets any type: it is the value that arithmetic says it is, or its line is dead. */
+/**
+ * Any text, in any format, meets any type: it is the value that arithmetic says it is, or its line is dead.
+ */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
