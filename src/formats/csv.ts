@@ -10,22 +10,17 @@ import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 import { standInsReplaced } from "./stand-ins.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import { firstMisfit, misfitInText, strictReader, strictText } from "./values/strict.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
   columnsInInput: true,
   columns: (shape) => columnsInFileOrder(shape),
-  read: (path, shape) => {
-    const columns = columnsInFileOrder(shape);
-    const reader = strictReader(shape.timezone);
-    const values = columns.map(
-      (column) => sql`${strictText(textOf(column, shape), column, reader)} AS ${id(column.name)}`,
-    );
-    return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
-  },
+  read: (path, shape) => readCsv(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readCsv(path, shape, strictReader(shape.timezone)) },
   findUnfit,
   mayJoinLines: true,
   blank: "empty",
@@ -34,6 +29,14 @@ export const csvFormat: Format = {
   plain: (bytes) => (bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) ? undefined : bytes),
   otherEncoding: "refuse",
 };
+
+function readCsv(path: string, shape: Shape, reader: ValueReader): Sql {
+  const columns = columnsInFileOrder(shape);
+  const values = columns.map(
+    (column) => sql`${strictText(textOf(column, shape), column, reader)} AS ${id(column.name)}`,
+  );
+  return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
+}
 
 /** A column's text, as it is in the file: with the line ends that stand-ins stand for. */
 function textOf({ name }: Column, { standIns }: Shape): Sql {
@@ -77,7 +80,10 @@ function openQuote(delimiter: string): string {
   return `^(?:(?:${whole})?${comma})*${space}(?:"[^"]*"${spaces})*"[^"]*$`;
 }
 
-/** Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then misfits. */
+/**
+ * Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then
+ * misfits.
+ */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const open = await database.rows(
     sql`SELECT index FROM (${linesOf(path)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,

@@ -42,7 +42,7 @@ async function unlessUnfit(
   const { plain, bytes } = await plainPath(segment.path, format);
   if (plain === undefined) return undefined;
   // A time that is computed may be computed from any column.
-  if (select.text.trim() !== "*" && format.exact?.isNeeded(shape) === true) return undefined;
+  if (select.text.trim() !== "*" && format.exact?.isNeeded?.(shape) === true) return undefined;
   try {
     const records = sql`FROM (${raw(format.read(plain, shape).text)})${attributeJoin(segment.attributes)}`;
     const found = await rowUnlessUnfit(database, earliestIn(sql`(SELECT ${select} ${records})`, timeColumn));

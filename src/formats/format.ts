@@ -43,14 +43,12 @@ export interface UnfitLine {
   readonly reason: string;
 }
 
-/** A second way to read, where the first one may lose what a line says. */
+/** A second way to read, where the first one takes values in their common forms only. */
 interface ExactReading {
   /** Whether to begin with it. */
-  isNeeded(shape: Shape): boolean;
-  /** Whether the first one has failed with this message to say that the second one is to be tried. */
-  isAskedFor(message: string): boolean;
-  /** The lines as `read` takes them: each one is still one. */
-  bytes(bytes: Buffer, shape: Shape): Buffer;
+  isNeeded?(shape: Shape): boolean;
+  /** The lines as `read` takes them, where those are others: each one is still one. */
+  bytes?(bytes: Buffer, shape: Shape): Buffer;
   /** Takes every line that the format's `read` takes, to the same row, and more. */
   read(path: string, shape: Shape): Sql;
 }
@@ -78,7 +76,8 @@ export interface Format {
   readonly fallibleColumns?: readonly string[];
   /**
    * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must
-   * take a line the same way whatever its neighbours are: the reader is the judge of a line.
+   * take a line the same way whatever its neighbours are: the reader is the judge of a line. It may fail with
+   * `ASKS_FOR_RULES` where there is an `exact` way.
    */
   read(path: string, shape: Shape): Sql;
   /** Of a format whose files hold rows: SELECT over slices of them, in their order. */

@@ -20,6 +20,7 @@ import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
 import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 import { type StandIns, withoutStandIns } from "./stand-ins.ts";
+import { ASKS_FOR_RULES } from "./values/strict.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -138,7 +139,10 @@ export async function readSegment(
   return { figures: await database.row(figures), deadLetters };
 }
 
-/** The row of all lines at once, in the first way or the exact one; undefined where one of them does not fit. */
+/**
+ * The row of all lines at once, in the first way or the exact one; undefined where one of them does not
+ * fit.
+ */
 async function readWhole(
   path: string,
   plain: string,
@@ -146,18 +150,19 @@ async function readWhole(
   rowOf: (records: Sql) => Promise<Row | DuckdbError>,
 ): Promise<Row | undefined> {
   const { exact } = format;
-  if (exact?.isNeeded(shape) !== true) {
+  if (exact?.isNeeded?.(shape) !== true) {
     const row = await rowOf(format.read(plain, shape));
     if (!(row instanceof DuckdbError)) return row;
-    if (exact?.isAskedFor(row.message) !== true) return undefined;
+    if (!row.message.includes(ASKS_FOR_RULES)) return undefined;
   }
-  const file = `${path}.exact`;
-  await writeFile(file, exact.bytes(await readFile(plain), shape));
+  if (exact === undefined) return undefined;
+  const file = exact.bytes === undefined ? plain : `${path}.exact`;
+  if (exact.bytes !== undefined) await writeFile(file, exact.bytes(await readFile(plain), shape));
   try {
     const row = await rowOf(exact.read(file, shape));
     return row instanceof DuckdbError ? undefined : row;
   } finally {
-    await rm(file, { force: true });
+    if (file !== plain) await rm(file, { force: true });
   }
 }
 
@@ -217,7 +222,7 @@ async function readApart(
   const fitting = (): number[] => [...Array(lines.count).keys()].filter((index) => !unfit.has(index));
   const textOf = (indexes: readonly number[]): Buffer => {
     const text = lines.textOf(indexes);
-    return exact === undefined ? text : exact.bytes(text, shape);
+    return exact?.bytes === undefined ? text : exact.bytes(text, shape);
   };
   const write = async (indexes: readonly number[]): Promise<void> => {
     await writeFile(path, textOf(indexes));
