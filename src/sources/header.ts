@@ -15,7 +15,7 @@ export interface Header {
 }
 
 /** Throws code `input` where the file has no first line. */
-export async function readHeader(path: string, delimiter: string): Promise<Header> {
+async function readHeader(path: string, delimiter: string): Promise<Header> {
   const file = await open(path, "r");
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES, 0);

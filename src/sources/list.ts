@@ -35,8 +35,7 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
     if (options !== undefined) return { kind, options: parsed(kind, options, String(from)) };
   }
   const path = pathOf(String(from));
-  if (path !== undefined)
-    return { kind: filesKind as SourceKind, options: parsed(filesKind, { path }, path) };
+  if (path !== undefined) return { kind: filesKind, options: parsed(filesKind, { path }, path) };
   const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(String(from))?.[0]?.toLowerCase() ?? "";
   const near = nearestOf(scheme, SCHEMES);
   throw new StreamkitError(
