@@ -40,7 +40,7 @@ interface State {
   isInList: boolean;
 }
 
-/** One loop over bytes, as there are many. A line feed in a string is a fault: it stays, and ends the line. */
+/** One loop over bytes, as there are many. A line feed in a string is a fault: it ends the line. */
 function linesOf(bytes: Buffer, state: State): Buffer {
   // A value has a byte at least, and its line feed.
   const out = Buffer.allocUnsafe(bytes.length * 2 + 2);

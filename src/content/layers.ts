@@ -1,7 +1,7 @@
 /**
  * What is in a file, layer by layer: packed bytes are unpacked, text that is marked or declared to be in
- * another encoding becomes UTF-8, and JSON that is printed for people becomes one value a line. What comes out
- * is the same whenever and wherever the file is read.
+ * another encoding becomes UTF-8, and JSON that is printed for people becomes one value a line. The same
+ * comes out whenever and wherever the file is read.
  */
 
 import { byteReader } from "./byte-reader.ts";

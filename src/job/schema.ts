@@ -97,7 +97,6 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       ),
     format: z
       .enum([
-        AUTO_FORMAT,
         "json",
         "csv",
         "combined",
@@ -108,6 +107,7 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
         "avro",
         "protobuf",
         "parquet",
+        AUTO_FORMAT,
       ])
       .default(AUTO_FORMAT)
       .describe("how a line becomes a record; `auto`: what the first file is by content and name, else json"),

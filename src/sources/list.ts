@@ -40,7 +40,7 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
   const near = nearestOf(scheme, SCHEMES);
   throw new StreamkitError(
     "job",
-    "a source reads - (standard input), a file, folder or glob (PATH or file:GLOB), tail:GLOB, " +
+    "a source reads - (standard input), file:GLOB or just the path of a file or folder, tail:GLOB, " +
       "kafka://HOST:PORT/TOPIC, http://HOST:PORT/PATH, tcp://HOST:PORT, syslog://HOST:PORT, " +
       `syslog+udp://HOST:PORT or {simulate: {…}}, found "${String(from)}"` +
       (near === undefined || near === scheme ? "" : `; did you mean "${near}:"?`),
