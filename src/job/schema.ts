@@ -59,7 +59,7 @@ const querySchema = z.strictObject({
 });
 
 const tableSchema = z.strictObject({
-  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file"),
+  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file; gzip and zstd are unpacked"),
   refresh: durationField
     .default(60_000)
     .describe("how often to look whether the file has changed; `1m` if left out"),
@@ -104,8 +104,9 @@ export function jobSchema(
     from: z
       .union([z.string(), oneOf(sources)])
       .describe(
-        "where the records come from: an endpoint URL (`-`, `file:GLOB`, `kafka://HOST:PORT/TOPIC`, " +
-          "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
+        "where the records come from: a file, folder or glob, an endpoint URL (`-`, `tail:GLOB`, " +
+          "`kafka://HOST:PORT/TOPIC`, `http://HOST:PORT/PATH`, `tcp://HOST:PORT`, " +
+          "`syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
       .enum([AUTO_FORMAT, ...formats])

@@ -18,7 +18,7 @@ export interface Header {
 }
 
 /** Throws code `input` where the file has no first line. `delimiter`: the job's, else the file tells it. */
-export async function readHeader(path: string, delimiter: string | undefined): Promise<Header> {
+async function readHeader(path: string, delimiter: string | undefined): Promise<Header> {
   const file = await open(path, "r");
   try {
     const { buffer, bytesRead } = await file.read(Buffer.alloc(MAX_HEADER_BYTES), 0, MAX_HEADER_BYTES, 0);

@@ -73,6 +73,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     descriptor,
     folder,
     maxSegmentBytes: context.maxSegmentBytes,
+    isJson: context.format.name === "json",
   };
   worker.postMessage(order);
   let current = committed;

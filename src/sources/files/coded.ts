@@ -6,7 +6,7 @@
 
 import { mkdir, open as openFile, readFile, rm, truncate } from "node:fs/promises";
 import path from "node:path";
-import { type Layers, openLayers } from "../../content/layers.ts";
+import { type LayerOptions, type Layers, openLayers } from "../../content/layers.ts";
 import type { QuotedShape } from "../../formats/quoted-feeds.ts";
 import { type Header, headerOf, MAX_HEADER_BYTES } from "../header.ts";
 import { recordCut } from "../record-cut.ts";
@@ -41,7 +41,7 @@ const LINE_FEED = 10;
 /** So many files stay open in their middle. */
 const MAX_OPEN = 8;
 
-export function openCodedFiles(folder: string, encoding: string | undefined): CodedFiles {
+export function openCodedFiles(folder: string, options: LayerOptions): CodedFiles {
   const open = new Map<string, ContentStream>();
   const made = new Map<string, Part[]>();
   let parts = 0;
@@ -51,7 +51,7 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
     open.delete(file.path);
     if (found?.offset() === from) return found;
     await found?.close();
-    const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
+    const stream = contentStream(await openLayers(chunksOf(file.path), options));
     await stream.skip(from);
     return stream;
   };
@@ -83,12 +83,12 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
 
   return {
     async layersOf(file) {
-      const { how, inner, close } = await openLayers(chunksOf(file), encoding);
+      const { how, inner, close } = await openLayers(chunksOf(file), options);
       await close();
       return { how, inner };
     },
     async header(file, delimiter) {
-      const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
+      const stream = contentStream(await openLayers(chunksOf(file.path), options));
       try {
         return await headerIn(stream, delimiter, file.origin);
       } finally {
@@ -96,7 +96,7 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
       }
     },
     async spots(file, start, bytes) {
-      const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
+      const stream = contentStream(await openLayers(chunksOf(file.path), options));
       try {
         await stream.skip(start);
         const chunks: Buffer[] = [];

@@ -22,7 +22,7 @@ import { NOT_BEGUN, nameIn, type Progress } from "./position.ts";
 import { openRowFiles } from "./row-files.ts";
 
 /** What a batch takes of a file. */
-export interface FileStep {
+interface FileStep {
   readonly to: Progress;
   /** What that weighs; 0 where only the end was found. */
   readonly bytes: number;
@@ -74,7 +74,10 @@ const MAX_NAMED = 5;
 
 export function openContents(context: SourceContext, options: ContentOptions): FileContents {
   const { baseFolder, clock, format } = context;
-  const coded = openCodedFiles(path.join(context.segmentFolder, "parts"), options.encoding);
+  const coded = openCodedFiles(path.join(context.segmentFolder, "parts"), {
+    encoding: options.encoding,
+    isJson: format.name === "json",
+  });
   const rows = openRowFiles();
   const kinds = openFileKinds({ coded, format: format.name, encoding: options.encoding });
   const headers = new Map<string, Header>();
