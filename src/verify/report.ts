@@ -40,10 +40,15 @@ export function verificationText({ inputs, queries, cuts, differingCut }: Verifi
     ...inputs.flatMap(inputLines),
     ...queries.flatMap(queryLines),
     differingCut === undefined
-      ? `${inputs.some(isReadOtherwise) ? "Read otherwise, but" : "OK:"} stream = batch in ${counted(cuts, "random cut")} of the input`
+      ? equalText(cuts, inputs.some(isReadOtherwise))
       : `Not equal: found by ${cutText(differingCut)}`,
   ];
   return lines.map((line) => `${line}\n`).join("");
+}
+
+function equalText(cuts: number, isOtherwise: boolean): string {
+  const equal = `stream = batch in ${counted(cuts, "random cut")} of the input`;
+  return isOtherwise ? `Not equal: ${equal}, but both read lines otherwise than they say` : `OK: ${equal}`;
 }
 
 /** Whether an independent reading of the input differs from the engine's. */

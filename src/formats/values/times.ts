@@ -2,8 +2,8 @@
  * Dates, times and instants out of a text, exactly or not at all. Every function gives an SQL expression that
  * is NULL where the text is none of the type's values, and never fails.
  *
- * Trap: DuckDB's cast to TIMESTAMP drops a UTC offset. Its cast to TIMESTAMPTZ takes names of zones, and after
- * `… 12:00 CET` reads the rows that follow in that zone too: no text with a name may come to it.
+ * Trap: DuckDB's cast to TIMESTAMP drops a UTC offset. Its cast to TIMESTAMPTZ takes names of zones, and
+ * after `… 12:00 CET` reads the rows that follow in that zone too: no text with a name may come to it.
  */
 
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
@@ -42,12 +42,13 @@ const MOST_US = raw("9223372036854775806");
  */
 export function timestampOf(text: Sql, zone: string | undefined): Sql {
   const common = zone === undefined ? `${COMMON_INSTANT}?` : COMMON_INSTANT;
-  return sql`CASE
+  // What only looks like a common form, as `12:00:05 Z`, is left to the pattern's parts.
+  return sql`coalesce(CASE
     WHEN ${text} LIKE '____-__-__T__:__:__%Z' AND length(${text}) <= 27 THEN TRY_CAST(${text} AS TIMESTAMP)
     WHEN ${text} >= '1678' AND ${text} < '2262' AND regexp_full_match(${text}, ${common})
       THEN CAST(TRY_CAST(${text} AS TIMESTAMP_NS) AS TIMESTAMP)
-    WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS TIMESTAMP)
-    WHEN ${text} IS NOT NULL THEN make_timestamp(${countOf(text, 6, zone)}) END`;
+    WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS TIMESTAMP) END,
+    CASE WHEN ${text} IS NOT NULL THEN make_timestamp(${countOf(text, 6, zone)}) END)`;
 }
 
 export function timestampTzOf(text: Sql, zone: string | undefined): Sql {

@@ -1,8 +1,8 @@
 /**
- * The lines of a source, read a second time: both readings of `verify` are the engine's, so what it reads wrongly
- * is wrong on both sides and equal. Here the same lines are taken apart in plain TypeScript, which shares nothing
- * with the engine's reader, and each value is compared with what the engine made of it; also which lines became
- * dead letters. The bytes of a segment are the common ground.
+ * The lines of a source, read a second time: both sides of `verify` read with the engine's reader, so what it
+ * reads wrongly is wrong on both and equal. Here the same lines are taken apart in plain TypeScript, which
+ * shares nothing with that reader, and each value is compared with what the engine made of it; also which
+ * lines became dead letters. The bytes of a segment are the common ground.
  */
 
 import { readFile } from "node:fs/promises";
@@ -11,9 +11,10 @@ import { id, join, raw, sql } from "../../duckdb/sql.ts";
 import { hidesRowid, rowNumber } from "../../engine/stream.ts";
 import { withInnerFeeds } from "../../formats/inner-feeds.ts";
 import { type DeadLetter, type Reading, readSegment, type Segment } from "../../formats/read-segment.ts";
+import { type Context, compareLine, type Finding } from "./compare-line.ts";
 import { type IndependentFormat, independentFormats, whyNotCompared } from "./formats.ts";
 import { type RecordLine, recordLines, textOfLine } from "./segment-lines.ts";
-import { engineText, engineValue, shownValue, valueReader } from "./value.ts";
+import { engineValue, valueReader } from "./value.ts";
 
 /** What the engine made of a segment. */
 export interface EngineReading {
@@ -31,8 +32,8 @@ export interface ReadingFacts {
   readonly columns: number;
   /** Columns whose types are not compared. */
   readonly notCompared: readonly Column[];
-  /** Objects and lists in columns of text. */
-  readonly nestedTexts: number;
+  /** Objects and lists in columns of text, and integers in FLOAT of which only the engine knows. */
+  readonly undecided: number;
   readonly lines: number;
   readonly linesCompared: number;
   readonly differing: number;
@@ -40,15 +41,9 @@ export interface ReadingFacts {
   readonly differences: readonly ReadingDifference[];
 }
 
-export interface ReadingDifference {
+export interface ReadingDifference extends Finding {
   readonly origin: string;
   readonly offset: number;
-  /** Undefined where it is about the line. */
-  readonly column: Column | undefined;
-  /** What the line says. */
-  readonly written: string;
-  readonly independent: string;
-  readonly engine: string;
 }
 
 export interface ReadingCheck {
@@ -60,13 +55,12 @@ export interface ReadingCheck {
 const BLOCK_LINES = 1000;
 const WHOLE_BLOCKS = 200;
 const MAX_DIFFERENCES = 5;
-const DOES_NOT_FIT = "a dead letter";
 
 /** `reading` is the source's, with its own `select`. */
 export function openReadingCheck(reading: Reading, wholeBlocks = WHOLE_BLOCKS): ReadingCheck {
   const { format, shape } = reading;
   const independent = independentFormats[format.name];
-  const counts = { values: 0, nestedTexts: 0, lines: 0, linesCompared: 0, differing: 0 };
+  const counts = { values: 0, undecided: 0, lines: 0, linesCompared: 0, differing: 0 };
   const differences: ReadingDifference[] = [];
   let columns = shape.header === undefined && format.name === "csv" ? shape.columns : format.columns(shape);
   let reason = independent === undefined ? whyNotCompared(format.name) : undefined;
@@ -109,7 +103,7 @@ export function openReadingCheck(reading: Reading, wholeBlocks = WHOLE_BLOCKS): 
             if (segment.reasons?.has(line.number) === true) continue;
             const compared = compareLine(textOf(line, segment, independent), row, deadFor, context);
             counts.values += compared.values;
-            counts.nestedTexts += compared.nestedTexts;
+            counts.undecided += compared.undecided;
             if (compared.finding !== undefined) differ(segment, line, compared.finding);
           }
         }
@@ -173,73 +167,6 @@ async function rowsOf(
 function textOf(line: RecordLine, segment: Segment, format: IndependentFormat): string | undefined {
   const text = textOfLine(line, format);
   return segment.holdsInnerFeeds === true && text !== undefined ? withInnerFeeds(text) : text;
-}
-
-interface Context {
-  readonly independent: IndependentFormat;
-  readonly columns: readonly Column[];
-  readonly delimiter: string;
-  readonly zone: string | undefined;
-}
-
-type Finding = Omit<ReadingDifference, "origin" | "offset">;
-
-interface Compared {
-  readonly values: number;
-  readonly nestedTexts: number;
-  readonly finding?: Finding;
-}
-
-/** `row` is the engine's, or else it has put the line aside and `deadFor` says why. */
-function compareLine(
-  line: string | undefined,
-  row: Row | undefined,
-  deadFor: string | undefined,
-  { independent, columns, delimiter, zone }: Context,
-): Compared {
-  const cells = line === undefined ? undefined : independent.cells(line, columns, delimiter);
-  const dead = `${DOES_NOT_FIT} (${deadFor})`;
-  const counts = { values: 0, nestedTexts: 0 };
-  const found = (
-    column: Column | undefined,
-    written: string,
-    expected: string,
-    engine: string,
-  ): Compared => ({
-    ...counts,
-    finding: { column, written, independent: expected, engine },
-  });
-  if (cells === undefined)
-    return row === undefined
-      ? counts
-      : found(undefined, line ?? "bytes that are no text", DOES_NOT_FIT, "a row");
-  let fits = true;
-  let isAll = true;
-  for (const [index, column] of columns.entries()) {
-    const cell = cells[index];
-    const read = valueReader(column.type);
-    if (read === undefined || cell === undefined || (cell.kind === "nested" && column.type === "VARCHAR")) {
-      isAll = false;
-      if (read !== undefined) counts.nestedTexts += 1;
-      continue;
-    }
-    const expected = cell.kind === "null" ? null : cell.kind === "text" ? read(cell.text, zone) : undefined;
-    if (expected === undefined) fits = false;
-    const written =
-      cell.kind === "text" ? `"${cell.text}"` : cell.kind === "null" ? "nothing" : "an object or list";
-    const shown = (text: string | null): string => (text === null ? "NULL" : shownValue(text, column.type));
-    if (row !== undefined) {
-      counts.values += 1;
-      const value = row[`c${index}`] ?? null;
-      const engine = value === null ? null : engineText(String(value), column.type);
-      if (engine !== expected)
-        return found(column, written, expected === undefined ? DOES_NOT_FIT : shown(expected), shown(engine));
-    } else if (expected !== undefined && deadFor?.startsWith(`"${column.name}" is not `) === true)
-      return found(column, written, shown(expected), dead);
-  }
-  // A value that is not compared may be what did not fit.
-  if (row === undefined && fits && isAll) return found(undefined, line ?? "", "a row", dead);
-  return counts;
 }
 
 function placeOf(

@@ -1,7 +1,7 @@
 /**
- * One record of CSV, taken apart by RFC 4180: a quoted value may hold delimiters, line feeds and doubled quotes;
- * a quote inside of a value that does not begin with one is a letter. Spaces before and behind the quotes do not
- * count, and a delimiter at the end is passed over.
+ * One record of CSV, taken apart by RFC 4180: a quoted value may hold delimiters, line feeds and doubled
+ * quotes; a quote inside of a value that does not begin with one is a letter. Spaces before and behind the
+ * quotes do not count, and empty values behind the last column are passed over.
  */
 
 import { type Cell, NULL_CELL } from "./json-line.ts";
@@ -16,7 +16,7 @@ export function splitRecord(text: string, delimiter: string, count: number): rea
     if (found.end >= text.length) break;
     at = found.end + delimiter.length;
   }
-  if (cells.length === count + 1 && text.endsWith(delimiter)) cells.pop();
+  while (cells.length > count && cells.at(-1) === NULL_CELL) cells.pop();
   return cells.length === count ? cells : undefined;
 }
 
@@ -49,7 +49,7 @@ function quoted(text: string, start: number, delimiter: string): Found | undefin
       continue;
     }
     let end = quote + 1;
-    while (delimiter !== " " && text[end] === " ") end += 1;
+    if (delimiter !== " ") while (text[end] === " ") end += 1;
     return end === text.length || text.startsWith(delimiter, end) ? { value, end } : undefined;
   }
 }

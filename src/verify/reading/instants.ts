@@ -5,7 +5,8 @@
 
 const SPACE = String.raw`[ \t\n\f\r]`;
 const DAY = new RegExp(
-  String.raw`^${SPACE}*(\d{4,6})([-/])(\d{1,2})\2(\d{1,2})( \(BC\))?(?:(?:[Tt]|${SPACE}+)(?=\d)(.*?))?${SPACE}*$`,
+  String.raw`^${SPACE}*(\d{4,6})([-/])(\d{1,2})\2(\d{1,2})( \(BC\))?` +
+    String.raw`(?:(?:[Tt]|${SPACE}+)(?=\d)(.*?))?${SPACE}*$`,
   "s",
 );
 const CLOCK = new RegExp(

@@ -22,7 +22,10 @@ export interface JsonLine {
 
 const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
 const WORD = /true|false|null|-?(?:nan|inf(?:inity)?)/iy;
-const STRING = /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[\da-fA-F]{4}))*"/y;
+/** No control characters. */
+const LETTERS = String.raw`[^"\\\u0000-\u001f]*`;
+const ESCAPE = String.raw`\\(?:["\\/bfnrt]|u[\da-fA-F]{4})`;
+const STRING = new RegExp(`"${LETTERS}(?:${ESCAPE}${LETTERS})*"`, "y");
 const SPACES = /[ \t\r]*/y;
 const AROUND = /^[ \t\r\v\f]+|[ \t\r\v\f]+$/g;
 const MAX_DEPTH = 1000;

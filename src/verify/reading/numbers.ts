@@ -2,7 +2,8 @@
 
 const DIGITS = String.raw`\d+(?:_\d+)*`;
 const NUMBER = new RegExp(
-  String.raw`^[ \t\n\f\r]*([+-]?)(?:(${DIGITS})(?:\.(${DIGITS})?)?|\.(${DIGITS}))(?:[eE]([+-]?\d{1,4}))?[ \t\n\f\r]*$`,
+  String.raw`^[ \t\n\f\r]*([+-]?)(?:(${DIGITS})(?:\.(${DIGITS})?)?|\.(${DIGITS}))` +
+    String.raw`(?:[eE]([+-]?\d{1,4}))?[ \t\n\f\r]*$`,
 );
 const NOT_FINITE = /^[ \t\n\f\r]*([+-]?)(nan|inf|infinity)[ \t\n\f\r]*$/i;
 /** No type holds more digits. */
@@ -34,7 +35,7 @@ function digitsOf(text: string): Digits | undefined {
 function unscaled(text: string, scale: number): bigint | undefined {
   const number = digitsOf(text);
   if (number === undefined) return undefined;
-  const value = BigInt(`${number.digits}`) * (number.sign === "-" ? -1n : 1n);
+  const value = BigInt(number.digits) * (number.sign === "-" ? -1n : 1n);
   const zeros = number.exponent + scale;
   if (value === 0n) return 0n;
   if (zeros > MAX_ZEROS || -zeros > number.digits.length) return undefined;
@@ -74,8 +75,14 @@ export function decimalText(text: string, precision: number, scale: number): str
   return `${value < 0n ? "-" : ""}${digits.slice(0, point)}${scale > 0 ? `.${digits.slice(point)}` : ""}`;
 }
 
-/** An integer beyond those that are all values of the type must come back with its own digits. */
-export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | undefined {
+/** Whether a value fits is the engine's own matter. */
+export const UNDECIDED = Symbol("undecided");
+
+/**
+ * An integer beyond those that are all values of the type must come back with its own digits. A FLOAT may be
+ * written with more digits than it needs: where that decides, it is undecided.
+ */
+export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | typeof UNDECIDED | undefined {
   const word = NOT_FINITE.exec(text);
   if (word !== null) {
     if (/nan/i.test(word[2] ?? "")) return "NaN";
@@ -88,8 +95,10 @@ export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | unde
   if (!Number.isFinite(value)) return undefined;
   const exactBelow = type === "FLOAT" ? 2 ** 24 : 2 ** 53;
   if (number.isPlain && Math.abs(value) >= exactBelow) {
-    const written = type === "FLOAT" ? shortestFloat(value) : String(value);
-    if (unscaled(written, 0) !== unscaled(text, 0)) return undefined;
+    const written = type === "FLOAT" ? floatWritings(value) : [String(value)];
+    const integers = new Set(written.map((digits) => unscaled(digits, 0)));
+    if (!integers.has(unscaled(text, 0))) return undefined;
+    if (integers.size > 1) return UNDECIDED;
   }
   return numberText(value);
 }
@@ -99,11 +108,8 @@ export function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
 }
 
-/** The fewest digits that mean this single-precision number. */
-function shortestFloat(value: number): string {
-  for (let digits = 1; digits < 9; digits += 1) {
-    const text = value.toPrecision(digits);
-    if (Math.fround(Number(text)) === value) return text;
-  }
-  return value.toPrecision(9);
+/** With so few digits that they still mean this single-precision number, or more. */
+function floatWritings(value: number): readonly string[] {
+  const writings = [6, 7, 8, 9].map((digits) => value.toPrecision(digits));
+  return writings.filter((text) => Math.fround(Number(text)) === value);
 }

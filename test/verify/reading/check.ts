@@ -1,4 +1,4 @@
-/** Lines that are read by the engine, or by a faulty reader in its place, and compared with the second reading. */
+/** Lines that the engine reads, or a faulty reader in its place, held against the independent reading. */
 
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -22,7 +22,7 @@ export interface Way {
 }
 
 /** The segment is said to start here in its origin. */
-export const ORIGIN_OFFSET = 1000;
+const ORIGIN_OFFSET = 1000;
 
 export async function checked(
   database: Database,
