@@ -109,7 +109,7 @@ export function jobSchema(
           "`syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum([AUTO_FORMAT, ...formats])
+      .enum([...(formats as readonly [string, ...string[]]), AUTO_FORMAT])
       .default(AUTO_FORMAT)
       .describe(
         "how a line becomes a record; `auto`: what the first file is by content and name, else json; " +
