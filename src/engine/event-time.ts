@@ -9,6 +9,12 @@ import type { SourceConfig } from "../job/schema.ts";
 /** Of a source that does not name its event time. */
 export const DEFAULT_TIME_COLUMN = "ts";
 
+/** The column of the records that the event time is, or is made of. */
+export function timeSource({ time }: SourceConfig): string {
+  const { column, epoch } = parseTime(time ?? DEFAULT_TIME_COLUMN);
+  return epoch?.column ?? column;
+}
+
 /** The event time that is a number: what the job says of it, or what was found in the input. */
 export function epochOf(
   { time }: SourceConfig,

@@ -9,6 +9,7 @@ import type { Segment } from "../formats/read-segment.ts";
 import { MAX_SAMPLE_BYTES, type Sample, SPOTS, spotsOf } from "../formats/sample.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import type { Limit, Range, Source } from "../sources/source.ts";
+import { DEFAULT_TIME_COLUMN } from "./event-time.ts";
 
 export interface FindOptions {
   readonly database: Database;
@@ -105,7 +106,7 @@ async function inferRange(
 }
 
 function infer(sample: Sample, { database, folder, config }: FindOptions): Promise<Inference | undefined> {
-  const { column, epoch } = parseTime(config.time ?? "ts");
+  const { column, epoch } = parseTime(config.time ?? DEFAULT_TIME_COLUMN);
   const time = epoch === undefined ? column : undefined;
   return inferColumns(database, sample, { format: config.format, path: `${folder}/columns`, time });
 }

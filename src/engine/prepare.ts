@@ -16,7 +16,7 @@ import { optionOf, type Source, type SourceContext } from "../sources/source.ts"
 import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
 import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import { DEFAULT_TIME_COLUMN } from "./event-time.ts";
+import { timeSource } from "./event-time.ts";
 import { findColumns } from "./find-columns.ts";
 import { outputsOf } from "./job-outputs.ts";
 import { checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
@@ -319,7 +319,7 @@ export async function openSource(
     format: formatOf(config),
     hasHeader: config.format === "csv",
     delimiter: config.delimiter,
-    timeColumn: config.time ?? DEFAULT_TIME_COLUMN,
+    timeColumn: timeSource(config),
     freshSeed: given.freshSeed,
     notify: given.notify,
     partitions: given.partitions,

@@ -1,13 +1,12 @@
 /** One source of a running job: from its range to a table of rows, with what the batch must know of it. */
 
 import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { type RecordColumn, withEpochTime } from "../formats/epoch.ts";
 import type { Format, Shape } from "../formats/format.ts";
-import { joinedSegment } from "../formats/join-records.ts";
+import { segmentOfRecords } from "../formats/join-records.ts";
 import { formatFor, formatNamed } from "../formats/list.ts";
 import {
   type DeadLetter,
@@ -213,19 +212,11 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     return { figures: figuresOf(await database.row(figuresQuery(name, readTime))), letters };
   }
 
-  /** With records that are lines, for the format. */
-  async function joined(segment: Segment, table: string): Promise<Segment> {
-    const { delimiter, columns } = reading.shape;
-    const columnCount = segment.header?.length ?? columns.length;
-    const path = `${dirname(segment.path)}/${table}.records`;
-    return joinedSegment(segment, { delimiter: segment.delimiter ?? delimiter, columnCount }, path);
-  }
-
   return {
     ...shape,
     source,
     async load(database, range, table) {
-      const segment = await joined(await source.read(range), table);
+      const segment = await segmentOfRecords(await source.read(range), reading.shape, table);
       // Reading ahead is the longer of two ways that run side by side: the times are looked at on the other.
       const query = figuresQuery(table, table === name ? readTime : undefined);
       const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);

@@ -13,6 +13,7 @@ import { EPOCH_UNITS, type EpochUnit, holdsNumbers, magnitudes, type RecordColum
 import { MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
 import { logfmtAsJson } from "./logs/logfmt.ts";
+import { type Extent, longFractionsIn } from "./long-fractions.ts";
 import { type Sample, writeSample } from "./sample.ts";
 import {
   decimalType,
@@ -122,12 +123,15 @@ async function inferJson(database: Database, path: string, options: InferOptions
   const tallies = await talliesOf(database, names, texts, kindOfJson);
   const isNested = [...tallies.values()].some((tally) => tally.has("nested"));
   const nested = isNested ? await nestedTypes(database, path) : new Map<string, string>();
+  const long = await longFractionsIn(path);
+  const textsOf = (name: string): Sql =>
+    sql`(SELECT trim(${id(name)}, '"') AS value FROM ${texts} WHERE ${id(name)} <> 'null')`;
   return columnsOf(database, names, tallies, options, {
-    // Only a text holds whatever digits a number has.
-    numberType: () => Promise.resolve("VARCHAR"),
+    numberType: (name) => decimalOf(database, textsOf(name), long.get(name)),
+    isLong: (name) => long.has(name),
     nestedType: (name) => nested.get(name),
     emptyType: "JSON",
-    texts: (name) => sql`(SELECT trim(${id(name)}, '"') AS value FROM ${texts} WHERE ${id(name)} <> 'null')`,
+    texts: textsOf,
   });
 }
 
@@ -167,6 +171,7 @@ async function inferCsv(
     sql`(SELECT ${id(`v${names.indexOf(name)}`)} AS value FROM ${texts})`;
   return columnsOf(database, names, tallies, options, {
     numberType: (name) => decimalOf(database, valuesOf(name)),
+    isLong: () => false,
     nestedType: () => undefined,
     emptyType: "VARCHAR",
     texts: valuesOf,
@@ -176,6 +181,8 @@ async function inferCsv(
 interface Choices {
   /** The type of numbers that are too long for a DOUBLE. */
   numberType(column: string): Promise<string>;
+  /** Whether it has fractions that are too long, which are not told from others by their kind. */
+  isLong(column: string): boolean;
   /** The type of lists and objects. */
   nestedType(column: string): string | undefined;
   /** The type of a column without a value. */
@@ -208,6 +215,7 @@ export async function columnsOfTexts(
     { time: undefined, tolerance: 0 },
     {
       numberType: async (name) => (isCsv ? decimalOf(database, values(name)) : "VARCHAR"),
+      isLong: () => false,
       nestedType: (name) => types.get(name),
       emptyType: isCsv ? "VARCHAR" : "JSON",
       texts: values,
@@ -216,8 +224,8 @@ export async function columnsOfTexts(
   return columns;
 }
 
-async function decimalOf(database: Database, values: Sql): Promise<string> {
-  return String((await database.row(decimalType(values, raw("value"))))["type"]);
+async function decimalOf(database: Database, values: Sql, seen?: Extent): Promise<string> {
+  return String((await database.row(decimalType(values, raw("value"), seen)))["type"]);
 }
 
 async function columnsOf(
@@ -243,7 +251,7 @@ async function columnsOf(
 }
 
 async function typeOf({ type }: Election, name: string, choices: Choices): Promise<string> {
-  if (type === "NUMBER") return choices.numberType(name);
+  if (type === "NUMBER" || (type === "DOUBLE" && choices.isLong(name))) return choices.numberType(name);
   return type === "NESTED" ? (choices.nestedType(name) ?? "JSON") : type;
 }
 

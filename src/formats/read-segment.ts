@@ -106,17 +106,11 @@ export async function readSegment(
   const { format } = reading;
   if (segment.slices !== undefined) {
     const rows = rowsOfSlices(segment.slices, reading);
-    const statement = sql`${createTable(table, sql`SELECT ${reading.select} FROM (${rows})`)}; ${figures}`;
+    const projected = timed(sql`SELECT ${reading.select} FROM (${rows})`, reading);
+    const statement = sql`${createTable(table, projected)}; ${figures}`;
     return { figures: await database.row(statement), deadLetters: [] };
   }
-  const shape = {
-    ...reading.shape,
-    header: segment.header,
-    delimiter: segment.delimiter ?? reading.shape.delimiter,
-    standIns: segment.standIns,
-    holdsInnerFeeds: segment.holdsInnerFeeds,
-    writtenAtMs: (await stat(segment.path)).mtimeMs,
-  };
+  const shape = await shapeIn(segment, reading);
   const { plain, bytes } = await plainPath(segment.path, format);
   const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
     const read = selected(records, { ...reading, shape }, segment.attributes);
@@ -171,10 +165,19 @@ async function readWhole(
  * the same, or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
 function selected(records: Sql, reading: Reading, attributes: Attributes | undefined): Sql {
-  const projected = projectedRows(records, reading, attributes);
-  return reading.epoch === undefined
-    ? projected
-    : withEpochTime(projected, reading.epoch.time, reading.epoch.type);
+  return timed(projectedRows(records, reading, attributes), reading);
+}
+
+/** The projected records with their event time. */
+export function timed(rows: Sql, { epoch }: Pick<Reading, "epoch">): Sql {
+  return epoch === undefined ? rows : withEpochTime(rows, epoch.time, epoch.type);
+}
+
+/** What a segment says of its lines, and the source of all of them. */
+export async function shapeIn(segment: Segment, { shape }: Pick<Reading, "shape">): Promise<Shape> {
+  const { header, delimiter = shape.delimiter, standIns, holdsInnerFeeds } = segment;
+  const writtenAtMs = (await stat(segment.path)).mtimeMs;
+  return { ...shape, header, delimiter, standIns, holdsInnerFeeds, writtenAtMs };
 }
 
 function projectedRows(

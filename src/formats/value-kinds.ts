@@ -8,6 +8,7 @@
  */
 
 import { raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { Extent } from "./long-fractions.ts";
 
 /**
  * `integer`: as a DOUBLE it is the same. `long`, `huge`: an integer that fits a BIGINT, or a HUGEINT; `wide`:
@@ -149,13 +150,15 @@ function numberType(has: (...kinds: readonly ValueKind[]) => boolean): Election 
 }
 
 /**
- * SELECT the DECIMAL that holds all these texts of numbers, else VARCHAR; texts that are none don't count.
+ * SELECT the DECIMAL that holds all these texts of numbers, and what else was seen of them, else VARCHAR;
+ * texts that are none don't count.
  */
-export function decimalType(texts: Sql, column: Sql): Sql {
+export function decimalType(texts: Sql, column: Sql, seen: Extent = { whole: 0, scale: 0 }): Sql {
   const isNumber = sql`regexp_full_match(${column}, ${`${INTEGER}|${WHOLE}|${FRACTION}`})`;
   return sql`SELECT CASE WHEN whole + scale <= ${raw(String(MAX_HUGE_DIGITS))} AND NOT is_scientific
       THEN format('DECIMAL(${raw(String(MAX_HUGE_DIGITS))},{})', scale) ELSE 'VARCHAR' END AS type
-    FROM (SELECT max(length(ltrim(split_part(${column}, '.', 1), '-'))) FILTER (${isNumber}) AS whole,
-      max(length(split_part(${column}, '.', 2))) FILTER (${isNumber}) AS scale,
+    FROM (SELECT greatest(${seen.whole}, max(length(ltrim(split_part(${column}, '.', 1), '-')))
+        FILTER (${isNumber})) AS whole,
+      greatest(${seen.scale}, max(length(split_part(${column}, '.', 2))) FILTER (${isNumber})) AS scale,
       bool_or(regexp_full_match(${column}, ${SCIENTIFIC})) AS is_scientific FROM ${texts})`;
 }

@@ -199,10 +199,12 @@ async function openFiles(
     async sample() {
       if (context.format.name === "parquet") return undefined;
       const header = (file: string) => contents.header(file, NOT_BEGUN);
-      return sampleFiles(everything ?? (await list(pattern, baseFolder)), {
+      const found = await sampleFiles(everything ?? (await list(pattern, baseFolder)), {
         header: context.hasHeader ? header : undefined,
         spots: contents.spots,
       });
+      // Where what is there is all, nothing is nothing for good.
+      return found ?? (everything === undefined ? undefined : { parts: [], isWhole: true });
     },
     async commit(range) {
       committed = filesPosition(range.to, baseFolder);

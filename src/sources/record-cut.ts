@@ -28,18 +28,40 @@ const LINE_FEED = 10;
  */
 export function recordCut(path: string, { from, to, size, isEnd }: Span, shape: QuotedShape): number {
   if (to <= from) return from;
+  if (!holdsQuote(path, from, to)) return to;
   const bytes = bytesOf(path, from, Math.min(size, to + MAX_LINE_BYTES));
-  const cut = to - from;
+  return from + cutOf(bytes, to - from, isEnd && from + bytes.length === size, shape);
+}
+
+/** The same of bytes that begin with a record; `to` is counted from there. `seesEnd`: nothing follows them. */
+export function cutOf(bytes: Buffer, to: number, seesEnd: boolean, shape: QuotedShape): number {
   const firstQuote = bytes.indexOf(QUOTE);
-  if (firstQuote < 0 || firstQuote >= cut) return to;
-  const seesEnd = isEnd && from + bytes.length === size;
+  if (firstQuote < 0 || firstQuote >= to) return to;
   const isOpen = seesEnd && bytes.at(-1) !== LINE_FEED;
   const whole = isOpen ? Buffer.concat([bytes, Buffer.of(LINE_FEED)]) : bytes;
   const { records, wholeBytes } = quotedRecords(whole, shape, seesEnd);
-  const across = records.find(({ start, end }) => start < cut && cut < end);
-  if (across !== undefined)
-    return from + (across.start > 0 ? across.start : Math.min(across.end, size - from));
-  return from + Math.min(cut, wholeBytes);
+  const across = records.find(({ start, end }) => start < to && to < end);
+  if (across === undefined) return Math.min(to, wholeBytes);
+  return across.start > 0 ? across.start : Math.min(across.end, bytes.length);
+}
+
+const BLOCK_BYTES = 262_144;
+
+/** Most files have none, and need no more than a look. */
+function holdsQuote(path: string, start: number, end: number): boolean {
+  const file = openSync(path, "r");
+  try {
+    const block = Buffer.allocUnsafe(BLOCK_BYTES);
+    for (let at = start; at < end; ) {
+      const count = readSync(file, block, 0, Math.min(BLOCK_BYTES, end - at), at);
+      if (count === 0) return false;
+      if (block.subarray(0, count).includes(QUOTE)) return true;
+      at += count;
+    }
+    return false;
+  } finally {
+    closeSync(file);
+  }
 }
 
 function bytesOf(path: string, start: number, end: number): Buffer {

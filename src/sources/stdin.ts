@@ -122,8 +122,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
 
   /** What was read so far, as long as no segment is ended. */
   const sample = async (): Promise<Sample | undefined> => {
-    if (failure !== undefined) throw new StreamkitError("io", `The standard input can't be read: ${failure}`);
     const whole = control.wholeBytes();
+    if (whole === 0 && failure !== undefined) throw failed(failure);
     const isOverlong = whole === 0 && control.size() >= context.maxSegmentBytes;
     const size = Math.min(isOverlong ? control.size() : whole, MAX_SAMPLE_BYTES);
     if (size === 0) return undefined;
@@ -132,7 +132,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     const spot = bytes.subarray(header?.sizeBytes ?? 0, isOverlong ? size : bytes.lastIndexOf(LINE_FEED) + 1);
     return {
       parts: [{ spots: [spot], header: header?.names, delimiter: header?.delimiter }],
-      isWhole: control.hasEnded() || size === MAX_SAMPLE_BYTES,
+      isWhole: control.hasEnded() || failure !== undefined || size === MAX_SAMPLE_BYTES,
     };
   };
 
@@ -143,8 +143,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       const waiting = sealed.find((segment) => segment >= start.segment);
       const next = waiting ?? cut(limit, start);
       // What came before it is read first.
-      if (next === undefined && after === undefined && failure !== undefined)
-        throw new StreamkitError("input", `The standard input ${failure}`);
+      if (next === undefined && after === undefined && failure !== undefined) throw failed(failure);
       if (next === undefined) return undefined;
       if (passedBytes > 0)
         logger("stdin").warn(
@@ -193,6 +192,11 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       worker.terminate();
     },
   };
+}
+
+/** `failure` is a sentence without its subject. */
+function failed(failure: string): StreamkitError {
+  return new StreamkitError("input", `The standard input ${failure}`);
 }
 
 function firstBytes(path: string, size: number): Buffer {

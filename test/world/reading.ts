@@ -1,6 +1,6 @@
 /** Files as a source reads them: in one batch, and cut into batches of a few bytes. */
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
@@ -32,7 +32,10 @@ export interface Way {
 }
 
 /** `files` by name; the source reads `in/*`. */
-export async function readFiles(files: Readonly<Record<string, string>>, way: Way): Promise<Read> {
+export async function readFiles(
+  files: Readonly<Record<string, string | Uint8Array>>,
+  way: Way,
+): Promise<Read> {
   const folder = mkdtempSync(join(tmpdir(), "streamkit-world-"));
   const yaml = `
 sources: { input: { from: "file:in/*", ${way.source} } }
@@ -40,7 +43,12 @@ ${way.tables === undefined ? "" : `tables: ${way.tables}`}
 queries: { rows: ${JSON.stringify(way.sql ?? "SELECT * FROM input")} }
 sinks: [ { from: rows, to: "file:rows.ndjson" }, { from: dead_letters, to: "file:dead.ndjson" } ]`;
   try {
-    const run = await openRun(jobIn(folder, yaml, files), { folder, clock: systemClock, isDurable: false });
+    const texts = Object.entries(files).filter(([, content]) => typeof content === "string");
+    const job = jobIn(folder, yaml, Object.fromEntries(texts) as Record<string, string>);
+    mkdirSync(join(folder, "in"), { recursive: true });
+    for (const [name, content] of Object.entries(files))
+      if (typeof content !== "string") writeFileSync(join(folder, name), content);
+    const run = await openRun(job, { folder, clock: systemClock, isDurable: false });
     const { prepared } = run.open();
     const share = { input: way.batchBytes ?? 16 * 1024 * 1024 };
     while (prepared.readers.some(({ source }) => !source.isEnded())) await run.batch(share, false);

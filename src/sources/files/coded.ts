@@ -4,15 +4,15 @@
  * for the next batch. A part that is gone, after a crash, is made again from the start of the file.
  */
 
-import { mkdir, open as openFile, readFile, rm, truncate } from "node:fs/promises";
+import { mkdir, open as openFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { type LayerOptions, type Layers, openLayers } from "../../content/layers.ts";
 import type { QuotedShape } from "../../formats/quoted-feeds.ts";
 import { type Header, headerOf, MAX_HEADER_BYTES } from "../header.ts";
-import { recordCut } from "../record-cut.ts";
 import type { Limit } from "../source.ts";
 import { type ContentStream, contentStream } from "./content-stream.ts";
 import { type Part, writePart } from "./part.ts";
+import { endedAtRecord } from "./part-records.ts";
 
 export interface CodedFiles {
   /** What it takes to come to the content. Opens the file for a moment. */
@@ -73,7 +73,7 @@ export function openCodedFiles(folder: string, options: LayerOptions): CodedFile
     parts += 1;
     const request = { origin: file.origin, limit, until };
     const lines = await writePart(stream, path.join(folder, `${parts}.part`), request);
-    const part = shape === undefined ? lines : await cutAtRecord(lines, stream, shape);
+    const part = shape === undefined ? lines : await endedAtRecord(lines, stream, shape);
     await (part.isLast ? stream.close() : keep(file, stream));
     made.set(file.path, [...(made.get(file.path) ?? []), part]);
     return part;
@@ -162,20 +162,6 @@ async function headerIn(
   if (first.length === 0) return undefined;
   const header = headerOf(first, delimiter, origin);
   return { ...header, sizeBytes: holeBytes + header.sizeBytes, holeBytes };
-}
-
-/** The part without the record at its end that goes on in the next one: that goes back into the stream. */
-async function cutAtRecord(part: Part, stream: ContentStream, shape: QuotedShape): Promise<Part> {
-  const { path: file, sizeBytes } = part;
-  if (part.isLast) return part;
-  const end = recordCut(file, { from: 0, to: sizeBytes, size: sizeBytes, isEnd: false }, shape);
-  // Where holes were passed over, bytes of the part are not those of the stream.
-  const isPlain = (part.pieces.at(-1)?.segmentOffset ?? 0) <= end;
-  if (end === 0 || end === sizeBytes || !isPlain) return part;
-  const rest = (await readFile(file)).subarray(end);
-  await truncate(file, end);
-  stream.giveBack(rest);
-  return { ...part, to: part.to - rest.length, sizeBytes: end };
 }
 
 /** The file's bytes as they are. */

@@ -1,6 +1,9 @@
 /** A pipe: what comes in the first second counts for the types, and a record may come in two pieces. */
 
 import { describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { emptyFolder } from "../../e2e/binary.ts";
 import { rowsOf, start, streamkit } from "../../e2e/running.ts";
 import { until } from "../../server/until.ts";
 
@@ -79,4 +82,21 @@ test("delimiters, line ends and identifiers are as in files", async () => {
   );
   const odd = await streamkit([...CSV, "--delimiter", String.raw`\t`], { input: "a;b\tc\n1\t2\n" });
   expect(odd.stdout).toBe('{"a;b":1,"c":2}\n');
+});
+
+test("an archive on the pipe is told as what it is, whether the columns are declared or not", async () => {
+  for (const more of [[], ["--schema", "a VARCHAR"]]) {
+    const { code, stderr } = await streamkit([...CSV, ...more], { input: Buffer.from("PK\u0003\u0004abc") });
+    expect([code, stderr.includes("The standard input is a zip archive")]).toEqual([1, true]);
+  }
+});
+
+test("files without a byte end a bounded run at once", async () => {
+  using folder = emptyFolder();
+  writeFileSync(join(folder.path, "empty.csv"), "");
+  const args = ["process", "--in", "file:empty.csv", "--once", "--sql", "SELECT * FROM input"];
+  for (const format of ["csv", "json"]) {
+    const { code, stderr } = await streamkit([...args, "--format", format], { cwd: folder.path });
+    expect([code, stderr.includes("ended without a line")]).toEqual([0, true]);
+  }
 });

@@ -1,6 +1,7 @@
 /** Quoted values with line ends in them: records of several lines, and quotes that nothing closes. */
 
 import { describe, expect, test } from "bun:test";
+import { gzipSync } from "node:zlib";
 import { quotedRecords } from "../../../src/formats/quoted-feeds.ts";
 import { createRandom, integerBelow, oneOf, type Random } from "../../../src/simulate/random.ts";
 import { readFiles } from "../reading.ts";
@@ -55,6 +56,18 @@ test("bytes that stand for line ends may be in the values themselves", async () 
     "a\nb\u001e\u001d",
     "\u001c\u001f",
   ]);
+});
+
+test("records of several lines in packed files are whole too, whatever the cut", async () => {
+  const records = Array.from({ length: 40 }, (_, id) => `${id},"a\n${"b\r\n".repeat(id % 4)}",${id}\n`);
+  const text = `id,text,n\n${records.join("")}99,"open,1\n100,z,100\n`;
+  const plain = await readFiles({ "in/a.csv": text }, { source: "format: csv" });
+  expect([plain.rows.length, plain.dead.map(({ line }) => line)]).toEqual([41, ['99,"open,1']]);
+  for (const batchBytes of [1, 40, 100_000]) {
+    const packed = await readFiles({ "in/a.csv.gz": gzipSync(text) }, { source: "format: csv", batchBytes });
+    expect([batchBytes, packed.rows]).toEqual([batchBytes, plain.rows]);
+    expect(packed.dead.map(({ line }) => line)).toEqual(['99,"open,1']);
+  }
 });
 
 test("no record goes over two files", async () => {

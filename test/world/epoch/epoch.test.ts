@@ -156,3 +156,20 @@ describe("time: epoch_ms(t)", () => {
     expect(wrong("x")).rejects.toThrow("epoch_ms(x)");
   });
 });
+
+test("files are read in the order of their epoch times, with records of several lines, for any cut", async () => {
+  const files = {
+    "in/1.csv": 'ts;note\n1767229200;"a\nb"\n1767229201;c\n',
+    "in/2.csv": 'ts;note\n1767225600;"d\ne"\n1767225601;f\n',
+  };
+  const sql =
+    "SELECT window_start AS w, count(*) AS n FROM tumble(input, ts, INTERVAL 1 MINUTE) GROUP BY ALL";
+  for (const batchBytes of [1, 20, 1000]) {
+    const read = await readFiles(files, { source: "format: csv", sql, batchBytes });
+    expect([batchBytes, read.rows.toSorted(), read.dead]).toEqual([
+      batchBytes,
+      ['{"w":"2026-01-01T00:00:00.000Z","n":2}', '{"w":"2026-01-01T01:00:00.000Z","n":2}'],
+      [],
+    ]);
+  }
+});

@@ -59,7 +59,9 @@ const JSON_VALUES: readonly (readonly [what: string, values: readonly string[], 
   ["a fraction among them", ["1", "1.5"], "DOUBLE"],
   ["beyond 64 bits", ["18446744073709551616", "1"], "HUGEINT"],
   ["50 digits", ["12345678901234567890123456789012345678901234567890"], "VARCHAR"],
-  ["a fraction beside 17 digits", ["12345678901234567", "0.5"], "VARCHAR"],
+  ["a fraction beside 17 digits", ["12345678901234567", "0.5"], "DECIMAL(38,1)"],
+  ["more digits than a DOUBLE has", ["0.12345678901234567891", "12.5"], "DECIMAL(38,20)"],
+  ["what a DOUBLE is written as", ["0.1", "0.30000000000000004", "1e5"], "DOUBLE"],
   ["numbers in quotes", ['"1"', '"2"'], "VARCHAR"],
   ["leading zeros", ['"000001"', '"600519"'], "VARCHAR"],
   ["a plus", ['"+4930123456"'], "VARCHAR"],
@@ -95,7 +97,7 @@ describe("of JSON", () => {
   test("long numbers keep all their digits", async () => {
     const text = '{"a":18446744073709551617,"b":12345678901234567}\n{"a":1,"b":0.5}\n';
     const { rows } = await readFiles({ "in/a.ndjson": text }, { source: "format: json" });
-    expect(rows).toEqual(['{"a":18446744073709551617,"b":"12345678901234567"}', '{"a":1,"b":"0.5"}']);
+    expect(rows).toEqual(['{"a":18446744073709551617,"b":12345678901234567.0}', '{"a":1,"b":0.5}']);
   });
 });
 
