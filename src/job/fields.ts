@@ -39,8 +39,8 @@ export const nameField = z
   .regex(/^[A-Za-z][A-Za-z0-9_]*$/, "a name of letters, digits and _ that starts with a letter is expected");
 
 /**
- * What a job is called: in names of files and groups, not in SQL. A dot and a number at the end would be taken
- * for a partition of a job that processes share.
+ * What a job is called: in names of files and groups, not in SQL. A dot and a number at the end would be
+ * taken for a partition of a job that processes share.
  */
 export const jobNameField = z
   .string()

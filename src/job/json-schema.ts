@@ -1,7 +1,7 @@
 /**
  * The schema of job files for editors: what `check` refuses, where a JSON Schema can say it. zod's own leaves
- * out what is told by functions: durations, sizes, endpoints, that a sink has one target. In the place of each
- * value there may be an environment variable.
+ * out what is told by functions: durations, sizes, endpoints, that a sink has one target. In the place of
+ * each value there may be an environment variable.
  */
 
 import { z } from "zod";

@@ -47,8 +47,8 @@ const querySchema = z.strictObject({
     .or(z.literal("null").transform(() => null))
     .default("dead_letter")
     .describe(
-      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts it " +
-        "aside and goes on, `stop` ends the job and names it, `null` makes NULL of the expression that fails",
+      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts " +
+        "it aside and goes on, `stop` ends the job and names it, `null` makes NULL of what fails",
     ),
   state: z
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])

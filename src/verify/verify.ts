@@ -191,7 +191,9 @@ async function compareCuts(
     const { putAside, taken } = answer;
     const isOwn = isByClock || putAside.length > 0;
     if (!isOwn) whole ??= await side.answers();
-    const answers = isOwn ? await side.answers({ batches: taken, putAside }) : (whole ?? new Map());
+    const answers = isOwn
+      ? await side.answers({ batches: taken, putAside })
+      : (whole ?? new Map<string, Answer>());
     raise(lateRows, answer.lateRows);
     raise(farAhead, answer.farAhead);
     const findings = new Map(

@@ -28,15 +28,16 @@ const QUERIES = {
   passing: "SELECT * FROM t WHERE n >= 0",
   both: "SELECT n, v::INT AS v FROM t UNION ALL SELECT -n, v::INT FROM t WHERE n < 30",
   nested: "WITH c AS (SELECT n, v::INT AS v FROM t) SELECT n, v FROM c WHERE v > 10",
-  aggregate: `SELECT window_start, k, sum(v::INT) AS s, count(*) AS c, first(n) AS f FROM ${MINUTE} GROUP BY ALL`,
+  aggregate: `SELECT window_start, k, sum(v::INT) AS s, count(*) AS c, first(n) AS f
+    FROM ${MINUTE} GROUP BY ALL`,
   keyed: `SELECT window_start, v::INT % 2 AS odd, count(*) AS c FROM ${MINUTE} GROUP BY ALL`,
   listed: `SELECT window_start, list(v::INT ORDER BY n) AS l FROM ${MINUTE} GROUP BY ALL`,
   ranked: `SELECT window_start, n FROM ${MINUTE}
     QUALIFY row_number() OVER (PARTITION BY window_start ORDER BY v::INT DESC) = 1`,
   hopping: `SELECT window_start, list(v::INT ORDER BY n) AS l
     FROM hop(t, ts, INTERVAL 30 SECOND, INTERVAL 1 MINUTE) GROUP BY ALL`,
-  sessions:
-    "SELECT k, window_start, list(v::INT ORDER BY n) AS l FROM session(t, ts, INTERVAL 10 SECOND, k) GROUP BY ALL",
+  sessions: `SELECT k, window_start, list(v::INT ORDER BY n) AS l
+    FROM session(t, ts, INTERVAL 10 SECOND, k) GROUP BY ALL`,
   distinct: "SELECT DISTINCT v::INT % 5 AS m FROM t",
   first: "SELECT k, v::INT AS v FROM t QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts) = 1",
   met: `SELECT a.n AS a, b.n AS b FROM t AS a JOIN t AS b

@@ -27,14 +27,16 @@ test("null: what fails is NULL, in every place of a query", async () => {
     unnamed: withPolicy("SELECT v::INT FROM t", null),
     where: withPolicy("SELECT n FROM t WHERE v::INT IS NULL OR v::INT > 1", null),
     summed: withPolicy(
-      `SELECT window_start, sum(v::INT) AS s, sum(v::INT * 2) AS d, count(*) AS c FROM ${MINUTE} GROUP BY ALL`,
+      `SELECT window_start, sum(v::INT) AS s, sum(v::INT * 2) AS d, count(*) AS c
+        FROM ${MINUTE} GROUP BY ALL`,
       null,
     ),
     keyed: withPolicy(`SELECT window_start, v::INT AS v, count(*) AS c FROM ${MINUTE} GROUP BY ALL`, null),
     kept: withPolicy(`SELECT window_start, list(v::INT ORDER BY n) AS l FROM ${MINUTE} GROUP BY ALL`, "null"),
     nested: withPolicy("WITH c AS (SELECT n, v::INT AS v FROM t) SELECT n, v * 2 AS v FROM c", null),
     groups: withPolicy(
-      `SELECT window_start, n, (n * 100)::TINYINT AS x, sum(n * 100)::TINYINT AS s FROM ${MINUTE} GROUP BY ALL`,
+      `SELECT window_start, n, (n * 100)::TINYINT AS x, sum(n * 100)::TINYINT AS s
+        FROM ${MINUTE} GROUP BY ALL`,
       null,
     ),
   });
@@ -99,7 +101,7 @@ queries:
 sinks: [{ from: cast, to: "file:out.ndjson" }]
 `;
 
-  test("ends the job with the query, the batch, the row, its place and the ways out; then goes on", async () => {
+  test("ends the job with query, batch, row, its place and the ways out; then goes on", async () => {
     using folder = emptyFolder();
     writeFileSync(join(folder.path, "in.ndjson"), linesText(LINES));
     writeFileSync(join(folder.path, "job.yaml"), job("stop"));

@@ -9,7 +9,7 @@ import { openRun, rowFiles } from "../../../src/verify/run.ts";
 import { emptyFolder } from "../../e2e/binary.ts";
 import { jobIn } from "../../verify/job.ts";
 
-export interface Letter {
+interface Letter {
   readonly query: string | null;
   readonly source: string | null;
   readonly line: string;
@@ -24,8 +24,6 @@ export interface Left {
   readonly letters: readonly Letter[];
 }
 
-export const SCHEMA = "{ ts: TIMESTAMP, k: VARCHAR, v: VARCHAR, n: BIGINT }";
-
 export interface Line {
   readonly ts: string;
   readonly k: string;
@@ -35,18 +33,6 @@ export interface Line {
 
 export function linesText(lines: readonly Line[]): string {
   return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
-}
-
-/** A job of one source `t` and these queries. */
-export function jobText(
-  queries: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>,
-): string {
-  return JSON.stringify({
-    sources: {
-      t: { from: "file:in.ndjson", schema: { ts: "TIMESTAMP", k: "VARCHAR", v: "VARCHAR", n: "BIGINT" } },
-    },
-    queries,
-  });
 }
 
 /**

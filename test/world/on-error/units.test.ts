@@ -81,7 +81,8 @@ describe("a group", () => {
 test("a window whose rows fail together is put aside as a whole", async () => {
   const lines = [line(1, "A", 100), line(2, "A", 100), line(61, "A", 5), line(62, "A", 6)];
   const yaml = jobOf({
-    w: `SELECT window_start, list(n ORDER BY n) AS l, list_sum(list(n))::TINYINT AS s FROM ${MINUTE} GROUP BY ALL`,
+    w: `SELECT window_start, list(n ORDER BY n) AS l, list_sum(list(n))::TINYINT AS s
+      FROM ${MINUTE} GROUP BY ALL`,
   });
   const files = { "in.ndjson": linesText(lines) };
   for (const bytes of [0, 80]) {
@@ -94,7 +95,7 @@ test("a window whose rows fail together is put aside as a whole", async () => {
   expect(await differing(yaml, files)).toEqual([]);
 }, 120_000);
 
-test("of a join the row is blamed that fails by what is said of it alone, also where it waits for another", async () => {
+test("of a join the row is blamed that fails alone, also where it waits for another", async () => {
   const schema = { ts: "TIMESTAMP", id: "BIGINT", x: "VARCHAR" };
   const within = "b.ts BETWEEN a.ts - INTERVAL 1 HOUR AND a.ts + INTERVAL 1 HOUR";
   const queries = {
@@ -128,7 +129,10 @@ test("of a join the row is blamed that fails by what is said of it alone, also w
     expect(rows["outer"]).toHaveLength(3);
     for (const query of Object.keys(queries)) {
       const blamed = letters.filter((letter) => letter.query === query).map(({ source }) => source);
-      expect({ query, bytes, blamed: blamed.toSorted() }).toEqual({ query, bytes, blamed: ["a", "b"] });
+      expect({ query, blamed: [new Set(blamed), blamed.length] }).toEqual({
+        query,
+        blamed: [new Set(["a", "b"]), 2],
+      });
     }
   }
   expect(await differing(yaml, files)).toEqual([]);
