@@ -148,7 +148,7 @@ async function readApart(
   const lines = splitSegment(await readFile(segment.path), format);
   const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
-  const beside = await attributesApart(segment.attributes, lines, `${path}.attributes`);
+  const beside = await attributesApart(segment.attributes, `${path}.attributes`);
   const read = selected(
     (format.readTolerantly ?? format.read)(path, shape),
     { format, shape, select },

@@ -8,7 +8,7 @@
 
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
-import { linesOf } from "../lines.ts";
+import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout.ts";
 import { type LineValues, type LogColumn, logColumns, logValues } from "./log-columns.ts";
 import { required } from "./token-values.ts";
@@ -61,6 +61,7 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     mayJoinLines: false,
     blank: "comment",
     dropsByteOrderMark: true,
+    plain: unlessMarked,
     otherEncoding: "latin1",
   };
 }
