@@ -218,7 +218,7 @@ async function readApart(
   const lines = splitSegment(await readFile(segment.path), format);
   const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
-  const beside = await attributesApart(segment.attributes, lines, `${path}.attributes`);
+  const beside = await attributesApart(segment.attributes, `${path}.attributes`);
   const { exact } = format;
   const records = (format.readTolerantly ?? exact?.read ?? format.read)(path, shape);
   const read = selected(records, reading, beside?.attributes);

@@ -45,6 +45,8 @@ const NUMBER_SIGN = 35;
 /** Throws code `job` where events of several lines are no records of the format. */
 export function tailLines({ multiline, file }: Wanted, context: SourceContext): TailLines {
   const { format, hasHeader, delimiter } = context;
+  const attributesOf = (block: TailBlock, records: number): Uint8Array | undefined =>
+    file === undefined ? undefined : repeated(csvText(block.path), records);
   const fieldLines = hasFieldLines(format) ? openFieldLines() : undefined;
   const isText = format.name === "lines" || format.name === "regex";
   if (multiline !== undefined && !isText && format.name !== "json")
@@ -68,17 +70,16 @@ export function tailLines({ multiline, file }: Wanted, context: SourceContext): 
           ...before.map((line) => ({
             bytes: Buffer.from(line, "latin1"),
             originOffset,
-            attributes: undefined,
+            attributes: attributesOf(block, 0),
           })),
           ...runs
             .filter(({ from, to }) => from < to)
             .map(({ from, to, isRecords }) => {
-              const bytesOfRun = bytes.subarray(from, to);
-              const attributes = file === undefined || !isRecords ? undefined : csvText(block.path);
+              const lines = bytes.subarray(from, to);
               return {
-                bytes: bytesOfRun,
+                bytes: lines,
                 originOffset: originOffset + from,
-                attributes: attributes && repeated(attributes, countFeeds(bytesOfRun)),
+                attributes: attributesOf(block, isRecords ? countFeeds(lines) : 0),
               };
             }),
         ],
