@@ -5,6 +5,7 @@
  */
 
 import { signal } from "@preact/signals";
+import { readExactJson } from "../src/base/exact-json.ts";
 import { HEARTBEAT_MS, livePath, type ServerMessage } from "../src/server/protocol.ts";
 import { createReplica } from "../src/server/replica.ts";
 import type { LiveState } from "../src/server/state.ts";
@@ -76,7 +77,7 @@ function open(): void {
 
 function hear(text: string): void {
   heardAtMs = performance.now();
-  switch (replica.hear(JSON.parse(text) as ServerMessage)) {
+  switch (replica.hear(readExactJson(text) as ServerMessage)) {
     case "alive":
       return;
     case "replaced":

@@ -7,6 +7,7 @@ import type { BatchOutcome } from "../engine/outcome.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Context } from "./context.ts";
+import { openLateWords } from "./late-words.ts";
 import { letterWords } from "./letter-words.ts";
 
 export interface Account {
@@ -28,6 +29,7 @@ export function openAccount(
 ): Account {
   const log = logger("process");
   const startedMs = clock.monotonicMs();
+  const lateWords = openLateWords(clock);
   const letters = openTally({
     clock,
     intervalMs: TALLY_INTERVAL_MS,
@@ -38,13 +40,15 @@ export function openAccount(
   let late = 0;
   let dead = 0;
   return {
-    add({ report, letters: kinds = [] }) {
+    add(outcome) {
+      const { report, letters: kinds = [] } = outcome;
       batches += 1;
       rows += report.inputRows;
       late += report.lateRows;
       const isFirst = dead === 0 && report.deadLetters > 0;
       dead += report.deadLetters;
       if (quiet) return;
+      lateWords.see(outcome);
       for (const kind of kinds) letters.add(letterWords(kind, offsetName(job, kind.source)));
       if (isFirst) log.info(whereLetters);
     },

@@ -1,5 +1,6 @@
 /** A loaded job, run with everything around it: dashboard, journal, words on stderr. */
 
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
@@ -7,11 +8,14 @@ import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
 import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
+import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import { openAccount, whereLettersAre } from "./account.ts";
 import type { Context } from "./context.ts";
+import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { openJobStatus } from "./job-status.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
@@ -19,9 +23,11 @@ export interface Execution {
   readonly checkpoint: string | undefined;
   /** Queries whose state in the checkpoint is dropped. */
   readonly resets: readonly string[];
+  readonly resetsCheckpoint?: boolean;
   /** How long a batch may go on after a signal. */
   readonly stopTimeoutMs: number;
   readonly until: "stopped" | "once" | "available";
+  readonly allowsEmpty: boolean;
   /** Where the dashboard listens; undefined for none. */
   readonly serve: DashboardAddress | undefined;
   readonly bareRows: boolean;
@@ -30,8 +36,7 @@ export interface Execution {
 
 export const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 
-export interface DashboardAddress {
-  readonly host: string;
+export interface DashboardAddress extends Access {
   readonly port: number;
   /** Goes on to the next port where one is taken, instead of failing. */
   readonly takesNextFreePort: boolean;
@@ -51,6 +56,12 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
 
 async function execute(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
   const checkpointFolder = checkpointOf(job, execution);
+  const [reset] = execution.resets;
+  if (reset !== undefined && checkpointFolder === undefined)
+    throw new StreamkitError(
+      "usage",
+      `--reset ${reset} has no effect without a checkpoint: name it with --checkpoint`,
+    );
   const hub = execution.serve === undefined ? undefined : openHub();
   const server =
     hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
@@ -59,6 +70,8 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     quiet: execution.quiet,
     whereLetters: whereLettersAre(job, checkpointFolder),
   });
+  const hasState = checkpointFolder !== undefined && existsSync(checkpointFolder);
+  const status = openJobStatus(job, { ...execution, isFresh: !hasState }, context);
   let hasSaidStart = false;
   try {
     const shared = sharingOf(job);
@@ -72,14 +85,17 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       freshSeed: context.freshSeed,
       checkpointFolder,
       resets: execution.resets,
+      resetsCheckpoint: execution.resetsCheckpoint ?? false,
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
+      allowsEmpty: execution.allowsEmpty,
       bareRows: execution.bareRows,
       observesRows: hub !== undefined || checkpointFolder !== undefined,
       observe(outcome) {
         hub?.publish(outcome);
         journal?.append(outcome);
         account.add(outcome);
+        status.add(outcome);
       },
       started(prepared) {
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
@@ -94,10 +110,12 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         sayStart(prepared, server, { ...execution, isShared: shared !== undefined }, context);
       },
     });
+    status.end();
     account.finish();
     hub?.setFeed({ ended: true });
     if (server !== undefined) await stayUp(server, context);
   } finally {
+    status.end();
     account.close();
     journal?.close();
     await server?.close();
@@ -134,25 +152,27 @@ async function stayUp(server: DashboardServer, { clock, stop, say }: Context): P
   while (!stop.aborted) await clock.sleep(LONG_MS, stop);
 }
 
-/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. Throws code `usage`. */
-export function addressFlag(text: string): DashboardAddress {
+/** `8080`, `0.0.0.0:8080`, `[::1]:8080`, and who may see what is there. Throws code `usage`. */
+export function addressFlag(text: string, flags: DashboardFlags): DashboardAddress {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535)
     throw new StreamkitError("usage", `--serve takes PORT or HOST:PORT: found "${text}"`);
   const host = match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST;
-  return { host, port, takesNextFreePort: false };
+  return { ...accessTo(host, flags), port, takesNextFreePort: false };
 }
 
 const MAX_PORTS_TRIED = 20;
 
 async function listen(
   hub: Hub,
-  { host, port, takesNextFreePort }: DashboardAddress,
+  { port, takesNextFreePort, ...access }: DashboardAddress,
 ): Promise<DashboardServer> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await startServer({ hub, host, port: port + tried - 1 });
+      const server = await startServer({ hub, ...access, port: port + tried - 1 });
+      sayWhoSees(access);
+      return server;
     } catch (error) {
       const isTaken = error instanceof StreamkitError && error.code === "io";
       if (!takesNextFreePort || !isTaken || port === 0 || tried === MAX_PORTS_TRIED) throw error;

@@ -3,11 +3,12 @@
  *
  * There is no SQL parser of ours: `json_serialize_sql` gives the tree and `json_deserialize_sql` gives the
  * text back. Trap: the tree's JSON holds integers beyond 2^53 (every implicit `query_location`, and users'
- * BIGINT constants), which JSON.parse would silently round. They travel as marked strings. `query_location`
+ * BIGINT constants), which JSON.parse would silently round: it is read and written exactly. `query_location`
  * is dropped to its default: it only places error messages, and would make equal expressions differ.
  */
 
 import { StreamkitError } from "../base/error.ts";
+import { exactNumber, readExactJson, writeExactJson } from "../base/exact-json.ts";
 import type { Database } from "./database.ts";
 import { literal, raw, type Sql, sql } from "./sql.ts";
 
@@ -16,23 +17,16 @@ export interface TreeNode {
   readonly [key: string]: Tree;
 }
 
-const BIG_MARK = "\u0001";
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
-const BIG_INTEGER = /^-?\d{16,}$/;
-const MARKED_INTEGER = /"\\u0001(-?\d+)"/g;
-export const NO_LOCATION = `${BIG_MARK}18446744073709551615`;
+export const NO_LOCATION = exactNumber("18446744073709551615");
 
-/** JSON text to a tree; integers of 16 digits and more become marked strings. */
+/** JSON text to a tree. */
 export function readTree(json: string): Tree {
-  const safe = json.replace(STRING_OR_NUMBER, (token) =>
-    BIG_INTEGER.test(token) ? `"\\u0001${token}"` : token,
-  );
-  return JSON.parse(safe) as Tree;
+  return readExactJson(json) as Tree;
 }
 
 /** The reverse of `readTree`. */
 export function writeTree(tree: Tree): string {
-  return JSON.stringify(tree).replace(MARKED_INTEGER, "$1");
+  return writeExactJson(tree);
 }
 
 /** A text that is no single SELECT. `offset` counts the characters before the place. */

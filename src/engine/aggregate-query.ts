@@ -110,7 +110,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
     key: options.key,
     rest: options.rest,
     explanation: explain(options),
-    states: [{ table: relation.state(name), definition: parts.partial(0).text }],
+    states: [{ table: relation.state(name), definition: parts.partial(0).text, size: () => ledger.size() }],
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
     async execute(database, batch, aside) {

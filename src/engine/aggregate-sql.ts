@@ -21,10 +21,12 @@ import { aggregateCallsOf, columnRef, type GroupNames, overGroups } from "./over
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
 import {
   type Catalog,
+  directionOf,
   hasColumn,
   indexOfExpression,
   isColumn,
   modifiersOf,
+  ordersOf,
   selectListOf,
 } from "./syntax-facts.ts";
 import { nameOf } from "./windows.ts";
@@ -295,19 +297,32 @@ async function aggregatesOf(
     const merging: Merging | undefined = mergingOf(node, {
       name,
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
+      orders: await Promise.all(
+        ordersOf(node).map(async (item) => ({
+          value: await expression(item["expression"] as TreeNode),
+          direction: directionOf(item),
+        })),
+      ),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
       type,
       valueType: value?.type,
-      offsetUs: isColumn((node["children"] as readonly TreeNode[])[1] ?? {}, [timeColumn ?? ""])
-        ? offsetUs
-        : undefined,
+      offsetUs: isColumn(rankOf(node) ?? {}, [timeColumn ?? ""]) ? offsetUs : undefined,
       keepsValues: timeColumn !== undefined && !isFormer,
+      mergesOrdered: !isFormer,
     });
     if (merging === undefined) return undefined;
     const same = isFormer ? -1 : aggregates.findIndex((known) => isStoredAlike(known.merging, merging));
     aggregates.push({ node, merging, type, storedBy: same < 0 ? aggregates.length : same });
   }
   return aggregates;
+}
+
+/** What a call ranks its rows by, from the least to the greatest, where that is one expression. */
+function rankOf(call: TreeNode): TreeNode | undefined {
+  const [order, ...more] = ordersOf(call);
+  if (order === undefined) return (call["children"] as readonly TreeNode[])[1];
+  const isRising = more.length === 0 && directionOf(order).startsWith("ASC");
+  return isRising ? (order["expression"] as TreeNode) : undefined;
 }
 
 function isStoredAlike(a: Merging, b: Merging): boolean {

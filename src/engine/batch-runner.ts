@@ -7,9 +7,10 @@ import type { Database } from "../duckdb/database.ts";
 import { join, type Sql } from "../duckdb/sql.ts";
 import type { SinkBatch } from "../sinks/sink.ts";
 import { timesOf, totals } from "./batch-report.ts";
-import type { BatchPlan, Holding, SourceProgress } from "./checkpoint.ts";
+import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
 import { emptyRelations } from "./job-outputs.ts";
+import { lateRowsOf } from "./late-rows.ts";
 import { openAside } from "./on-error/aside.ts";
 import { deadLetterTable, keepLetters, keptLetterTable } from "./on-error/batch-letters.ts";
 import { letterKinds } from "./on-error/letter-kinds.ts";
@@ -18,6 +19,7 @@ import { type OpenSink, type Output, observedRows } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
+import { clockTime, savedPartitions, savedTime, textOf, usOf } from "./saved-times.ts";
 import { reachedTimes } from "./sink-times.ts";
 import type { Intake } from "./source-reader.ts";
 import { relation } from "./stream.ts";
@@ -28,8 +30,10 @@ export interface BatchRunner {
   lastBatch(): number;
   /** When the last committed batch was planned; 0 before the first. */
   lastPlannedAtMs(): number;
+  /** How much later a batch that is planned now would be. */
+  sinceLastPlanMs(): number;
   /** The plan of the next batch, made now. */
-  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "endsInput">): BatchPlan;
+  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "toCome" | "endsInput">): BatchPlan;
   times(): ReadonlyMap<string, SourceTime>;
   /** Whether a batch without input would move a watermark, now that these sources are silent. */
   movesWatermark(silent: Silence): boolean;
@@ -52,10 +56,11 @@ export interface RunnerOptions {
   readonly observed: readonly Output[];
 }
 
-/** Which sources don't hold the watermark, and of sources in partitions, which partitions do. */
+/** What stops the watermark: sources that aren't idle, partitions of such, and what is known to come. */
 interface Silence {
   readonly idle: readonly string[];
   readonly holding: Holding;
+  readonly toCome?: ToCome;
 }
 
 const US_PER_MS = 1000n;
@@ -69,6 +74,13 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const watermarks = openWatermarks(groups, saved?.watermarksUs ?? {});
   let lastBatch = saved?.batch ?? 0;
   let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
+  let lastPlannedMs = clock.monotonicMs();
+  /** Never back; from a time that is ahead of the clock it goes on as time passes, and does not wait for it. */
+  const nextPlannedAtMs = (): number => {
+    const nowMs = Math.floor(clock.nowMs());
+    if (nowMs >= lastPlannedAtMs) return nowMs;
+    return lastPlannedAtMs + Math.floor(clock.monotonicMs() - lastPlannedMs);
+  };
   let times: ReadonlyMap<string, SourceTime> = new Map([
     ...readers.map(({ name }): [string, SourceTime] => [
       name,
@@ -96,9 +108,14 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   /** The times after a batch that has seen so much. */
   const timesAfter = (
     seen: (name: string) => Seen,
-    { holding, endsInput }: Pick<BatchPlan, "holding" | "endsInput">,
+    { holding, toCome, endsInput }: Pick<BatchPlan, "holding" | "toCome" | "endsInput">,
   ): ReadonlyMap<string, SourceTime> =>
-    new Map([...times].map(([name, time]) => [name, advance(time, seen(name), endsInput, holding?.[name])]));
+    new Map(
+      [...times].map(([name, time]) => {
+        const course = { endsInput, holding: holding?.[name], toComeUs: usOf(toCome?.[name]) };
+        return [name, advance(time, seen(name), course)];
+      }),
+    );
 
   let wasClean = true;
   const ahead = await openReadAhead(database, readers);
@@ -167,20 +184,22 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     }
     lastBatch = plan.batch;
     lastPlannedAtMs = plan.plannedAtMs;
+    lastPlannedMs = clock.monotonicMs();
   };
   return {
     groups,
     lastBatch: () => lastBatch,
     lastPlannedAtMs: () => lastPlannedAtMs,
+    sinceLastPlanMs: () => nextPlannedAtMs() - lastPlannedAtMs,
     plan: (of) => ({
       ...of,
       batch: lastBatch + 1,
-      plannedAtMs: Math.max(Math.floor(clock.nowMs()), lastPlannedAtMs),
+      plannedAtMs: nextPlannedAtMs(),
     }),
     times: () => times,
     isSinkDue: () => sinks.some(({ sink }) => sink.isDue?.(clock.nowMs()) === true),
-    movesWatermark({ idle, holding }) {
-      const after = timesAfter(() => NOTHING_SEEN, { holding, endsInput: false });
+    movesWatermark({ idle, ...silence }) {
+      const after = timesAfter(() => NOTHING_SEEN, { ...silence, endsInput: false });
       return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
     },
     close: () => ahead.close(),
@@ -202,6 +221,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         watermarkBeforeUs: (sources) => watermarks.of(sources),
         watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
       };
+      const late = await lateRowsOf(database, prepared, intakes, (name) => watermarks.of([name]));
       const counts = countsOf(intakes);
       let putAside = 0;
       for (const query of queries) {
@@ -267,7 +287,13 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
           ]),
         ),
       };
-      return { job: prepared.job.config.name, report, ...letters, outputs };
+      return {
+        job: prepared.job.config.name,
+        report,
+        ...(late.length === 0 ? {} : { late }),
+        ...letters,
+        outputs,
+      };
     },
   };
 }
@@ -291,37 +317,6 @@ function groupsOf({ readers, queries }: PreparedJob): readonly (readonly string[
   return [...new Map(groups.map((sources) => [sources.toSorted().join("+"), sources])).values()];
 }
 
-function savedTime(delayMs: number, saved: SourceProgress | undefined): SourceTime {
-  return {
-    delayUs: BigInt(Math.round(delayMs)) * US_PER_MS,
-    maxEventTimeUs: saved?.maxEventTimeUs === undefined ? null : BigInt(saved.maxEventTimeUs),
-    watermarkUs: saved?.watermarkUs === undefined ? null : BigInt(saved.watermarkUs),
-    ...(saved?.partitions === undefined
-      ? {}
-      : { partitions: new Map(Object.entries(saved.partitions).map(([name, us]) => [name, bigintOf(us)])) }),
-  };
-}
-
-function savedPartitions(time: SourceTime | undefined): Pick<SourceProgress, "partitions"> {
-  if (time?.partitions === undefined) return {};
-  return {
-    partitions: Object.fromEntries([...time.partitions].map(([name, us]) => [name, textOf(us) ?? null])),
-  };
-}
-
-function bigintOf(text: string | null): bigint | null {
-  return text === null ? null : BigInt(text);
-}
-
-/** A clock is never out of order, and it is behind what its watermark has reached. */
-function clockTime(reachedUs: bigint | null): SourceTime {
-  return { delayUs: 0n, maxEventTimeUs: reachedUs, watermarkUs: reachedUs };
-}
-
 function plannedAtUs({ plannedAtMs }: BatchPlan): bigint {
   return BigInt(plannedAtMs) * US_PER_MS;
-}
-
-function textOf(value: bigint | null | undefined): string | undefined {
-  return value === null || value === undefined ? undefined : String(value);
 }

@@ -7,10 +7,12 @@ import { raw, sql } from "../duckdb/sql.ts";
 import { namesAlike } from "../formats/column-names.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSource } from "../sources/list.ts";
+import { optionOf } from "../sources/source.ts";
 import { checkEndpoint } from "./outputs.ts";
 import { parseQueries, withoutExcerpt } from "./query-texts.ts";
 import { describeSource, formatOf, knownColumns, type SourceShape } from "./source-reader.ts";
 import type { Stream } from "./stream.ts";
+import { checkTimezone } from "./timezone.ts";
 
 /** Throws code `job` at the source where what it says does not fit. */
 export async function shapeOf(
@@ -58,8 +60,15 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
     if (format?.isDecodedBySource === true && kind.decodes?.includes(format.name) !== true)
       throw new StreamkitError("job", `format ${format.name} is for a kafka source, found ${kind.name}`);
   } catch (error) {
-    throw error instanceof StreamkitError ? errorAt(["sources", name, "from"], error.message, error) : error;
+    if (!(error instanceof StreamkitError)) throw error;
+    const [option = "from"] = optionOf(error);
+    throw errorAt(["sources", name, option], error.message, error);
   }
+  await checkTimezone(database, source?.timezone).catch((error: unknown) => {
+    throw error instanceof StreamkitError
+      ? errorAt(["sources", name, "timezone"], error.message, error)
+      : error;
+  });
   const schema = source?.schema ?? {};
   const alike = namesAlike(Object.keys(schema));
   if (alike !== undefined)

@@ -26,8 +26,10 @@ export interface ClosingOptions {
   readonly rest: Rest;
   /** Of a query that reads several places. */
   readonly partners?: Partners;
-  /** The user's SQL over the relations `relation.closing(store.name)`. */
+  /** The user's SQL over the relations that `viewOf` names. */
   readonly overClosing: Sql;
+  /** The stores whose rows it also reads with their places in the input, through `placedViewOf`. */
+  readonly placed?: ReadonlySet<string>;
   /** Columns whose values are given out once: a second row of the same is not. */
   readonly once?: readonly string[];
   readonly explanation: Explanation;
@@ -39,7 +41,6 @@ export function closingQuery(options: ClosingOptions): Query {
   let outputRows = 0;
   const partnersAmong = (batch: Batch): readonly KeptStore[] =>
     options.partners?.among((store) => store.closingRows(batch)) ?? [];
-  const view = (store: Store): Sql => id(viewOf(store));
   const given = givenOut(name, options.once ?? [], options.overClosing);
   const output: Stream = {
     name,
@@ -56,9 +57,12 @@ export function closingQuery(options: ClosingOptions): Query {
       await database.run(empty);
       return 0;
     }
-    const views = stores.map((store, index) => {
-      const nothing = sql`FROM (${store.answer(sql`(FROM ${store.added} WHERE false)`)})`;
-      return sql`CREATE OR REPLACE TEMP VIEW ${view(store)} AS ${closing[index] ?? nothing}`;
+    const views = stores.flatMap((store, index) => {
+      const rows = closing[index] ?? sql`(FROM ${store.added} WHERE false)`;
+      const view = sql`CREATE OR REPLACE TEMP VIEW ${id(viewOf(store))} AS ${store.answer(rows)}`;
+      if (options.placed?.has(store.name) !== true) return [view];
+      const placed = id(placedViewOf(store));
+      return [view, sql`CREATE OR REPLACE TEMP VIEW ${placed} AS ${store.answer(rows, true)}`];
     });
     return database.runCounting(sql`${join(views, ";\n")};
       CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
@@ -128,6 +132,11 @@ function givenOut(query: string, keys: readonly string[], answer: Sql) {
 /** The relation through which the query reads what closes of a store. */
 export function viewOf({ name }: Pick<Store, "name">): string {
   return `${relation.closing(name)}$view`;
+}
+
+/** The same with the rows' places in the input. */
+export function placedViewOf(store: Pick<Store, "name">): string {
+  return `${viewOf(store)}$placed`;
 }
 
 /** The user's own SQL over a subquery keeps the names that the user's columns have. */

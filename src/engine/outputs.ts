@@ -1,6 +1,7 @@
 /** Which rows go to which sink, and to whoever watches. */
 
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { readExactJson } from "../base/exact-json.ts";
 import type { Faults } from "../base/faults.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
@@ -266,7 +267,7 @@ export async function observedRows(
     const last = { maxRows: MAX_OBSERVED_ROWS };
     for await (const block of jsonLines(database, input, rows, "wrapped", last)) {
       for (const line of block.trimEnd().split("\n")) {
-        const { op, row } = JSON.parse(line) as { op?: RowChange["op"]; row: Record<string, Json> };
+        const { op, row } = readExactJson(line) as { op?: RowChange["op"]; row: Record<string, Json> };
         changes.push({ op: op ?? "upsert", row });
       }
     }

@@ -4,8 +4,9 @@
  */
 
 import { selectText } from "../duckdb/syntax.ts";
-import { closingQuery, NEVER, named, viewOf } from "./closing-query.ts";
+import { closingQuery, NEVER, named, placedViewOf, viewOf } from "./closing-query.ts";
 import { planDistinct } from "./distinct-query.ts";
+import { inInputOrder, PLACE } from "./input-order.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
@@ -99,10 +100,17 @@ async function overClosing(
   times: ReadonlyMap<string, TimeBound>,
   explanation: Explanation,
 ): Promise<Query> {
-  const storeOf = (leaf: number): string => viewOf({ name: places[leaf]?.storeName ?? "" });
-  const text = await selectText(database, withRelations(tree, storeOf));
+  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
+  const viewAt = (leaf: number): string => {
+    const store = { name: places[leaf]?.storeName ?? "" };
+    return ordered.leaves.has(leaf) ? placedViewOf(store) : viewOf(store);
+  };
+  const text = await selectText(database, withRelations(ordered.tree, viewAt));
   const overClosing = named(text, columns);
-  const expected = places.map((place, leaf) => ({ relation: storeOf(leaf), columns: place.columns }));
+  const expected = places.map((place, leaf) => ({
+    relation: viewAt(leaf),
+    columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
+  }));
   await mustBind(database, expected, [overClosing]);
   return closingQuery({
     name,
@@ -117,6 +125,7 @@ async function overClosing(
     rest: restOfWindows(flat),
     suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
     overClosing,
+    placed: new Set([...ordered.leaves].map((leaf) => places[leaf]?.storeName ?? "")),
     explanation,
   });
 }

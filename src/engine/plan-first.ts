@@ -34,7 +34,7 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
   );
   const isEarliest =
     ["ORDER_DEFAULT", "ASCENDING"].includes(textIn(by, "type")) &&
-    ["ORDER_DEFAULT", "NULLS_LAST"].includes(textIn(by, "null_order"));
+    ["ORDER_DEFAULT", "NULLS LAST"].includes(textIn(by, "null_order"));
   // Names are those of the stream itself: nothing renames or hides them.
   const from = tree["from_table"] as TreeNode;
   const isStream =

@@ -3,6 +3,7 @@
 import type { Column } from "../duckdb/database.ts";
 import { sameExpression, selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
+import { inInputOrder, PLACE } from "./input-order.ts";
 import { withRelations } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
@@ -59,6 +60,7 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   const isNamed = (split: SplitKey): boolean =>
     key.some((name) => locality.carriers.get(name.toLowerCase())?.includes(split));
   const splits = locality.keys.filter((split) => isTouchable(split, { tree, places }) && isNamed(split));
+  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
   const storeOf = ({ storeName }: Place): Store => {
     const store = stores.get(storeName);
     if (store === undefined) throw new RangeError(`No store ${storeName}`);
@@ -68,15 +70,19 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     return {
       store: storeOf(place),
       view: placeView(name, index),
+      hasPlace: ordered.leaves.has(index),
       splitColumns: splits.map((key) => key.get(index) ?? ""),
     };
   });
   const text = await selectText(
     database,
-    withRelations(tree, (leaf) => placeView(name, leaf)),
+    withRelations(ordered.tree, (leaf) => placeView(name, leaf)),
   );
   const answer = named(text, columns);
-  const expected = places.map((place, leaf) => ({ relation: placeView(name, leaf), columns: place.columns }));
+  const expected = places.map((place, leaf) => ({
+    relation: placeView(name, leaf),
+    columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
+  }));
   await mustBind(database, expected, [answer]);
   return rerunQuery({
     name,

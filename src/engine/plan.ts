@@ -18,6 +18,7 @@ import type { QueryRequest } from "./shaped.ts";
 import { type KeyParts, sharingOfQuery } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, leavesOf } from "./syntax-facts.ts";
+import { tieWarnings } from "./tie-warnings.ts";
 
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
@@ -109,12 +110,15 @@ export async function planQueries(
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
+    const inputs = query.reads.flatMap((read) => streams.get(read) ?? []);
+    const warnings = await tieWarnings(database, query.select, inputs);
     planned.push({
       ...plan,
       output,
       reads: query.reads,
       sharedBecause: sharing?.why,
       onError: query.config.on_error,
+      warnings,
       inputs: inputsOf(query.reads, request.sources, planned),
     });
   }

@@ -6,9 +6,9 @@
 import type { Clock } from "../base/clock.ts";
 import { JobError, StreamkitError } from "../base/error.ts";
 import { openFaults } from "../base/faults.ts";
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Database } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
-import { inferColumns } from "../formats/infer.ts";
+import type { RecordColumn } from "../formats/epoch.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
@@ -16,6 +16,8 @@ import { optionOf, type Source, type SourceContext } from "../sources/source.ts"
 import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
 import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import { timeSource } from "./event-time.ts";
+import { findColumns } from "./find-columns.ts";
 import { outputsOf } from "./job-outputs.ts";
 import { checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
 import { ownFiles } from "./own-files.ts";
@@ -31,7 +33,7 @@ import {
   segmentFolder,
 } from "./source-reader.ts";
 import { openTables, type StaticTables } from "./tables.ts";
-import { WINDOW_MACROS } from "./windows.ts";
+import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
  * A batch's bytes of a source: few enough for a small memory and a short way from the first row to the last,
@@ -46,6 +48,8 @@ export interface Given {
   readonly freshSeed: () => number;
   /** What is there now is all. */
   readonly takesWhatIsThere: boolean;
+  /** Files that are not there are no mistake then. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Wakes the loop: a source may have something. */
   readonly notify: () => void;
   /** Resolves when a source may have something, or after a while. */
@@ -55,9 +59,13 @@ export interface Given {
   readonly minRowsToRewrite?: number;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
+  /** Everything that the checkpoint's folder holds is dropped. */
+  readonly resetsCheckpoint?: boolean;
   /** Where processes share the input: the partitions to read, and who mirrors their offsets. */
   readonly partitions?: SourceContext["partitions"];
   readonly membership?: SourceContext["membership"];
+  /** `MAX_SEGMENT_BYTES` if left out. */
+  readonly maxSegmentBytes?: number | undefined;
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -92,14 +100,16 @@ export async function prepareJob(
   const ahead = needsNoInput
     ? await planJob(job, database, given, new Map())
     : await checkAhead(job, database);
-  const checkpoint = await openCheckpoint(database, checkpointFolder);
+  const checkpoint = await openCheckpoint(database, checkpointFolder, {
+    isReset: given.resetsCheckpoint === true,
+  });
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();
     await checkpoint.close();
   };
   try {
-    const columns = new Map<string, readonly Column[]>();
+    const columns = new Map<string, readonly RecordColumn[]>();
     for (const [name, config] of sources) {
       const known = knownColumns(config, checkpoint.progress?.sources[name]?.columns);
       if (known !== undefined) columns.set(name, known);
@@ -122,7 +132,9 @@ export async function prepareJob(
       const source = await openSource(name, job, given, await keptOf(name, checkpoint));
       opened.set(name, source);
       const found =
-        columns.get(name) ?? (await source.columns?.()) ?? (await columnsFromInput(source, config, given));
+        columns.get(name) ??
+        (await source.columns?.()) ??
+        (await columnsFromInput(name, source, config, within(given, checkpoint)));
       if (found !== undefined) columns.set(name, found);
     }
     if (columns.size < sources.length) {
@@ -152,7 +164,7 @@ export async function planJob(
   job: LoadedJob,
   database: Database,
   { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
-  columns: ReadonlyMap<string, readonly Column[]>,
+  columns: ReadonlyMap<string, readonly RecordColumn[]>,
   former: readonly string[] = [],
 ): Promise<PlannedJob> {
   const { config, errorAt } = job;
@@ -199,7 +211,7 @@ export async function planForCheck(
   database: Database,
   { clock, freshSeed }: Pick<Given, "clock" | "freshSeed">,
 ): Promise<PlannedJob> {
-  const columns = new Map<string, readonly Column[]>();
+  const columns = new Map<string, readonly RecordColumn[]>();
   const unknown = Object.entries(job.config.sources).filter(
     ([, config]) => knownColumns(config, undefined) === undefined,
   );
@@ -211,13 +223,16 @@ export async function planForCheck(
       clock,
       freshSeed,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
       isStopped: () => false,
     };
     const source = await openSource(name, job, given, await keptOf(name, checkpoint));
     try {
-      const found = await columnsFromInput(source, config, given);
+      const found =
+        (await source.columns?.()) ??
+        (await columnsFromInput(name, source, config, within(given, checkpoint)));
       if (found !== undefined) columns.set(name, found);
     } finally {
       await source.close();
@@ -236,23 +251,23 @@ export async function planForCheck(
   return planned;
 }
 
+function within(given: Given, { folder }: Checkpoint): Given & { readonly folder: string } {
+  return { ...given, folder };
+}
+
 async function columnsFromInput(
+  name: string,
   source: Source,
   config: SourceConfig,
-  given: Given,
-): Promise<readonly Column[] | undefined> {
-  const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
-  for (;;) {
-    const range = await source.plan(limit);
-    if (range !== undefined) {
-      const columns = await inferColumns(given.database, await source.read(range), config);
-      if (columns !== undefined) return columns;
-      // Blank lines tell nothing and are no records.
-      await source.commit(range);
-    }
-    if (source.isEnded() || given.isStopped()) return undefined;
-    await given.waitForNews();
-  }
+  given: Given & { readonly folder: string },
+): Promise<readonly RecordColumn[] | undefined> {
+  return findColumns(source, {
+    ...given,
+    name,
+    config,
+    isLive: resolveSource(config.from).kind.isLive && !given.takesWhatIsThere,
+    limit: { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY },
+  });
 }
 
 function keepsLateRows({ config }: LoadedJob, source: string): boolean {
@@ -271,12 +286,13 @@ function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
   }
 }
 
-type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable">;
+type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable" | "columns">;
 
 /** What a checkpoint has of a source. */
 async function keptOf(name: string, { progress, folder, isDurable }: Checkpoint): Promise<Kept> {
   return {
     committed: progress?.sources[name]?.position,
+    columns: progress?.sources[name]?.columns,
     segmentFolder: await segmentFolder(folder, name),
     isDurable,
   };
@@ -297,12 +313,15 @@ export async function openSource(
     name,
     clock: given.clock,
     baseFolder: job.folder,
-    maxSegmentBytes: MAX_SEGMENT_BYTES,
+    maxSegmentBytes: given.maxSegmentBytes ?? MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,
+    allowsEmpty: given.allowsEmpty,
+    columns: kept.columns ?? knownColumns(config, undefined),
     job: job.config.name,
     format: formatOf(config),
     hasHeader: config.format === "csv",
     delimiter: config.delimiter,
+    timeColumn: timeSource(config),
     freshSeed: given.freshSeed,
     notify: given.notify,
     partitions: given.partitions,

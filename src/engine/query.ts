@@ -37,6 +37,8 @@ export interface QueryState {
   readonly table: string;
   /** What its rows are, as SQL: with equal texts, a state made before goes on being right. */
   readonly definition: string;
+  /** How many rows it has, or values where a row holds lists of them, as far as a batch has told. */
+  readonly size?: () => number;
 }
 
 export interface Query {
@@ -70,6 +72,8 @@ export interface PlannedQuery extends Query {
   readonly reads: readonly string[];
   /** Of a job whose input processes share: why each may answer for its own partitions. */
   readonly sharedBecause: string | undefined;
+  /** What its writer may not mean, in a person's words. */
+  readonly warnings: readonly string[];
   /** What becomes of rows that make it fail, and the tables that its rows come from. */
   readonly onError: OnError;
   readonly inputs: readonly InputTable[];

@@ -19,6 +19,8 @@ import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
 export interface RerunPlace {
   readonly store: Store;
   readonly view: string;
+  /** Whether the view has the rows' places in the input. */
+  readonly hasPlace: boolean;
   readonly splitColumns: readonly string[];
 }
 
@@ -79,7 +81,7 @@ export function rerunQuery(options: RerunOptions): Query {
     const views = places.map(
       (place) =>
         sql`CREATE OR REPLACE TEMP VIEW ${id(place.view)} AS
-          ${place.store.answer(rowsOf(place))}`,
+          ${place.store.answer(rowsOf(place), place.hasPlace)}`,
     );
     return sql`${join(views, ";\n")};
       CREATE OR REPLACE TEMP TABLE ${table} AS ${answer}`;

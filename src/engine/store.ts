@@ -26,8 +26,11 @@ export interface StoreShape {
   readonly name: string;
   /** What a batch adds, with the columns `_b` and `_end`. */
   partial(batchId: number): Sql;
-  /** The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. */
-  answer(parts: Sql): Sql;
+  /**
+   * The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. With
+   * `hasPlace` they have the column `_place` too; only stores of rows can give it.
+   */
+  answer(parts: Sql, hasPlace?: boolean): Sql;
   /** The same in any order, which spares a sort. */
   unordered(parts: Sql): Sql;
   /** The column of a state row that holds a column of the answer. */
@@ -69,7 +72,7 @@ export interface Store extends StoreOptions {
   /** The state of the last commit; with what the batch added. Both without rows that are hidden. */
   before(): Sql;
   now(): Sql;
-  /** The answer from the rows that close in this batch; undefined if there are surely none. */
+  /** The state rows that close in this batch and are not hidden; undefined if there are surely none. */
   closing(database: Database, batch: Batch): Promise<Sql | undefined>;
   /** State rows that close in this batch, hidden ones too; after `closing` has given an answer. */
   closingRows(batch: Batch): Sql;
@@ -119,7 +122,7 @@ export function openStore(options: StoreOptions): Store {
     ...options,
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${definition} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}`,
-    state: { table: relation.state(name), definition: definition.text },
+    state: { table: relation.state(name), definition: definition.text, size: () => ledger.size() },
     added: partial,
     before: () => shown(state),
     now,
@@ -147,16 +150,13 @@ export function openStore(options: StoreOptions): Store {
     },
     async closing(database, batch) {
       if (bound === undefined)
-        return endsInput(batch, sources)
-          ? options.answer(sql`(FROM ${now()} AS parts WHERE ${shownEnds()})`)
-          : undefined;
+        return endsInput(batch, sources) ? sql`(FROM ${now()} AS parts WHERE ${shownEnds()})` : undefined;
       const closing = ledger.closing(batch);
       if (closing === undefined) return undefined;
-      if (resolved === undefined)
-        return options.answer(sql`(FROM ${now()} AS parts WHERE ${closing} AND ${shownEnds()})`);
+      if (resolved === undefined) return sql`(FROM ${now()} AS parts WHERE ${closing} AND ${shownEnds()})`;
       await database.run(sql`CREATE OR REPLACE TEMP TABLE ${sessions} AS ${resolved(now())}`);
       hasResolved = true;
-      return options.answer(sql`(FROM ${sessions} WHERE ${closedAt(batch)} AND ${shownEnds()})`);
+      return sql`(FROM ${sessions} WHERE ${closedAt(batch)} AND ${shownEnds()})`;
     },
     closingRows(batch) {
       if (bound === undefined) return whole;

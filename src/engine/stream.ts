@@ -1,7 +1,7 @@
 /** What the planner knows of a stream: a source, or a query that others read. */
 
 import type { Column } from "../duckdb/database.ts";
-import { raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { OutputMode } from "./outcome.ts";
 
 export interface Stream {
@@ -30,6 +30,15 @@ export function hidesRowid(columns: readonly Column[]): boolean {
   return columns.some(({ name }) => name.toLowerCase() === "rowid");
 }
 
+/**
+ * A time column as a TIMESTAMP that may be compared with any watermark. Trap: DuckDB compares a DATE with a
+ * TIMESTAMP by cutting the TIMESTAMP, which an infinite one does not bear.
+ */
+export function eventTime(columns: readonly Column[], name: string): Sql {
+  const isDate = columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type === "DATE";
+  return isDate ? sql`(${id(name)} + INTERVAL 0 SECOND)` : sql`${id(name)}::TIMESTAMP`;
+}
+
 export interface TimeBound {
   (watermark: Sql): Sql;
   /** Where a column is of another time than the stream's: whose watermark tells of it (`clocks.ts`). */
@@ -56,6 +65,10 @@ export const relation = {
 /** The column that keeps the source's order within a batch, and the one that orders batches. */
 export const ORDER_COLUMN = "_o";
 export const BATCH_COLUMN = "_b";
+/** A row's place in the whole input, in relations that are asked for it. */
+export const PLACE_COLUMN = "_place";
+/** A batch has fewer rows, as a segment has no more bytes. */
+export const MAX_BATCH_ROWS = 2 ** 26;
 /** When a row of a windowed query's state is closed. */
 export const WINDOW_END_COLUMN = "_end";
 /** Of such a column: never NULL, so that it can be looked for with IN. */

@@ -31,6 +31,8 @@ export interface WindowLedger {
   closing(batch: Batch): Sql | undefined;
   /** The condition of the rows that are still needed after this batch. */
   open(batch: Batch): Sql;
+  /** What is known of the state's size; after a rewrite, until a batch looks at it, what it was before. */
+  size(): number;
   /** True where there surely was no row yet, this batch's counted. */
   isEmpty(): boolean;
   /**
@@ -44,6 +46,7 @@ const end = raw(WINDOW_END_COLUMN);
 export function windowLedger(options: LedgerOptions): WindowLedger {
   const { state, sources, bound, minRowsToRewrite } = options;
   let size: number | undefined;
+  let sizeBeforeRewrite = 0;
   /** Of the batch at hand. */
   let addedSize = 0;
   let batchAtHand = -1;
@@ -91,11 +94,13 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
       hasClosed = true;
       return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(toUs)}) OR ${isEnd})`;
     },
+    size: () => size ?? sizeBeforeRewrite,
     isEmpty: () => size === 0,
     open: (batch) => open(batch.watermarkAfterUs(sources)),
     isRewriteDue() {
       if (hasClosed) isEarliestKnown = false;
       if ((size ?? 0) < Math.max(minRowsToRewrite, 2 * sizeAfterRewrite)) return false;
+      sizeBeforeRewrite = size ?? 0;
       size = undefined;
       addedSize = 0;
       return true;

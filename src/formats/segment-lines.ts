@@ -28,6 +28,7 @@ export interface SegmentLines {
 const MARK = Buffer.from(BYTE_ORDER_MARK);
 const LINE_FEED = 10;
 const CARRIAGE_RETURN = 13;
+const NUMBER_SIGN = 35;
 /** Space, tab, vertical tab, form feed: what DuckDB's JSON reader passes over between lines. */
 const WHITE_SPACE: ReadonlySet<number> = new Set([32, 9, 11, 12]);
 
@@ -36,8 +37,12 @@ export function splitSegment(bytes: Buffer, format: Format): SegmentLines {
   const stops: number[] = [];
   const numbers: number[] = [];
   let lines = 0;
+  const fieldLines: FieldLine[] = [];
   for (const [start, stop] of lineBounds(bytes)) {
-    lines += 1;
+    if (format.blank === "comment" && isFieldLine(bytes, start))
+      fieldLines.push({ text: bytes.subarray(start, stop), firstIndex: starts.length });
+    // Comments do not count: nothing stands beside them.
+    if (format.blank !== "comment" || bytes[start] !== NUMBER_SIGN) lines += 1;
     if (isBlank(bytes, start, stop, format)) continue;
     starts.push(start);
     stops.push(stop);
@@ -59,17 +64,43 @@ export function splitSegment(bytes: Buffer, format: Format): SegmentLines {
     const reason = isSuspect || length >= MAX_LINE_BYTES ? whyUnreadable(at(index).bytes, format) : undefined;
     if (reason !== undefined) unreadable.set(index, reason);
   }
+  const plainTextOf = (indexes: readonly number[]): Buffer => {
+    const lineFeed = Buffer.of(LINE_FEED);
+    if (!isVerbatim)
+      return Buffer.concat(indexes.flatMap((index) => [textOfLine(at(index).bytes, format), lineFeed]));
+    return Buffer.concat([...runs(indexes, starts, stops, bytes)]);
+  };
   return {
     count: starts.length,
     at,
     unreadable,
-    textOf(indexes) {
-      const lineFeed = Buffer.of(LINE_FEED);
-      if (!isVerbatim)
-        return Buffer.concat(indexes.flatMap((index) => [textOfLine(at(index).bytes, format), lineFeed]));
-      return Buffer.concat([...runs(indexes, starts, stops, bytes)]);
-    },
+    textOf: (indexes) =>
+      fieldLines.length === 0
+        ? plainTextOf(indexes)
+        : withFieldLines(indexes, fieldLines, plainTextOf, format),
   };
+}
+
+/** A line `#Fields: …`, and the index of the first line behind it. */
+interface FieldLine {
+  readonly text: Buffer;
+  readonly firstIndex: number;
+}
+
+/** Each line behind the `#Fields` that it has in the segment. */
+function withFieldLines(
+  indexes: readonly number[],
+  fieldLines: readonly FieldLine[],
+  textOf: (indexes: readonly number[]) => Buffer,
+  format: Format,
+): Buffer {
+  const parts: Buffer[] = [textOf(indexes.filter((index) => index < (fieldLines[0]?.firstIndex ?? 0)))];
+  fieldLines.forEach(({ text, firstIndex }, number) => {
+    const end = fieldLines[number + 1]?.firstIndex ?? Number.POSITIVE_INFINITY;
+    const own = indexes.filter((index) => index >= firstIndex && index < end);
+    if (own.length > 0) parts.push(textOfLine(text, format), Buffer.of(LINE_FEED), textOf(own));
+  });
+  return Buffer.concat(parts);
 }
 
 /** Lines that stand side by side are one piece of bytes, line feeds and all. */
@@ -116,9 +147,16 @@ function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: nu
   }
 }
 
+const FIELDS = Buffer.from("#Fields:");
+
+function isFieldLine(bytes: Buffer, start: number): boolean {
+  return bytes[start] === NUMBER_SIGN && FIELDS.equals(bytes.subarray(start, start + FIELDS.length));
+}
+
 /** Blank lines are no records, but where the format keeps them. */
 function isBlank(bytes: Buffer, start: number, stop: number, { blank }: Format): boolean {
   if (blank === "record") return false;
+  if (blank === "comment" && bytes[start] === NUMBER_SIGN) return true;
   for (let index = start; index < stop; index += 1) {
     const byte = bytes[index] ?? 0;
     if (byte !== CARRIAGE_RETURN && !(blank === "white space" && WHITE_SPACE.has(byte))) return false;

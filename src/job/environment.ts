@@ -37,6 +37,8 @@ export function substituteVariables(
   keyPath: readonly PropertyKey[] = [],
 ): unknown {
   const { env, errorAt, used } = environment;
+  // Its `${name}` is a variable of the server that writes the log.
+  if (keyPath.at(-1) === "log_format") return value;
   if (typeof value === "string") {
     return value.replace(/\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g, (_whole, name: string, fallback?: string) => {
       const found = env[name] ?? fallback;

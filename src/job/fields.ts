@@ -50,6 +50,12 @@ export const jobNameField = z
   )
   .regex(/^(?!.*\.\d+$)/, "a name that does not end with a dot and a number is expected");
 
+/** One character; `tab` and `\t` are what people can type. */
+export const delimiterField = z
+  .string()
+  .transform((text) => (/^(?:tab|\\t)$/i.test(text) ? "\t" : text))
+  .refine((text) => /^[^"\r\n]$/.test(text), "one character is expected that is no quote, or tab");
+
 function refuse(context: z.core.$RefinementCtx, message: string): never {
   context.addIssue({ code: "custom", message });
   return z.NEVER;

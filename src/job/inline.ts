@@ -11,6 +11,10 @@ interface InlineSource {
   readonly time: string | undefined;
   readonly watermark: string | undefined;
   readonly pattern: string | undefined;
+  /** Of times without a UTC offset. */
+  readonly timezone: string | undefined;
+  readonly logFormat: string | undefined;
+  readonly delimiter: string | undefined;
   /** An endpoint URL. */
   readonly from: string;
 }
@@ -50,6 +54,9 @@ function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
     ...(inline.time === undefined ? {} : { time: inline.time }),
     ...(inline.watermark === undefined ? {} : { watermark: inline.watermark }),
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
+    ...(inline.timezone === undefined ? {} : { timezone: inline.timezone }),
+    ...(inline.logFormat === undefined ? {} : { log_format: inline.logFormat }),
+    ...(inline.delimiter === undefined ? {} : { delimiter: inline.delimiter }),
   };
 }
 
@@ -59,7 +66,7 @@ export function inlineFlagOf(keyPath: readonly PropertyKey[]): string {
   if (part === "sinks") return tableFlagOf(column, inner);
   if (part !== "sources") return key === "mode" ? "--mode" : "--sql";
   if (key === undefined) return "input";
-  return `--${key === "from" ? "in" : key}${column === undefined ? "" : ` ${column}`}`;
+  return `--${key === "from" ? "in" : key.replaceAll("_", "-")}${column === undefined ? "" : ` ${column}`}`;
 }
 
 /** `roll: { rows }` is `--roll-rows`; what `write` has no flag for is given by `--set`. */

@@ -1,6 +1,7 @@
 /** What zod found wrong, in words for the person who wrote the file. */
 
 import { z } from "zod";
+import { nearestOf } from "../base/nearest.ts";
 import type { JobSchema } from "./schema.ts";
 
 interface DescribedIssue {
@@ -135,11 +136,8 @@ function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const closest = known
-    .map((name) => ({ name, distance: editDistance(key, name) }))
-    .filter(({ name, distance }) => distance <= Math.ceil(name.length / 3))
-    .toSorted((a, b) => a.distance - b.distance)[0];
-  const hint = closest === undefined ? "" : `; did you mean "${closest.name}"?`;
+  const closest = nearestOf(key, known);
+  const hint = closest === undefined ? "" : `; did you mean "${closest}"?`;
   return `unknown key "${key}"${hint}${known.length > 0 ? ` (known: ${known.join(", ")})` : ""}`;
 }
 
@@ -182,18 +180,4 @@ const MAX_QUOTED_CHARACTERS = 80;
 function quoted(value: unknown): string {
   const text = JSON.stringify(value ?? undefined) ?? "nothing";
   return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
-}
-
-/** Levenshtein, with two rows. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= a.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column += 1) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, substitution));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

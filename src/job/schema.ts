@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, jobNameField, nameField } from "./fields.ts";
+import { delimiterField, durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -21,6 +21,9 @@ const sqlText = z
   .string()
   .regex(/\S/, "an SQL query is expected")
   .transform((text) => `${text.replace(/[;\s]+$/, "")}\n`);
+
+/** Nobody has named a format: files tell it, and everything else is JSON. */
+export const AUTO_FORMAT = "auto";
 
 const querySchema = z.strictObject({
   sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),
@@ -56,7 +59,7 @@ const querySchema = z.strictObject({
 });
 
 const tableSchema = z.strictObject({
-  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file"),
+  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file; gzip and zstd are unpacked"),
   refresh: durationField
     .default(60_000)
     .describe("how often to look whether the file has changed; `1m` if left out"),
@@ -91,28 +94,43 @@ const testSchema = z.strictObject({
     ),
 });
 
-/** The schema of a whole job, with the given sources and sinks. */
-export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly ConnectorOptions[]) {
+/** The schema of a whole job, with the given sources and sinks, and formats by their names. */
+export function jobSchema(
+  sources: readonly ConnectorOptions[],
+  sinks: readonly ConnectorOptions[],
+  formats: readonly string[],
+) {
   const sourceSchema = z.strictObject({
     from: z
       .union([z.string(), oneOf(sources)])
       .describe(
-        "where the records come from: an endpoint URL (`-`, `file:GLOB`, `kafka://HOST:PORT/TOPIC`, " +
-          "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
+        "where the records come from: a file, folder or glob, an endpoint URL (`-`, `tail:GLOB`, " +
+          "`kafka://HOST:PORT/TOPIC`, `http://HOST:PORT/PATH`, `tcp://HOST:PORT`, " +
+          "`syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum(["json", "csv", "combined", "common", "regex", "lines", "syslog", "avro", "protobuf"])
-      .default("json")
-      .describe("how a line becomes a record"),
+      .enum([...(formats as readonly [string, ...string[]]), AUTO_FORMAT])
+      .default(AUTO_FORMAT)
+      .describe(
+        "how a line becomes a record; `auto`: what the first file is by content and name, else json; " +
+          "`streamkit formats` lists them, `streamkit formats FILE` guesses",
+      ),
     schema: z
       .record(z.string(), z.string())
       .optional()
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
+    timezone: z
+      .string()
+      .optional()
+      .describe("what times without a UTC offset are in: an IANA name like `Europe/Berlin`; UTC if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
     time: z
       .string()
       .optional()
-      .describe("the event-time column: `ts` if there is one, else that of `received`"),
+      .describe(
+        "the event-time column: `ts` if there is one, else that of `received`; numbers since 1970 as " +
+          "`epoch_ms(t)`, also epoch_s, epoch_us and epoch_ns, or beside them `epoch_ms(t) AS name`",
+      ),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
@@ -132,11 +150,15 @@ export function jobSchema(sources: readonly ConnectorOptions[], sinks: readonly 
       .describe("a source silent for so long stops holding the watermark; `30s` if left out"),
     rate: z.number().positive("a number over 0 is expected").optional().describe("records a second at most"),
     pattern: z.string().optional().describe("format regex: the pattern, with named groups `(?<name>…)`"),
-    delimiter: z
+    log_format: z
       .string()
-      .length(1, "one character is expected")
-      .default(",")
-      .describe("format csv: what separates values"),
+      .optional()
+      .describe("formats nginx and apache: the `log_format` or `LogFormat` of the server's configuration"),
+    delimiter: delimiterField
+      .optional()
+      .describe(
+        "format csv: what separates values, one character or `tab`; found from the header if left out",
+      ),
   });
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),

@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { writeExactJson } from "../base/exact-json.ts";
 import type { BatchOutcome, QueryOutput } from "../engine/outcome.ts";
 import type {
   Delta,
@@ -174,7 +175,7 @@ export function openHub(options: HubOptions = {}): Hub {
 }
 
 function textOf(message: ServerMessage): string {
-  return JSON.stringify(message);
+  return writeExactJson(message);
 }
 
 /**

@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { readExactJson, writeExactJson } from "../base/exact-json.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
 
 export const JOURNAL_FILE = "live.ndjson";
@@ -62,7 +63,7 @@ export function openJournal(folder: string, options: JournalOptions = {}): Journ
           fd = open();
           sizeBytes = 0;
         }
-        const line = Buffer.from(`${JSON.stringify(outcome)}\n`);
+        const line = Buffer.from(`${writeExactJson(outcome)}\n`);
         for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
         sizeBytes += line.length;
       } catch (error) {
@@ -90,7 +91,7 @@ export function replayJournal(folder: string, take: (outcome: BatchOutcome) => v
 
 export function parseOutcome(line: string): BatchOutcome | undefined {
   try {
-    const parsed = JSON.parse(line) as Partial<BatchOutcome> | null;
+    const parsed = readExactJson(line) as Partial<BatchOutcome> | null;
     const isOutcome = typeof parsed?.report?.batch === "number" && Array.isArray(parsed.outputs);
     return isOutcome ? (parsed as BatchOutcome) : undefined;
   } catch {

@@ -5,8 +5,12 @@
  * The hub answers with `resumed` and exactly the deltas after N, or, where it no longer has them or is
  * another hub, with a `snapshot`. Then come deltas, each with the next sequence number: no gap and no
  * repeat. `alive` comes in between, so that a silent connection is known to be dead.
+ *
+ * Messages are JSON whose numbers have all their digits, 64-bit integers and decimals too: whoever reads them
+ * into doubles rounds what is beyond 2^53. Both sides here read and write them with `base/exact-json.ts`.
  */
 
+import { digitsOf, plainString, writeExactJson } from "../base/exact-json.ts";
 import type { BatchReport, Json, OutputMode } from "../engine/outcome.ts";
 
 /** The page knows the engine by this file only. */
@@ -29,11 +33,8 @@ export type Values = readonly Json[];
 
 /** A value as it stands in a filter or an order: text as it is, anything else as JSON, nothing as "". */
 export function plainText(value: Json | undefined): string {
-  return typeof value === "string"
-    ? value
-    : value === undefined || value === null
-      ? ""
-      : JSON.stringify(value);
+  if (value === undefined || value === null) return "";
+  return digitsOf(value) ?? (typeof value === "string" ? plainString(value) : writeExactJson(value));
 }
 
 /** `engine`: figures of every batch are known. `lines`: only rows are, they came through a pipe. */

@@ -2,7 +2,7 @@
 
 import { webAsset } from "../runtime/assets.ts";
 import { type HttpServer, serveHttp, type WebSocketListener } from "../runtime/http.ts";
-import { refusal } from "./access.ts";
+import { type Access, isAuthorized, refusal, TOKEN_WANTED } from "./access.ts";
 import { createApp } from "./app.ts";
 import type { HistorySource } from "./history.ts";
 import type { Hub } from "./hub.ts";
@@ -11,7 +11,7 @@ import { HEARTBEAT_MS, LIVE_PATH, resumePointOf } from "./protocol.ts";
 export const DEFAULT_HOST = "127.0.0.1";
 export const DEFAULT_PORT = 8080;
 
-export interface ServerOptions {
+export interface ServerOptions extends Omit<Access, "host"> {
   readonly hub: Hub;
   /** Default 127.0.0.1: only this machine. */
   readonly host?: string;
@@ -29,14 +29,17 @@ export async function startServer({
   host = DEFAULT_HOST,
   port,
   history,
+  token,
+  allowedHosts = [],
 }: ServerOptions): Promise<DashboardServer> {
   await webAsset("index.html");
-  const app = createApp({ hub, host, ...(history === undefined ? {} : { history }) });
+  const access = { host, token, allowedHosts };
+  const app = createApp({ hub, access, ...(history === undefined ? {} : { history }) });
   const server = await serveHttp({
     host,
     port,
     fetch: app.fetch,
-    upgrade: (request) => connectLive(request, hub, host),
+    upgrade: (request) => connectLive(request, hub, access),
   });
   const heartbeat = setInterval(() => hub.heartbeat(), HEARTBEAT_MS);
   return {
@@ -50,10 +53,11 @@ export async function startServer({
 }
 
 /** Answers a request to open a live connection. */
-export function connectLive(request: Request, hub: Hub, host: string): WebSocketListener | Response {
+export function connectLive(request: Request, hub: Hub, access: Access): WebSocketListener | Response {
   const url = new URL(request.url);
-  const reason = refusal(request.headers, host);
+  const reason = refusal(request.headers, access);
   if (reason !== undefined) return new Response(`${reason}\n`, { status: 403 });
+  if (!isAuthorized(request.headers, access)) return new Response(`${TOKEN_WANTED}\n`, { status: 401 });
   if (url.pathname !== LIVE_PATH) return new Response("Not found\n", { status: 404 });
   let leave: (() => void) | undefined;
   return {

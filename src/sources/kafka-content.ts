@@ -67,6 +67,7 @@ const LINES_OF: Readonly<Record<Format["blank"], Framing>> = {
   record: "lines",
   empty: "full-lines",
   "white space": "text-lines",
+  comment: "full-lines",
 };
 
 interface Lines {

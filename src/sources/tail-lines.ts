@@ -5,7 +5,8 @@ import { StreamkitError } from "../base/error.ts";
 import type { Format } from "../formats/format.ts";
 import { withoutInnerFeeds } from "../formats/inner-feeds.ts";
 import type { TailBlock } from "../tail/follower.ts";
-import { headerOf } from "./header.ts";
+import { type FieldLines, hasFieldLines, lastFieldLine, NO_FIELDS, openFieldLines } from "./field-lines.ts";
+import { type Header, headerOf } from "./header.ts";
 import type { SourceContext } from "./source.ts";
 
 export interface LinePart {
@@ -20,7 +21,7 @@ export interface LinePart {
 export interface Lines {
   readonly parts: readonly LinePart[];
   events(): number;
-  /** JSON of the names in the file's first line, where it has one. */
+  /** JSON of the file's header, where it has one: `headerFrom` reads it. */
   readonly header: string | undefined;
 }
 
@@ -39,10 +40,12 @@ interface Wanted {
 const LINE_FEED = 10;
 const SPACE = 32;
 const CARRIAGE_RETURN = 13;
+const NUMBER_SIGN = 35;
 
 /** Throws code `job` where events of several lines are no records of the format. */
 export function tailLines({ multiline, file }: Wanted, context: SourceContext): TailLines {
   const { format, hasHeader, delimiter } = context;
+  const fieldLines = hasFieldLines(format) ? openFieldLines() : undefined;
   const isText = format.name === "lines" || format.name === "regex";
   if (multiline !== undefined && !isText && format.name !== "json")
     throw new StreamkitError(
@@ -56,23 +59,40 @@ export function tailLines({ multiline, file }: Wanted, context: SourceContext): 
       const start = header?.sizeBytes ?? 0;
       const bytes = block.ends === undefined ? block.bytes.subarray(start) : joined(block, isText);
       const originOffset = block.offset + start;
-      const runs = file === undefined ? [[0, bytes.length] as const] : fullRuns(bytes, format.blank);
+      const runs = file === undefined ? [run(0, bytes.length)] : fullRuns(bytes, format.blank);
+      const before = fieldLines === undefined ? [] : [await fieldsBefore(block, fieldLines)];
       return {
         events: () => block.events,
-        header: header?.names,
-        parts: runs
-          .filter(([from, to]) => from < to)
-          .map(([from, to]) => {
-            const run = bytes.subarray(from, to);
-            return {
-              bytes: run,
-              originOffset: originOffset + from,
-              attributes: file === undefined ? undefined : repeated(csvText(block.path), countFeeds(run)),
-            };
-          }),
+        header: header?.memo,
+        parts: [
+          ...before.map((line) => ({
+            bytes: Buffer.from(line, "latin1"),
+            originOffset,
+            attributes: undefined,
+          })),
+          ...runs
+            .filter(({ from, to }) => from < to)
+            .map(({ from, to, isRecords }) => {
+              const bytesOfRun = bytes.subarray(from, to);
+              const attributes = file === undefined || !isRecords ? undefined : csvText(block.path);
+              return {
+                bytes: bytesOfRun,
+                originOffset: originOffset + from,
+                attributes: attributes && repeated(attributes, countFeeds(bytesOfRun)),
+              };
+            }),
+        ],
       };
     },
   };
+}
+
+/** With its line feed, the line of fields that holds where the block begins; notes that at its end. */
+async function fieldsBefore(block: TailBlock, fieldLines: FieldLines): Promise<string> {
+  const isKnown = block.offset === 0 || block.memo !== undefined;
+  const line = isKnown ? (block.memo ?? NO_FIELDS) : await fieldLines.before(block.path, block.offset);
+  block.note(lastFieldLine(Buffer.from(block.bytes)) ?? line);
+  return `${line}\n`;
 }
 
 /** Each event as one line. */
@@ -94,44 +114,66 @@ function withSpaces(event: Uint8Array): Uint8Array {
 
 const FIRST_BYTES = 65_536;
 
-/** The names in the file's first line, from the block or a note of it, and how much of the block that is. */
-function takeHeader(block: TailBlock, delimiter: string): { names: string; sizeBytes: number } {
+/** What is noted of a header. Older versions noted the names alone. */
+export function headerFrom(memo: string): Pick<Header, "names" | "delimiter"> {
+  const noted = JSON.parse(memo) as readonly string[] | Pick<Header, "names" | "delimiter">;
+  return "names" in noted ? noted : { names: noted };
+}
+
+function memoOf({ names, delimiter }: Header): string {
+  return JSON.stringify({ names, delimiter });
+}
+
+/** The file's header, from the block or a note of it, and how much of the block that is. */
+function takeHeader(block: TailBlock, delimiter: string | undefined): { memo: string; sizeBytes: number } {
   if (block.offset === 0) {
-    const { names, sizeBytes } = headerOf(block.bytes, delimiter, block.path);
-    block.note(JSON.stringify(names));
-    return { names: JSON.stringify(names), sizeBytes };
+    const header = headerOf(block.bytes, delimiter, block.path);
+    block.note(memoOf(header));
+    return { memo: memoOf(header), sizeBytes: header.sizeBytes };
   }
-  if (block.memo !== undefined) return { names: block.memo, sizeBytes: 0 };
+  if (block.memo !== undefined) return { memo: block.memo, sizeBytes: 0 };
   // It was begun at its end.
   const descriptor = openSync(block.path, "r");
   try {
     const bytes = Buffer.alloc(FIRST_BYTES);
     const count = readSync(descriptor, bytes, 0, FIRST_BYTES, 0);
-    const names = JSON.stringify(headerOf(bytes.subarray(0, count), delimiter, block.path).names);
-    block.note(names);
-    return { names, sizeBytes: 0 };
+    const memo = memoOf(headerOf(bytes.subarray(0, count), delimiter, block.path));
+    block.note(memo);
+    return { memo, sizeBytes: 0 };
   } finally {
     closeSync(descriptor);
   }
 }
 
+/** Whole lines; attributes stand beside records alone. */
+interface Run {
+  readonly from: number;
+  readonly to: number;
+  readonly isRecords: boolean;
+}
+
+const run = (from: number, to: number, isRecords = true): Run => ({ from, to, isRecords });
+
 /** Runs of lines between those that are blank to the format: nothing may stand beside them. */
-function fullRuns(bytes: Uint8Array, blank: Format["blank"]): (readonly [from: number, to: number])[] {
-  if (blank === "record") return [[0, bytes.length]];
-  const runs: [number, number][] = [];
+function fullRuns(bytes: Uint8Array, blank: Format["blank"]): Run[] {
+  if (blank === "record") return [run(0, bytes.length)];
+  const runs: Run[] = [];
   let from = 0;
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LINE_FEED, start) + 1;
     if (isBlank(bytes, start, end - 1, blank)) {
-      runs.push([from, start]);
+      runs.push(run(from, start));
+      if (blank === "comment" && lastFieldLine(Buffer.from(bytes.subarray(start, end))) !== undefined)
+        runs.push(run(start, end, false));
       from = end;
     }
     start = end;
   }
-  return [...runs, [from, bytes.length]];
+  return [...runs, run(from, bytes.length)];
 }
 
 function isBlank(bytes: Uint8Array, start: number, end: number, blank: Format["blank"]): boolean {
+  if (blank === "comment" && bytes[start] === NUMBER_SIGN) return true;
   for (let at = start; at < end; at += 1) {
     const byte = bytes[at] ?? 0;
     const isSpace = byte === SPACE || byte === 9 || byte === 11 || byte === 12;

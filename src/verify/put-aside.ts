@@ -20,6 +20,8 @@ export interface PutAside {
 /** The query's SQL over the rest; the streams that it reads have views in their place until `close`. */
 export interface RestOfQuery {
   readonly text: Sql;
+  /** The streams that have a view in their place. */
+  readonly shown: readonly string[];
   close(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function restOfQuery(
   const keys = own.flatMap(({ stream, line }) => (stream === null ? [line] : []));
   return {
     text: await restOfKeys(database, query, keys),
+    shown: views,
     async close() {
       for (const name of views.toReversed()) await database.run(sql`DROP VIEW temp.main.${id(name)}`);
     },

@@ -3,7 +3,7 @@
 import { id, sql, timestampUs } from "../duckdb/sql.ts";
 import { FAR_AHEAD } from "../engine/far-ahead.ts";
 import { MAX_SEGMENT_BYTES } from "../engine/prepare.ts";
-import { CHECKPOINT, relation } from "../engine/stream.ts";
+import { CHECKPOINT, eventTime, relation } from "../engine/stream.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { TakenRows } from "./batch-answer.ts";
 import type { Cut } from "./cut.ts";
@@ -116,9 +116,9 @@ async function countBefore(
   source: string,
   watermarkUs: bigint,
 ): Promise<number> {
-  const timeColumn = prepared.shapes.find(({ name }) => name === source)?.timeColumn;
-  if (timeColumn === undefined) return 0;
+  const shape = prepared.shapes.find(({ name }) => name === source);
+  if (shape?.timeColumn === undefined) return 0;
   const row = await database.row(sql`SELECT count(*) AS late FROM ${id(source)}
-    WHERE ${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`);
+    WHERE ${eventTime(shape.stream.columns, shape.timeColumn)} < ${timestampUs(watermarkUs)}`);
   return Number(row["late"]);
 }

@@ -34,7 +34,7 @@ test("SIGINT and SIGTERM in the middle: nothing is lost, nothing comes twice", a
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
-    ["SIGINT", 130],
+    ["SIGHUP", 129],
   ] as const) {
     const before = size();
     await using job = await start(["process", at("job.yaml")]);

@@ -7,7 +7,7 @@ import type { Column, Database } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import type { Shape } from "../../src/formats/format.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
-import { formats } from "../../src/formats/list.ts";
+import { formatFor } from "../../src/formats/list.ts";
 import { type DeadLetter, readSegment } from "../../src/formats/read-segment.ts";
 
 export interface Way {
@@ -17,6 +17,9 @@ export interface Way {
   readonly pattern?: string;
   readonly delimiter?: string;
   readonly select?: string;
+  readonly logFormat?: string;
+  readonly isReceived?: boolean;
+  readonly timezone?: string;
 }
 
 export interface Read {
@@ -29,10 +32,18 @@ export interface Read {
 export const ORIGIN_OFFSET = 1000;
 
 export async function readBytes(database: Database, way: Way, bytes: Uint8Array): Promise<Read> {
-  const format = formats.find(({ name }) => name === way.format);
-  if (format === undefined) throw new Error(`No format ${way.format}`);
+  const format = formatFor(way.format, {
+    log_format: way.logFormat,
+    isReceived: way.isReceived === true,
+  });
   const columns = Object.entries(way.columns ?? {}).map(([name, type]): Column => ({ name, type }));
-  const shape: Shape = { columns, header: undefined, delimiter: way.delimiter ?? ",", pattern: way.pattern };
+  const shape: Shape = {
+    columns,
+    header: undefined,
+    delimiter: way.delimiter ?? ",",
+    pattern: way.pattern,
+    timezone: way.timezone,
+  };
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-formats-"));
   const file = path.join(folder, "segment");
   writeFileSync(file, bytes);

@@ -3,6 +3,17 @@
  * not understood is the message's text.
  */
 
+import {
+  MAX_AHEAD_MS,
+  MAX_PRIORITY,
+  PRIORITY,
+  RFC_5424,
+  STAMPED,
+  TAGGED,
+  YEARS_BACK,
+  ZONE_HOURS,
+} from "../../formats/logs/syslog-patterns.ts";
+
 export interface SyslogMessage {
   /** 0 to 23; undefined where there was no priority. */
   readonly facility: number | undefined;
@@ -14,64 +25,89 @@ export interface SyslogMessage {
   readonly app: string | undefined;
   readonly pid: string | undefined;
   readonly msgid: string | undefined;
+  readonly structured: string | undefined;
   readonly text: string;
 }
 
-const PRIORITY = /^<(\d{1,3})>/;
-/** VERSION TIMESTAMP HOST APP PROCID MSGID STRUCTURED-DATA TEXT */
-const RFC_5424 =
-  /^1 (\S+) (\S+) (\S+) (\S+) (\S+) (-|(?:\[(?:[^\]"\\]|\\.|"(?:[^"\\]|\\.)*")*\])+)(?: \ufeff?([^]*))?$/;
-const RFC_3164 =
-  /^([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d) (\S+) (?:([^\s:[\]]+)(?:\[([^\]]*)\])?: ?)?([^]*)$/;
+const PATTERNS = {
+  priority: new RegExp(PRIORITY),
+  newer: new RegExp(RFC_5424),
+  stamped: new RegExp(STAMPED),
+  tagged: new RegExp(TAGGED),
+};
 const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
-const HALF_YEAR_MS = 183 * 86_400_000;
-const MAX_PRIORITY = 191;
 
-/** `nowMs` tells the year, which RFC 3164 leaves out; its times are taken as UTC. */
+/** `nowMs` tells the year, which RFC 3164 leaves out; times without a zone are taken as UTC. */
 export function parseSyslog(line: string, nowMs: number): SyslogMessage {
-  const priority = Number(PRIORITY.exec(line)?.[1] ?? Number.NaN);
+  const priority = Number(PATTERNS.priority.exec(line)?.[1] ?? Number.NaN);
   const isPriority = priority <= MAX_PRIORITY;
   const rest = isPriority ? line.slice(line.indexOf(">") + 1) : line;
-  const facility = isPriority ? priority >> 3 : undefined;
-  const severity = isPriority ? priority & 7 : undefined;
-  const newer = RFC_5424.exec(rest);
-  if (newer !== null) {
-    const [, time = "", host, app, pid, msgid, , text = ""] = newer;
-    const timestampMs = Date.parse(time);
-    return {
-      facility,
-      severity,
-      timestampMs: Number.isNaN(timestampMs) ? undefined : timestampMs,
-      host: given(host),
-      app: given(app),
-      pid: given(pid),
-      msgid: given(msgid),
-      text,
-    };
-  }
-  const older = RFC_3164.exec(rest);
   const nothing = {
+    facility: isPriority ? priority >> 3 : undefined,
+    severity: isPriority ? priority & 7 : undefined,
     timestampMs: undefined,
     host: undefined,
     app: undefined,
     pid: undefined,
     msgid: undefined,
+    structured: undefined,
   };
-  if (older === null) return { facility, severity, ...nothing, text: rest };
-  const [, month = "", day, hour, minute, second, host, app, pid, text = ""] = older;
-  const timestampMs = timeOf(month, [day, hour, minute, second].map(Number), nowMs);
-  return { facility, severity, timestampMs, host, app, pid, msgid: undefined, text };
+  const newer = PATTERNS.newer.exec(rest);
+  if (newer !== null) {
+    const [, time = "", host, app, pid, msgid, structured, text = ""] = newer;
+    const parts = { host: given(host), app: given(app), pid: given(pid), msgid: given(msgid) };
+    const timestampMs = parsed(time);
+    return {
+      ...nothing,
+      ...parts,
+      timestampMs,
+      structured: given(structured),
+      text: text.replace(/^\ufeff+/, ""),
+    };
+  }
+  const stamped = PATTERNS.stamped.exec(rest);
+  if (stamped === null) return { ...nothing, text: rest };
+  const timestampMs = timeOf(stamped, nowMs);
+  const behind = stamped[9] ?? "";
+  const tagged = PATTERNS.tagged.exec(behind);
+  if (tagged !== null) {
+    const [, host, app, pid, text = ""] = tagged;
+    return { ...nothing, timestampMs, host, app, pid: pid === "" ? undefined : pid, text };
+  }
+  const [host = ""] = behind.split(" ", 1);
+  return { ...nothing, timestampMs, host, text: behind.slice(host.length + 1) };
 }
 
 function given(text: string | undefined): string | undefined {
   return text === "-" ? undefined : text;
 }
 
-/** The year that brings it nearest to now. */
-function timeOf(month: string, [day = 1, hour = 0, minute = 0, second = 0]: number[], nowMs: number) {
+function parsed(time: string): number | undefined {
+  const timestampMs = Date.parse(time);
+  return Number.isNaN(timestampMs) ? undefined : timestampMs;
+}
+
+/** Without a year, the latest in which it is not more than a day ahead. */
+function timeOf(stamped: readonly (string | undefined)[], nowMs: number): number | undefined {
+  const [, iso, yearFirst, month = "", day, yearMiddle, clock = "", yearLast, zone] = stamped;
+  if (iso !== undefined) {
+    const hasZone = /(?:Z|[+-]\d\d:?\d\d)$/.test(iso);
+    return parsed(`${iso.replace(",", ".").replace(" ", "T")}${hasZone ? "" : "Z"}`);
+  }
   const index = MONTHS.indexOf(month) / 3;
-  if (!Number.isInteger(index) || index < 0) return undefined;
-  const year = new Date(nowMs).getUTCFullYear();
-  const times = [year - 1, year, year + 1].map((each) => Date.UTC(each, index, day, hour, minute, second));
-  return times.find((time) => Math.abs(time - nowMs) <= HALF_YEAR_MS);
+  const hours = zone === undefined ? 0 : ZONE_HOURS.get(zone);
+  if (!Number.isInteger(index) || index < 0 || hours === undefined) return undefined;
+  const [hour = 0, minute = 0, second = 0] = clock.replace(",", ".").split(":").map(Number);
+  const inYear = (year: number): number | undefined => {
+    const time = Date.UTC(year, index, Number(day), hour, minute, Math.trunc(second)) + (second % 1) * 1000;
+    return new Date(time).getUTCDate() === Number(day) && hour < 24 ? time : undefined;
+  };
+  const year = yearFirst ?? yearMiddle ?? yearLast;
+  const latest = new Date(nowMs).getUTCFullYear() + 1;
+  const years =
+    year === undefined ? Array.from({ length: YEARS_BACK + 2 }, (_, back) => latest - back) : [Number(year)];
+  const times = years.map(inYear);
+  const limit = year === undefined ? nowMs + MAX_AHEAD_MS : Number.POSITIVE_INFINITY;
+  const found = times.find((time) => time !== undefined && time <= limit);
+  return found === undefined ? undefined : Math.floor(found - hours * 3_600_000);
 }

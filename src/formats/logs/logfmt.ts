@@ -1,0 +1,71 @@
+/** logfmt: `level=info msg="it works" took=1.5 ok`: quoted values have JSON's escapes, a bare key is true. */
+
+import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import type { Format, Shape, UnfitLine } from "../format.ts";
+import { linesOf } from "../lines.ts";
+import { textProblem, textValue } from "./text-values.ts";
+import { required } from "./token-values.ts";
+
+const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
+const PAIR = String.raw`([^\s="]+)(?:=(?:${QUOTED}|[^\s"]*))?`;
+/** At least one pair has a value: a text of words alone is no logfmt. */
+const LINE = String.raw`^\s*(?:${PAIR}\s+)*[^\s="]+=(?:${QUOTED}|[^\s"]*)(?:\s+${PAIR})*\s*$`;
+const NO_LOGFMT = 'The line is no logfmt: pairs like level=info msg="some words" are expected';
+
+export const logfmtFormat: Format = {
+  name: "logfmt",
+  summary: 'pairs like level=info msg="some words"; columns by schema, or found from the first lines',
+  columnsInInput: true,
+  columns: ({ columns }) => columns,
+  read(path, { columns }) {
+    const values = columns.map(
+      ({ name, type }) => sql`${textValue(name, type, valueOf(name))} AS ${id(name)}`,
+    );
+    return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)}) WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
+  },
+  async findUnfit(database, path, { columns }: Shape): Promise<UnfitLine[]> {
+    const problems = columns.map(({ name, type }) => textProblem(name, type, valueOf(name)));
+    const rows = await database.rows(sql`SELECT index, CASE WHEN NOT is_logfmt THEN ${NO_LOGFMT}
+        ELSE coalesce(${[...problems, raw("NULL")]}) END AS reason
+      FROM (${pairsOf(path)}) WHERE reason IS NOT NULL`);
+    return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
+  },
+  mayJoinLines: false,
+  blank: "white space",
+  dropsByteOrderMark: true,
+  otherEncoding: "latin1",
+};
+
+/** SELECT index, is_logfmt, keys and pairs of each line. */
+function pairsOf(path: string): Sql {
+  return sql`SELECT index, regexp_matches(line, ${LINE}) AS is_logfmt,
+      regexp_extract_all(line, ${PAIR}, 1) AS keys, regexp_extract_all(line, ${PAIR}) AS pairs
+    FROM (${linesOf(path)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`})`;
+}
+
+/** The text of a key's first value; NULL where the key is missing. */
+function valueOf(name: string): Sql {
+  return valueOfPair(sql`pairs[list_position(keys, ${name})]`, sql`${name}`);
+}
+
+function valueOfPair(pair: Sql, key: Sql): Sql {
+  const value = sql`substr(${pair}, length(${key}) + 2)`;
+  const plain = sql`regexp_replace(${value}[2:-2], ${String.raw`\\(["\\])`}, ${String.raw`\1`}, 'g')`;
+  return sql`CASE WHEN ${pair} = ${key} THEN 'true'
+    WHEN starts_with(${value}, '"') THEN CASE WHEN contains(${value}, ${"\\"})
+      THEN coalesce(TRY(CAST(${value} AS JSON) ->> '$'), ${plain}) ELSE ${value}[2:-2] END
+    ELSE ${value} END`;
+}
+
+const JSON_NUMBER = String.raw`-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?`;
+
+/** SELECT json: the lines as objects, in which numbers and true and false are such, and nothing is null. */
+export function logfmtAsJson(path: string): Sql {
+  const value = sql`CASE WHEN regexp_full_match(text, ${`${JSON_NUMBER}|true|false`}) THEN text
+    WHEN text = '' THEN 'null' ELSE CAST(to_json(text) AS VARCHAR) END`;
+  return sql`SELECT '{' || string_agg(to_json(key) || ':' || ${value}, ',' ORDER BY place) || '}' AS json
+    FROM (SELECT index, place, key, ${valueOfPair(raw("pair"), raw("key"))} AS text
+      FROM (SELECT index, unnest(keys) AS key, unnest(pairs) AS pair, generate_subscripts(keys, 1) AS place
+        FROM (${pairsOf(path)}) WHERE is_logfmt))
+    GROUP BY index ORDER BY index`;
+}

@@ -1,0 +1,33 @@
+/** The time before a syslog message. */
+
+import { raw, type Sql, sql } from "../../duckdb/sql.ts";
+import { MAX_AHEAD_MS, YEARS_BACK, ZONE_HOURS } from "./syslog-patterns.ts";
+
+/**
+ * From the struct of `STAMPED_PARTS` to a TIMESTAMP, NULL where there is no such day. Without an offset or a
+ * zone it is taken as UTC. Without a year it is in the latest one in which it is not more than a day ahead of
+ * `writtenAtMs`, when the line was written or received: that is the same whenever the line is read again.
+ */
+export function stampedTime(stamped: Sql, writtenAtMs: number | undefined): Sql {
+  const part = (name: string): Sql => sql`${stamped}.${raw(name)}`;
+  const zones = [...ZONE_HOURS].map(([name, hours]) => sql`WHEN ${name} THEN ${hours}`);
+  const offset = sql`to_hours(CASE ${part("zone")} WHEN '' THEN 0 ${raw(zones.map(({ text }) => text).join(" "))} END)`;
+  const given = sql`nullif(concat(${part("year_first")}, ${part("year_middle")}, ${part("year_last")}), '')`;
+  const clock = sql`regexp_replace(replace(${part("clock")}, ',', '.'), '(\\.\\d{6})\\d+', '\\1')`;
+  const inYear = (year: Sql): Sql =>
+    sql`try_strptime(concat_ws(' ', ${year}, ${part("month")}, ${part("day")}, ${clock}),
+      ['%Y %b %d %H:%M:%S', '%Y %b %d %H:%M:%S.%f'])`;
+  const written =
+    writtenAtMs === undefined
+      ? raw("CAST(now() AS TIMESTAMP)")
+      : raw(`make_timestamp(${BigInt(Math.trunc(writtenAtMs)) * 1000n})`);
+  const limit = sql`(${written} + to_milliseconds(${MAX_AHEAD_MS}))`;
+  const candidates = Array.from({ length: YEARS_BACK + 2 }, (_, back) => {
+    const time = inYear(sql`year(${written}) + ${1 - back}`);
+    return sql`CASE WHEN ${time} <= ${limit} THEN ${time} END`;
+  });
+  return sql`CASE WHEN ${part("iso")} <> ''
+      THEN CAST(TRY_CAST(replace(${part("iso")}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)
+    WHEN ${given} IS NOT NULL THEN ${inYear(given)} - ${offset}
+    ELSE coalesce(${candidates}) - ${offset} END`;
+}

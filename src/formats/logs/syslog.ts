@@ -1,0 +1,107 @@
+/**
+ * Syslog messages, of RFC 5424 and RFC 3164 side by side, and of what devices and files really have. A
+ * receiver refuses no line: one that is neither has its text as the message and NULL for the rest. In a file
+ * such a line is no message.
+ */
+
+import type { Column } from "../../duckdb/database.ts";
+import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import type { Format, FormatOptions, UnfitLine } from "../format.ts";
+import { linesOf } from "../lines.ts";
+import {
+  PRIORITY,
+  RFC_5424,
+  RFC_5424_PARTS,
+  STAMPED,
+  STAMPED_PARTS,
+  TAGGED,
+  TAGGED_PARTS,
+} from "./syslog-patterns.ts";
+import { stampedTime } from "./syslog-time.ts";
+import { required } from "./token-values.ts";
+
+const COLUMNS: readonly Column[] = [
+  { name: "ts", type: "TIMESTAMP" },
+  { name: "host", type: "VARCHAR" },
+  { name: "app", type: "VARCHAR" },
+  { name: "facility", type: "INTEGER" },
+  { name: "severity", type: "INTEGER" },
+  { name: "pid", type: "VARCHAR" },
+  { name: "msgid", type: "VARCHAR" },
+  { name: "message", type: "VARCHAR" },
+  { name: "structured_data", type: "VARCHAR" },
+];
+
+const NO_MESSAGE = "The line is no syslog message: it begins with no time and no <priority>";
+
+export const syslogFormat: Format = {
+  name: "syslog",
+  summary: "syslog of RFC 5424 and RFC 3164, and files of rsyslog; facility and severity are their numbers",
+  of: ({ isReceived = false }: FormatOptions) => ({
+    ...syslogFormat,
+    read: (path, { writtenAtMs }) => readMessages(path, writtenAtMs, isReceived),
+    findUnfit: async (database, path): Promise<UnfitLine[]> => {
+      if (isReceived) return [];
+      const rows = await database.rows(sql`SELECT index FROM (${messagesOf(path)}) WHERE NOT ${IS_MESSAGE}`);
+      return rows.map((row) => ({ index: Number(row["index"]), reason: NO_MESSAGE }));
+    },
+  }),
+  columns: () => COLUMNS,
+  read: (path, { writtenAtMs }) => readMessages(path, writtenAtMs, false),
+  isDatedByFile: true,
+  mayJoinLines: false,
+  blank: "empty",
+  dropsByteOrderMark: true,
+  otherEncoding: "latin1",
+};
+
+const IS_MESSAGE = raw("(priority IS NOT NULL OR newer.found <> '' OR stamped.found <> '')");
+
+function readMessages(path: string, writtenAtMs: number | undefined, isReceived: boolean): Sql {
+  const where = isReceived ? raw("") : sql` WHERE ${required(IS_MESSAGE, NO_MESSAGE)}`;
+  return sql`SELECT ${join(valuesOf(writtenAtMs), ",\n")} FROM (
+    SELECT *, CASE WHEN stamped.found <> '' THEN ${partsOf(raw("stamped.rest"), TAGGED, TAGGED_PARTS)} END AS tagged
+    FROM (${messagesOf(path)})${where})`;
+}
+
+/** SELECT index, priority, rest, newer and stamped, which hold the parts of the two forms. */
+function messagesOf(path: string): Sql {
+  return sql`SELECT *, CASE WHEN newer.found = '' THEN ${partsOf(raw("rest"), STAMPED, STAMPED_PARTS)} END AS stamped
+    FROM (SELECT *, ${partsOf(raw("rest"), RFC_5424, RFC_5424_PARTS)} AS newer
+      FROM (SELECT index, priority, CASE WHEN priority IS NULL THEN line
+          ELSE substr(line, position('>' IN line) + 1) END AS rest
+        FROM (SELECT index, line,
+            CASE WHEN TRY_CAST(number AS INTEGER) <= 191 THEN CAST(number AS INTEGER) END AS priority
+          FROM (SELECT index, line, nullif(regexp_extract(line, ${PRIORITY}, 1), '') AS number
+            FROM (${linesOf(path)}) WHERE line <> ''))))`;
+}
+
+/** The pattern's parts by their names; `found` is all of it, empty where it does not match. */
+function partsOf(text: Sql, pattern: string, names: readonly string[]): Sql {
+  const whole = `^(${pattern.slice(1, -1)})$`;
+  return sql`regexp_extract(${text}, ${whole}, [${["found", ...names].map((name) => sql`${name}`)}])`;
+}
+
+function valuesOf(writtenAtMs: number | undefined): Sql[] {
+  const isNew = raw("newer.found <> ''");
+  const isStamped = raw("stamped.found <> ''");
+  const isTagged = raw("tagged.found <> ''");
+  /** Without a tag, the first word is the host. */
+  const either = (name: string, untagged: Sql): Sql =>
+    sql`CASE WHEN ${isNew} THEN nullif(newer.${raw(name)}, '-') WHEN ${isTagged} THEN nullif(tagged.${raw(name)}, '')
+      WHEN ${isStamped} THEN ${untagged} END AS ${raw(name)}`;
+  return [
+    sql`CASE WHEN ${isNew} THEN CAST(TRY_CAST(newer.time AS TIMESTAMPTZ) AS TIMESTAMP)
+      WHEN ${isStamped} THEN ${stampedTime(raw("stamped"), writtenAtMs)} END AS ts`,
+    either("host", sql`split_part(stamped.rest, ' ', 1)`),
+    either("app", sql`NULL`),
+    sql`priority // 8 AS facility`,
+    sql`priority % 8 AS severity`,
+    either("pid", sql`NULL`),
+    sql`CASE WHEN ${isNew} THEN nullif(newer.msgid, '-') END AS msgid`,
+    sql`CASE WHEN ${isNew} THEN ltrim(newer.message, chr(65279)) WHEN ${isTagged} THEN tagged.message
+      WHEN ${isStamped} THEN substr(stamped.rest, length(split_part(stamped.rest, ' ', 1)) + 2)
+      ELSE rest END AS message`,
+    sql`CASE WHEN ${isNew} THEN nullif(newer.structured, '-') END AS structured_data`,
+  ];
+}
