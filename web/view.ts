@@ -40,8 +40,11 @@ export const sets = computed<readonly CandleSet[]>(() => {
   return candleSets(liveState());
 });
 
+/** What the watch list quotes: the candles with the longest windows. */
+export const quotedSet = computed(() => sets.value.at(-1));
+
 const quotes = computed<readonly Quote[]>(() => {
-  const longest = sets.value.at(-1);
+  const longest = quotedSet.value;
   return longest === undefined ? [] : quotesOf(longest).toSorted((a, b) => compared(a.symbol, b.symbol));
 });
 

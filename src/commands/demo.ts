@@ -68,6 +68,8 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
     until: "stopped",
     allowsEmpty: false,
     serve: { ...access, port, takesNextFreePort: true },
+    // Who says how long it goes on does not want to end it by hand.
+    staysUp: flags.for === undefined,
     bareRows: false,
     quiet: false,
   });

@@ -2,7 +2,7 @@
 
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { StreamkitError } from "../base/error.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
@@ -30,6 +30,8 @@ export interface Execution {
   readonly allowsEmpty: boolean;
   /** Where the dashboard listens; undefined for none. */
   readonly serve: DashboardAddress | undefined;
+  /** Whether the dashboard outlives the input; it does if left out. */
+  readonly staysUp?: boolean;
   readonly bareRows: boolean;
   readonly quiet: boolean;
 }
@@ -73,6 +75,11 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
   const hasState = checkpointFolder !== undefined && existsSync(checkpointFolder);
   const status = openJobStatus(job, { ...execution, isFresh: !hasState }, context);
   let hasSaidStart = false;
+  /** For whoever looks on: here, or by the checkpoint. */
+  const ended = (reason: string): void => {
+    hub?.setFeed({ ended: true, reason });
+    journal?.end(reason);
+  };
   try {
     const shared = sharingOf(job);
     const run =
@@ -112,8 +119,15 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     });
     status.end();
     account.finish();
-    hub?.setFeed({ ended: true });
-    if (server !== undefined) await stayUp(server, context);
+    ended(context.stop.aborted ? `stopped by ${String(context.stop.reason)}` : "the input ended");
+    if (server !== undefined && execution.staysUp !== false) await stayUp(server, context);
+  } catch (error) {
+    try {
+      ended(`failed: ${job.withoutSecrets(messageOf(error))}`);
+    } catch {
+      // What went wrong is told, not that it can't be noted either: where the disk is full, say.
+    }
+    throw error;
   } finally {
     status.end();
     account.close();

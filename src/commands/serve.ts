@@ -85,6 +85,7 @@ async function serve(flags: ServeFlags, context: Context): Promise<void> {
         clock: context.clock,
         stop: context.stop,
         take: (outcome) => hub.publish(outcome),
+        ended: (reason) => hub.setFeed({ ended: true, reason }),
         brokenLines: (count) => hub.setFeed({ brokenLines: count }),
       });
     }

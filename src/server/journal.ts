@@ -29,6 +29,8 @@ const MAX_FILE_BYTES = 16 * 2 ** 20;
 export interface Journal {
   /** Written when it returns. Throws code `io`. */
   append(outcome: BatchOutcome): void;
+  /** The last line of a run: why it ended. */
+  end(reason: string): void;
   close(): void;
 }
 
@@ -54,22 +56,25 @@ export function openJournal(folder: string, options: JournalOptions = {}): Journ
     }
   }
 
-  return {
-    append(outcome) {
-      try {
-        if (sizeBytes >= maxFileBytes) {
-          closeSync(fd);
-          renameSync(path, join(folder, ROTATED_FILE));
-          fd = open();
-          sizeBytes = 0;
-        }
-        const line = Buffer.from(`${writeExactJson(outcome)}\n`);
-        for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
-        sizeBytes += line.length;
-      } catch (error) {
-        throw journalError(path, error);
+  const append = (text: string): void => {
+    try {
+      if (sizeBytes >= maxFileBytes) {
+        closeSync(fd);
+        renameSync(path, join(folder, ROTATED_FILE));
+        fd = open();
+        sizeBytes = 0;
       }
-    },
+      const line = Buffer.from(`${text}\n`);
+      for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
+      sizeBytes += line.length;
+    } catch (error) {
+      throw journalError(path, error);
+    }
+  };
+
+  return {
+    append: (outcome) => append(writeExactJson(outcome)),
+    end: (reason) => append(JSON.stringify({ ended: reason })),
     close: () => closeSync(fd),
   };
 }
@@ -94,6 +99,17 @@ export function parseOutcome(line: string): BatchOutcome | undefined {
     const parsed = readExactJson(line) as Partial<BatchOutcome> | null;
     const isOutcome = typeof parsed?.report?.batch === "number" && Array.isArray(parsed.outputs);
     return isOutcome ? (parsed as BatchOutcome) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a run ended; undefined where the line does not tell. */
+export function parseEnd(line: string): string | undefined {
+  if (!line.startsWith('{"ended":')) return undefined;
+  try {
+    const { ended } = JSON.parse(line) as { readonly ended?: unknown };
+    return typeof ended === "string" ? ended : undefined;
   } catch {
     return undefined;
   }

@@ -131,6 +131,7 @@ test("through the journal, for who follows it and who reads it later", async () 
   const stop = new AbortController();
   const followed: BatchOutcome[] = [];
   const following = followJournal({
+    ended: () => {},
     folder: folder.path,
     clock: systemClock,
     stop: stop.signal,
