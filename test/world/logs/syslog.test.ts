@@ -122,7 +122,7 @@ describe("a message", () => {
       const withNulls = Object.fromEntries(
         Object.entries(told).map(([name, value]) => [name, value ?? null]),
       );
-      expect<unknown>([withNulls, timestampMs]).toEqual([{ ...rows[0], ts: undefined }, ts]);
+      expect([withNulls, timestampMs]).toEqual([{ ...rows[0], ts: undefined }, ts]);
     });
 });
 
