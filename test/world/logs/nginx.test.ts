@@ -42,7 +42,15 @@ test("columns have the shared names, or those of their variables", () => {
     ...["msec TIMESTAMP", "ts TIMESTAMP", "bytes BIGINT", "bytes_sent BIGINT", "upstream_response_time"],
     "connection BIGINT",
   ]);
-  expect(namesOf('"$request" $request_method $request_uri $status $status $my_map')).toEqual(["method", "path", "protocol", "request_method", "request_uri", "status INTEGER", "my_map"]);
+  expect(namesOf('"$request" $request_method $request_uri $status $status $my_map')).toEqual([
+    "method",
+    "path",
+    "protocol",
+    "request_method",
+    "request_uri",
+    "status INTEGER",
+    "my_map",
+  ]);
 });
 
 test("what nginx's documentation and its users log", async () => {

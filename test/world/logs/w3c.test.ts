@@ -39,14 +39,34 @@ test("IIS, with another #Fields after a restart", async () => {
   expect(
     only(rows, "ts", "client", "method", "path", "status", "bytes", "agent", "time_taken", "extra"),
   ).toEqual([
-    ['2023-11-22T05:12:01.000Z', '203.0.113.9', 'GET', '/index.html', 200, null, 'Mozilla/5.0 (Windows NT 10.0; x64)', 23, {
-	'sc-substatus': '0',
-	'sc-win32-status': '0'
-}],
-    ['2023-11-22T05:12:02.000Z', '203.0.113.9', 'PROPFIND', '/dav', 401, null, null, 1, {
-	'sc-substatus': '2',
-	'sc-win32-status': '5'
-}],
+    [
+      "2023-11-22T05:12:01.000Z",
+      "203.0.113.9",
+      "GET",
+      "/index.html",
+      200,
+      null,
+      "Mozilla/5.0 (Windows NT 10.0; x64)",
+      23,
+      {
+        "sc-substatus": "0",
+        "sc-win32-status": "0",
+      },
+    ],
+    [
+      "2023-11-22T05:12:02.000Z",
+      "203.0.113.9",
+      "PROPFIND",
+      "/dav",
+      401,
+      null,
+      null,
+      1,
+      {
+        "sc-substatus": "2",
+        "sc-win32-status": "5",
+      },
+    ],
     ["2023-11-22T06:12:02.250Z", "2001:db8::1", "GET", null, 500, 1234, null, null, { "x-mine": "mine" }],
   ]);
   expect(only(rows, "user", "server_port", "protocol")[1]).toEqual(["DOMAIN\\bob", 443, null]);
@@ -59,7 +79,41 @@ test("IIS, with another #Fields after a restart", async () => {
 });
 
 test("CloudFront, with tabs, and without a #Fields line too", async () => {
-  const values = ['2019-12-04', '21:02:31', 'LAX1', '392', '192.0.2.100', 'GET', 'd111111abcdef8.cloudfront.net', '/index.html', '200', '-', 'Mozilla/5.0%20(Windows%20NT%2010.0)', '-', '-', 'Hit', 'SOX4xw==', 'www.example.com', 'https', '23', '0.001', '-', 'TLSv1.2', 'ECDHE-RSA', 'Hit', 'HTTP/2.0', '-', '-', '11040', '0.001', 'Hit', 'text/html', '78', '-', '-'];
+  const values = [
+    "2019-12-04",
+    "21:02:31",
+    "LAX1",
+    "392",
+    "192.0.2.100",
+    "GET",
+    "d111111abcdef8.cloudfront.net",
+    "/index.html",
+    "200",
+    "-",
+    "Mozilla/5.0%20(Windows%20NT%2010.0)",
+    "-",
+    "-",
+    "Hit",
+    "SOX4xw==",
+    "www.example.com",
+    "https",
+    "23",
+    "0.001",
+    "-",
+    "TLSv1.2",
+    "ECDHE-RSA",
+    "Hit",
+    "HTTP/2.0",
+    "-",
+    "-",
+    "11040",
+    "0.001",
+    "Hit",
+    "text/html",
+    "78",
+    "-",
+    "-",
+  ];
   const { rows } = await read({ format: "cloudfront" }, [values.join("\t")]);
   expect(only(rows, "ts", "client", "status", "bytes", "agent", "host", "protocol", "time_taken")).toEqual([
     [
@@ -151,29 +205,30 @@ describe("a source that cuts a log anywhere", () => {
     let committed: Position | undefined;
     try {
       for (let isEnded = false; !isEnded; ) {
-        const context: SourceContext = ({
-	name: 'log',
-	job: 'cuts',
-	format,
-	clock: systemClock,
-	committed,
-	isDurable: true,
-	...{
-		segmentFolder: path.join(folder, 'segments'),
-		baseFolder: folder,
-		maxSegmentBytes: 1024
-	},
-	...{
-		takesWhatIsThere: true,
-		hasHeader: false,
-		delimiter: ','
-	},
-	...{
-		freshSeed: () => 1,
-		notify: () => undefined,
-		isOwn: () => false
-	}
-});
+        const context: SourceContext = {
+          name: "log",
+          job: "cuts",
+          format,
+          clock: systemClock,
+          timeColumn: "ts",
+          committed,
+          isDurable: true,
+          ...{
+            segmentFolder: path.join(folder, "segments"),
+            baseFolder: folder,
+            maxSegmentBytes: 1024,
+          },
+          ...{
+            takesWhatIsThere: true,
+            hasHeader: false,
+            delimiter: ",",
+          },
+          ...{
+            freshSeed: () => 1,
+            notify: () => undefined,
+            isOwn: () => false,
+          },
+        };
         const source = await kind.open(options, context);
         for (let turn = 0; turn < 2 && !isEnded; turn += 1) {
           const range = await source.plan({ maxBytes, maxLines: Number.POSITIVE_INFINITY });
