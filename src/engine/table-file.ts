@@ -63,8 +63,9 @@ async function csvQuery(database: Database, file: string, options: Sql, isPacked
   const delim = delimiter === undefined ? raw("") : sql`, delim = ${delimiter}`;
   // The strict reader takes one kind of line ends.
   const mode = hasMixedEnds ? raw(", strict_mode = false") : raw("");
+  const sniffed = sql`sniff_csv(${file}${delim}${mode}${options})`;
   const found = await database.row(
-    sql`SELECT Delimiter AS delimiter, HasHeader AS has_header FROM sniff_csv(${file}${delim}${mode}${options})`,
+    sql`SELECT Delimiter AS delimiter, HasHeader AS has_header FROM ${sniffed}`,
   );
   const texts = sql`(FROM read_csv(${file}, all_varchar = true, header = ${found["has_header"] === true},
     delim = ${String(found["delimiter"])}${mode}${options}))`;
@@ -86,8 +87,10 @@ async function jsonQuery(database: Database, file: string, options: Sql): Promis
   if (described.some(({ name }) => name === "json") && described.length === 1)
     return sql`SELECT * FROM read_json(${file}, sample_size = -1${options})`;
   const names = described.map(({ name }) => name);
-  const read = (typeOf: (name: string) => string): Sql =>
-    sql`(FROM read_json(${file}, columns = ${stringStruct(names.map((name) => [name, typeOf(name)]))}${options}))`;
+  const read = (typeOf: (name: string) => string): Sql => {
+    const columns = stringStruct(names.map((name) => [name, typeOf(name)]));
+    return sql`(FROM read_json(${file}, columns = ${columns}${options}))`;
+  };
   const texts = sql`(SELECT ${names.map((name) => sql`${id(name)}::VARCHAR AS ${id(name)}`)}
     FROM ${read(() => "JSON")})`;
   const columns = await columnsOfTexts(database, names, {

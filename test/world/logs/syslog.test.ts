@@ -122,7 +122,7 @@ describe("a message", () => {
       const withNulls = Object.fromEntries(
         Object.entries(told).map(([name, value]) => [name, value ?? null]),
       );
-      expect(withNulls).toEqual({ ...rows[0], ts: undefined });
+      expect(withNulls as unknown).toEqual({ ...rows[0], ts: undefined });
       expect(timestampMs).toBe(ts);
     });
 });
