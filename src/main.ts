@@ -2,6 +2,7 @@
 
 import "./runtime/node-20.ts";
 import { checkCommand } from "./commands/check.ts";
+import { completionCommand } from "./commands/completion/command.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { processCommand } from "./commands/process.ts";
 import { runProgram } from "./commands/program.ts";
@@ -24,4 +25,5 @@ await runProgram((program, context) => {
   program.addCommand(testCommand(context));
   program.addCommand(verifyCommand(context));
   program.addCommand(demoCommand(context));
+  program.addCommand(completionCommand(context));
 });
