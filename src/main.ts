@@ -4,6 +4,7 @@ import "./runtime/node-20.ts";
 import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion/command.ts";
 import { demoCommand } from "./commands/demo.ts";
+import { formatsCommand } from "./commands/formats/command.ts";
 import { processCommand } from "./commands/process.ts";
 import { runProgram } from "./commands/program.ts";
 import { queryCommand } from "./commands/query.ts";
@@ -22,6 +23,7 @@ await runProgram((program, context) => {
   program.addCommand(serveCommand(context));
   program.addCommand(queryCommand(context));
   program.addCommand(checkCommand(context));
+  program.addCommand(formatsCommand(context));
   program.addCommand(testCommand(context));
   program.addCommand(verifyCommand(context));
   program.addCommand(demoCommand(context));

@@ -27,8 +27,8 @@ export function checkCommand(context: Context): Command {
       refuseIdleFlags(given, jobRules(given, file));
       const { jobOf, wholeJobSchema } = await import("./load-job.ts");
       if (flags.jsonSchema === true) {
-        const { z } = await import("zod");
-        const schema = z.toJSONSchema(wholeJobSchema(), { io: "input", unrepresentable: "any" });
+        const { jobJsonSchema } = await import("../job/json-schema.ts");
+        const schema = jobJsonSchema(wholeJobSchema());
         context.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
         return;
       }

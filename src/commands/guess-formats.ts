@@ -9,7 +9,11 @@ import { guessSource } from "../sources/list.ts";
 export async function withGuessedFormats(job: LoadedJob): Promise<LoadedJob> {
   const sources: [string, SourceConfig][] = [];
   for (const [name, source] of Object.entries(job.config.sources)) {
-    const guess = source.format === AUTO_FORMAT ? await guessSource(source.from, job.folder) : undefined;
+    // What can't be read is told when it is opened, with its place in the job.
+    const guess =
+      source.format === AUTO_FORMAT
+        ? await guessSource(source.from, job.folder).catch(() => undefined)
+        : undefined;
     if (guess === undefined) {
       sources.push([name, source]);
       continue;

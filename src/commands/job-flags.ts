@@ -13,6 +13,7 @@ export interface JobFlags {
   readonly pattern?: string;
   readonly timezone?: string;
   readonly logFormat?: string;
+  readonly delimiter?: string;
   readonly in?: string;
 }
 
@@ -34,7 +35,11 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
       "--log-format <text>",
       "with --sql and --format nginx or apache: the log_format of its configuration",
     )
-    .option("--time <column>", "with --sql: the event-time column (default: ts)")
+    .option(
+      "--delimiter <character>",
+      "with --sql and --format csv: what separates values, or tab (default: found from the header)",
+    )
+    .option("--time <column>", 'with --sql: the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
     .option(
       "--timezone <zone>",
       "with --sql: what times without a UTC offset are in, like Europe/Berlin (default: UTC)",

@@ -45,6 +45,7 @@ async function loadedJobOf(file: string | undefined, flags: JobFlags, context: C
     pattern: flags.pattern,
     timezone: flags.timezone,
     logFormat: flags.logFormat,
+    delimiter: flags.delimiter,
     from: flags.in ?? "-",
   });
   return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });

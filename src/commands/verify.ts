@@ -24,6 +24,10 @@ No row is late here: where the input is more out of order than watermark: allows
 it, and you are told how many rows would have come late. DOUBLEs may differ in their last digits. What
 depends on the order of rows (first, last, list without ORDER BY) is the input's order but over hop(…).
 
+Both sides read the input with the engine's reader. So a second one, which shares nothing with it, takes the
+same lines apart (json, csv and lines): each value of a number, text, date, time or boolean is compared, and
+which lines became dead letters; of more than 200,000 lines a sample.
+
 Where rows depend on the clock (received:, max_ahead:), the batch is given the times of the stream's batches.
 
 Examples:
@@ -35,7 +39,7 @@ Examples:
     streamkit verify --sql "SELECT symbol, window_start, max(price) AS high
       FROM tumble(input, ts, INTERVAL 1 MINUTE) GROUP BY ALL" --input quotes.ndjson
 
-Exit codes: 0 equal, 1 a query differs, 2 wrong usage or wrong job.`;
+Exit codes: 0 equal, 1 a query or a value that was read differs, 2 wrong usage or wrong job.`;
 
 export function verifyCommand(context: Context): Command {
   const command = new Command("verify")
@@ -67,14 +71,18 @@ async function runVerify(file: string | undefined, flags: VerifyFlags, context: 
   const { jobOf } = await import("./load-job.ts");
   const { withInputs } = await import("../verify/inputs.ts");
   const { verifyJob } = await import("../verify/verify.ts");
-  const { verificationText } = await import("../verify/report.ts");
+  const { isReadOtherwise, verificationText } = await import("../verify/report.ts");
   const { withGuessedFormats } = await import("./guess-formats.ts");
   const loaded = await jobOf(file, flags, context);
   const job = await withGuessedFormats(withInputs(loaded, flags.input ?? [], process.cwd()));
   const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts, startMs });
   if (found === undefined) return;
   context.stdout.write(job.withoutSecrets(verificationText(found)));
-  if (found.differingCut === undefined) return;
+  if (found.differingCut === undefined) {
+    const differing = found.inputs.filter(isReadOtherwise).map(({ source }) => source);
+    if (differing.length === 0) return;
+    throw new StreamkitError("failed", `Lines of ${differing.join(", ")} are not read as they say`);
+  }
   const repeated = found.dependsOnClock ? { ...flags, now: new Date(startMs).toISOString() } : flags;
   context.stdout.write(`Repeat it: ${repeatCommand(file, repeated, found.differingCut.seed)}\n`);
   const different = found.queries.filter(

@@ -23,6 +23,7 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
   format: TABLE,
   schema: TABLE,
   pattern: TABLE,
+  delimiter: TABLE,
   time: TABLE,
   timezone: TABLE,
   watermark: RUN,

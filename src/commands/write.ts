@@ -24,6 +24,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly timezone?: string;
   readonly pattern?: string;
   readonly logFormat?: string;
+  readonly delimiter?: string;
   readonly time?: string;
   readonly watermark?: string;
   readonly checkpoint?: string;
@@ -83,7 +84,8 @@ export function writeCommand(context: Context): Command {
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
     .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
-    .option("--time <column>", "the event-time column (default: ts)")
+    .option("--delimiter <character>", "with --format csv: what separates values, or tab; else found")
+    .option("--time <column>", 'the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
     .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
@@ -140,6 +142,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     pattern: flags.pattern,
     timezone: flags.timezone,
     logFormat: flags.logFormat,
+    delimiter: flags.delimiter,
     parquet: {
       warehouse: flags.warehouse,
       table,

@@ -1,10 +1,12 @@
 /**
- * What is in a file, layer by layer: packed bytes are unpacked, and text that is marked or declared to be in
- * another encoding becomes UTF-8. What comes out is the same whenever and wherever the file is read.
+ * What is in a file, layer by layer: packed bytes are unpacked, text that is marked or declared to be in
+ * another encoding becomes UTF-8, and JSON that is printed for people becomes one value a line. The same
+ * comes out whenever and wherever the file is read.
  */
 
 import { byteReader } from "./byte-reader.ts";
 import type { Chunks, Ending } from "./ending.ts";
+import { isJsonDocument, valuesAsLines } from "./json-values.ts";
 import { SIGNATURE_BYTES, type Signature, signatureOf } from "./signatures.ts";
 import { type Fault, faultOf, unpacked } from "./unpack.ts";
 
@@ -25,8 +27,18 @@ export interface Layers {
 /** Packed again and again, somebody wants us busy. */
 const MAX_LAYERS = 3;
 
-/** `encoding` is the declared one. Reads the first bytes; whoever gets the layers must close them. */
-export async function openLayers(chunks: Chunks, encoding?: string): Promise<Layers> {
+export interface LayerOptions {
+  /** The declared one: nothing is text as it is then. */
+  readonly encoding?: string | undefined;
+  /** Whether values of JSON are looked for: those that are not a line each become one. */
+  readonly isJson?: boolean;
+}
+
+/** What is done to JSON that is not a line each. */
+const JSON_VALUES = "json values";
+
+/** Reads the first bytes; whoever gets the layers must close them. */
+export async function openLayers(chunks: Chunks, options: LayerOptions = {}): Promise<Layers> {
   const how: string[] = [];
   const faults: Fault[] = [];
   let outer = chunks;
@@ -39,9 +51,13 @@ export async function openLayers(chunks: Chunks, encoding?: string): Promise<Lay
       outer = noting(unpacked(signature.how, all), signature.how, faults);
       continue;
     }
-    const decoded = encoding ?? (signature.is === "marked" ? signature.encoding : undefined);
+    const decoded = options.encoding ?? (signature.is === "marked" ? signature.encoding : undefined);
     if (decoded !== undefined) how.push(decoded);
-    const content = ended(decoded === undefined ? all : inUtf8(all, decoded), faults);
+    const text = byteReader(decoded === undefined ? all : inUtf8(all, decoded));
+    const start = options.isJson === true ? (await text.peek(SIGNATURE_BYTES)).toString("utf8") : "";
+    const isDocument = (decoded !== undefined || signature.is === "text") && isJsonDocument(start);
+    if (isDocument) how.push(JSON_VALUES);
+    const content = ended(isDocument ? valuesAsLines(rest(text)) : rest(text), faults);
     return {
       how: how.join(" "),
       inner: decoded === undefined ? innerOf(signature) : { is: "text" },
@@ -49,6 +65,7 @@ export async function openLayers(chunks: Chunks, encoding?: string): Promise<Lay
       async close() {
         await content.return(undefined);
         // A content of which nothing was read has nothing to end.
+        await text.close();
         await reader.close();
       },
     };

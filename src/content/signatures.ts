@@ -131,17 +131,13 @@ export function signatureOf(bytes: Buffer): Signature {
 /** What may be read, and what of it first bytes may become when there are more of them. */
 const BEGINNINGS = ["\x1f\x8b\x08", "\x28\xb5\x2f\xfd", "PAR1", "\xff\xfe", "\xfe\xff"];
 
-/** So many bytes tell those apart. */
-export const MAGIC_BYTES = 4;
-
 /** Whether so few bytes are there that they may become something else than text. */
 export function mayBecomeMore(first: Buffer): boolean {
   const text = first.toString("latin1");
   return text !== "" && BEGINNINGS.some((magic) => text.length < magic.length && magic.startsWith(text));
 }
 
-/** The start of a file that is packed with gzip, or may become one when more of it is there. */
-export function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
+function startsWith(bytes: Uint8Array, magic: readonly number[]): boolean {
   return bytes.length >= magic.length && magic.every((byte, index) => bytes[index] === byte);
 }
 

@@ -7,7 +7,7 @@ import { DuckdbError } from "./database.ts";
  * one of these is a row's fault is known when it is gone without the row: a query may also be wrong for all.
  */
 const ABOUT_VALUES =
-  /^(?:Conversion|Out of Range|Invalid Input|Not implemented|Syntax|Divide by Zero|Decimal|Mismatch Type) Error: /;
+  /^(?:Conversion|Out of Range|Invalid Input|Not implemented|Syntax|Divide by Zero|Mismatch Type) Error: /;
 /** The error of a result that is read in parts stands behind these words. */
 const WRAPPED =
   /^Invalid Input Error: Attempting to execute an unsuccessful or closed pending query result\s*/;
@@ -30,6 +30,7 @@ export function reasonOf(error: DuckdbError): string {
   return plain(error)
     .replace(ABOUT_VALUES, "")
     .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
+    .replace(/\n.*\n\s*\^\nError: /, ": ")
     .replace(/\s*Use "SET [\s\S]*$/, "")
     .replace(/ when casting from source column _\w+/g, "")
     .replaceAll(

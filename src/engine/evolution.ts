@@ -47,6 +47,13 @@ export interface Planned {
   readonly queries: readonly PlannedQuery[];
 }
 
+/** With what becomes of the event time. */
+function selectText({ select, epoch }: SourceShape["reading"]): string {
+  if (epoch === undefined) return select.text;
+  const { column, unit, as } = epoch.time;
+  return `${select.text}, time: epoch_${unit}(${column})${as === undefined ? "" : ` AS ${as}`}`;
+}
+
 export async function savedPlan(database: Database, { job, shapes, queries }: Planned): Promise<SavedPlan> {
   const { config, withoutSecrets } = job;
   const saved = (text: string): SavedText => ({ text: withoutSecrets(text), digest: digestOf(text) });
@@ -61,7 +68,7 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
         kind: resolveSource(config.sources[name]?.from).kind.name,
         format: saved((pattern === undefined ? format : `${format} ${pattern}`) + zone),
         columns: stream.columns,
-        select: saved(reading.select.text),
+        select: saved(selectText(reading)),
         time: timeColumn ?? null,
       },
     ];

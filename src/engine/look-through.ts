@@ -4,6 +4,7 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { type EarliestTime, earliestTime } from "../formats/earliest-time.ts";
+import { segmentOfRecords } from "../formats/join-records.ts";
 import type { Again, Position, Range } from "../sources/source.ts";
 import type { SourceReader } from "./source-reader.ts";
 import { relation } from "./stream.ts";
@@ -61,8 +62,9 @@ export async function lookThrough(
     const connection = await database.another();
     try {
       for (let next = await inTurn(nextSegment); next !== undefined; next = await inTurn(nextSegment)) {
-        const { range, part, segment } = next;
+        const { range, part } = next;
         const table = relation.ahead(name, lane + AHEAD_LANES);
+        const segment = await segmentOfRecords(next.segment, reading.shape, table);
         part.earliest = await earliestTime(connection, segment, reading, timeColumn, table);
         await source.commit(range);
       }

@@ -41,8 +41,8 @@ interface Parsed extends ParsedText {
 }
 
 /**
- * The queries in an order in which each comes after what it reads; without those that are wrong, and those that
- * read what is wrong.
+ * The queries in an order in which each comes after what it reads; without those that are wrong, and those
+ * that read what is wrong.
  */
 export async function planQueries(
   database: Database,

@@ -60,8 +60,8 @@ export interface Query {
    */
   execute(database: Database, batch: Batch, aside: Aside): Promise<number>;
   /**
-   * Statements that bring the state to the end of the batch just executed, for the commit's transaction. Asked
-   * again for the same batch it leaves out what can wait, a rewrite of the state.
+   * Statements that bring the state to the end of the batch just executed, for the commit's transaction.
+   * Asked again for the same batch it leaves out what can wait, a rewrite of the state.
    */
   commit(batch: Batch): readonly Sql[];
 }

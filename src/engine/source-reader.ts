@@ -4,7 +4,9 @@ import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import { type RecordColumn, withEpochTime } from "../formats/epoch.ts";
 import type { Format, Shape } from "../formats/format.ts";
+import { segmentOfRecords } from "../formats/join-records.ts";
 import { formatFor, formatNamed } from "../formats/list.ts";
 import {
   type DeadLetter,
@@ -17,6 +19,8 @@ import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
 import { clockBound } from "./clocks.ts";
+import { declareHint } from "./declare-hint.ts";
+import { epochOf, timeColumnOf } from "./event-time.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
 import type { Origin } from "./on-error/letters.ts";
@@ -54,11 +58,13 @@ export interface SourceShape {
   readonly stream: Stream;
   readonly timeColumn: string | undefined;
   /** The columns of a record, before `select`: kept in the checkpoint, so that a restart reads as before. */
-  readonly recordColumns: readonly Column[];
+  readonly recordColumns: readonly RecordColumn[];
   readonly reading: Reading;
   /** The column that holds the time when a row's batch was planned. */
   readonly received: string | undefined;
   readonly guard: AheadGuard | undefined;
+  /** Whether the record columns were found in the input. */
+  readonly isFound: boolean;
 }
 
 /** Whether a source's event time is the clock's: it goes on without input. */
@@ -86,8 +92,8 @@ export interface SourceReader extends SourceShape {
 /** The record columns that need no look at the input; undefined where it must be looked at. */
 export function knownColumns(
   config: SourceConfig,
-  saved: readonly Column[] | undefined,
-): readonly Column[] | undefined {
+  saved: readonly RecordColumn[] | undefined,
+): readonly RecordColumn[] | undefined {
   if (config.schema !== undefined)
     return Object.entries(config.schema).map(([name, type]) => ({ name, type }));
   return formatNamed(namedFormat(config.format)).columnsInInput === true ? saved : [];
@@ -112,13 +118,13 @@ export async function describeSource(
   database: Database,
   name: string,
   config: SourceConfig,
-  recordColumns: readonly Column[],
+  recordColumns: readonly RecordColumn[],
 ): Promise<SourceShape> {
   const format = formatOf(config);
   const shape: Shape = {
     columns: await withFullTypes(database, recordColumns),
     header: undefined,
-    delimiter: config.delimiter,
+    delimiter: config.delimiter ?? ",",
     pattern: config.pattern,
     timezone: config.timezone,
   };
@@ -128,8 +134,14 @@ export async function describeSource(
   const nulls = withAttributes(format.columns(shape), attributes).map(
     ({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`,
   );
-  const selected = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
-  const columns = withReceived(selected, config.received);
+  const projected = sql`SELECT ${select} FROM (SELECT ${join(nulls)})`;
+  const selected = await database.describe(projected);
+  const epoch = epochOf(config, selected, recordColumns);
+  const timed =
+    epoch === undefined
+      ? selected
+      : await database.describe(withEpochTime(projected, epoch.time, epoch.type));
+  const columns = withReceived(timed, config.received);
   const timeColumn = timeColumnOf(config, columns);
   // Where a partition's rows are in the table, only DuckDB's own rowid tells.
   if (kind.hasPartitions === true && timeColumn !== undefined && hidesRowid(columns))
@@ -147,9 +159,10 @@ export async function describeSource(
     name,
     timeColumn,
     recordColumns,
-    reading: { format, shape, select },
+    reading: { format, shape, select, epoch },
     received: config.received,
     guard: aheadGuard(config, kind),
+    isFound: config.schema === undefined && format.columnsInInput === true,
     stream: { name, columns, mode: "append", sources: [name], times },
   };
 }
@@ -159,6 +172,9 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
   /** The time column of the rows as they are read. */
   const readTime = isTimedByClock(shape) ? undefined : timeColumn;
   const empty = emptySourceTable(name, stream.columns);
+  const hinted = shape.isFound
+    ? declareHint(name, shape.recordColumns)
+    : (letters: readonly DeadLetter[]) => letters;
   const late = id(relation.late(name));
 
   /** The rows that are behind the watermark; they also go to a table where a sink asks for them. */
@@ -200,11 +216,11 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     ...shape,
     source,
     async load(database, range, table) {
-      const segment = await source.read(range);
+      const segment = await segmentOfRecords(await source.read(range), reading.shape, table);
       // Reading ahead is the longer of two ways that run side by side: the times are looked at on the other.
       const query = figuresQuery(table, table === name ? readTime : undefined);
       const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);
-      return { range, table, figures, deadLetters, segment };
+      return { range, table, figures, deadLetters: hinted(deadLetters), segment };
     },
     async take(database, load, moment) {
       const { plannedAtUs, watermarkUs } = moment;
@@ -321,29 +337,6 @@ function withReceived(columns: readonly Column[], received: string | undefined):
       `received: names a column that the records have already: "${received}"; give it another name`,
     );
   return [...columns, { name: received, type: "TIMESTAMP" }];
-}
-
-/** Of a source that does not name its event time. */
-export const DEFAULT_TIME_COLUMN = "ts";
-
-function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {
-  const wanted = config.time ?? DEFAULT_TIME_COLUMN;
-  const named = (name: string): Column | undefined =>
-    columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
-  const column = named(wanted) ?? (config.time === undefined ? named(config.received ?? "") : undefined);
-  if (column === undefined) {
-    if (config.time === undefined) return undefined;
-    throw new StreamkitError(
-      "job",
-      `there is no column "${wanted}": found ${columns.map(({ name }) => name).join(", ")}`,
-    );
-  }
-  if (/^(?:TIMESTAMP|DATE)/.test(column.type)) return column.name;
-  if (config.time === undefined) return undefined;
-  throw new StreamkitError(
-    "job",
-    `the event-time column "${wanted}" is a ${column.type}: make it a TIMESTAMP, by schema or select`,
-  );
 }
 
 /** A working folder of a source's own. */

@@ -77,8 +77,8 @@ export interface Store extends StoreOptions {
   /** State rows that close in this batch, hidden ones too; after `closing` has given an answer. */
   closingRows(batch: Batch): Sql;
   /**
-   * Hides rows of `_b` and `_o` in the query `hidden` for this batch, and drops them with its commit. A `slot`
-   * has one such query.
+   * Hides rows of `_b` and `_o` in the query `hidden` for this batch, and drops them with its commit. A
+   * `slot` has one such query.
    */
   hideRows(slot: string, hidden: Sql): void;
   /** Hides what closes at one of the times in the query `hidden`, for this batch. */

@@ -1,16 +1,14 @@
 /** Static tables to join with: files that are read again when they change. */
 
-import { existsSync } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
-import { SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
 import type { Database } from "../duckdb/database.ts";
-import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
-import { partitionedRows } from "../warehouse/partitioned-rows.ts";
+import { tableQuery } from "./table-file.ts";
 
 export interface StaticTables {
   /** Reads those again whose file has changed; looks no more often than `refresh` says. */
@@ -57,49 +55,11 @@ export async function openTables(
 
 async function load(database: Database, name: string, file: string): Promise<void> {
   try {
-    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS FROM (${await rowsOf(database, file)})`);
+    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${await tableQuery(database, file)}`);
   } catch (error) {
     throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${messageOf(error)}`, {
       cause: error,
     });
-  }
-}
-
-/**
- * By what is in the file, and where that is text, by its name. The folders of a file are no partitions of it;
- * those that a pattern of Parquet files names are. Throws code `job` where it is no table.
- */
-async function rowsOf(database: Database, file: string): Promise<Sql> {
-  const signature = await firstSignature(file);
-  const options = raw("hive_partitioning = false");
-  if (signature.is === "parquet") return sql`FROM read_parquet(${file}, ${options})`;
-  if (signature.is === "foreign")
-    throw new StreamkitError("job", `it is ${signature.what}, which is not read: ${signature.remedy}`);
-  if (signature.is === "marked")
-    throw new StreamkitError("job", `it is text in ${signature.encoding}: convert it with iconv -t utf-8`);
-  const packing = signature.is === "packed" ? sql`, compression = ${signature.how}` : raw("");
-  const name = file.replace(/\.(?:gz|zst|zstd)$/i, "");
-  if (/\.parquet$/i.test(name)) return partitionedFiles(database, file);
-  if (/\.(?:nd)?jsonl?$/i.test(name)) return sql`FROM read_json(${file}, ${options}${packing})`;
-  if (/\.(?:csv|tsv|txt)$/i.test(name)) return sql`FROM read_csv(${file}, ${options}${packing})`;
-  return sql`FROM ${raw(literal(file).text)}`;
-}
-
-async function partitionedFiles(database: Database, pattern: string): Promise<Sql> {
-  const [first] = await database.rows(sql`SELECT file FROM glob(${pattern}) LIMIT 1`);
-  const example = String(first?.["file"] ?? "");
-  return partitionedRows(database, { files: sql`${pattern}`, partitions: undefined, example, unites: false });
-}
-
-/** A glob, or what is not there, is DuckDB's to judge. */
-async function firstSignature(file: string): Promise<Signature> {
-  if (!existsSync(file)) return { is: "text" };
-  const input = await open(file, "r");
-  try {
-    const { buffer, bytesRead } = await input.read(Buffer.alloc(SIGNATURE_BYTES), 0, SIGNATURE_BYTES, 0);
-    return signatureOf(buffer.subarray(0, bytesRead));
-  } finally {
-    await input.close();
   }
 }
 

@@ -7,12 +7,11 @@ import { readFile, writeFile } from "node:fs/promises";
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
-import type { SegmentLines } from "./segment-lines.ts";
 
-/** None of the segment's lines is blank, where blank lines are no records. */
+/** None of the segment's lines is blank, where blank lines are no records, but comments. */
 export interface Attributes {
   /**
-   * A CSV file without a header: one line for each line of the segment. Texts are quoted, and what is empty
+   * A CSV file without a header: one line for each record of the segment. Texts are quoted, and what is empty
    * and not quoted is NULL.
    */
   readonly path: string;
@@ -44,17 +43,15 @@ export interface AttributesApart {
   write(indexes: readonly number[]): Promise<void>;
 }
 
-/** The attributes of single lines, in a file of its own at `path`. */
+/** The attributes of single records, by their numbers, in a file of its own at `path`. */
 export async function attributesApart(
   attributes: Attributes | undefined,
-  lines: SegmentLines,
   path: string,
 ): Promise<AttributesApart | undefined> {
   if (attributes === undefined) return undefined;
   const texts = (await readFile(attributes.path, "utf8")).split("\n");
   return {
     attributes: { ...attributes, path },
-    write: (indexes) =>
-      writeFile(path, indexes.map((index) => `${texts[lines.at(index).number] ?? ""}\n`).join("")),
+    write: (indexes) => writeFile(path, indexes.map((index) => `${texts[index] ?? ""}\n`).join("")),
   };
 }

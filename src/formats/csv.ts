@@ -1,4 +1,7 @@
-/** CSV, one record a line: a quoted value may hold the delimiter and doubled quotes, but no line feed. */
+/**
+ * CSV, one record a line: a quoted value may hold the delimiter and doubled quotes. Line ends in it stand as
+ * `quoted-feeds.ts` writes them.
+ */
 
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
@@ -6,22 +9,18 @@ import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
+import { standInsReplaced } from "./stand-ins.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import { firstMisfit, misfitInText, strictReader, strictText } from "./values/strict.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
   columnsInInput: true,
   columns: (shape) => columnsInFileOrder(shape),
-  read: (path, shape) => {
-    const columns = columnsInFileOrder(shape);
-    const reader = strictReader(shape.timezone);
-    const values = columns.map(
-      (column) => sql`${strictText(textOf(column), column, reader)} AS ${id(column.name)}`,
-    );
-    return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
-  },
+  read: (path, shape) => readCsv(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readCsv(path, shape, strictReader(shape.timezone)) },
   findUnfit,
   mayJoinLines: true,
   blank: "empty",
@@ -31,9 +30,17 @@ export const csvFormat: Format = {
   otherEncoding: "refuse",
 };
 
-/** A column's text, as it is in the file. */
-function textOf({ name }: Column): Sql {
-  return id(name);
+function readCsv(path: string, shape: Shape, reader: ValueReader): Sql {
+  const columns = columnsInFileOrder(shape);
+  const values = columns.map(
+    (column) => sql`${strictText(textOf(column, shape), column, reader)} AS ${id(column.name)}`,
+  );
+  return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
+}
+
+/** A column's text, as it is in the file: with the line ends that stand-ins stand for. */
+function textOf({ name }: Column, { standIns }: Shape): Sql {
+  return standIns === undefined ? id(name) : standInsReplaced(id(name), standIns);
 }
 
 /** Every value as its text; NULL where there is none, quoted or not. */
@@ -73,7 +80,10 @@ function openQuote(delimiter: string): string {
   return `^(?:(?:${whole})?${comma})*${space}(?:"[^"]*"${spaces})*"[^"]*$`;
 }
 
-/** Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then misfits. */
+/**
+ * Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then
+ * misfits.
+ */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const open = await database.rows(
     sql`SELECT index FROM (${linesOf(path)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,
@@ -114,7 +124,7 @@ async function findMisfits(
   shape: Shape,
 ): Promise<UnfitLine[]> {
   const reader = strictReader(shape.timezone);
-  const misfit = firstMisfit(columns.map((column) => misfitInText(textOf(column), column, reader)));
+  const misfit = firstMisfit(columns.map((column) => misfitInText(textOf(column, shape), column, reader)));
   const rows = await database.rows(sql`
     SELECT index, count, ${MISFIT_COLUMNS} FROM (
       SELECT row_number() OVER () - 1 AS index, count(*) OVER () AS count, ${misfit} AS misfit

@@ -9,7 +9,7 @@ import type { Database, Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { attributeJoin } from "./attributes.ts";
 import { rowUnlessUnfit } from "./input-errors.ts";
-import { plainPath, type Reading, readSegment, type Segment } from "./read-segment.ts";
+import { plainPath, type Reading, readSegment, type Segment, shapeIn, timed } from "./read-segment.ts";
 import { isRowForLine } from "./segment-lines.ts";
 
 /** Microseconds; null where no row has a time, `-infinity` where one is before all others. */
@@ -38,14 +38,15 @@ async function unlessUnfit(
   timeColumn: string,
 ): Promise<Row | undefined> {
   const { format, select } = reading;
-  const shape = { ...reading.shape, header: segment.header, holdsInnerFeeds: segment.holdsInnerFeeds };
+  const shape = await shapeIn(segment, reading);
   const { plain, bytes } = await plainPath(segment.path, format);
   if (plain === undefined) return undefined;
   // A time that is computed may be computed from any column.
-  if (select.text.trim() !== "*" && format.exact?.isNeeded(shape) === true) return undefined;
+  if (select.text.trim() !== "*" && format.exact?.isNeeded?.(shape) === true) return undefined;
   try {
     const records = sql`FROM (${raw(format.read(plain, shape).text)})${attributeJoin(segment.attributes)}`;
-    const found = await rowUnlessUnfit(database, earliestIn(sql`(SELECT ${select} ${records})`, timeColumn));
+    const rows = timed(sql`SELECT ${select} ${records}`, reading);
+    const found = await rowUnlessUnfit(database, earliestIn(sql`(${rows})`, timeColumn));
     if (found === undefined || !format.mayJoinLines) return found;
     const isWhole = isRowForLine(
       Number(found["rows"]),

@@ -5,6 +5,7 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
+import type { StandIns } from "./stand-ins.ts";
 
 /** What a source says about its lines. */
 export interface Shape {
@@ -13,6 +14,8 @@ export interface Shape {
   /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
+  /** Where CSV records go over several lines: what stands for their own line ends. */
+  readonly standIns?: StandIns | undefined;
   /** The pattern of format `regex`, with named groups. */
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
@@ -40,14 +43,12 @@ export interface UnfitLine {
   readonly reason: string;
 }
 
-/** A second way to read, where the first one may lose what a line says. */
+/** A second way to read, where the first one takes values in their common forms only. */
 interface ExactReading {
   /** Whether to begin with it. */
-  isNeeded(shape: Shape): boolean;
-  /** Whether the first one has failed with this message to say that the second one is to be tried. */
-  isAskedFor(message: string): boolean;
-  /** The lines as `read` takes them: each one is still one. */
-  bytes(bytes: Buffer, shape: Shape): Buffer;
+  isNeeded?(shape: Shape): boolean;
+  /** The lines as `read` takes them, where those are others: each one is still one. */
+  bytes?(bytes: Buffer, shape: Shape): Buffer;
   /** Takes every line that the format's `read` takes, to the same row, and more. */
   read(path: string, shape: Shape): Sql;
 }
@@ -75,7 +76,8 @@ export interface Format {
   readonly fallibleColumns?: readonly string[];
   /**
    * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must
-   * take a line the same way whatever its neighbours are: the reader is the judge of a line.
+   * take a line the same way whatever its neighbours are: the reader is the judge of a line. It may fail with
+   * `ASKS_FOR_RULES` where there is an `exact` way.
    */
   read(path: string, shape: Shape): Sql;
   /** Of a format whose files hold rows: SELECT over slices of them, in their order. */

@@ -1,6 +1,6 @@
 /**
- * JSON, one object a line. DuckDB's strict reader is the judge of what is JSON, `values/strict.ts` of what fits
- * a type.
+ * JSON, one object a line. DuckDB's strict reader is the judge of what is JSON, `values/strict.ts` of what
+ * fits a type.
  */
 
 import { StreamkitError } from "../base/error.ts";
@@ -8,10 +8,11 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { linesOf } from "./lines.ts";
+import { firstMisfit, misfitIn, strictValue, textShape } from "./values/columns.ts";
 import { withQuotedNumbers } from "./values/json-numbers.ts";
-import { ASKS_FOR_DIGITS, exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
+import { exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import { firstMisfit, misfitIn, strictValue, textShape, type ValueReader } from "./values/strict.ts";
+import type { ValueReader } from "./values/strict.ts";
 
 /**
  * DuckDB's buffer is twice this a thread, so it bounds memory, and a file is read in parallel by such pieces.
@@ -26,7 +27,6 @@ export const jsonFormat: Format = {
   read: (path, shape) => readJson(path, shape, quickJsonReader(shape.timezone), MAX_LINE_BYTES),
   exact: {
     isNeeded: ({ columns }) => columns.some(({ type }) => needsOwnDigits(type)),
-    isAskedFor: (message) => message.includes(ASKS_FOR_DIGITS),
     bytes: (bytes, { columns }) => withQuotedNumbers(bytes, columns),
     // Quotes make a line longer, by less than as much again.
     read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * MAX_LINE_BYTES),

@@ -30,3 +30,8 @@ export function hasLoneReturn(bytes: Uint8Array): boolean {
 
 /** U+FEFF, as some editors begin a file. */
 export const BYTE_ORDER_MARK = "\ufeff";
+
+/** The bytes for a reader that takes a mark for a part of the line; undefined where there is one. */
+export function unlessMarked(bytes: Buffer): Buffer | undefined {
+  return bytes.includes(BYTE_ORDER_MARK) ? undefined : bytes;
+}

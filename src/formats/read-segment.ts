@@ -13,11 +13,14 @@ import { StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
+import { type EpochTime, unfitEpochTimes, withEpochTime } from "./epoch.ts";
 import type { Format, RowSlice, Shape, UnfitLine } from "./format.ts";
 import { withInnerFeeds } from "./inner-feeds.ts";
 import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
 import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
+import { type StandIns, withoutStandIns } from "./stand-ins.ts";
+import { ASKS_FOR_RULES } from "./values/strict.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -45,6 +48,12 @@ export interface Segment {
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
+  /** What separates CSV values, where the source knows it from a header. */
+  readonly delimiter?: string | undefined;
+  /** True where CSV records may go over several lines: no piece begins or ends within one. */
+  readonly spansLines?: boolean | undefined;
+  /** Where they do, each is a line, with these for its own line ends. */
+  readonly standIns?: StandIns | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
   readonly attributes?: Attributes | undefined;
@@ -73,6 +82,8 @@ export interface Reading {
   readonly shape: Shape;
   /** Projection of each parsed record, as in the job file: `*`. */
   readonly select: Sql;
+  /** A number of the projected record that is its event time, and the number's type. */
+  readonly epoch?: { readonly time: EpochTime; readonly type: string } | undefined;
 }
 
 export interface ReadResult {
@@ -95,15 +106,11 @@ export async function readSegment(
   const { format } = reading;
   if (segment.slices !== undefined) {
     const rows = rowsOfSlices(segment.slices, reading);
-    const statement = sql`${createTable(table, sql`SELECT ${reading.select} FROM (${rows})`)}; ${figures}`;
+    const projected = timed(sql`SELECT ${reading.select} FROM (${rows})`, reading);
+    const statement = sql`${createTable(table, projected)}; ${figures}`;
     return { figures: await database.row(statement), deadLetters: [] };
   }
-  const shape = {
-    ...reading.shape,
-    header: segment.header,
-    holdsInnerFeeds: segment.holdsInnerFeeds,
-    writtenAtMs: (await stat(segment.path)).mtimeMs,
-  };
+  const shape = await shapeIn(segment, reading);
   const { plain, bytes } = await plainPath(segment.path, format);
   const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
     const read = selected(records, { ...reading, shape }, segment.attributes);
@@ -126,7 +133,10 @@ export async function readSegment(
   return { figures: await database.row(figures), deadLetters };
 }
 
-/** The row of all lines at once, in the first way or the exact one; undefined where one of them does not fit. */
+/**
+ * The row of all lines at once, in the first way or the exact one; undefined where one of them does not
+ * fit.
+ */
 async function readWhole(
   path: string,
   plain: string,
@@ -134,18 +144,19 @@ async function readWhole(
   rowOf: (records: Sql) => Promise<Row | DuckdbError>,
 ): Promise<Row | undefined> {
   const { exact } = format;
-  if (exact?.isNeeded(shape) !== true) {
+  if (exact?.isNeeded?.(shape) !== true) {
     const row = await rowOf(format.read(plain, shape));
     if (!(row instanceof DuckdbError)) return row;
-    if (exact?.isAskedFor(row.message) !== true) return undefined;
+    if (!row.message.includes(ASKS_FOR_RULES)) return undefined;
   }
-  const file = `${path}.exact`;
-  await writeFile(file, exact.bytes(await readFile(plain), shape));
+  if (exact === undefined) return undefined;
+  const file = exact.bytes === undefined ? plain : `${path}.exact`;
+  if (exact.bytes !== undefined) await writeFile(file, exact.bytes(await readFile(plain), shape));
   try {
     const row = await rowOf(exact.read(file, shape));
     return row instanceof DuckdbError ? undefined : row;
   } finally {
-    await rm(file, { force: true });
+    if (file !== plain) await rm(file, { force: true });
   }
 }
 
@@ -153,7 +164,27 @@ async function readWhole(
  * The projection of the records with their attributes. A fallible column that it leaves out is looked at all
  * the same, or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
-function selected(records: Sql, { format, shape, select }: Reading, attributes: Attributes | undefined): Sql {
+function selected(records: Sql, reading: Reading, attributes: Attributes | undefined): Sql {
+  return timed(projectedRows(records, reading, attributes), reading);
+}
+
+/** The projected records with their event time. */
+export function timed(rows: Sql, { epoch }: Pick<Reading, "epoch">): Sql {
+  return epoch === undefined ? rows : withEpochTime(rows, epoch.time, epoch.type);
+}
+
+/** What a segment says of its lines, and the source of all of them. */
+export async function shapeIn(segment: Segment, { shape }: Pick<Reading, "shape">): Promise<Shape> {
+  const { header, delimiter = shape.delimiter, standIns, holdsInnerFeeds } = segment;
+  const writtenAtMs = (await stat(segment.path)).mtimeMs;
+  return { ...shape, header, delimiter, standIns, holdsInnerFeeds, writtenAtMs };
+}
+
+function projectedRows(
+  records: Sql,
+  { format, shape, select }: Reading,
+  attributes: Attributes | undefined,
+): Sql {
   const from = sql`FROM (${raw(records.text)})${attributeJoin(attributes)}`;
   if (select.text.trim() === "*") return sql`SELECT * ${from}`;
   const fallible = format.fallibleColumns ?? format.columns(shape).map(({ name }) => name);
@@ -180,23 +211,21 @@ export async function plainPath(path: string, format: Format): Promise<PlainByte
 async function readApart(
   database: Database,
   segment: Segment,
-  { format, shape, select }: Reading,
+  reading: Reading,
   table: string,
 ): Promise<DeadLetter[]> {
+  const { format, shape, epoch } = reading;
   const lines = splitSegment(await readFile(segment.path), format);
   const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
-  const beside = await attributesApart(segment.attributes, lines, `${path}.attributes`);
+  const beside = await attributesApart(segment.attributes, `${path}.attributes`);
   const { exact } = format;
-  const read = selected(
-    (format.readTolerantly ?? exact?.read ?? format.read)(path, shape),
-    { format, shape, select },
-    beside?.attributes,
-  );
+  const records = (format.readTolerantly ?? exact?.read ?? format.read)(path, shape);
+  const read = selected(records, reading, beside?.attributes);
   const fitting = (): number[] => [...Array(lines.count).keys()].filter((index) => !unfit.has(index));
   const textOf = (indexes: readonly number[]): Buffer => {
     const text = lines.textOf(indexes);
-    return exact === undefined ? text : exact.bytes(text, shape);
+    return exact?.bytes === undefined ? text : exact.bytes(text, shape);
   };
   const write = async (indexes: readonly number[]): Promise<void> => {
     await writeFile(path, textOf(indexes));
@@ -219,11 +248,25 @@ async function readApart(
     await beside?.write(indexes);
     if (plain !== undefined) {
       await writeFile(path, plain);
-      const fast = selected(format.read(path, shape), { format, shape, select }, beside?.attributes);
+      const fast = selected(format.read(path, shape), reading, beside?.attributes);
       if ((await refusal(indexes.length, fast)) === undefined) return true;
     }
     await writeFile(path, text);
     return (await refusal(indexes.length)) === undefined;
+  };
+  /** Of lines that are written: those whose event time is no time, all at once. */
+  const unfitTimes = async (indexes: readonly number[]): Promise<readonly UnfitLine[]> => {
+    if (epoch === undefined || indexes.length === 0) return [];
+    const projected = projectedRows(records, reading, beside?.attributes);
+    try {
+      const { rows } = await database.row(sql`SELECT count(*) AS rows FROM (${projected})`);
+      if (Number(rows) !== indexes.length) return [];
+      const found = await database.rows(unfitEpochTimes(projected, epoch.time, epoch.type));
+      return found.map(({ index, reason }) => ({ index: Number(index), reason: String(reason) }));
+    } catch (error) {
+      if (error instanceof DuckdbError && isAboutInput(error)) return [];
+      throw error;
+    }
   };
   const halve = async (indexes: readonly number[]): Promise<void> => {
     if (indexes.length === 0) return;
@@ -251,7 +294,10 @@ async function readApart(
       }
       const left = fitting();
       if (left.length > 0 && (await isTaken(left))) return deadLettersOf();
-      if (unfit.size === knownBefore) break;
+      if (unfit.size === knownBefore) {
+        for (const { index, reason } of await unfitTimes(left)) unfit.set(left[index] ?? -1, reason);
+        if (unfit.size === knownBefore) break;
+      }
     }
     await halve(fitting());
     await write(fitting());
@@ -325,12 +371,18 @@ function placeOf({ path, pieces }: Segment, line: Line): Pick<DeadLetter, "origi
   return { origin, offset: partition.offsetOf(line.number - linesBefore) };
 }
 
+/** A line's text as it came. */
+function ownText({ holdsInnerFeeds, standIns }: Segment, text: string): string {
+  if (standIns !== undefined) return withoutStandIns(text, standIns);
+  return holdsInnerFeeds === true ? withInnerFeeds(text) : text;
+}
+
 function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
   const isText = isUtf8(line.bytes);
   const text = Buffer.from(line.bytes).toString(isText ? "utf8" : "latin1");
   return {
     ...placeOf(segment, line),
-    line: (segment.holdsInnerFeeds === true ? withInnerFeeds(text) : text).replaceAll("\0", "\\0"),
+    line: ownText(segment, text).replaceAll("\0", "\\0"),
     reason: segment.reasons?.get(line.number) ?? reason,
     lineNumber: line.number,
   };

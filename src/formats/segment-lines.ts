@@ -41,8 +41,7 @@ export function splitSegment(bytes: Buffer, format: Format): SegmentLines {
   for (const [start, stop] of lineBounds(bytes)) {
     if (format.blank === "comment" && isFieldLine(bytes, start))
       fieldLines.push({ text: bytes.subarray(start, stop), firstIndex: starts.length });
-    // Comments do not count: nothing stands beside them.
-    if (format.blank !== "comment" || bytes[start] !== NUMBER_SIGN) lines += 1;
+    lines += 1;
     if (isBlank(bytes, start, stop, format)) continue;
     starts.push(start);
     stops.push(stop);

@@ -6,8 +6,9 @@ import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape } from "./format.ts";
 import { innerFeedsOf } from "./inner-feeds.ts";
 import { linesOf } from "./lines.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
 import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
-import { firstMisfit, misfitInText, strictReader, strictText } from "./values/strict.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const linesFormat: Format = {
   name: "lines",
@@ -26,18 +27,8 @@ export const regexFormat: Format = {
   name: "regex",
   summary: "a pattern with named groups; the groups are the columns, with the schema's types",
   columns: groupColumns,
-  read: (path, shape) => {
-    const reader = strictReader(shape.timezone);
-    const columns = groupColumns(shape).map(
-      (column) => sql`${strictText(groupText(column), column, reader)} AS ${id(column.name)}`,
-    );
-    const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
-    return sql`SELECT ${join(columns)} FROM (
-      SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
-        regexp_extract(line, ${patternOf(shape)}, [${names}])
-        ELSE error(${NO_MATCH}) END AS part
-      FROM (${eventsOf(path, shape)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
-  },
+  read: (path, shape) => readGroups(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readGroups(path, shape, strictReader(shape.timezone)) },
   async findUnfit(database, path, shape) {
     const reader = strictReader(shape.timezone);
     const misfits = groupColumns(shape).map((column) => misfitInText(groupText(column), column, reader));
@@ -57,6 +48,18 @@ export const regexFormat: Format = {
   dropsByteOrderMark: false,
   otherEncoding: "latin1",
 };
+
+function readGroups(path: string, shape: Shape, reader: ValueReader): Sql {
+  const columns = groupColumns(shape).map(
+    (column) => sql`${strictText(groupText(column), column, reader)} AS ${id(column.name)}`,
+  );
+  const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
+  return sql`SELECT ${join(columns)} FROM (
+    SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
+      regexp_extract(line, ${patternOf(shape)}, [${names}])
+      ELSE error(${NO_MATCH}) END AS part
+    FROM (${eventsOf(path, shape)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
+}
 
 /** What a group has found; nothing is NULL. */
 function groupText({ name }: Column): Sql {

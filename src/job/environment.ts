@@ -66,8 +66,8 @@ export function substituteVariables(
 const ONE_VARIABLE = /^\$\{[A-Za-z_]\w*(?::-[^}]*)?\}$/;
 
 /**
- * A variable gives text: where the schema refuses that, and all of the text is a variable, it is the number or
- * the `true` or `false` that it says. `issues` are what the schema says of `value`.
+ * A variable gives text: where the schema refuses that, and all of the text is a variable, it is the number
+ * or the `true` or `false` that it says. `issues` are what the schema says of `value`.
  */
 export function withFilledValues(
   value: unknown,

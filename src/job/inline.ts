@@ -14,6 +14,7 @@ interface InlineSource {
   /** Of times without a UTC offset. */
   readonly timezone: string | undefined;
   readonly logFormat: string | undefined;
+  readonly delimiter: string | undefined;
   /** An endpoint URL. */
   readonly from: string;
 }
@@ -55,6 +56,7 @@ function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
     ...(inline.timezone === undefined ? {} : { timezone: inline.timezone }),
     ...(inline.logFormat === undefined ? {} : { log_format: inline.logFormat }),
+    ...(inline.delimiter === undefined ? {} : { delimiter: inline.delimiter }),
   };
 }
 

@@ -21,9 +21,10 @@ export function describeIssues(
   const meant = issues.flatMap((issue) => issuesOfBranch(issue, written));
   const misspelt = meant.filter(({ code }) => code === "unrecognized_keys");
   const isExplained = (issue: z.core.$ZodIssue): boolean =>
-    issue.code === "invalid_type" &&
-    valueAt(written, issue.path) === undefined &&
-    misspelt.some(({ path }) => path.join("\0") === issue.path.slice(0, -1).join("\0"));
+    (issue.code === "custom" && misspelt.some(({ path }) => path.join("\0") === issue.path.join("\0"))) ||
+    ((issue.code === "invalid_type" || issue.code === "invalid_union") &&
+      valueAt(written, issue.path) === undefined &&
+      misspelt.some(({ path }) => path.join("\0") === issue.path.slice(0, -1).join("\0")));
   const described = meant
     .filter((issue) => !isExplained(issue))
     .flatMap((issue) => eachKey(issue))

@@ -15,8 +15,8 @@ import type { JobConfig, JobSchema } from "./schema.ts";
 import { offsetInSource } from "./text-place.ts";
 
 /**
- * An error at a key path like `["queries", "ohlc", "sql"]`, with the file's line and column: those of the key,
- * or of a place in its value's text, where that is known.
+ * An error at a key path like `["queries", "ohlc", "sql"]`, with the file's line and column: those of the
+ * key, or of a place in its value's text, where that is known.
  */
 export type ErrorAt = (
   keyPath: readonly PropertyKey[],
@@ -78,7 +78,7 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
   const used = new Map<string, string>();
   const errorAt: ErrorAt = (keyPath, words, cause, place) => {
     const node = place === undefined ? undefined : document.getIn(keyPath, true);
-    const hint = isScalar(node) && node.comment != null ? COMMENT_HINT : "";
+    const hint = isScalar(node) && typeof node.comment === "string" ? COMMENT_HINT : "";
     const message = withoutSecrets(`${words}${hint}`, used);
     if (options.flagOf !== undefined)
       return new JobError(
@@ -141,15 +141,16 @@ function checked(
   throw new StreamkitError("bug", "A failed validation without an issue");
 }
 
+const COLON_HINT =
+  '; to YAML ": " in a text is a key and its value: ' +
+  'write the text in lines of its own below "|", or in quotes';
 const COMMENT_HINT =
   '; to YAML the text ends before " #", which begins a comment: write it in lines of its own below "|"';
 
 /** What a person may not know of YAML where a line is none. */
 function yamlHint(line: string): string {
   const isPlainText = /^\s*(?:- )?[\w"'.-]+:\s+(?![|>"'{[&*!])[^#]*?(?::\s|:$)/.test(line);
-  return isPlainText
-    ? '; to YAML ": " in a text is a key and its value: write the text in lines of its own below "|", or in quotes'
-    : "";
+  return isPlainText ? COLON_HINT : "";
 }
 
 /** For texts that stand in no file, and are longer than a line. */

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, jobNameField, nameField } from "./fields.ts";
+import { delimiterField, durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -47,8 +47,8 @@ const querySchema = z.strictObject({
     .or(z.literal("null").transform(() => null))
     .default("dead_letter")
     .describe(
-      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts it " +
-        "aside and goes on, `stop` ends the job and names it, `null` makes NULL of the expression that fails",
+      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts " +
+        "it aside and goes on, `stop` ends the job and names it, `null` makes NULL of what fails",
     ),
   state: z
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
@@ -59,7 +59,7 @@ const querySchema = z.strictObject({
 });
 
 const tableSchema = z.strictObject({
-  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file"),
+  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file; gzip and zstd are unpacked"),
   refresh: durationField
     .default(60_000)
     .describe("how often to look whether the file has changed; `1m` if left out"),
@@ -104,11 +104,12 @@ export function jobSchema(
     from: z
       .union([z.string(), oneOf(sources)])
       .describe(
-        "where the records come from: an endpoint URL (`-`, `file:GLOB`, `kafka://HOST:PORT/TOPIC`, " +
-          "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
+        "where the records come from: a file, folder or glob, an endpoint URL (`-`, `tail:GLOB`, " +
+          "`kafka://HOST:PORT/TOPIC`, `http://HOST:PORT/PATH`, `tcp://HOST:PORT`, " +
+          "`syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum([AUTO_FORMAT, ...formats])
+      .enum([...(formats as readonly [string, ...string[]]), AUTO_FORMAT])
       .default(AUTO_FORMAT)
       .describe(
         "how a line becomes a record; `auto`: what the first file is by content and name, else json; " +
@@ -126,7 +127,10 @@ export function jobSchema(
     time: z
       .string()
       .optional()
-      .describe("the event-time column: `ts` if there is one, else that of `received`"),
+      .describe(
+        "the event-time column: `ts` if there is one, else that of `received`; numbers since 1970 as " +
+          "`epoch_ms(t)`, also epoch_s, epoch_us and epoch_ns, or beside them `epoch_ms(t) AS name`",
+      ),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
@@ -150,11 +154,11 @@ export function jobSchema(
       .string()
       .optional()
       .describe("formats nginx and apache: the `log_format` or `LogFormat` of the server's configuration"),
-    delimiter: z
-      .string()
-      .length(1, "one character is expected")
-      .default(",")
-      .describe("format csv: what separates values"),
+    delimiter: delimiterField
+      .optional()
+      .describe(
+        "format csv: what separates values, one character or `tab`; found from the header if left out",
+      ),
   });
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),

@@ -38,7 +38,7 @@ export function openFileOrder(reading: Reading): FileOrder {
   const dated = async (file: string): Promise<Dated> => {
     let timeMs = known.get(file);
     if (timeMs === undefined) {
-      const head = await headOf(file);
+      const head = await headOf(file, reading.format.name === "json");
       timeMs = firstTimeMs(head, reading) ?? (head.includes(LINE_FEED) ? null : undefined);
       if (timeMs !== undefined) known.set(file, timeMs);
     }
@@ -104,11 +104,13 @@ function merged(logs: readonly (readonly Dated[])[]): readonly Dated[] {
 }
 
 /** The first bytes of what is in a file, however it is packed. */
-async function headOf(file: string): Promise<Buffer> {
+async function headOf(file: string, isJson: boolean): Promise<Buffer> {
   const parts: Buffer[] = [];
   let sizeBytes = 0;
   try {
-    const { content, inner, close } = await openLayers(createReadStream(file, { end: FIRST_BYTES }));
+    const { content, inner, close } = await openLayers(createReadStream(file, { end: FIRST_BYTES }), {
+      isJson,
+    });
     try {
       for await (const chunk of inner.is === "text" ? content : []) {
         parts.push(chunk);

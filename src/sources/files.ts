@@ -13,12 +13,13 @@ import type { Column } from "../duckdb/database.ts";
 import type { Segment } from "../formats/read-segment.ts";
 import { hasFieldLines } from "./field-lines.ts";
 import { openFileOrder } from "./file-order.ts";
+import { sampleFiles } from "./file-sample.ts";
 import { openContents } from "./files/contents.ts";
 import { refuseUnknownEncoding } from "./files/encoding.ts";
 import { openFieldLeads } from "./files/field-leads.ts";
 import { guessFormat } from "./files/guess.ts";
 import { noFileError, noMatchError } from "./files/missing.ts";
-import { type FilesPosition, filesPosition, nameIn, progressOf } from "./files/position.ts";
+import { type FilesPosition, filesPosition, NOT_BEGUN, nameIn, progressOf } from "./files/position.ts";
 import { type FileShare, writeSegment } from "./files/segment.ts";
 import type { Header } from "./header.ts";
 import type { Again, Position, Range, Source, SourceContext, SourceGuess, SourceKind } from "./source.ts";
@@ -131,7 +132,12 @@ async function openFiles(
       await utimes(written.path, mtime, mtime);
     }
     remarks.set(keyOf(after), written.remarks);
-    return { ...written, header: header?.names };
+    return {
+      ...written,
+      header: header?.names,
+      delimiter: header?.delimiter,
+      spansLines: context.hasHeader,
+    };
   };
 
   const againOf = (all: readonly Listed[]): Again => ({
@@ -161,8 +167,7 @@ async function openFiles(
         const from = progressOf(before, name);
         if (context.hasHeader && (await contents.mayHaveMore(file, from))) {
           const own = await contents.header(file, from);
-          if (header !== undefined && own !== undefined && own.names.join("\0") !== header.names.join("\0"))
-            hasMore = true;
+          if (header !== undefined && own !== undefined && !isAlike(own, header)) hasMore = true;
           header ??= own;
         }
         if (hasMore) break;
@@ -190,6 +195,16 @@ async function openFiles(
       if (context.format.name !== "parquet") return undefined;
       columns = await contents.columns(await list(pattern, baseFolder));
       return columns.length === 0 ? undefined : columns;
+    },
+    async sample() {
+      if (context.format.name === "parquet") return undefined;
+      const header = (file: string) => contents.header(file, NOT_BEGUN);
+      const found = await sampleFiles(everything ?? (await list(pattern, baseFolder)), {
+        header: context.hasHeader ? header : undefined,
+        spots: contents.spots,
+      });
+      // Where what is there is all, nothing is nothing for good.
+      return found ?? (everything === undefined ? undefined : { parts: [], isWhole: true });
     },
     async commit(range) {
       committed = filesPosition(range.to, baseFolder);
@@ -243,4 +258,9 @@ function keyOf({ files, contents = {} }: FilesPosition): string {
 
 function segmentFile(position: FilesPosition, segmentFolder: string): string {
   return `${segmentFolder}/${keyOf(position)}.segment`;
+}
+
+/** Whether files with these headers may be read as one. */
+function isAlike(one: Header, other: Header): boolean {
+  return one.names.join("\0") === other.names.join("\0") && one.delimiter === other.delimiter;
 }

@@ -25,16 +25,22 @@ export function firstTimeMs(head: Uint8Array, reading: Reading): number | undefi
   return undefined;
 }
 
-function timeOfLine(line: string, reading: Reading, column: number | undefined): number | undefined {
+function timeOfLine(line: string, reading: Reading, column: TimeColumn | undefined): number | undefined {
   if (reading.format.name === "json") return timeOfRecord(line, reading.timeColumn) ?? timeInText(line);
-  const value = column === undefined ? undefined : line.split(reading.delimiter)[column];
+  const value = column === undefined ? undefined : line.split(column.delimiter)[column.index];
   return (value === undefined ? undefined : timeOfText(value.replaceAll('"', ""))) ?? timeInText(line);
 }
 
-function columnIn(head: Uint8Array, { delimiter, timeColumn }: Reading): number | undefined {
+interface TimeColumn {
+  readonly index: number;
+  readonly delimiter: string;
+}
+
+function columnIn(head: Uint8Array, { delimiter, timeColumn }: Reading): TimeColumn | undefined {
   try {
-    const index = headerOf(head, delimiter, "").names.findIndex((name) => isNamed(name, timeColumn));
-    return index < 0 ? undefined : index;
+    const header = headerOf(head, delimiter, "");
+    const index = header.names.findIndex((name) => isNamed(name, timeColumn));
+    return index < 0 ? undefined : { index, delimiter: header.delimiter ?? "," };
   } catch {
     return undefined;
   }

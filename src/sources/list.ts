@@ -35,13 +35,12 @@ export function resolveSource(from: unknown): { kind: SourceKind; options: unkno
     if (options !== undefined) return { kind, options: parsed(kind, options, String(from)) };
   }
   const path = pathOf(String(from));
-  if (path !== undefined)
-    return { kind: filesKind as SourceKind, options: parsed(filesKind, { path }, path) };
+  if (path !== undefined) return { kind: filesKind, options: parsed(filesKind, { path }, path) };
   const scheme = /^[a-z][a-z0-9+.-]*(?=:)/i.exec(String(from))?.[0]?.toLowerCase() ?? "";
   const near = nearestOf(scheme, SCHEMES);
   throw new StreamkitError(
     "job",
-    "a source reads - (standard input), a file, folder or glob (PATH or file:GLOB), tail:GLOB, " +
+    "a source reads - (standard input), file:GLOB or just the path of a file or folder, tail:GLOB, " +
       "kafka://HOST:PORT/TOPIC, http://HOST:PORT/PATH, tcp://HOST:PORT, syslog://HOST:PORT, " +
       `syslog+udp://HOST:PORT or {simulate: {…}}, found "${String(from)}"` +
       (near === undefined || near === scheme ? "" : `; did you mean "${near}:"?`),

@@ -108,7 +108,12 @@ async function openSimulator(
         pending.push(range);
       }
       const { size } = await stat(path);
-      const header = context.hasHeader ? generator.header()?.trim().split(context.delimiter) : undefined;
+      const header = context.hasHeader
+        ? generator
+            .header()
+            ?.trim()
+            .split(context.delimiter ?? ",")
+        : undefined;
       return {
         path,
         sizeBytes: size,

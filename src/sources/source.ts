@@ -12,6 +12,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import type { Sample } from "../formats/sample.ts";
 import type { SourceConfig } from "../job/schema.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */
@@ -56,6 +57,11 @@ export interface Source {
   readonly again?: Again | undefined;
   /** The record's columns, where somebody else than the input tells them. */
   columns?(): Promise<readonly Column[] | undefined>;
+  /**
+   * A look at what there is, of which nothing is taken: for finding the columns before the first range is
+   * planned. Undefined while there is nothing yet. Where it is left out, the first ranges are looked at.
+   */
+  sample?(): Promise<Sample | undefined>;
   close(): Promise<void>;
 }
 
@@ -113,7 +119,8 @@ export interface SourceContext {
   readonly columns?: readonly Column[] | undefined;
   /** Whether the file's first line holds column names. */
   readonly hasHeader: boolean;
-  readonly delimiter: string;
+  /** What separates CSV values; undefined where each header tells it. */
+  readonly delimiter: string | undefined;
   /** What the event time's column is called, if there is one. */
   readonly timeColumn: string;
   readonly freshSeed: () => number;

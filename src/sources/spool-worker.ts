@@ -1,13 +1,14 @@
 /**
  * The thread that reads a descriptor into segment files, as fast as the system gives it. Bytes in, bytes out:
- * it looks at them only to find the last line feed, and unpacks what is compressed. It stops reading while the
- * current segment is full.
+ * it looks at them only to find the last line feed, and unpacks what is compressed. It stops reading while
+ * the current segment is full.
  */
 
 import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { failpoint } from "../base/failpoint.ts";
+import { isJsonDocument, mayBecomeJsonDocument } from "../content/json-values.ts";
 import { openLayers } from "../content/layers.ts";
-import { MAGIC_BYTES, mayBecomeMore, type Signature, signatureOf } from "../content/signatures.ts";
+import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
 import { type SpoolControl, segmentPath, spoolControl } from "./spool-control.ts";
 
 export interface SpoolOrder {
@@ -15,6 +16,8 @@ export interface SpoolOrder {
   readonly descriptor: number;
   readonly folder: string;
   readonly maxSegmentBytes: number;
+  /** Whether values of JSON are read. */
+  readonly isJson: boolean;
 }
 
 export interface SpoolMessage {
@@ -41,9 +44,10 @@ self.onmessage = (event) => {
 async function spool(order: SpoolOrder, control: SpoolControl): Promise<void> {
   const segments = openSegments(order, control);
   const input = chunksOf(order.descriptor);
-  const first = firstBytes(input);
+  const first = firstBytes(input, order.isJson);
   const signature = signatureOf(first);
-  if (signature.is === "text") {
+  const isDocument = order.isJson && isJsonDocument(first.toString("utf8"));
+  if (signature.is === "text" && !isDocument) {
     let start = passNuls(first);
     if (start.length > 0) segments.append(start);
     for (const bytes of input) {
@@ -52,15 +56,20 @@ async function spool(order: SpoolOrder, control: SpoolControl): Promise<void> {
     }
     return segments.finish();
   }
-  const failure = strangenessOf(signature) ?? (await spoolLayers(joined(first, input), segments));
+  const failure =
+    strangenessOf(signature) ?? (await spoolLayers(joined(first, input), segments, order.isJson));
   if (failure === undefined) return segments.finish();
   segments.dropHalfLine();
   postMessage({ failure });
 }
 
 /** What is in packed or marked bytes. Returns what is wrong with them. */
-async function spoolLayers(input: Iterable<Buffer>, segments: Segments): Promise<string | undefined> {
-  const { inner, content } = await openLayers(input);
+async function spoolLayers(
+  input: Iterable<Buffer>,
+  segments: Segments,
+  isJson: boolean,
+): Promise<string | undefined> {
+  const { inner, content } = await openLayers(input, { isJson });
   if (inner.is !== "text") return strangenessOf(inner);
   for (;;) {
     const next = await content.next();
@@ -89,13 +98,13 @@ function passNuls(bytes: Buffer): Buffer {
 }
 
 /** Enough to tell what it is, where it is nothing but text; a pipe may give a byte at a time. */
-function firstBytes(input: Iterator<Buffer>): Buffer {
+function firstBytes(input: Iterator<Buffer>, isJson: boolean): Buffer {
   let bytes: Buffer = Buffer.alloc(0);
-  while (bytes.length < MAGIC_BYTES) {
+  while (bytes.length < SIGNATURE_BYTES) {
     const next = input.next();
     if (next.done === true) break;
     bytes = Buffer.concat([bytes, next.value]);
-    if (!mayBecomeMore(bytes)) break;
+    if (!mayBecomeMore(bytes) && !(isJson && mayBecomeJsonDocument(bytes.toString("utf8")))) break;
   }
   return bytes;
 }

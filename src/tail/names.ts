@@ -2,7 +2,7 @@
 
 import path from "node:path";
 
-const COMPRESSED = /\.(?:gz|zst|bz2|xz|lz4|zip|Z)$/i;
+const COMPRESSED = /\.(?:gz|zst|zstd|bz2|xz|lz4|zip|Z)$/i;
 
 /**
  * Whether `name` may be what rotation made of the file at `original`: a job's `job-2.log` is none of

@@ -22,6 +22,7 @@ import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import type { Range } from "../sources/source.ts";
 import { type PutAside, restOfQuery } from "./put-aside.ts";
+import { openReadingCheck, type ReadingFacts } from "./reading/compare.ts";
 import type { Answer } from "./rows.ts";
 import { placedRows, settledText } from "./settled-text.ts";
 
@@ -32,6 +33,8 @@ export interface WholeInput {
   readonly deadLetters: readonly DeadLetter[];
   /** How far an event time stands behind the highest one before it, at most. */
   readonly disorderUs: bigint;
+  /** How the engine's reading compares with an independent one. */
+  readonly reading: ReadingFacts;
 }
 
 export interface BatchSide {
@@ -61,6 +64,8 @@ export function dependsOnClock({ received, guard }: SourceShape): boolean {
   return received !== undefined || guard !== undefined;
 }
 
+export type ReaderFault = (shape: SourceShape) => SourceShape;
+
 export interface BatchSideOptions {
   readonly job: LoadedJob;
   readonly shapes: readonly SourceShape[];
@@ -73,6 +78,8 @@ export interface BatchSideOptions {
   readonly lastPlanMs: number;
   /** For segments. */
   readonly folder: string;
+  /** Stands between a source and what reads it: for tests that put faults there. */
+  readonly through?: ReaderFault | undefined;
 }
 
 /** Reads the whole input into a database of its own. */
@@ -97,7 +104,9 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       isDurable: false,
     });
     try {
-      const reader = openReader(shape, source, false);
+      const read = options.through?.(shape) ?? shape;
+      const reader = openReader(read, source, false);
+      const check = openReadingCheck(read.reading);
       const columns = stream.columns.filter((column) => column.name !== shape.received);
       await database.run(emptySourceTable(allOf(name), columns));
       const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
@@ -107,6 +116,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
         const range = await source.plan(limit, last);
         if (range === undefined) break;
         const load = await reader.load(database, range, "_part");
+        await check.compare(database, { ...load, table: "_part" });
         await database.run(sql`INSERT INTO ${id(allOf(name))} FROM "_part"`);
         await source.commit(range);
         deadLetters.push(...load.deadLetters);
@@ -115,7 +125,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       }
       const { rows, disorder } = await database.row(disorderQuery(shape, options.lastPlanMs));
       const disorderUs = typeof disorder === "bigint" ? disorder : 0n;
-      return { rows: Number(rows), bytes, deadLetters, disorderUs };
+      return { rows: Number(rows), bytes, deadLetters, disorderUs, reading: check.facts() };
     } finally {
       await source.close();
     }

@@ -113,7 +113,8 @@ function withoutRows(stream: string, columns: readonly Column[], lines: readonly
       return sql`SELECT * EXCLUDE (_place, _json, _nth) FROM
         (SELECT *, row_number() OVER (PARTITION BY _json ORDER BY _place) AS _nth FROM
           (SELECT *, row_number() OVER () AS _place, ${json} AS _json FROM (${from}))) AS r
-        ANTI JOIN (VALUES ${join(counts)}) AS aside(line, rows) ON r._json = aside.line AND r._nth <= aside.rows
+        ANTI JOIN (VALUES ${join(counts)}) AS aside(line, rows)
+          ON r._json = aside.line AND r._nth <= aside.rows
         ORDER BY _place`;
     },
     sql`SELECT * FROM memory.main.${id(stream)}`,

@@ -20,9 +20,16 @@ import type { SourceShape } from "../engine/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import { createRandom } from "../simulate/random.ts";
-import { type BatchSide, dependsOnClock, openBatchSide, type WholeInput } from "./batch-answer.ts";
+import {
+  type BatchSide,
+  dependsOnClock,
+  openBatchSide,
+  type ReaderFault,
+  type WholeInput,
+} from "./batch-answer.ts";
 import { type Cut, randomCut } from "./cut.ts";
 import type { PutAside } from "./put-aside.ts";
+import type { ReadingFacts } from "./reading/compare.ts";
 import { type Answer, appliedRows, compareRows, type Difference, linesOf } from "./rows.ts";
 import { rowFiles } from "./run.ts";
 import { MAX_RUN_MS, openRunClock } from "./run-clock.ts";
@@ -37,6 +44,8 @@ export interface VerifyOptions {
   readonly cuts: number;
   /** The wall clock when a run begins. */
   readonly startMs: number;
+  /** For tests: see `BatchSideOptions`. */
+  readonly through?: ReaderFault;
 }
 
 export interface Verification {
@@ -61,6 +70,7 @@ export interface InputFacts {
   readonly lateRows: number;
   /** Dead letters for being further ahead than the source's max_ahead allows, likewise. */
   readonly farAhead: number;
+  readonly reading: ReadingFacts;
 }
 
 export interface QueryVerdict {
@@ -93,15 +103,8 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
   const folder = await mkdtemp(path.join(tmpdir(), "streamkit-verify-"));
   try {
     const lastPlanMs = options.startMs + MAX_RUN_MS;
-    const side = await openBatchSide({
-      job,
-      shapes,
-      order,
-      queries,
-      clock: options.clock,
-      lastPlanMs,
-      folder,
-    });
+    const { clock, through } = options;
+    const side = await openBatchSide({ job, shapes, order, queries, clock, lastPlanMs, folder, through });
     try {
       for (const [source, input] of side.inputs) refuseEmpty(source, input);
       const compared = await compareCuts(job, { shapes, queries, side, folder }, options);
@@ -118,6 +121,7 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
           watermarkMs: neededMs(job, source, input),
           lateRows: compared.lateRows.get(source) ?? 0,
           farAhead: compared.farAhead.get(source) ?? 0,
+          reading: input.reading,
         })),
         queries: order.map((query) => ({
           query,
@@ -187,7 +191,9 @@ async function compareCuts(
     const { putAside, taken } = answer;
     const isOwn = isByClock || putAside.length > 0;
     if (!isOwn) whole ??= await side.answers();
-    const answers = isOwn ? await side.answers({ batches: taken, putAside }) : (whole ?? new Map());
+    const answers = isOwn
+      ? await side.answers({ batches: taken, putAside })
+      : (whole ?? new Map<string, Answer>());
     raise(lateRows, answer.lateRows);
     raise(farAhead, answer.farAhead);
     const findings = new Map(

@@ -1,11 +1,11 @@
 /**
- * A checkpoint's database for a query. A running job has it locked: then its files are copied, and the copy is
- * the state after some batch. The job is not asked, and does not wait.
+ * A checkpoint's database for a query. A running job has it locked: then its files are copied, and the copy
+ * is the state after some batch. The job is not asked, and does not wait.
  *
- * DuckDB never writes over what the header in the file's first blocks refers to, but into free blocks, and then
- * switches the header and empties the log. So a file whose header is the same before and after it was copied is
- * whole, and with its log, which only grew, it is what was committed. An end of the log that was copied while
- * it was written is no commit: DuckDB leaves it out.
+ * DuckDB never writes over what the header in the file's first blocks refers to, but into free blocks, and
+ * then switches the header and empties the log. So a file whose header is the same before and after it was
+ * copied is whole, and with its log, which only grew, it is what was committed. An end of the log that was
+ * copied while it was written is no commit: DuckDB leaves it out.
  */
 
 import { constants, existsSync } from "node:fs";
@@ -17,8 +17,8 @@ import type { Database } from "../duckdb/database.ts";
 import { sql } from "../duckdb/sql.ts";
 
 /**
- * Attaches it as `checkpoint`, so that its tables may also be named alone, and gives their names. `working`: a
- * folder for a copy.
+ * Attaches it as `checkpoint`, so that its tables may also be named alone, and gives their names. `working`:
+ * a folder for a copy.
  */
 export async function attachCheckpoint(
   database: Database,

@@ -72,7 +72,7 @@ const faults: readonly Fault[] = [
     name: "an unknown key of a query",
     edit: ["mode: update", "mod: update"],
     place: ":11:5: queries.minute.mod: ",
-    says: ['did you mean "mode"?', "(known: sql, mode, key, lateness, state)"],
+    says: ['did you mean "mode"?', "(known: sql, mode, key, lateness, on_error, state)"],
   },
   {
     name: "an unknown key of a Parquet sink",
@@ -194,25 +194,25 @@ const faults: readonly Fault[] = [
   {
     name: "a column that does not exist",
     edit: ["max(price)", "max(prize)"],
-    place: ":12:5: queries.minute.sql: ",
+    place: ":13:40: queries.minute.sql: ",
     says: ["prize", "price"],
   },
   {
     name: "a table that does not exist",
     edit: ["FROM ticks", "FROM tics"],
-    place: ":9:3: queries.clean: ",
+    place: ":9:24: queries.clean: ",
     says: ["tics", "ticks"],
   },
   {
     name: "a function that does not exist",
     edit: ["max(", "maxx("],
-    place: ":12:5: queries.minute.sql: ",
+    place: ":13:36: queries.minute.sql: ",
     says: ["maxx", "max"],
   },
   {
     name: "SQL that is none",
     edit: ["SELECT *", "SELEC *"],
-    place: ":9:3: queries.clean: ",
+    place: ":9:10: queries.clean: ",
     says: ["SELEC"],
   },
   {

@@ -49,6 +49,7 @@ test("every command and flag that the README names is there", async () => {
     "serve",
     "query",
     "check",
+    "formats",
     "test",
     "verify",
     "demo",

@@ -10,13 +10,13 @@ export interface Taking {
   /** The source's keys beside `from`. */
   readonly source?: Readonly<Record<string, unknown>>;
   readonly from?: unknown;
-  /** What each batch takes, in bytes of content; what is left comes after them in batches of the last size. */
+  /** What each batch takes, in bytes of content; the last size holds for all that follow. */
   readonly cuts?: readonly number[];
   /** What happens to the batch of this number, from 0. */
   readonly faults?: Readonly<Record<number, CrashPoint | "restart">>;
 }
 
-export interface Taken {
+interface Taken {
   /** As JSON, in the order in which they were written. */
   readonly rows: readonly string[];
   readonly deadLetters: readonly Readonly<Record<string, unknown>>[];

@@ -13,11 +13,15 @@ import { type Described, describeUnit, type OriginsOf, sendLetters } from "./let
 import { type Attempt, firstFailing, sift, siftInOrder, type Units } from "./sift.ts";
 
 /** A step over the rows that the batch brings. May be run again: it changes no state. */
-export interface RowStep<T> extends RowsAtHand {
+interface RowStep<T> extends RowsAtHand {
   run(): Promise<T>;
-  /** Adds what the rows at hand give to what `run` has made of others; left out where rows must be together. */
+  /**
+   * Adds what the rows at hand give to what `run` has made of others; left out where rows must be together.
+   */
   append?(): Promise<T>;
-  /** Rows of former batches that the step reads too; `suspects`: those that may be the cause by themselves. */
+  /**
+   * Rows of former batches that the step reads too; `suspects`: those that may be the cause by themselves.
+   */
   kept?(which: "suspects" | "all"): Promise<StepUnits | undefined>;
 }
 
@@ -27,7 +31,7 @@ export interface StepUnits extends Units, Described {
   readonly noun: string;
 }
 
-export interface UnitStep<T> {
+interface UnitStep<T> {
   run(): Promise<T>;
   /** Opened where the step fails; in the order in which they are tried. */
   readonly units: readonly (() => Promise<StepUnits>)[];
@@ -74,7 +78,7 @@ export function openAside(options: AsideOptions): OpenAside {
       [
         `Query ${query} fails in batch ${batch}: ${reason}`,
         ...(found === undefined ? [] : [`  ${noun} ${unit}`]),
-        "  Nothing of the batch was written; the next start repeats it. Mend the SQL (TRY_CAST gives NULL), " +
+        "  Nothing of the batch was written; the next start repeats it. Mend the SQL (TRY_CAST is NULL), " +
           "or say on_error: dead_letter, which puts the row aside, or on_error: null",
       ].join("\n"),
     );

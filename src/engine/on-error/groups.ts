@@ -58,7 +58,8 @@ export async function openGroups(
     noun: "The group",
     count: Number(rows),
     aside,
-    described: sql`SELECT position, NULL AS stream, NULL::BIGINT AS number, ${rowJson(parts.keyColumns)} AS line
+    described: sql`SELECT position, NULL AS stream, NULL::BIGINT AS number,
+      ${rowJson(parts.keyColumns)} AS line
       FROM (SELECT ${[raw("position"), ...named]} FROM ${toldGroups})`,
     putAside: (found) => putInto(database, aside, found),
     async show(from, to) {

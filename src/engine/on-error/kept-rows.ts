@@ -1,4 +1,6 @@
-/** What a store keeps, as units that can be hidden from the query: single rows, or all that ends at a time. */
+/**
+ * What a store keeps, as units that can be hidden from the query: single rows, or all that ends at a time.
+ */
 
 import type { Database } from "../../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
@@ -32,6 +34,7 @@ export async function openKeptRows(
   stores: readonly KeptStore[],
   suspects?: Sql,
 ): Promise<StepUnits> {
+  const only = stores[0]?.rows ?? raw("");
   const kept = `_kept_${slot}`;
   const aside = `_aside_kept_${slot}`;
   const own = stores.map(({ store, stream, rows }, index) => {
@@ -52,13 +55,11 @@ export async function openKeptRows(
     aside,
     described: sql`SELECT position, stream, NULL::BIGINT AS number, line FROM ${id(kept)}`,
     putAside: (found) => putInto(database, aside, found),
-    ...(suspects === undefined || stores[0] === undefined
+    ...(suspects === undefined
       ? {}
       : {
           async suspects() {
-            await database.run(
-              sql`CREATE OR REPLACE TEMP VIEW ${id(keptRowsView(slot))} AS FROM ${stores[0]?.rows ?? raw("")}`,
-            );
+            await database.run(sql`CREATE OR REPLACE TEMP VIEW ${id(keptRowsView(slot))} AS FROM ${only}`);
             const found = await rowsWithTry(
               database,
               sql`SELECT position FROM ${id(kept)} SEMI JOIN (${suspects}) AS failing

@@ -1,6 +1,6 @@
 /** The dead letters of a batch by the kind of their reason, for the words on the way. */
 
-import type { Database } from "../../duckdb/database.ts";
+import type { Database, Row } from "../../duckdb/database.ts";
 import { id, sql } from "../../duckdb/sql.ts";
 import type { LetterKind } from "../outcome.ts";
 import { relation } from "../stream.ts";
@@ -32,6 +32,6 @@ export async function letterKinds(database: Database): Promise<readonly LetterKi
   }));
 }
 
-function textOf(value: unknown): string | null {
+function textOf(value: Row[string] | undefined): string | null {
   return value === null || value === undefined ? null : String(value);
 }

@@ -1,6 +1,6 @@
 /**
- * Queries that bring rows of several places together. A row that is fine until it meets another one may be the
- * cause all the same: what is looked at first is what the query says of one place alone.
+ * Queries that bring rows of several places together. A row that is fine until it meets another one may be
+ * the cause all the same: what is looked at first is what the query says of one place alone.
  */
 
 import type { Database } from "../../duckdb/database.ts";

@@ -1,7 +1,7 @@
 /**
  * Finds the units of a step's input (rows, groups, windows) with which the step fails. A unit is looked at
- * alone: its fate does not depend on how the input was cut into batches. Where a set fails and neither half of
- * it does, its units fail only together, and none of them is found here.
+ * alone: its fate does not depend on how the input was cut into batches. Where a set fails and neither half
+ * of it does, its units fail only together, and none of them is found here.
  */
 
 import { DuckdbError } from "../../duckdb/database.ts";

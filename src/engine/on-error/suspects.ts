@@ -17,7 +17,8 @@ import { fallible, probeOf } from "./probe.ts";
 
 /**
  * The numbers of rows of the only stream that the query reads, each once or more; the relation of the query's
- * input, with `_o`, is there. Undefined where nothing can fail, or the query's shape does not tell rows apart.
+ * input, with `_o`, is there. Undefined where nothing can fail, or the query's shape does not tell rows
+ * apart.
  */
 export async function rowSuspects(
   database: Database,

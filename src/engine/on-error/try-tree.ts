@@ -1,9 +1,9 @@
 /**
- * `on_error: null`: the query in which what fails for a row is NULL. A cast becomes TRY_CAST, and DuckDB's TRY
- * stands around every other expression of a row that may fail: items of select lists, arguments of aggregates
- * and window functions, and both sides of the comparisons in conditions. What a query groups by has no TRY, but
- * TRY_CAST (DuckDB 1.5 ends with an internal error); what is computed of aggregates has neither, as TRY takes
- * none: rows and groups that fail there are dead letters.
+ * `on_error: null`: the query in which what fails for a row is NULL. A cast becomes TRY_CAST, and DuckDB's
+ * TRY stands around every other expression of a row that may fail: items of select lists, arguments of
+ * aggregates and window functions, and both sides of the comparisons in conditions. What a query groups by
+ * (DuckDB 1.5 ends with an internal error) and what is computed of aggregates (it refuses that) has TRY_CAST
+ * alone: rows and groups that fail there otherwise are dead letters.
  */
 
 import { NO_LOCATION, nodesOf, replaceNodes, type Tree, type TreeNode, textIn } from "../../duckdb/syntax.ts";

@@ -83,9 +83,8 @@ export function restOfWindows(select: TreeNode): Rest {
 /** A value of a dead letter's line, as its type. */
 function valueOf(value: unknown, type: string): Sql {
   if (value === null || value === undefined) return raw("NULL");
-  const isNested = typeof value === "object";
-  const text = isNested ? JSON.stringify(value) : String(value);
-  return isNested ? sql`(${text}::JSON)::${raw(type)}` : sql`${text}::${raw(type)}`;
+  if (typeof value === "string") return sql`${value}::${raw(type)}`;
+  return sql`(${JSON.stringify(value)}::JSON)::${raw(type)}`;
 }
 
 async function conditionTree(database: Database, condition: Sql): Promise<TreeNode> {

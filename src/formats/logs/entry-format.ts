@@ -5,7 +5,7 @@
 
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, UnfitLine } from "../format.ts";
-import { linesOf } from "../lines.ts";
+import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout.ts";
 import { type LineValues, logColumns, logValues } from "./log-columns.ts";
 import { required } from "./token-values.ts";
@@ -54,6 +54,7 @@ export function entryFormat({ name, summary, structure, fields, isEntry, otherwi
     mayJoinLines: false,
     blank: "white space",
     dropsByteOrderMark: true,
+    plain: unlessMarked,
     otherEncoding: "refuse",
   };
 }

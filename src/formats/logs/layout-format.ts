@@ -7,7 +7,7 @@
 import { isUtf8 } from "node:buffer";
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, UnfitLine } from "../format.ts";
-import { BYTE_ORDER_MARK, hasLoneReturn } from "../lines.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../lines.ts";
 import { withKeptEscapes } from "./escapes.ts";
 import { found, foundValues } from "./found-values.ts";
 import type { Layout } from "./layout.ts";
@@ -31,7 +31,7 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
       WHERE ${required(sql`is_whole OR is_loose`, anotherForm(name, wayOut))}`;
   const fast =
     tokens === undefined
-      ? {}
+      ? { plain: unlessMarked }
       : {
           read: (path: string): Sql => readFast(path, columns, tokens),
           readTolerantly: tolerant,

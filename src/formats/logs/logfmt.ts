@@ -2,7 +2,7 @@
 
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
-import { linesOf } from "../lines.ts";
+import { linesOf, unlessMarked } from "../lines.ts";
 import { textProblem, textValue } from "./text-values.ts";
 import { required } from "./token-values.ts";
 
@@ -33,6 +33,7 @@ export const logfmtFormat: Format = {
   mayJoinLines: false,
   blank: "white space",
   dropsByteOrderMark: true,
+  plain: unlessMarked,
   otherEncoding: "latin1",
 };
 

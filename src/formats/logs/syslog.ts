@@ -51,7 +51,7 @@ export const syslogFormat: Format = {
   isDatedByFile: true,
   mayJoinLines: false,
   blank: "empty",
-  dropsByteOrderMark: true,
+  dropsByteOrderMark: false,
   otherEncoding: "latin1",
 };
 

@@ -8,7 +8,7 @@
 
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
-import { linesOf } from "../lines.ts";
+import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout.ts";
 import { type LineValues, type LogColumn, logColumns, logValues } from "./log-columns.ts";
 import { required } from "./token-values.ts";
@@ -61,6 +61,7 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     mayJoinLines: false,
     blank: "comment",
     dropsByteOrderMark: true,
+    plain: unlessMarked,
     otherEncoding: "latin1",
   };
 }
@@ -119,17 +120,16 @@ function recordsOf(path: string, fields: readonly string[] | undefined): Sql {
     ELSE string_split_regex(${written}, '[ \\t]+') END`;
   const plain = sql`CASE WHEN contains(line, chr(9)) THEN string_split(line, chr(9)) ELSE string_split(line, ' ') END`;
   const quoted = sql`regexp_extract_all(line, '(?:^|[ \\t])("(?:[^"]|"")*"|[^ \\t]*)', 1)`;
-  return sql`WITH w3c_lines AS MATERIALIZED (
-      SELECT index, line, starts_with(line, '#') AS is_directive,
-        CASE WHEN starts_with(line, '#Fields:') THEN ${names} END AS names
-      FROM (${linesOf(path)}) WHERE line <> ''),
-    w3c_names AS (
-      SELECT index, names FROM w3c_lines WHERE names IS NOT NULL UNION ALL SELECT -1, ${first}),
-    w3c_places AS (SELECT list(place ORDER BY index) AS places FROM (${placesOf()})),
-    w3c_records AS (SELECT line, is_directive, count(names) OVER (ORDER BY index) AS section FROM w3c_lines)
+  // Both windows go line by line: they keep the order, which a join or a sorted window would not.
+  return sql`WITH w3c_names AS (SELECT index, ${names} AS names
+      FROM (${linesOf(path)}) WHERE starts_with(line, '#Fields:') UNION ALL SELECT -1, ${first})
     SELECT row_number() OVER () - 1 AS number, place,
       CASE WHEN contains(line, '"') AND len(${plain}) <> place.fields THEN ${quoted} ELSE ${plain} END AS "values"
-    FROM (SELECT line, places[section + 1] AS place FROM w3c_records, w3c_places WHERE NOT is_directive)`;
+    FROM (SELECT line, (SELECT list(place ORDER BY index) FROM (${placesOf()}))[section + 1] AS place
+      FROM (SELECT line, count(*) FILTER (starts_with(line, '#Fields:'))
+          OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS section
+        FROM (${linesOf(path)}))
+      WHERE line <> '' AND NOT starts_with(line, '#'))`;
 }
 
 /** SELECT index, place of each `#Fields` line; a column's place is NULL where it is not among the names. */

@@ -1,7 +1,7 @@
 /**
  * The own digits of numbers in JSON. DuckDB reads a number with a point or an exponent as a DOUBLE, whatever
- * its column is: `1.10` becomes the text `1.1`, and what is behind the 17th digit is lost. As a JSON string it
- * keeps every digit.
+ * its column is: `1.10` becomes the text `1.1`, and what is behind the 17th digit is lost. As a JSON string
+ * it keeps every digit.
  */
 
 import type { Column } from "../../duckdb/database.ts";
@@ -52,8 +52,8 @@ function recordOf(columns: readonly Column[]): Node {
 function nodeOf(type: string): Node {
   const element = elementType(type);
   if (element !== undefined) return { kind: "list", inner: nodeOf(element) };
-  if (/^STRUCT\(/.test(type)) return recordOf(structFields(type));
-  if (/^MAP\(/.test(type)) return { kind: "map", inner: nodeOf(typeParts(type)[1] ?? "") };
+  if (type.startsWith("STRUCT(")) return recordOf(structFields(type));
+  if (type.startsWith("MAP(")) return { kind: "map", inner: nodeOf(typeParts(type)[1] ?? "") };
   return { kind: isOpaque(type) || type === "DOUBLE" || type === "FLOAT" ? "other" : "exact" };
 }
 

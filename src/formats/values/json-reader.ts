@@ -1,15 +1,12 @@
 /**
- * Values as DuckDB's JSON reader gives them. The quick way takes them as long as they say all that the line
- * says: where a number may have lost digits its statement fails, and the lines are to be read again, the exact
- * way, with the numbers' own digits (`json-numbers.ts`).
+ * Values as DuckDB's JSON reader gives them. The quick way takes them as long as they are in their common
+ * forms and say all that the line says: where a number may have lost digits its statement fails, and the
+ * lines are to be read again, the exact way, with the numbers' own digits (`json-numbers.ts`).
  */
 
-import { raw, type Sql, sql } from "../../duckdb/sql.ts";
-import { exactBelow, integerOf, largeFloat, wholeNumber } from "./numbers.ts";
-import { exactValue, isInteger, isOpaque, type ValueReader } from "./strict.ts";
-
-/** Part of the message of such a failure. */
-export const ASKS_FOR_DIGITS = "A number's own digits are needed";
+import { type Sql, sql } from "../../duckdb/sql.ts";
+import { plainFloat } from "./numbers.ts";
+import { ASKS_FOR_RULES, exactValue, isOpaque, plainValue, type ValueReader } from "./strict.ts";
 
 /** How DuckDB writes a DOUBLE. */
 const FRACTION = String.raw`-?\d+(?:\.\d+(?:e[+-]?\d+)?|e[+-]?\d+)`;
@@ -25,25 +22,26 @@ export function exactJsonReader(zone: string | undefined): ValueReader {
     // A DOUBLE as JSON costs a third of one as VARCHAR.
     textType: (type) => (isFloat(type) ? "JSON" : isOpaque(type) ? type : "VARCHAR"),
     isAsRead: (type) => type === "VARCHAR" || isOpaque(type),
-    value: (read, type) => (isFloat(type) ? floatOfJson(read, type) : exactValue(read, type, zone)),
+    value: (read, type) =>
+      isFloat(type)
+        ? sql`coalesce(${plainJsonFloat(read, type)}, ${exactValue(unquoted(read), type, zone)})`
+        : exactValue(read, type, zone),
     text: (read, type) => (isFloat(type) ? unquoted(read) : read),
   };
 }
 
 export function quickJsonReader(zone: string | undefined): ValueReader {
-  const exact = exactJsonReader(zone);
   return {
-    ...exact,
+    ...exactJsonReader(zone),
     isAsRead: isOpaque,
     value(read, type) {
-      const unlessFraction = (otherwise: Sql): Sql =>
-        sql`CASE WHEN regexp_full_match(${read}, ${FRACTION}) THEN error(${ASKS_FOR_DIGITS})
-          ELSE ${otherwise} END`;
-      if (isInteger(type)) return integerOf(read, type, unlessFraction(wholeNumber(read, type)));
-      if (type !== "VARCHAR" && !/^(?:ENUM\(|BLOB$|BIT$)/.test(type)) return exact.value(read, type);
-      const value = exact.value(read, type);
-      return sql`CASE WHEN ${read} >= '-' AND ${read} < ':' THEN ${unlessFraction(value)} ELSE ${value} END`;
+      if (isFloat(type)) return plainJsonFloat(read, type);
+      const value = plainValue(read, type, zone) ?? exactValue(read, type, zone);
+      if (type !== "VARCHAR" && !/^(?:ENUM\(|BLOB$|BIT$)/.test(type)) return value;
+      return sql`CASE WHEN ${read} >= '-' AND ${read} < ':' AND regexp_full_match(${read}, ${FRACTION})
+        THEN NULL ELSE ${value} END`;
     },
+    refusal: ASKS_FOR_RULES,
   };
 }
 
@@ -51,10 +49,11 @@ function isFloat(type: string): type is "DOUBLE" | "FLOAT" {
   return type === "DOUBLE" || type === "FLOAT";
 }
 
-function floatOfJson(read: Sql, type: "DOUBLE" | "FLOAT"): Sql {
-  const value = sql`TRY_CAST(TRY_CAST(CAST(${read} AS VARCHAR) AS DOUBLE) AS ${raw(type)})`;
-  return sql`CASE WHEN abs(${value}) < ${exactBelow(type)} THEN ${value}
-    WHEN ${read} IS NOT NULL THEN ${largeFloat(unquoted(read), type)} END`;
+/** A number, also in quotes. */
+function plainJsonFloat(read: Sql, type: "DOUBLE" | "FLOAT"): Sql {
+  const text = sql`CAST(${read} AS VARCHAR)`;
+  return sql`coalesce(${plainFloat(text, type)},
+    CASE WHEN starts_with(${text}, '"') THEN ${plainFloat(sql`trim(${text}, '"')`, type)} END)`;
 }
 
 /** What is in a JSON string; other values are their text. */

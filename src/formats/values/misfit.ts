@@ -2,7 +2,8 @@
 
 import type { Row } from "../../duckdb/database.ts";
 import { raw } from "../../duckdb/sql.ts";
-import { isInteger, misfitStart } from "./strict.ts";
+import { misfitStart } from "./columns.ts";
+import { isInteger } from "./strict.ts";
 
 /** Of a column `misfit`, as `misfitIn` gives it, what `reasonOfRow` wants. */
 export const MISFIT_COLUMNS = raw("misfit.path AS path, misfit.type AS type, misfit.text AS text");
@@ -41,7 +42,7 @@ function whyNot(type: string, text: string): string | undefined {
   if ((type === "DOUBLE" || type === "FLOAT") && isNumber)
     return /^\s*[+-]?\d+\s*$/.test(text) ? "its last digits would be lost" : "out of its range";
   if (type === "DATE" && /^\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d/i.test(text)) return "it has a time";
-  if (/^TIMESTAMP/.test(type) && /:\d\d[.,]\d{7,}/.test(text))
+  if (type.startsWith("TIMESTAMP") && /:\d\d[.,]\d{7,}/.test(text))
     return type === "TIMESTAMP_NS" ? "it has more than nanoseconds" : "TIMESTAMP_NS keeps nanoseconds";
   return undefined;
 }

@@ -18,64 +18,74 @@ export function bound(value: Sql, name: string, body: Sql): Sql {
   return sql`list_transform([${value}], lambda ${raw(name)}: ${body})[1]`;
 }
 
-/**
- * Any integer type. `1.0` and `1e3` are integers too; `otherwise` is for texts that are not just an integer's
- * digits.
- */
-export function integerOf(text: Sql, type: string, otherwise: Sql = wholeNumber(text, type)): Sql {
+/** Of any integer type: the value of a text that is written as DuckDB writes it. */
+export function plainInteger(text: Sql, type: string): Sql {
   const value = sql`TRY_CAST(${text} AS ${raw(type)})`;
   // A pattern costs more than the way there and back.
-  return sql`CASE WHEN CAST(${value} AS VARCHAR) = ${text} THEN ${value}
-    WHEN ${text} IS NOT NULL THEN ${otherwise} END`;
+  return sql`CASE WHEN CAST(${value} AS VARCHAR) = ${text} THEN ${value} END`;
 }
 
-export function wholeNumber(text: Sql, type: string): Sql {
+/** `1.0` and `1e3` are integers too. */
+export function integerOf(text: Sql, type: string): Sql {
   return sql`TRY_CAST(${shifted(text, 0)} AS ${raw(type)})`;
 }
 
+/** Without an exponent, and no more digits than the scale takes. */
+export function plainDecimal(text: Sql, type: string, scale: number): Sql {
+  return sql`CASE WHEN regexp_full_match(${text}, ${`[+-]?[0-9_]*(?:\\.[0-9]{0,${scale}}0*)?`})
+    THEN TRY_CAST(${text} AS ${raw(type)}) END`;
+}
+
 export function decimalOf(text: Sql, type: string, scale: number): Sql {
-  const isPlain = sql`regexp_full_match(${text}, ${`[+-]?[0-9_]*(?:\\.[0-9]{0,${scale}}0*)?`})`;
+  const unscaled = shifted(text, scale);
+  if (scale === 0) return sql`TRY_CAST(${unscaled} AS ${raw(type)})`;
   const digits = sql`lpad(ltrim(_s, '+-'), CAST(greatest(length(_s), ${scale + 1}) AS INTEGER), '0')`;
   const pointed = sql`concat(CASE WHEN starts_with(_s, '-') THEN '-' ELSE '' END,
     ${digits}[:${-scale - 1}], '.', right(${digits}, ${scale}))`;
-  const unscaled = shifted(text, scale);
-  const other =
-    scale === 0 ? unscaled : bound(unscaled, "_s", sql`CASE WHEN _s IS NOT NULL THEN ${pointed} END`);
-  return sql`CASE WHEN ${isPlain} THEN TRY_CAST(${text} AS ${raw(type)})
-    WHEN ${text} IS NOT NULL THEN TRY_CAST(${other} AS ${raw(type)}) END`;
+  return sql`TRY_CAST(${bound(unscaled, "_s", sql`CASE WHEN _s IS NOT NULL THEN ${pointed} END`)}
+    AS ${raw(type)})`;
+}
+
+export type FloatType = "DOUBLE" | "FLOAT";
+
+/** A number among those of which all integers are values of the type. */
+export function plainFloat(text: Sql, type: FloatType): Sql {
+  const value = nearest(text, type);
+  return sql`CASE WHEN abs(${value}) < ${type === "FLOAT" ? 2 ** 24 : 2 ** 53} THEN ${value} END`;
 }
 
 /**
- * The nearest value of a binary type (of FLOAT by way of DOUBLE, as in every format). An integer is taken only
- * if its own digits come back: ids beyond 2^53 do not become other ids.
+ * The nearest value of a binary type. An integer is taken only if its own digits come back from a DOUBLE,
+ * and a FLOAT is the same: ids beyond 2^53 do not become other ids.
  */
-export function floatOf(text: Sql, type: "DOUBLE" | "FLOAT"): Sql {
-  const value = sql`TRY_CAST(TRY_CAST(${text} AS DOUBLE) AS ${raw(type)})`;
-  return sql`CASE WHEN abs(${value}) < ${exactBelow(type)} THEN ${value}
-    WHEN ${text} IS NOT NULL THEN ${largeFloat(text, type)} END`;
-}
-
-/** All integers below it are values of the type. */
-export function exactBelow(type: "DOUBLE" | "FLOAT"): number {
-  return type === "FLOAT" ? 2 ** 24 : 2 ** 53;
-}
-
-export function largeFloat(text: Sql, type: "DOUBLE" | "FLOAT"): Sql {
-  const value = sql`TRY_CAST(TRY_CAST(_t AS DOUBLE) AS ${raw(type)})`;
-  const comesBack = sql`ltrim(${shifted(sql`CAST(${value} AS VARCHAR)`, 0)}, '+')
-    = ltrim(${shifted(raw("_t"), 0)}, '+')`;
+export function floatOf(text: Sql, type: FloatType): Sql {
+  const value = nearest(raw("_t"), type);
+  const double = nearest(raw("_t"), "DOUBLE");
+  const digits = (number: Sql): Sql => sql`trim(regexp_replace(${number}, '[^0-9]', '', 'g'), '0')`;
+  const mantissa = sql`split_part(CAST(${double} AS VARCHAR), 'e', 1)`;
   return bound(
     text,
     "_t",
     sql`CASE WHEN regexp_full_match(_t, ${NOT_FINITE}) THEN ${value} WHEN NOT isfinite(${value}) THEN NULL
-      WHEN NOT regexp_full_match(_t, ${SPACED_INTEGER}) OR ${comesBack} THEN ${value} END`,
+      WHEN NOT regexp_full_match(_t, ${SPACED_INTEGER})
+        OR (${value} = ${double} AND ${digits(mantissa)} = ${digits(raw("_t"))}) THEN ${value} END`,
   );
+}
+
+/** FLOAT by way of DOUBLE, as DuckDB's JSON reader has it. */
+function nearest(text: Sql, type: FloatType): Sql {
+  const value = sql`TRY_CAST(${text} AS DOUBLE)`;
+  return type === "DOUBLE" ? value : sql`TRY_CAST(${value} AS FLOAT)`;
+}
+
+export function plainBoolean(text: Sql): Sql {
+  return sql`CASE ${text} WHEN 'true' THEN true WHEN 'false' THEN false END`;
 }
 
 /** Words, in upper or lower case. `1` and `0` are numbers. */
 export function booleanOf(text: Sql): Sql {
-  return sql`CASE WHEN ${text} = 'true' THEN true WHEN ${text} = 'false' THEN false
-    WHEN regexp_full_match(${text}, '\\s*[A-Za-z]+\\s*') THEN TRY_CAST(trim(${text}) AS BOOLEAN) END`;
+  return sql`CASE WHEN regexp_full_match(${text}, '\\s*[A-Za-z]+\\s*')
+    THEN TRY_CAST(trim(${text}) AS BOOLEAN) END`;
 }
 
 /**
@@ -89,7 +99,8 @@ function shifted(text: Sql, scale: number): Sql {
     WHEN _z BETWEEN 0 AND ${MAX_ADDED_ZEROS} THEN concat(_p.sign, '0', ${digits}, repeat('0', _z))
     WHEN _z < 0 AND -_z <= length(${digits}) AND ltrim(right(${digits}, -_z), '0') = ''
       THEN concat(_p.sign, '0', left(${digits}, length(${digits}) + _z)) END`;
-  const parts = sql`regexp_extract(replace(_n, '_', ''), ${PARTS}, ['sign', 'whole', 'fraction', 'exponent'])`;
+  const parts = sql`regexp_extract(replace(_n, '_', ''), ${PARTS},
+    ['sign', 'whole', 'fraction', 'exponent'])`;
   const isNumber = sql`TRY_CAST(_n AS DOUBLE) IS NOT NULL AND regexp_full_match(_n, ${NUMBER})`;
   return bound(
     text,

@@ -1,9 +1,9 @@
 /**
- * Dates, times and instants out of a text, exactly or not at all. Every function gives an SQL expression that
- * is NULL where the text is none of the type's values, and never fails.
+ * Dates, times and instants out of a text, exactly or not at all. Every function gives an SQL expression
+ * that is NULL where the text is none of the type's values, and never fails.
  *
- * Trap: DuckDB's cast to TIMESTAMP drops a UTC offset. Its cast to TIMESTAMPTZ takes names of zones, and after
- * `… 12:00 CET` reads the rows that follow in that zone too: no text with a name may come to it.
+ * Trap: DuckDB's cast to TIMESTAMP drops a UTC offset. Its cast to TIMESTAMPTZ takes names of zones, and
+ * after `… 12:00 CET` reads the rows that follow in that zone too: no text with a name may come to it.
  */
 
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
@@ -26,7 +26,10 @@ const INSTANT_PARTS = [
   "offset_minutes",
   "offset_seconds",
 ].map((name) => sql`${name}`);
-/** What DuckDB's cast to TIMESTAMP_NS reads as we do, offset and all, and much faster than a pattern's parts. */
+/**
+ * What DuckDB's cast to TIMESTAMP_NS reads as we do, offset and all, and much faster than a pattern's
+ * parts.
+ */
 const COMMON_INSTANT =
   String.raw`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,6})?` +
   String.raw`(?:Z|[+-](?:${OFFSET_HOUR}):?[0-5]\d)`;
@@ -35,29 +38,29 @@ const INFINITE = String.raw`\s*-?(?i:infinity)\s*`;
 const LEAST_US = raw("(-9223372036854775806)");
 const MOST_US = raw("9223372036854775806");
 
+/** The TIMESTAMP of a text in its common forms, as DuckDB's own casts read it. */
+export function plainTimestamp(text: Sql, zone: string | undefined): Sql {
+  const common = zone === undefined ? `${COMMON_INSTANT}?` : COMMON_INSTANT;
+  return sql`CASE
+    WHEN ${text} LIKE '____-__-__T__:__:__%Z' AND length(${text}) <= 27 THEN TRY_CAST(${text} AS TIMESTAMP)
+    WHEN ${text} >= '1678' AND ${text} < '2262' AND regexp_full_match(${text}, ${common})
+      THEN CAST(TRY_CAST(${text} AS TIMESTAMP_NS) AS TIMESTAMP) END`;
+}
+
 /**
  * TIMESTAMP: an instant in UTC. A text without an offset is of the zone; UTC if that is undefined. Of a time
  * that comes twice when clocks are set back the second is meant, and one that clocks pass over is moved on by
  * as much: as PostgreSQL and DuckDB's own AT TIME ZONE have it.
  */
 export function timestampOf(text: Sql, zone: string | undefined): Sql {
-  const common = zone === undefined ? `${COMMON_INSTANT}?` : COMMON_INSTANT;
-  return sql`CASE
-    WHEN ${text} LIKE '____-__-__T__:__:__%Z' AND length(${text}) <= 27 THEN TRY_CAST(${text} AS TIMESTAMP)
-    WHEN ${text} >= '1678' AND ${text} < '2262' AND regexp_full_match(${text}, ${common})
-      THEN CAST(TRY_CAST(${text} AS TIMESTAMP_NS) AS TIMESTAMP)
-    WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS TIMESTAMP)
-    WHEN ${text} IS NOT NULL THEN make_timestamp(${countOf(text, 6, zone)}) END`;
-}
-
-export function timestampTzOf(text: Sql, zone: string | undefined): Sql {
-  return sql`CAST(${timestampOf(text, zone)} AS TIMESTAMPTZ)`;
+  return sql`CASE WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS TIMESTAMP)
+    ELSE make_timestamp(${countOf(text, 6, zone)}) END`;
 }
 
 /** TIMESTAMP_S and TIMESTAMP_MS. */
 export function coarseTimestampOf(text: Sql, type: string, unitUs: number, zone: string | undefined): Sql {
   return bound(
-    timestampOf(text, zone),
+    sql`coalesce(${plainTimestamp(text, zone)}, ${timestampOf(text, zone)})`,
     "_u",
     sql`CASE WHEN NOT isfinite(_u) OR epoch_us(_u) % ${unitUs} = 0 THEN CAST(_u AS ${raw(type)}) END`,
   );
@@ -87,7 +90,9 @@ function countOf(text: Sql, digits: 6 | 9, zone: string | undefined): Sql {
   const count = sql`CAST(${baseUs} AS HUGEINT) * ${perSecond / 1e6}
     + CAST(rpad(left(_p.fraction, ${digits}), ${digits}, '0') AS HUGEINT)
     - CAST(${offset} AS HUGEINT) * ${perSecond}`;
-  const isWhole = sql`_p.date <> '' AND length(rtrim(_p.fraction, '0')) <= ${digits}`;
+  const fraction = sql`rtrim(_p.fraction, '0')`;
+  const isWhole = sql`_p.date <> '' AND length(${fraction}) <= ${digits}
+    AND (${fraction} = '' OR NOT starts_with(_p.clock, '24'))`;
   const inRange = sql`CASE WHEN _c BETWEEN ${LEAST_US} AND ${MOST_US} THEN CAST(_c AS BIGINT) END`;
   return bound(
     sql`regexp_extract(${text}, ${INSTANT}, [${INSTANT_PARTS}])`,
@@ -96,11 +101,14 @@ function countOf(text: Sql, digits: 6 | 9, zone: string | undefined): Sql {
   );
 }
 
+export function plainDate(text: Sql): Sql {
+  return sql`CASE WHEN length(${text}) = 10 AND ${text} LIKE '____-__-__' THEN TRY_CAST(${text} AS DATE) END`;
+}
+
 /** A day, or the midnight that begins it; a text with an offset is an instant, and no day. */
 export function dateOf(text: Sql): Sql {
   const day = String.raw`^\s*(${DATE})(?:(?:[Tt]|\s+)0?0:00(?::00(?:[.,]0*)?)?)?\s*$`;
-  return sql`CASE WHEN length(${text}) = 10 AND ${text} LIKE '____-__-__' THEN TRY_CAST(${text} AS DATE)
-    WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS DATE)
+  return sql`CASE WHEN regexp_full_match(${text}, ${INFINITE}) THEN TRY_CAST(trim(${text}) AS DATE)
     ELSE TRY_CAST(nullif(regexp_extract(${text}, ${day}, 1), '') AS DATE) END`;
 }
 
@@ -109,7 +117,8 @@ export function timeOf(text: Sql, type: string): Sql {
   const digits = type === "TIME_NS" ? 9 : 6;
   const offset = type === "TIME WITH TIME ZONE" ? `(?:[+-](?:${OFFSET_HOUR})(?::?[0-5]\\d)?)?` : "";
   const pattern = `\\s*\\d{1,2}:\\d{1,2}(?::\\d{1,2}(?:\\.\\d{1,${digits}}0*)?)?${offset}\\s*`;
-  return sql`CASE WHEN regexp_full_match(${text}, ${pattern}) THEN TRY_CAST(trim(${text}) AS ${raw(type)}) END`;
+  return sql`CASE WHEN regexp_full_match(${text}, ${pattern})
+    THEN TRY_CAST(trim(${text}) AS ${raw(type)}) END`;
 }
 
 /** `1 day 02:30:00.5`: numbers with units, and a time. Fractions only where they are whole microseconds. */

@@ -6,19 +6,23 @@
 
 import { mkdir, open as openFile, rm } from "node:fs/promises";
 import path from "node:path";
-import { type Layers, openLayers } from "../../content/layers.ts";
+import { type LayerOptions, type Layers, openLayers } from "../../content/layers.ts";
+import type { QuotedShape } from "../../formats/quoted-feeds.ts";
 import { type Header, headerOf, MAX_HEADER_BYTES } from "../header.ts";
 import type { Limit } from "../source.ts";
 import { type ContentStream, contentStream } from "./content-stream.ts";
 import { type Part, writePart } from "./part.ts";
+import { endedAtRecord } from "./part-records.ts";
 
 export interface CodedFiles {
   /** What it takes to come to the content. Opens the file for a moment. */
   layersOf(file: string): Promise<Pick<Layers, "how" | "inner">>;
   /** The column names in the content's first line; undefined where there is nothing in it. */
-  header(file: CodedFile, delimiter: string): Promise<Header | undefined>;
-  /** The next part of the content. */
-  next(file: CodedFile, from: number, limit: Limit): Promise<Part>;
+  header(file: CodedFile, delimiter: string | undefined): Promise<Header | undefined>;
+  /** The next part of the content. `shape`: of records that may be of several lines. */
+  next(file: CodedFile, from: number, limit: Limit, shape?: QuotedShape): Promise<Part>;
+  /** A run of whole lines behind an offset, of about so many bytes; none where there is nothing. */
+  spots(file: CodedFile, start: number, bytes: number): Promise<readonly Uint8Array[]>;
   /** The part between two offsets: the one that was made, or one that is made again. */
   part(file: CodedFile, from: number, to: number): Promise<Part>;
   /** Parts up to there are not needed any more. */
@@ -37,7 +41,7 @@ const LINE_FEED = 10;
 /** So many files stay open in their middle. */
 const MAX_OPEN = 8;
 
-export function openCodedFiles(folder: string, encoding: string | undefined): CodedFiles {
+export function openCodedFiles(folder: string, options: LayerOptions): CodedFiles {
   const open = new Map<string, ContentStream>();
   const made = new Map<string, Part[]>();
   let parts = 0;
@@ -47,7 +51,7 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
     open.delete(file.path);
     if (found?.offset() === from) return found;
     await found?.close();
-    const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
+    const stream = contentStream(await openLayers(chunksOf(file.path), options));
     await stream.skip(from);
     return stream;
   };
@@ -58,15 +62,18 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
     open.delete(oldest[0]);
     await oldest[1].close();
   };
-  const make = async (file: CodedFile, from: number, limit: Limit, until?: number): Promise<Part> => {
+  const make = async (
+    file: CodedFile,
+    from: number,
+    limit: Limit,
+    { until, shape }: { readonly until?: number; readonly shape?: QuotedShape | undefined } = {},
+  ): Promise<Part> => {
     await mkdir(folder, { recursive: true });
     const stream = await streamAt(file, from);
     parts += 1;
-    const part = await writePart(stream, path.join(folder, `${parts}.part`), {
-      origin: file.origin,
-      limit,
-      until,
-    });
+    const request = { origin: file.origin, limit, until };
+    const lines = await writePart(stream, path.join(folder, `${parts}.part`), request);
+    const part = shape === undefined ? lines : await endedAtRecord(lines, stream, shape);
     await (part.isLast ? stream.close() : keep(file, stream));
     made.set(file.path, [...(made.get(file.path) ?? []), part]);
     return part;
@@ -76,30 +83,51 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
 
   return {
     async layersOf(file) {
-      const { how, inner, close } = await openLayers(chunksOf(file), encoding);
+      const { how, inner, close } = await openLayers(chunksOf(file), options);
       await close();
       return { how, inner };
     },
     async header(file, delimiter) {
-      const stream = contentStream(await openLayers(chunksOf(file.path), encoding));
+      const stream = contentStream(await openLayers(chunksOf(file.path), options));
       try {
         return await headerIn(stream, delimiter, file.origin);
       } finally {
         await stream.close();
       }
     },
-    async next(file, from, limit) {
+    async spots(file, start, bytes) {
+      const stream = contentStream(await openLayers(chunksOf(file.path), options));
+      try {
+        await stream.skip(start);
+        const chunks: Buffer[] = [];
+        for (let count = 0; count < bytes; ) {
+          const chunk = await stream.pull();
+          if (chunk === undefined) break;
+          chunks.push(chunk);
+          count += chunk.length;
+        }
+        const all = Buffer.concat(chunks);
+        if (all.length === 0) return [];
+        const isWhole = all.length < bytes;
+        return [isWhole ? all : all.subarray(0, all.lastIndexOf(LINE_FEED) + 1)];
+      } finally {
+        await stream.close();
+      }
+    },
+    async next(file, from, limit, shape) {
       // The same again: the first batch is planned once more when its columns are known.
       const fits = (part: Part): boolean =>
         part.from === from &&
         part.to > from &&
         part.to - from <= limit.maxBytes &&
         limit.maxLines === Number.POSITIVE_INFINITY;
-      return known(file, fits) ?? make(file, from, limit);
+      return known(file, fits) ?? make(file, from, limit, { shape });
     },
     async part(file, from, to) {
       const limit = { maxBytes: Number.POSITIVE_INFINITY, maxLines: Number.POSITIVE_INFINITY };
-      return known(file, (part) => part.from === from && part.to === to) ?? make(file, from, limit, to);
+      return (
+        known(file, (part) => part.from === from && part.to === to) ?? make(file, from, limit, { until: to })
+      );
     },
     async forget(file, to) {
       const left = (made.get(file.path) ?? []).filter((part) => part.to > to);
@@ -118,7 +146,7 @@ export function openCodedFiles(folder: string, encoding: string | undefined): Co
 /** NULs before it count as bytes of the line: they are the hole that a truncation left. */
 async function headerIn(
   stream: ContentStream,
-  delimiter: string,
+  delimiter: string | undefined,
   origin: string,
 ): Promise<Header | undefined> {
   let first: Buffer = Buffer.alloc(0);

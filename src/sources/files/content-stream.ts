@@ -52,7 +52,8 @@ export function contentStream(layers: Layers): ContentStream {
     giveBack,
     fault: () => fault,
     async skip(offset) {
-      while (at < offset) {
+      for (;;) {
+        if (at >= offset) return;
         const bytes = await pull();
         if (bytes === undefined) return;
         if (at > offset) giveBack(bytes.subarray(bytes.length - (at - offset)));

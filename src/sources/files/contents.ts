@@ -9,7 +9,9 @@ import { StreamkitError } from "../../base/error.ts";
 import type { Column } from "../../duckdb/database.ts";
 import type { RowSlice } from "../../formats/format.ts";
 import { refuseOtherType, unitedColumns } from "../../formats/parquet.ts";
+import type { QuotedShape } from "../../formats/quoted-feeds.ts";
 import type { SourceLetter } from "../../formats/read-segment.ts";
+import { SPOTS, spotsOf } from "../../formats/sample.ts";
 import { type Header, headerAt } from "../header.ts";
 import type { Limit, SourceContext } from "../source.ts";
 import { type CodedFile, openCodedFiles } from "./coded.ts";
@@ -20,7 +22,7 @@ import { NOT_BEGUN, nameIn, type Progress } from "./position.ts";
 import { openRowFiles } from "./row-files.ts";
 
 /** What a batch takes of a file. */
-export interface FileStep {
+interface FileStep {
   readonly to: Progress;
   /** What that weighs; 0 where only the end was found. */
   readonly bytes: number;
@@ -45,6 +47,8 @@ export interface FileContents {
   header(file: string, from: Progress): Promise<Header | undefined>;
   next(file: string, from: Progress, limit: Limit): Promise<FileStep>;
   range(file: string, from: Progress, to: Progress): Promise<FileRange>;
+  /** Runs of whole lines behind an offset, of so many bytes each: of packed files from there alone. */
+  spots(file: string, start: number, spotBytes: number): Promise<readonly Uint8Array[]>;
   /** By name, the columns of these files, where they have their own. */
   columns(files: readonly string[]): Promise<readonly Column[]>;
   /** The file was read so far, and that is committed. */
@@ -70,7 +74,10 @@ const MAX_NAMED = 5;
 
 export function openContents(context: SourceContext, options: ContentOptions): FileContents {
   const { baseFolder, clock, format } = context;
-  const coded = openCodedFiles(path.join(context.segmentFolder, "parts"), options.encoding);
+  const coded = openCodedFiles(path.join(context.segmentFolder, "parts"), {
+    encoding: options.encoding,
+    isJson: format.name === "json",
+  });
   const rows = openRowFiles();
   const kinds = openFileKinds({ coded, format: format.name, encoding: options.encoding });
   const headers = new Map<string, Header>();
@@ -108,7 +115,8 @@ export function openContents(context: SourceContext, options: ContentOptions): F
     const { size, ageMs, version } = await restsFor(file);
     if (ageMs <= REST_MS || (waiting.get(file) === version && ageMs <= BROKEN_MS)) return nothing(from);
     const start = Math.max(from.offset, await headerBytes(file, from));
-    const part = await coded.next(named(file), start, limit);
+    const own = context.hasHeader ? await header(file, from) : undefined;
+    const part = await coded.next(named(file), start, limit, own && recordShape(own, context));
     const isWaitedFor = part.fault?.is === "cut off" && ageMs <= BROKEN_MS;
     if (isWaitedFor) waiting.set(file, version);
     else waiting.delete(file);
@@ -175,7 +183,15 @@ export function openContents(context: SourceContext, options: ContentOptions): F
           const { size, ageMs } = await restsFor(file);
           const isAtRest = ageMs > REST_MS;
           if (kind.is === "unclear" && !isAtRest) return nothing(from);
-          const { end, hasMore } = await nextPlain(file, from.offset, limit, { size, isAtRest });
+          const own = context.hasHeader ? await header(file, from) : undefined;
+          const shape = own && recordShape(own, context);
+          const start = Math.max(from.offset, own?.sizeBytes ?? 0);
+          const { end, hasMore } = await nextPlain(file, from.offset, limit, {
+            size,
+            isAtRest,
+            start,
+            shape,
+          });
           return {
             to: { offset: end, note: undefined },
             bytes: end - from.offset,
@@ -205,6 +221,14 @@ export function openContents(context: SourceContext, options: ContentOptions): F
       const isTold = to.note.endedAtBytes !== undefined;
       return { is: "coded", part: isTold ? part : { ...part, fault: undefined, letters: [] } };
     },
+    async spots(file, start, spotBytes) {
+      const { size } = await statOf(file);
+      if (size === 0) return [];
+      const kind = await kinds.kindOf(file, NOT_BEGUN);
+      if (kind.is === "coded") return coded.spots(named(file), start, SPOTS * spotBytes);
+      if (kind.is !== "plain" && kind.is !== "unclear") return [];
+      return start < size ? spotsOf(file, { start, end: size, spotBytes }) : [];
+    },
     async columns(files) {
       const found = [];
       for (const file of files) found.push({ ...named(file), columns: await rows.columnsOf(named(file)) });
@@ -219,4 +243,8 @@ export function openContents(context: SourceContext, options: ContentOptions): F
       await coded.close();
     },
   };
+}
+
+function recordShape({ names, delimiter }: Header, context: SourceContext): QuotedShape {
+  return { delimiter: delimiter ?? context.delimiter ?? ",", columnCount: names.length };
 }

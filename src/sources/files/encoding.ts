@@ -6,7 +6,7 @@ import { optionError } from "../source.ts";
 export function refuseUnknownEncoding(encoding: string | undefined): void {
   if (encoding === undefined) return;
   try {
-    new TextDecoder(encoding);
+    return void new TextDecoder(encoding).encoding;
   } catch {
     throw optionError(
       ["encoding"],

@@ -34,7 +34,7 @@ export function openFieldLeads(encoding: string | undefined): FieldLeads {
 /** The last line of fields in the first `end` bytes of what is packed in a file; a line begins there. */
 async function lastInContent(file: string, end: number, encoding: string | undefined): Promise<string> {
   if (end === 0) return NO_FIELDS;
-  const { content, close } = await openLayers(createReadStream(file), encoding);
+  const { content, close } = await openLayers(createReadStream(file), { encoding });
   let found = NO_FIELDS;
   let offset = 0;
   let half: Buffer = Buffer.alloc(0);

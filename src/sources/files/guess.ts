@@ -14,10 +14,10 @@ const FIRST_BYTES = 65_536;
 
 /** Undefined where nothing tells. */
 export async function guessFormat(file: string, encoding?: string): Promise<Guess | undefined> {
-  const { how, inner, content, close } = await openLayers(
-    createReadStream(file, { end: FIRST_BYTES }),
+  const { how, inner, content, close } = await openLayers(createReadStream(file, { end: FIRST_BYTES }), {
     encoding,
-  );
+    isJson: true,
+  });
   try {
     if (inner.is === "parquet" && how === "") return { format: "parquet", by: "its content" };
     if (inner.is !== "text") return undefined;

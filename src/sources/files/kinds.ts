@@ -1,12 +1,13 @@
 /** What is in a file, found from its bytes, and whether the job can read that. */
 
 import { open } from "node:fs/promises";
+import { isJsonDocument } from "../../content/json-values.ts";
 import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../../content/signatures.ts";
 import type { CodedFiles } from "./coded.ts";
 import type { Progress } from "./position.ts";
 
 /** `unclear`: so few bytes are there that more of them may say otherwise. */
-export type FileKind =
+type FileKind =
   | { readonly is: "plain" | "unclear" | "parquet" }
   | { readonly is: "coded"; readonly how: string }
   | Refusal;
@@ -46,7 +47,8 @@ export function openFileKinds({ coded, format, encoding }: KindOptions): FileKin
     if (first.length === 0) return { is: "unclear" };
     if (mayBecomeMore(first)) return { is: "unclear" };
     if (format === PARQUET) return refused(`is no Parquet file: ${nounOf(signature)} was found`);
-    if (encoding === undefined && signature.is === "text") return { is: "plain" };
+    const isDocument = format === "json" && isJsonDocument(first.toString("utf8"));
+    if (encoding === undefined && signature.is === "text" && !isDocument) return { is: "plain" };
     const { how, inner } = await coded.layersOf(file);
     if (inner.is === "parquet") return refused(`is a Parquet file, packed (${how}): unpack it first`);
     if (inner.is === "foreign") {

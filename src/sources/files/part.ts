@@ -88,7 +88,9 @@ async function writeLines(
     held = [];
     heldBytes = 0;
   };
-  while (isInLongLine || (takenBytes < maxBytes && linesLeft > 0)) {
+  for (;;) {
+    const isFull = takenBytes >= maxBytes || linesLeft <= 0;
+    if (isFull && !isInLongLine) break;
     const bytes = await stream.pull();
     if (bytes === undefined) return Buffer.concat(held);
     const room = maxBytes - takenBytes - heldBytes;

@@ -2,7 +2,9 @@
 
 import { open } from "node:fs/promises";
 import { StreamkitError } from "../../base/error.ts";
+import type { QuotedShape } from "../../formats/quoted-feeds.ts";
 import { lastLineEnd, offsetAfterLines } from "../line-offsets.ts";
+import { recordCut } from "../record-cut.ts";
 import type { Limit } from "../source.ts";
 import type { PieceWriter } from "./piece-writer.ts";
 
@@ -11,18 +13,32 @@ export interface PlainStep {
   readonly hasMore: boolean;
 }
 
+export interface PlainFile {
+  readonly size: number;
+  readonly isAtRest: boolean;
+  /** Where the next record begins: behind the header. */
+  readonly start: number;
+  /** Of records that may be of several lines. */
+  readonly shape: QuotedShape | undefined;
+}
+
 export async function nextPlain(
   file: string,
   from: number,
   limit: Limit,
-  { size, isAtRest }: { readonly size: number; readonly isAtRest: boolean },
+  { size, isAtRest, start, shape }: PlainFile,
 ): Promise<PlainStep> {
   if (size < from)
     throw new StreamkitError(
       "input",
       `"${file}" has ${size} bytes, but ${from} were read before: files at rest don't shrink`,
     );
-  const end = endOf(file, from, isAtRest ? size : (lastLineEnd(file, from, size) ?? from), limit);
+  const wholeBytes = isAtRest ? size : (lastLineEnd(file, from, size) ?? from);
+  const to = endOf(file, from, wholeBytes, limit);
+  const isWhole = shape === undefined || (isAtRest && to === size);
+  const end = isWhole
+    ? to
+    : Math.max(from, recordCut(file, { from: start, to, size: wholeBytes, isEnd: isAtRest }, shape));
   return { end, hasMore: size > end };
 }
 

@@ -18,7 +18,7 @@ export interface FilesPosition {
   readonly contents?: Readonly<Record<string, ContentNote>>;
 }
 
-export interface ContentNote {
+interface ContentNote {
   /** What has to be done to come to the content, like `gzip` or `zstd utf-16le`. */
   readonly how: string;
   /** The file's own size when its content was read to its end. */
@@ -53,15 +53,4 @@ export function filesPosition(position: Position | undefined, baseFolder: string
 export function progressOf({ files, contents }: FilesPosition, name: string): Progress {
   const offset = files[name];
   return offset === undefined ? NOT_BEGUN : { offset, note: contents?.[name] };
-}
-
-export function withProgress(
-  position: FilesPosition,
-  name: string,
-  { offset, note }: Progress,
-): FilesPosition {
-  const files = { ...position.files, [name]: offset };
-  return note === undefined
-    ? { ...position, files }
-    : { ...position, files, contents: { ...position.contents, [name]: note } };
 }

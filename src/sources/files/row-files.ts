@@ -18,12 +18,12 @@ export interface RowFiles {
   close(): void;
 }
 
-export interface RowFile {
+interface RowFile {
   readonly path: string;
   readonly origin: string;
 }
 
-export interface RowStep {
+interface RowStep {
   readonly to: number;
   readonly bytes: number;
   readonly isLast: boolean;

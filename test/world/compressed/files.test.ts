@@ -1,4 +1,4 @@
-/** Compressed files are read as what is in them: any packing, any cut, any crash gives the rows of the text. */
+/** Compressed files: any packing, any cut and any crash gives the rows of what is in them. */
 
 import { describe, expect, test } from "bun:test";
 import { gzipSync, zstdCompressSync } from "node:zlib";

@@ -1,4 +1,4 @@
-/** Unpacking alone: whatever the chunks, every byte; of what is cut off, all that was there, and that it is. */
+/** Unpacking alone: whatever the chunks, every byte; of what is cut off, all that is there, and a word. */
 
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";

@@ -1,4 +1,4 @@
-/** Endpoints as people type them: a path is a path, a format is seen, and what is wrong is said with a way out. */
+/** Endpoints as people type them: a path is a path, a format is seen, and what is wrong has a way out. */
 
 import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
@@ -189,14 +189,12 @@ describe("standard input", () => {
     );
     const cut = await piped(whole.subarray(0, whole.length - 2000));
     expect(cut.stdout).toContain('"n":');
-    expect([cut.code, cut.stderr]).toEqual([
-      1,
-      expect.stringContaining("The standard input can't be read to its end: its gzip data is cut off"),
-    ]);
+    expect(cut.code).toBe(1);
+    expect(cut.stderr).toContain("The standard input can't be read to its end: its gzip data is cut off");
     const foreign = await piped(Buffer.from("PK\u0003\u0004abc"));
-    expect([foreign.code, foreign.stderr]).toEqual([
-      1,
-      expect.stringContaining("The standard input is a zip archive, which is not read: unpack it first"),
-    ]);
+    expect(foreign.code).toBe(1);
+    expect(foreign.stderr).toContain(
+      "The standard input is a zip archive, which is not read: unpack it first",
+    );
   }, 60_000);
 });

@@ -33,7 +33,8 @@ test(`any cut and crash gives each row once, in order (SEED=${SEED})`, async () 
 
 test("types are the file's own, and times with an offset are UTC", async () => {
   const files = await parquetFiles({
-    "in/a": `SELECT 9007199254740993 AS n, 12.345::DECIMAL(9, 3) AS d, TIMESTAMPTZ '2026-01-05 14:30:00+02' AS ts,
+    "in/a": `SELECT 9007199254740993 AS n,
+      12.345::DECIMAL(9, 3) AS d, TIMESTAMPTZ '2026-01-05 14:30:00+02' AS ts,
       DATE '2026-01-05' AS day, [1, 2] AS list, {'a': 'x'} AS s, NULL::VARCHAR AS nothing, true AS b,
       '007' AS id`,
   });

@@ -1,4 +1,4 @@
-/** NULs that a line begins with are a hole that a truncation left: skipped, told, and never part of a value. */
+/** NULs that a line begins with are a hole that a truncation left: skipped, told, and in no value. */
 
 import { describe, expect, test } from "bun:test";
 import {
