@@ -3,8 +3,8 @@
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
+import { required } from "./layout/token-values.ts";
 import { textProblem, textValue } from "./text-values.ts";
-import { required } from "./token-values.ts";
 
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const PAIR = String.raw`([^\s="]+)(?:=(?:${QUOTED}|[^\s"]*))?`;

@@ -8,6 +8,7 @@ import type { Column } from "../../duckdb/database.ts";
 import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, FormatOptions, UnfitLine } from "../format.ts";
 import { linesOf } from "../lines.ts";
+import { required } from "./layout/token-values.ts";
 import {
   PRIORITY,
   RFC_5424,
@@ -18,7 +19,6 @@ import {
   TAGGED_PARTS,
 } from "./syslog-patterns.ts";
 import { stampedTime } from "./syslog-time.ts";
-import { required } from "./token-values.ts";
 
 const COLUMNS: readonly Column[] = [
   { name: "ts", type: "TIMESTAMP" },

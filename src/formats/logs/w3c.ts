@@ -9,9 +9,9 @@
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
-import type { Variable } from "./layout.ts";
-import { type LineValues, type LogColumn, logColumns, logValues } from "./log-columns.ts";
-import { required } from "./token-values.ts";
+import type { Variable } from "./layout/layout.ts";
+import { type LineValues, type LogColumn, logColumns, logValues } from "./layout/log-columns.ts";
+import { required } from "./layout/token-values.ts";
 import { CLOUDFRONT_FIELDS, IIS_FIELDS, W3C_COLUMNS } from "./w3c-fields.ts";
 
 const EXTRA = { name: "extra", type: "JSON" };

@@ -12,9 +12,20 @@ test("the directive, with quotes escaped or not, is one format", async () => {
   const line =
     '::1 - bob [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 2326 1234 "http://r/" "Mozilla" 5 17';
   const expected = {
-    ...{ client: "::1", ident: null, user: "bob", ts: "2000-10-10T20:55:36.000Z", method: "GET", path: "/a" },
-    ...{ protocol: "HTTP/1.0", status: 200, bytes: 2326, duration_us: 1234, referrer: "http://r/" },
-    ...{ agent: "Mozilla", bytes_received: 5, bytes_sent: 17 },
+    client: "::1",
+    ident: null,
+    user: "bob",
+    ts: "2000-10-10T20:55:36.000Z",
+    method: "GET",
+    path: "/a",
+    protocol: "HTTP/1.0",
+    status: 200,
+    bytes: 2326,
+    duration_us: 1234,
+    referrer: "http://r/",
+    agent: "Mozilla",
+    bytes_received: 5,
+    bytes_sent: 17,
   };
   const text = String.raw`%h %l %u %t \"%r\" %>s %b %D \"%{Referer}i\" \"%{User-agent}i\" %I %O`;
   for (const written of [
@@ -37,17 +48,28 @@ test("directives of all kinds", async () => {
   const { rows, dead } = await read(apache(format), [line, line.replace("?c=d", "")]);
   expect(dead).toEqual([]);
   expect(rows[0]).toEqual({
-    ...{ server_name: "www.example.com", server_port: 443, client: "192.0.2.1", peer_addr: "10.0.0.1" },
+    server_name: "www.example.com",
+    server_port: 443,
+    client: "192.0.2.1",
+    peer_addr: "10.0.0.1",
+    method: "GET",
+    path: "/a/b",
+    query: "?c=d",
+    protocol: "HTTP/2.0",
+    original_status: 301,
+    status: 200,
+    bytes: 0,
+    duration_s: 1,
+    duration_ms: 1234,
+    connection_requests: 2,
+    pid: 99,
+    tid: 140,
     ...{
-      method: "GET",
-      path: "/a/b",
-      query: "?c=d",
-      protocol: "HTTP/2.0",
-      original_status: 301,
-      status: 200,
+      sent_http_x_request_id: "id-1",
+      cookie_session: "s1",
+      env_path: "/bin",
+      note_mod: "note",
     },
-    ...{ bytes: 0, duration_s: 1, duration_ms: 1234, connection_requests: 2, pid: 99, tid: 140 },
-    ...{ sent_http_x_request_id: "id-1", cookie_session: "s1", env_path: "/bin", note_mod: "note" },
     ...{
       ssl_cipher: "ECDHE",
       http_via: null,

@@ -5,8 +5,14 @@ import { logReader } from "./reading.ts";
 
 const read = logReader();
 const columns = {
-  ...{ ts: "TIMESTAMP", level: "VARCHAR", msg: "VARCHAR", n: "BIGINT", took: "DOUBLE", ok: "BOOLEAN" },
-  ...{ price: "DECIMAL(9,2)", id: "VARCHAR" },
+  ts: "TIMESTAMP",
+  level: "VARCHAR",
+  msg: "VARCHAR",
+  n: "BIGINT",
+  took: "DOUBLE",
+  ok: "BOOLEAN",
+  price: "DECIMAL(9,2)",
+  id: "VARCHAR",
 };
 const way = { format: "logfmt", columns };
 const nothing = Object.fromEntries(Object.keys(columns).map((name) => [name, null]));

@@ -43,7 +43,13 @@ test("columns have the shared names, or those of their variables", () => {
     "connection BIGINT",
   ]);
   expect(namesOf('"$request" $request_method $request_uri $status $status $my_map')).toEqual([
-    ...["method", "path", "protocol", "request_method", "request_uri", "status INTEGER", "my_map"],
+    "method",
+    "path",
+    "protocol",
+    "request_method",
+    "request_uri",
+    "status INTEGER",
+    "my_map",
   ]);
 });
 

@@ -5,9 +5,9 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { raw, type Sql, sql } from "../../duckdb/sql.ts";
-import type { Format, UnfitLine } from "../format.ts";
-import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../lines.ts";
+import { raw, type Sql, sql } from "../../../duckdb/sql.ts";
+import type { Format, UnfitLine } from "../../format.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../../lines.ts";
 import { withKeptEscapes } from "./escapes.ts";
 import { found, foundValues } from "./found-values.ts";
 import type { Layout } from "./layout.ts";

@@ -1,7 +1,7 @@
 /** The values of a line by patterns: by that of the reader's tokens, or else by the layout's own. */
 
-import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
-import { linesOf } from "../lines.ts";
+import { join, raw, type Sql, sql } from "../../../duckdb/sql.ts";
+import { linesOf } from "../../lines.ts";
 import { withoutQuoteEscapes } from "./escapes.ts";
 import { type Layout, variablesOf } from "./layout.ts";
 import type { LineValues } from "./log-columns.ts";
