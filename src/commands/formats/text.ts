@@ -11,7 +11,8 @@ export function listOfFormats(): string {
   const entries = formats.map((format) => {
     const indent = " ".repeat(width + 2);
     const columns = wrapped(columnsOf(format), 100 - indent.length);
-    return `${format.name.padEnd(width)}  ${format.summary}\n${columns.map((line) => `${indent}${line}\n`).join("")}`;
+    const lines = columns.map((line) => `${indent}${line}\n`).join("");
+    return `${format.name.padEnd(width)}  ${format.summary}\n${lines}`;
   });
   return `${entries.join("")}\nstreamkit formats FILE says which one a file has.\n`;
 }
@@ -91,7 +92,8 @@ function usage(file: string, { isCompressed }: Sample, { format, delimiter }: Gu
   const from = JSON.stringify(file === "-" || isCompressed ? "-" : `file:${file}`);
   const more = delimiter === undefined ? "" : `, delimiter: ${JSON.stringify(delimiter)}`;
   return `To use it:
-  ${before}streamkit process${input} --format ${format}${set} --once --sql "SELECT count(*) AS lines FROM input"
+  ${before}streamkit process${input} --format ${format}${set} --once \\
+    --sql "SELECT count(*) AS lines FROM input"
 In a job file:
   sources:
     log: { from: ${from}, format: ${format}${more} }

@@ -24,7 +24,9 @@ export const STAMPED = String.raw`^(?:\d+: )?[*.]?(?:(${ISO})|${OLD})(?: ([A-Z]{
 export const STAMPED_PARTS = "iso year_first month day year_middle clock year_last zone rest".split(" ");
 
 /** HOST and APP[PID]: before the message; the host may be left out. */
-export const TAGGED = String.raw`^(?:([^\s\[\]]*[^\s\[\]:]) )?(?:: )?([^\s:\[\]]+)(?:\[([^\]]*)\])?:(?: |$)((?:[^\n]|\n)*)$`;
+export const TAGGED =
+  String.raw`^(?:([^\s\[\]]*[^\s\[\]:]) )?(?:: )?([^\s:\[\]]+)(?:\[([^\]]*)\])?:` +
+  String.raw`(?: |$)((?:[^\n]|\n)*)$`;
 export const TAGGED_PARTS = ["host", "app", "pid", "message"] as const;
 
 const ZONES =

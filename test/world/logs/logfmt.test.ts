@@ -11,10 +11,8 @@ const columns = {
   n: "BIGINT",
   took: "DOUBLE",
   ok: "BOOLEAN",
-  ...{
-    price: "DECIMAL(9,2)",
-    id: "VARCHAR",
-  },
+  price: "DECIMAL(9,2)",
+  id: "VARCHAR",
 };
 const way = { format: "logfmt", columns };
 const nothing = Object.fromEntries(Object.keys(columns).map((name) => [name, null]));

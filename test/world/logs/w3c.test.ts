@@ -213,16 +213,12 @@ describe("a source that cuts a log anywhere", () => {
           timeColumn: "ts",
           committed,
           isDurable: true,
-          ...{
-            segmentFolder: path.join(folder, "segments"),
-            baseFolder: folder,
-            maxSegmentBytes: 1024,
-          },
-          ...{
-            takesWhatIsThere: true,
-            hasHeader: false,
-            delimiter: ",",
-          },
+          segmentFolder: path.join(folder, "segments"),
+          baseFolder: folder,
+          maxSegmentBytes: 1024,
+          takesWhatIsThere: true,
+          hasHeader: false,
+          delimiter: ",",
           ...{
             freshSeed: () => 1,
             notify: () => undefined,
