@@ -46,8 +46,7 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     columns: () => [...columns.map((column) => ({ name: column.name, type: column.type })), EXTRA],
     read: (path, shape) => sql`SELECT ${logValues(columns, line)}, ${extra()} AS extra
       FROM (${records(path, shape)})
-      WHERE 
-        ${required(sql`coalesce(len("values") = place.fields, false)`, "The values are not those of #Fields")}`,
+      WHERE ${required(hasAllFields, "The values are not those of #Fields")}`,
     async findUnfit(database, path, shape): Promise<UnfitLine[]> {
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
       // A #Fields line is no line of the records' numbers.
@@ -160,3 +159,5 @@ function placesOf(): Sql {
     WHERE len(names) > 0
     UNION ALL SELECT index, NULL FROM w3c_names WHERE coalesce(len(names), 0) = 0`;
 }
+
+const hasAllFields = sql`coalesce(len("values") = place.fields, false)`;
