@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { lineFamilies } from "./lines.ts";
+import { logFamilies } from "./log-lines.ts";
 import { ORIGIN_OFFSET, type Read, readBytes, segmentOf, type Way } from "./reading.ts";
 
 const RUNS = Number(process.env["STREAMKIT_RUNS"] ?? 1);
@@ -46,7 +47,7 @@ function judged({ rows, deadLetters }: Read, { format }: Way): Read {
 }
 
 describe("a line's fate is its own", () => {
-  for (const { name, way, line } of lineFamilies) {
+  for (const { name, way, line } of [...lineFamilies, ...logFamilies]) {
     const verdicts = new Map<string, Read>();
     const property = fc.asyncProperty(fc.array(line, { minLength: 2, maxLength: 14 }), async (lines) => {
       const together = await readBytes(database, way, segmentOf(lines));

@@ -21,7 +21,8 @@ export const logfmtFormat: Format = {
     const values = columns.map(
       ({ name, type }) => sql`${textValue(name, type, valueOf(name))} AS ${id(name)}`,
     );
-    return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)}) WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
+    return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)})
+      WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
   },
   async findUnfit(database, path, { columns }: Shape): Promise<UnfitLine[]> {
     const problems = columns.map(({ name, type }) => textProblem(name, type, valueOf(name)));

@@ -1,4 +1,4 @@
-/** The fields of W3C's extended log format, as columns; and those of servers that may leave out their names. */
+/** The fields of W3C's extended log format, as columns; and the usual fields of some servers. */
 
 import type { Variable } from "./layout/layout.ts";
 

@@ -40,10 +40,12 @@ test("the directive, with quotes escaped or not, is one format", async () => {
 
 test("directives of all kinds", async () => {
   const format =
-    '%v:%p %a %{c}a %m "%U%q" %H %<s %>s %B %T %{ms}T %k %P %{tid}P "%{X-Request-Id}o" %{session}C %{PATH}e ' +
+    '%v:%p %a %{c}a %m "%U%q" %H %<s %>s %B %T %{ms}T %k %P %{tid}P "%{X-Request-Id}o" ' +
+    "%{session}C %{PATH}e " +
     "%{mod}n %{SSL_CIPHER}x %!200,304{Via}i %X %R %L %^FB %%";
   const line =
-    'www.example.com:443 192.0.2.1 10.0.0.1 GET "/a/b?c=d" HTTP/2.0 301 200 0 1 1234 2 99 140 "id-1" s1 /bin ' +
+    'www.example.com:443 192.0.2.1 10.0.0.1 GET "/a/b?c=d" HTTP/2.0 301 200 0 1 1234 2 99 140 "id-1" ' +
+    "s1 /bin " +
     "note ECDHE - + proxy-server Yx1 250 %";
   const { rows, dead } = await read(apache(format), [line, line.replace("?c=d", "")]);
   expect(dead).toEqual([]);
@@ -64,19 +66,15 @@ test("directives of all kinds", async () => {
     connection_requests: 2,
     pid: 99,
     tid: 140,
-    ...{
-      sent_http_x_request_id: "id-1",
-      cookie_session: "s1",
-      env_path: "/bin",
-      note_mod: "note",
-    },
-    ...{
-      ssl_cipher: "ECDHE",
-      http_via: null,
-      connection_status: "+",
-      handler: "proxy-server",
-      log_id: "Yx1",
-    },
+    sent_http_x_request_id: "id-1",
+    cookie_session: "s1",
+    env_path: "/bin",
+    note_mod: "note",
+    ssl_cipher: "ECDHE",
+    http_via: null,
+    connection_status: "+",
+    handler: "proxy-server",
+    log_id: "Yx1",
     first_byte_us: 250,
   });
   expect(only(rows.slice(1), "path", "query")).toEqual([["/a/b", null]]);

@@ -177,7 +177,8 @@ sinks: [{ from: all_rows, to: "-" }]
 
 test("from a pipe of several segments, each has the #Fields that came before it", async () => {
   const lines = 400_000;
-  const text = `#Fields: date time sc-status c-ip cs-uri-stem\n${"2023-11-22 05:12:01 200 192.0.2.1 /some/path\n".repeat(lines)}`;
+  const line = "2023-11-22 05:12:01 200 192.0.2.1 /some/path\n";
+  const text = `#Fields: date time sc-status c-ip cs-uri-stem\n${line.repeat(lines)}`;
   const sql = "SELECT count(*) AS n, sum(status) AS s FROM input";
   const { stdout, stderr } = await streamkit(
     ".",

@@ -83,10 +83,8 @@ test("Traefik's entries, in both of its forms", async () => {
     RequestProtocol: "HTTP/1.1",
     RouterName: "whoami@docker",
     ServiceName: "whoami",
-    ...{
-      StartUTC: "2024-01-01T11:00:00.123456789Z",
-      "request_User-Agent": "curl/8",
-    },
+    StartUTC: "2024-01-01T11:00:00.123456789Z",
+    "request_User-Agent": "curl/8",
   };
   const { rows } = await read({ format: "traefik" }, [JSON.stringify(entry)]);
   expect(only(rows, "ts", "client", "user", "status", "bytes", "agent", "duration", "router")).toEqual([

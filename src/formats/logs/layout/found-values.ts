@@ -57,7 +57,8 @@ export function foundValues(layout: Layout, tokens: readonly Token[] | undefined
               halves.map((token) => halfText(token, textOf(token))),
               " || ' ' || ",
             );
-      return sql`CASE WHEN is_whole THEN ${whole} ELSE ${looseText(variables.indexOf(variable), isQuoted)} END`;
+      const loose = looseText(variables.indexOf(variable), isQuoted);
+      return sql`CASE WHEN is_whole THEN ${whole} ELSE ${loose} END`;
     },
   };
 }
