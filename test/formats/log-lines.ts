@@ -34,8 +34,7 @@ const ALB_GOOD = [
 ];
 const CADDY_GOOD = [
   '{"ts":1646861401.5241024,"request":{"client_ip":"1.2.3.4","proto":"HTTP/2.0","method":"GET","host":"h",' +
-    '"uri":"/a",' +
-    '"headers":{"User-Agent":["c"]}},"duration":0.0009,"size":1,"status":200}',
+    '"uri":"/a","headers":{"User-Agent":["c"]}},"duration":0.0009,"size":1,"status":200}',
   '{"ts":"2022-03-09T21:30:01.524Z","request":{"remote_addr":"[::1]:4","method":"GET","uri":"/"},' +
     '"user_id":"u","duration":"1.5ms","size":0,"status":0}',
 ];

@@ -17,8 +17,7 @@ export function formatsCommand(context: Context): Command {
     .summary("lists the formats, or guesses which one a file has")
     .description(
       "Lists the formats that streamkit reads. With a file, tries them on its first lines, and says how " +
-        "many " +
-        "of them fit each, what the first rows are, and the flags to use.",
+        "many of them fit each, what the first rows are, and the flags to use.",
     )
     .argument("[file]", "the file to look at, or - for the standard input")
     .addHelpText("after", HELP)

@@ -14,6 +14,7 @@ import { type LineValues, type LogColumn, logColumns, logValues } from "./layout
 import { required } from "./layout/token-values.ts";
 import { CLOUDFRONT_FIELDS, IIS_FIELDS, W3C_COLUMNS } from "./w3c-fields.ts";
 
+const IS_RECORD = raw('coalesce(len("values") = place.fields, false)');
 const EXTRA = { name: "extra", type: "JSON" };
 const DATE_AND_TIME: Variable = {
   text: "date time",
@@ -46,7 +47,7 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     columns: () => [...columns.map((column) => ({ name: column.name, type: column.type })), EXTRA],
     read: (path, shape) => sql`SELECT ${logValues(columns, line)}, ${extra()} AS extra
       FROM (${records(path, shape)})
-      WHERE ${required(hasAllFields, "The values are not those of #Fields")}`,
+      WHERE ${required(IS_RECORD, "The values are not those of #Fields")}`,
     async findUnfit(database, path, shape): Promise<UnfitLine[]> {
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
       // A #Fields line is no line of the records' numbers.
@@ -81,8 +82,8 @@ export const cloudfrontFormat: Format = extendedFormat(
 /** Fractions of a second, which a few servers write. */
 function withFraction(column: LogColumn): LogColumn {
   if (column.name !== "ts") return column;
-  const found = sql`nullif(regexp_extract(${valueAt("time")}, ${FRACTION}), '')`;
-  const fraction = sql`coalesce(CAST(${found} AS DOUBLE), 0)`;
+  const digits = sql`nullif(regexp_extract(${valueAt("time")}, ${FRACTION}), '')`;
+  const fraction = sql`coalesce(CAST(${digits} AS DOUBLE), 0)`;
   return {
     ...column,
     value: (line) =>
@@ -120,8 +121,7 @@ function recordsOf(path: string, fields: readonly string[] | undefined): Sql {
   // Without names, it is what a source writes where no line of fields was before.
   const names = sql`CASE WHEN ${written} = '' THEN coalesce(${first}, [])
     ELSE string_split_regex(${written}, '[ \\t]+') END`;
-  const plain = sql`CASE WHEN contains(line, chr(9)) THEN string_split(line, chr(9))
-    ELSE string_split(line, ' ') END`;
+  const plain = sql`string_split(line, CASE WHEN contains(line, chr(9)) THEN chr(9) ELSE ' ' END)`;
   const quoted = sql`regexp_extract_all(line, '(?:^|[ \\t])("(?:[^"]|"")*"|[^ \\t]*)', 1)`;
   // Both windows go line by line: they keep the order, which a join or a sorted window would not.
   return sql`WITH w3c_names AS (SELECT index, ${names} AS names
@@ -159,5 +159,3 @@ function placesOf(): Sql {
     WHERE len(names) > 0
     UNION ALL SELECT index, NULL FROM w3c_names WHERE coalesce(len(names), 0) = 0`;
 }
-
-const hasAllFields = sql`coalesce(len("values") = place.fields, false)`;

@@ -95,6 +95,9 @@ const CASES: readonly (readonly [line: string, row: Readonly<Record<string, unkn
     "2026-01-12T09:15:58Z h kernel: usb 1-1: new device",
     { host: "h", app: "kernel", pid: null, message: "usb 1-1: new device" },
   ],
+  ["2026-01-12T09:15:58Z h app:no space", { host: "h", app: "app", message: "no space" }],
+  ["2026-01-12T09:15:58Z 10.0.0.1:514 text", { host: "10.0.0.1:514", app: null, message: "text" }],
+  ["2026-01-12T09:15:58Z 2001:db8::1 a[1]: b", { host: "2001:db8::1", app: "a", message: "b" }],
   [
     "2026-01-12T09:15:58Z h last message repeated 2 times",
     { host: "h", app: null, message: "last message repeated 2 times" },
