@@ -1,11 +1,9 @@
-/** How far a query is, on a terminal, when it takes longer than a moment: until its answer begins. */
+/** How far a query is, until its answer begins. */
 
 import type { ByteOutput } from "../runtime/stdio.ts";
-import { openRegion } from "../terminal/region.ts";
 import type { Context } from "./context.ts";
+import { openWorkLine, type WorkLine } from "./work-line.ts";
 
-/** Before that nobody wonders. */
-const PATIENCE_MS = 1000;
 const TICK_MS = 250;
 
 export interface QueryProgress {
@@ -17,24 +15,19 @@ export interface QueryProgress {
 
 export function openQueryProgress(
   percentDone: () => number | undefined,
-  { clock, stdout, progressOutput }: Pick<Context, "clock" | "stdout" | "progressOutput">,
+  context: Pick<Context, "clock" | "stdout" | "progressOutput">,
 ): QueryProgress {
-  const line = progressOutput === undefined ? undefined : openRegion(progressOutput);
-  let ended = new AbortController();
+  const { clock, stdout } = context;
+  let line: WorkLine | undefined;
   const end = (): void => {
-    ended.abort();
-    line?.erase();
+    line?.end();
+    line = undefined;
   };
-  const tick = async ({ signal }: AbortController): Promise<void> => {
-    const startedMs = clock.monotonicMs();
-    await clock.sleep(PATIENCE_MS, signal);
-    while (!signal.aborted) {
-      const percent = percentDone();
-      const seconds = Math.round((clock.monotonicMs() - startedMs) / 1000);
-      line?.show([
-        percent === undefined || percent === 0 ? `${seconds} s` : `${Math.floor(percent)} % · ${seconds} s`,
-      ]);
-      await clock.sleep(TICK_MS, signal);
+  const follow = async (of: WorkLine): Promise<void> => {
+    while (line === of) {
+      const percent = Math.floor(percentDone() ?? 0);
+      of.tell(percent > 0 ? `${percent} %` : "");
+      await clock.sleep(TICK_MS);
     }
   };
   return {
@@ -50,8 +43,8 @@ export function openQueryProgress(
       },
     },
     async during(work) {
-      ended = new AbortController();
-      if (line !== undefined) void tick(ended);
+      line = openWorkLine(context);
+      if (context.progressOutput !== undefined) void follow(line);
       try {
         return await work();
       } finally {

@@ -6,6 +6,7 @@ import { countFlag, timeFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
+import { openWorkLine } from "./work-line.ts";
 
 interface VerifyFlags extends JobFlags {
   readonly input?: readonly string[];
@@ -75,7 +76,10 @@ async function runVerify(file: string | undefined, flags: VerifyFlags, context: 
   const { withGuessedFormats } = await import("./guess-formats.ts");
   const loaded = await jobOf(file, flags, context);
   const job = await withGuessedFormats(withInputs(loaded, flags.input ?? [], process.cwd()));
-  const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts, startMs });
+  const line = openWorkLine(context);
+  line.tell("reading the input");
+  const { clock, stop } = context;
+  const found = await verifyJob(job, { clock, stop, seed, cuts, startMs, tell: line.tell }).finally(line.end);
   if (found === undefined) return;
   context.stdout.write(job.withoutSecrets(verificationText(found)));
   if (found.differingCut === undefined) {

@@ -32,6 +32,8 @@ export interface StreamOptions {
   readonly folder: string;
   /** By source, in milliseconds: the job's own, which the one that runs may have been given more than. */
   readonly ownWatermarksMs: ReadonlyMap<string, number>;
+  /** Told the number of each batch of the cut. */
+  readonly began?: (batch: number) => void;
 }
 
 /** Undefined where `stop` aborted. The job's sinks are row files. */
@@ -65,6 +67,7 @@ export async function streamAnswer(
   try {
     for (const [index, share] of cut.shares.entries()) {
       if (stop.aborted) return undefined;
+      options.began?.(index + 1);
       const isLastBefore = index + 1 === cut.restartAfter;
       const readsAhead = cut.readsAhead[index] === true && !isLastBefore;
       await take(share, false, readsAhead ? cut.shares[index + 1] : undefined);

@@ -44,6 +44,8 @@ export interface VerifyOptions {
   readonly cuts: number;
   /** The wall clock when a run begins. */
   readonly startMs: number;
+  /** Told what is done now. */
+  readonly tell?: (words: string) => void;
   /** For tests: see `BatchSideOptions`. */
   readonly through?: ReaderFault;
 }
@@ -165,7 +167,7 @@ interface Compared {
 async function compareCuts(
   job: LoadedJob,
   { shapes, queries, side, folder }: Known,
-  { clock, stop, seed, cuts, startMs }: VerifyOptions,
+  { clock, stop, seed, cuts, startMs, tell = () => {} }: VerifyOptions,
 ): Promise<Compared | undefined> {
   const running = unhurried(job, side.inputs);
   const bytes = new Map([...side.inputs].map(([name, input]) => [name, input.bytes]));
@@ -186,7 +188,9 @@ async function compareCuts(
       stop,
       folder: runFolder,
       ownWatermarksMs,
+      began: (batch) => tell(`cut ${index + 1} of ${cuts}, batch ${batch} of ${cut.shares.length}`),
     });
+    tell(`cut ${index + 1} of ${cuts}, all at once`);
     if (answer === undefined) return undefined;
     const { putAside, taken } = answer;
     const isOwn = isByClock || putAside.length > 0;

@@ -3,7 +3,6 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import type { Clock } from "../../src/base/clock.ts";
 import { openJobStatus } from "../../src/commands/job-status.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import type { BatchReport } from "../../src/engine/outcome.ts";
@@ -11,30 +10,7 @@ import { loadJobText } from "../../src/job/load.ts";
 import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 import { emptyFolder } from "../e2e/binary.ts";
 import { emulator } from "../terminal/emulator.ts";
-
-/** Sleepers wake when its time has come. */
-function steppedClock(): Clock & { advance(durationMs: number): Promise<void> } {
-  let nowMs = 0;
-  let sleepers: { readonly atMs: number; readonly wake: () => void }[] = [];
-  return {
-    nowMs: () => nowMs,
-    monotonicMs: () => nowMs,
-    sleep: (durationMs, signal) =>
-      new Promise((resolve) => {
-        sleepers.push({ atMs: nowMs + durationMs, wake: resolve });
-        signal?.addEventListener("abort", () => resolve());
-      }),
-    async advance(durationMs) {
-      for (const endMs = nowMs + durationMs; nowMs < endMs; ) {
-        nowMs = Math.min(endMs, ...sleepers.map(({ atMs }) => atMs));
-        const due = sleepers.filter(({ atMs }) => atMs <= nowMs);
-        sleepers = sleepers.filter(({ atMs }) => atMs > nowMs);
-        for (const { wake } of due) wake();
-        for (let turn = 0; turn < 20; turn += 1) await Promise.resolve();
-      }
-    },
-  };
-}
+import { steppedClock } from "./stepped-clock.ts";
 
 function report(inputRows: number, more: Partial<BatchReport> = {}): { report: BatchReport } {
   return {
