@@ -22,7 +22,7 @@ export function shownColumns(
   const kept = columns
     .map((column, index) => ({ ...column, index }))
     .filter(({ name }) => !isIdle(name, columns, rows));
-  const times = kept.filter(({ type }) => type.startsWith('TIMESTAMP')).map(({ index }) => index);
+  const times = kept.filter(({ type }) => type.startsWith("TIMESTAMP")).map(({ index }) => index);
   const parts = new Map(times.map((index) => [index, rows.map((row) => timeParts(row[index] ?? null))]));
   const days = new Set([...parts.values()].flat().flatMap((part) => (part === undefined ? [] : [part.date])));
   // Of windows of a day the day is what tells.
