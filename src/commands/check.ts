@@ -5,13 +5,14 @@ import { StreamkitError } from "../base/error.ts";
 import type { Context } from "./context.ts";
 import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, type JobFlags } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 
 interface CheckFlags extends JobFlags {
   readonly jsonSchema?: boolean;
 }
 
 export function checkCommand(context: Context): Command {
-  const command = new Command("check")
+  const command = withHintForMore(new Command("check"), () => "one job file is checked at a time")
     .summary("validates a job and prints its plan")
     .description(
       "Validates a job and prints, for each query, the execution picked, the state it keeps, and why.",

@@ -1,6 +1,6 @@
 /** A loaded job, run with everything around it: dashboard, journal, words on stderr. */
 
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
@@ -58,6 +58,7 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
 
 async function execute(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
   const checkpointFolder = checkpointOf(job, execution);
+  refuseFile(checkpointFolder);
   const [reset] = execution.resets;
   if (reset !== undefined && checkpointFolder === undefined)
     throw new StreamkitError(
@@ -140,6 +141,11 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
 function checkpointOf(job: LoadedJob, { checkpoint }: Execution): string | undefined {
   if (checkpoint !== undefined) return path.resolve(checkpoint);
   return job.config.checkpoint === undefined ? undefined : path.resolve(job.folder, job.config.checkpoint);
+}
+
+function refuseFile(folder: string | undefined): void {
+  if (folder !== undefined && existsSync(folder) && !statSync(folder).isDirectory())
+    throw new StreamkitError("usage", `The checkpoint is a folder: found "${folder}", which is a file`);
 }
 
 function sayStart(

@@ -7,6 +7,7 @@ import type { Context } from "./context.ts";
 import { addDashboardFlags, type DashboardFlags } from "./dashboard-flags.ts";
 import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 
 interface ProcessFlags extends JobFlags, DashboardFlags {
   readonly batch?: string;
@@ -36,7 +37,10 @@ Examples:
 See also: streamkit check JOB (the plan), streamkit check --json-schema (the job file's schema).`;
 
 export function processCommand(context: Context): Command {
-  const command = new Command("process")
+  const command = withHintForMore(
+    new Command("process"),
+    (word) => `what a job reads stands in it, or comes on standard input, as with < ${word}`,
+  )
     .summary("runs a job: reads, aggregates in micro-batches, writes")
     .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.");
   const withFlags = addJobFlags(

@@ -14,6 +14,7 @@ import { versionText } from "../runtime/version.ts";
 import { saidAbove } from "../terminal/region.ts";
 import { isStyledBy } from "../terminal/style.ts";
 import type { Context } from "./context.ts";
+import { refuseMoreArguments } from "./more-arguments.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
@@ -28,6 +29,20 @@ const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = {
 export async function runProgram(addCommands: (program: Command, context: Context) => void): Promise<never> {
   const context = processContext();
   configureLogging("info", context.say);
+  const program = programOf(addCommands, context);
+  try {
+    await program.parseAsync(withUsualVersion(withCommentsAsText(process.argv)));
+    process.exit(exitCodeOfStop(context.stop));
+  } catch (error) {
+    process.exit(exitCodeOf(error, context));
+  }
+}
+
+/** The program with its commands, which throws where it would exit. */
+export function programOf(
+  addCommands: (program: Command, context: Context) => void,
+  context: Context,
+): Command {
   const program = new Command("streamkit")
     .description(
       "Stream processing on one machine: simulate or collect, aggregate with SQL, store, watch live",
@@ -35,21 +50,25 @@ export async function runProgram(addCommands: (program: Command, context: Contex
     .version(versionText(), "-V, --version", "print the versions of streamkit and of what is inside")
     .showHelpAfterError("(add --help for what it takes)")
     .showSuggestionAfterError(true)
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "streamkit: ")),
+    })
     .exitOverride();
+  refuseMoreArguments(program);
   addCommands(program, context);
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
-  try {
-    await program.parseAsync(withCommentsAsText(process.argv));
-    process.exit(exitCodeOfStop(context.stop));
-  } catch (error) {
-    process.exit(exitCodeOf(error, context));
-  }
+  return program;
 }
 
 /** A query that begins with a comment is no flag, though it begins as one does: no flag has a blank in it. */
 function withCommentsAsText([program = "", script = "", command, ...args]: readonly string[]): string[] {
   const texts = args.map((arg) => (command === "query" && /^--[^=\n]*\s/.test(arg) ? `\n${arg}` : arg));
   return [program, script, ...(command === undefined ? [] : [command]), ...texts];
+}
+
+/** Half the programs there are tell their version at -v. */
+function withUsualVersion(words: readonly string[]): string[] {
+  return words.map((word, index) => (index === 2 && word === "-v" ? "-V" : word));
 }
 
 function exitCodeOfStop(stop: AbortSignal): number {

@@ -6,6 +6,7 @@ import { Command, Option } from "commander";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Questions } from "../warehouse/query.ts";
 import type { Context } from "./context.ts";
+import { withHintForMore } from "./more-arguments.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 /** Who does not read the answer keeps nobody from stopping. */
@@ -37,7 +38,7 @@ Examples:
   echo "FROM ohlc LIMIT 3" | streamkit query`;
 
 export function queryCommand(context: Context): Command {
-  return new Command("query")
+  const command = new Command("query")
     .summary("DuckDB SQL over the Parquet warehouse and a checkpoint")
     .description("Runs DuckDB queries over the tables of a warehouse, and prints their answers.")
     .argument("[sql]", "the query; without it --file, standard input, or a shell at a terminal")
@@ -57,6 +58,7 @@ export function queryCommand(context: Context): Command {
     .action((text: string | undefined, flags: QueryFlags, given: Command) =>
       query(text, { ...flags, format: formatOf(flags, given) }, context),
     );
+  return withHintForMore(command, () => "the query is one, in quotes, as the shell takes it apart without");
 }
 
 const FORMAT_OF_NAME: Readonly<Record<string, QueryFlags["format"]>> = {

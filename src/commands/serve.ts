@@ -12,6 +12,7 @@ import { openLineFeed } from "../server/line-feed.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
 import { accessTo, addDashboardFlags, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 
 const STDIN_FD = 0;
 /** What a checkpoint has from its start. */
@@ -37,7 +38,10 @@ interface ServeFlags extends DashboardFlags {
 }
 
 export function serveCommand(context: Context): Command {
-  const command = new Command("serve")
+  const command = withHintForMore(
+    new Command("serve"),
+    (word) => `process ${word} --serve 8080 runs a job and shows it; --follow FOLDER shows one that runs`,
+  )
     .summary("the live dashboard, in a browser")
     .description("Shows the live dashboard, fed by the rows on stdin or by a running job's checkpoint.")
     .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))

@@ -147,7 +147,10 @@ async function tail(patterns: readonly string[], flags: PipelineFlags, context: 
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
     sayWhatIsNoFile(patterns, context);
     if ((await globs.list()).length === 0)
-      context.say(`streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")} yet`);
+      context.say(
+        `streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")}` +
+          (flags.once === true ? "" : " yet"),
+      );
     follower = openFollower({
       ...settings,
       globs,

@@ -6,6 +6,7 @@ import { countFlag, timeFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 import { openWorkLine } from "./work-line.ts";
 
 interface VerifyFlags extends JobFlags {
@@ -43,7 +44,10 @@ Examples:
 Exit codes: 0 equal, 1 a query or a value that was read differs, 2 wrong usage or wrong job.`;
 
 export function verifyCommand(context: Context): Command {
-  const command = new Command("verify")
+  const command = withHintForMore(
+    new Command("verify"),
+    (word) => `--input ${word} says what a source reads here`,
+  )
     .summary("runs a job as a stream and as a batch, and compares the rows")
     .description("Compares a job's rows over random batches with those of the same SQL over the whole input.")
     .option(

@@ -7,6 +7,7 @@ import { StreamkitError } from "../base/error.ts";
 import { countFlag, durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { collect } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 import type { CompactFlags } from "./write-compact.ts";
 import { refuseIdleWriteFlags } from "./write-flags.ts";
 
@@ -58,7 +59,10 @@ Examples:
   streamkit write --compact web.access --warehouse /data/warehouse --metastore thrift://metastore:9083`;
 
 export function writeCommand(context: Context): Command {
-  return new Command("write")
+  return withHintForMore(
+    new Command("write"),
+    (word) => `--in ${word} says what is written into --table NAME`,
+  )
     .summary("writes its input into a Parquet table in Hive layout")
     .description("Writes standard input, or any other source, into a Parquet table in Hive's layout.")
     .option("--table <name>", "the table: NAME or DATABASE.NAME")

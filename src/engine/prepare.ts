@@ -189,6 +189,7 @@ export async function planJob(
     errorAt,
     sharedBy,
     former,
+    names: [config.sources, config.queries, config.tables].flatMap((part) => Object.keys(part)),
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   };
   for (const stream of streams) await faults.attempt(() => checkShared(job, stream, sharedBy ?? []));

@@ -2,6 +2,7 @@
 
 import { StreamkitError } from "../base/error.ts";
 import type { Faults } from "../base/faults.ts";
+import { nearestOf } from "../base/nearest.ts";
 import { type Database, DuckdbError } from "../duckdb/database.ts";
 import { offsetOf } from "../duckdb/error-place.ts";
 import { parseSelect, SyntaxFault, type TreeNode } from "../duckdb/syntax.ts";
@@ -11,6 +12,8 @@ import { type QueryConfig, queryConfig } from "../job/schema.ts";
 export interface QueryTexts {
   readonly queries: Readonly<Record<string, string | QueryConfig>>;
   readonly errorAt: ErrorAt;
+  /** What a query may read: told where it names something else. */
+  readonly names?: readonly string[];
 }
 
 export interface ParsedText {
@@ -45,7 +48,7 @@ export async function at<T>(request: QueryTexts, name: string, action: () => Pro
       const text = query === undefined ? "" : queryConfig(query).sql;
       throw request.errorAt(
         isText ? ["queries", name] : ["queries", name, "sql"],
-        withoutExcerpt(error.message),
+        missingTable(withoutExcerpt(error.message), others(request.names ?? [], name)),
         error,
         { text, offset: offsetIn(text, error) },
       );
@@ -64,6 +67,19 @@ function offsetIn(text: string, error: StreamkitError): number | undefined {
   return offset >= start && offset < start + text.length ? offset - start : undefined;
 }
 
+function others(names: readonly string[], own: string): readonly string[] {
+  return names.filter((name) => name !== own);
+}
+
+/** Of a table that is not there, DuckDB suggests tables of its own; what the job has is more use. */
+function missingTable(message: string, names: readonly string[]): string {
+  const missing = /^Table with name "?(.+?)"? does not exist/.exec(message)?.[1];
+  if (missing === undefined || names.length === 0) return message;
+  const meant = nearestOf(missing, names);
+  const hint = meant === undefined ? "" : `: did you mean "${meant}"?`;
+  return `there is no stream and no table "${missing}": found ${names.join(", ")}${hint}`;
+}
+
 /**
  * DuckDB shows the statement below its message; ours is not the user's own, and the place is named already.
  * Names that start with an underscore are ours.
@@ -74,6 +90,7 @@ export function withoutExcerpt(message: string): string {
     .replace(/^(?:Binder|Parser|Catalog) Error: /, "")
     .replaceAll(/"_(?:input|partial|closing|all|new|old|final|none)_(\w+?)(?:\$\w+)*"/g, '"$1"')
     .replaceAll(/, "(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)"|"(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)", /g, "")
-    .replaceAll(/!?\s*\n+\s*/g, "; ")
+    .replaceAll(/:\s*\n+\s*/g, ": ")
+    .replaceAll(/[!.]?\s*\n+\s*/g, "; ")
     .trim();
 }

@@ -69,7 +69,10 @@ function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSch
     case "invalid_type":
       return { keyPath, message: expectation(typeWords(deepest.expected), found) };
     case "invalid_value":
-      return { keyPath, message: expectation(`one of ${deepest.values.join(", ")}`, found) };
+      return {
+        keyPath,
+        message: `${expectation(`one of ${deepest.values.join(", ")}`, found)}${meantOf(found, deepest.values)}`,
+      };
     case "invalid_key":
       return { keyPath, message: deepest.issues[0]?.message ?? deepest.message };
     case "invalid_union":
@@ -77,6 +80,11 @@ function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSch
     default:
       return { keyPath, message: `${deepest.message}, found ${quoted(found)}` };
   }
+}
+
+function meantOf(found: unknown, values: readonly unknown[]): string {
+  const meant = typeof found === "string" ? nearestOf(found, values.map(String)) : undefined;
+  return meant === undefined ? "" : `: did you mean ${meant}?`;
 }
 
 function expectation(expected: string, found: unknown): string {

@@ -11,6 +11,7 @@ import { JobError, messageOf, StreamkitError } from "../base/error.ts";
 import { openFaults } from "../base/faults.ts";
 import { substituteVariables, withFilledValues, withoutSecrets } from "./environment.ts";
 import { describeIssues } from "./issue.ts";
+import { dataFileWords, missingFileHint } from "./missing-file.ts";
 import type { JobConfig, JobSchema } from "./schema.ts";
 import { offsetInSource } from "./text-place.ts";
 
@@ -51,13 +52,15 @@ export interface LoadOptions {
 /** Reads a job from a `.yaml`, `.yml`, `.json` or `.ts` file. Throws code `job` or `usage`. */
 export async function loadJobFile(file: string, schema: JobSchema, options: LoadOptions): Promise<LoadedJob> {
   if (/\.[cm]?[jt]s$/.test(file)) return loadModule(file, schema, options);
+  const data = dataFileWords(file);
+  if (data !== undefined) throw new StreamkitError("job", data);
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const message = isMissing
-      ? `There is no job file "${file}" (looked in ${process.cwd()})`
+      ? `There is no job file "${file}" (looked in ${process.cwd()})${missingFileHint(file)}`
       : `The job file "${file}" can't be read: ${messageOf(error)}`;
     throw new StreamkitError("job", message, { cause: error });
   }

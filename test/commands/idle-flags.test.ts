@@ -3,20 +3,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Command } from "commander";
-import { systemClock } from "../../src/base/clock.ts";
-import { messageOf } from "../../src/base/error.ts";
-import { checkCommand } from "../../src/commands/check.ts";
-import type { Context } from "../../src/commands/context.ts";
-import { processCommand } from "../../src/commands/process.ts";
-import { queryCommand } from "../../src/commands/query.ts";
-import { serveCommand } from "../../src/commands/serve.ts";
-import { simulateCommand } from "../../src/commands/simulate.ts";
-import { tailCommand } from "../../src/commands/tail.ts";
-import { verifyCommand } from "../../src/commands/verify.ts";
-import { writeCommand } from "../../src/commands/write.ts";
-import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 import { emptyFolder } from "../e2e/binary.ts";
+import { refusal } from "./in-process.ts";
 
 let folder: ReturnType<typeof emptyFolder>;
 let job = "";
@@ -30,40 +18,9 @@ beforeAll(() => {
 });
 afterAll(() => folder[Symbol.dispose]());
 
-/** What the command line is refused with; undefined where it is not. */
-async function refusal(...args: readonly string[]): Promise<string | undefined> {
-  const stop = new AbortController();
-  stop.abort("SIGTERM");
-  const context: Context = {
-    clock: systemClock,
-    stop: stop.signal,
-    stdout: NO_OUTPUT,
-    isStdinTerminal: true,
-    say: () => {},
-    env: {},
-    freshSeed: () => 1,
-  };
-  const program = new Command("streamkit");
-  for (const command of [
-    processCommand,
-    checkCommand,
-    verifyCommand,
-    writeCommand,
-    simulateCommand,
-    tailCommand,
-    serveCommand,
-    queryCommand,
-  ])
-    program.addCommand(command(context));
-  program.exitOverride();
-  for (const command of program.commands) command.exitOverride().configureOutput({ writeErr: () => {} });
-  const words = args.map((word) => word.replace("JOB", job).replace("FOLDER", folder.path));
-  try {
-    await program.parseAsync(["bun", "streamkit", ...words]);
-    return undefined;
-  } catch (error) {
-    return messageOf(error);
-  }
+/** JOB and FOLDER stand for ours. */
+function refused(args: readonly string[]): Promise<string | undefined> {
+  return refusal(...args.map((word) => word.replace("JOB", job).replace("FOLDER", folder.path)));
 }
 
 const SQL = ["--sql", "SELECT 1 AS a FROM input"];
@@ -121,7 +78,7 @@ describe("refused", () => {
     [["query"], "An SQL query is expected"],
   ];
   for (const [args, words] of cases)
-    test(args.join(" "), async () => expect(await refusal(...args)).toContain(words));
+    test(args.join(" "), async () => expect(await refused(args)).toContain(words));
 });
 
 describe("taken", () => {
@@ -144,5 +101,5 @@ describe("taken", () => {
     ["simulate", "quotes", "--late", "0.1", "--late-by", "5s", "--count", "1"],
     ["query", "SELECT 1 AS a", "--out", "FOLDER/a.parquet"],
   ];
-  for (const args of cases) test(args.join(" "), async () => expect(await refusal(...args)).toBeUndefined());
+  for (const args of cases) test(args.join(" "), async () => expect(await refused(args)).toBeUndefined());
 });
