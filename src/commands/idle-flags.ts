@@ -40,7 +40,8 @@ export function jobRules(command: Command, file: string | undefined): readonly I
   const flags = flagsThatGoWith(command, "--sql");
   return [
     {
-      when: file !== undefined,
+      // Both are refused as such.
+      when: file !== undefined && sql === undefined,
       flags,
       because: "with a job file, which says that itself: --set KEY=VALUE changes what stands there",
     },

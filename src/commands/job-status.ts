@@ -16,8 +16,12 @@ import { openJobFigures, WAITING_MS } from "./job-figures.ts";
 
 /** How often the line is drawn anew where no batch does it. */
 const TICK_MS = 500;
+/** That a pipe is silent at its start is usual: the program before it starts too. */
+const PIPE_PATIENCE_MS = 10_000;
 
 export interface JobStatus {
+  /** The sources were asked: whether one of them had something. */
+  asked(hadInput: boolean): void;
   add(outcome: BatchOutcome): void;
   /** What was shown of tables stays, the line goes. */
   end(): void;
@@ -36,6 +40,7 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
   const ended = new AbortController();
   const line = progressOutput === undefined ? undefined : openRegion(progressOutput);
   let hasSaidWhat = false;
+  const patienceMs = isFedByPipe(job, context) ? PIPE_PATIENCE_MS : WAITING_MS;
 
   const draw = (): void => {
     if (options.quiet) return;
@@ -52,7 +57,12 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
     while (!ended.signal.aborted) {
       await clock.sleep(TICK_MS, ended.signal);
       if (ended.signal.aborted || context.stop.aborted) return;
-      if (!options.quiet && !hasSaidWhat && options.until === "stopped" && figures.silentMs() >= WAITING_MS) {
+      if (
+        !options.quiet &&
+        !hasSaidWhat &&
+        options.until === "stopped" &&
+        figures.waitingMs() >= patienceMs
+      ) {
         hasSaidWhat = true;
         for (const text of waitingLines(job, figures.rows, context.isStdinTerminal === true))
           context.say(text);
@@ -66,6 +76,7 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
     });
   void tick();
   return {
+    asked: figures.asked,
     add({ report }) {
       figures.add(report);
       draw();
@@ -76,6 +87,12 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
       if (stdout.isTerminal) liveViewOf(stdout).leave();
     },
   };
+}
+
+/** Others have the other end, who may take their time. */
+function isFedByPipe({ config }: LoadedJob, { isStdinTerminal }: Context): boolean {
+  const kinds = Object.values(config.sources).map(({ from }) => resolveSource(from).kind.name);
+  return kinds.includes("stdin") && isStdinTerminal !== true;
 }
 
 /** Undefined where other sources than files are read too. */
