@@ -42,7 +42,8 @@ export function conditionOf(facts: Facts): Condition {
       kind: "lost",
       text: "Reconnecting…",
       notice:
-        `The server has not answered for ${durationText(wholeSeconds(absentMs))}: it has ended, or can't be reached. ` +
+        `The server has not answered for ${durationText(wholeSeconds(absentMs))}: ` +
+        "it has ended, or can't be reached. " +
         `What is shown is from ${timeText(heardAtMs)} UTC`,
     };
   }

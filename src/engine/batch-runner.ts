@@ -75,7 +75,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   let lastBatch = saved?.batch ?? 0;
   let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
   let lastPlannedMs = clock.monotonicMs();
-  /** Never back; from a time that is ahead of the clock it goes on as time passes, and does not wait for it. */
+  /** Never back; from a time ahead of the clock it goes on as time passes, and does not wait for it. */
   const nextPlannedAtMs = (): number => {
     const nowMs = Math.floor(clock.nowMs());
     if (nowMs >= lastPlannedAtMs) return nowMs;

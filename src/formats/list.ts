@@ -5,7 +5,7 @@ import { csvFormat } from "./csv.ts";
 import type { Format, FormatOptions } from "./format.ts";
 import { jsonFormat } from "./json.ts";
 import { caddyFormat, traefikFormat } from "./logs/entry-presets.ts";
-import { logFormatError } from "./logs/layout.ts";
+import { logFormatError } from "./logs/layout/layout.ts";
 import { logfmtFormat } from "./logs/logfmt.ts";
 import {
   albFormat,

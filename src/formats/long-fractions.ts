@@ -1,6 +1,6 @@
 /**
- * Fractions in JSON with more digits than a DOUBLE has. DuckDB's reader has rounded them before anybody can ask
- * for their kind, so they are looked for in the text.
+ * Fractions in JSON with more digits than a DOUBLE has. DuckDB's reader has rounded them before anybody can
+ * ask for their kind, so they are looked for in the text.
  */
 
 import { readFile } from "node:fs/promises";

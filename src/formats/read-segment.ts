@@ -20,6 +20,7 @@ import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
 import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
 import { type StandIns, withoutStandIns } from "./stand-ins.ts";
+import { unfitByProjection } from "./unfit-projection.ts";
 import { ASKS_FOR_RULES } from "./values/strict.ts";
 
 /**
@@ -241,6 +242,10 @@ async function readApart(
       throw error;
     }
   };
+  const refusalOf = async (line: number): Promise<string | undefined> => {
+    await write([line]);
+    return refusal(1);
+  };
   /** True when the lines are in the table: by the fast reader, or else by the tolerant one. */
   const isTaken = async (indexes: readonly number[]): Promise<boolean> => {
     const text = textOf(indexes);
@@ -296,6 +301,9 @@ async function readApart(
       if (left.length > 0 && (await isTaken(left))) return deadLettersOf();
       if (unfit.size === knownBefore) {
         for (const { index, reason } of await unfitTimes(left)) unfit.set(left[index] ?? -1, reason);
+        const projection = { records, attributes: beside?.attributes, select: reading.select };
+        for (const [line, reason] of await unfitByProjection(database, projection, left, refusalOf))
+          unfit.set(line, reason);
         if (unfit.size === knownBefore) break;
       }
     }

@@ -67,7 +67,12 @@ export async function writeSample(part: SamplePart, path: string, isCsv: boolean
 
 function plainLines(spot: Uint8Array): string {
   const text = Buffer.from(spot).toString(isUtf8(spot) ? "utf8" : "latin1");
-  const lines = text.replaceAll("\uFEFF", "").replaceAll(/\r+\n/g, "\n").replace(/\r+$/, "");
+  // NULs before a line are the hole that a truncation left.
+  const lines = text
+    .replaceAll("\uFEFF", "")
+    .replaceAll(/^\0+/gm, "")
+    .replaceAll(/\r+\n/g, "\n")
+    .replace(/\r+$/, "");
   return lines === "" || lines.endsWith("\n") ? lines : `${lines}\n`;
 }
 

@@ -29,8 +29,9 @@ const FORMATS: Readonly<Record<string, readonly Node[]>> = {
   ],
 };
 
-/** Endpoint URLs by their beginnings. */
-const READ_FROM = String.raw`^(?:-$|(?:file|tail):.|(?:kafka|http|tcp|syslog|syslog\+udp)://.)`;
+/** Endpoint URLs by their beginnings; what has none is a path. */
+const SCHEMES = String.raw`(?:file|tail):.|(?:kafka|http|tcp|syslog|syslog\+udp)://.`;
+const READ_FROM = String.raw`^(?:-$|${SCHEMES}|(?![A-Za-z][\w+.-]*:).)`;
 const WRITTEN_TO = String.raw`^(?:-$|file:.|kafka://.)`;
 
 export function jobJsonSchema(schema: JobSchema): Node {

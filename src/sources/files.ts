@@ -193,13 +193,13 @@ async function openFiles(
     read,
     async columns() {
       if (context.format.name !== "parquet") return undefined;
-      columns = await contents.columns(await list(pattern, baseFolder));
+      columns = await contents.columns(await listed());
       return columns.length === 0 ? undefined : columns;
     },
     async sample() {
       if (context.format.name === "parquet") return undefined;
       const header = (file: string) => contents.header(file, NOT_BEGUN);
-      const found = await sampleFiles(everything ?? (await list(pattern, baseFolder)), {
+      const found = await sampleFiles(everything ?? (await listed()), {
         header: context.hasHeader ? header : undefined,
         spots: contents.spots,
       });

@@ -33,7 +33,7 @@ export function recordCut(path: string, { from, to, size, isEnd }: Span, shape: 
   return from + cutOf(bytes, to - from, isEnd && from + bytes.length === size, shape);
 }
 
-/** The same of bytes that begin with a record; `to` is counted from there. `seesEnd`: nothing follows them. */
+/** The same of bytes that begin with a record; `to` counts from there. `seesEnd`: nothing follows them. */
 export function cutOf(bytes: Buffer, to: number, seesEnd: boolean, shape: QuotedShape): number {
   const firstQuote = bytes.indexOf(QUOTE);
   if (firstQuote < 0 || firstQuote >= to) return to;

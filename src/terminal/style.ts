@@ -18,8 +18,8 @@ export function styleOf({ isStyled }: Pick<ByteOutput, "isStyled">): Style {
 }
 
 /**
- * Whether codes of style are written: NO_COLOR says no (https://no-color.org), FORCE_COLOR yes also in a pipe;
- * else a terminal that can do it.
+ * Whether codes of style are written: NO_COLOR says no (https://no-color.org), FORCE_COLOR yes also in a
+ * pipe; else a terminal that can do it.
  */
 export function isStyledBy(env: Readonly<Record<string, string | undefined>>, isTerminal: boolean): boolean {
   const force = env["FORCE_COLOR"];

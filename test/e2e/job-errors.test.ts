@@ -37,8 +37,8 @@ interface Fault {
 }
 
 const KNOWN_SOURCE_KEYS =
-  "(known: from, format, schema, select, time, watermark, max_ahead, received, idle, rate, pattern, " +
-  "delimiter)";
+  "(known: from, format, schema, timezone, select, time, watermark, max_ahead, received, idle, rate, " +
+  "pattern, log_format, delimiter)";
 const DURATION = "a duration like 250ms, 5s, 1m or 2h is expected, found";
 
 const faults: readonly Fault[] = [
@@ -371,7 +371,7 @@ describe("a command line with", () => {
     [["--sql", "SELECT a FROM input", "--watermark", "5x"], `--watermark: ${DURATION} "5x"`],
     [["--sql", "SELECT a FROM input", "--batch", "5x"], "--batch must be a duration"],
     [["--sql", "SELECT b FROM input", "--schema", "a INT"], '"b"'],
-    [["--sql", "SELECT a FROM input", "job.yaml"], "A job file or --sql is expected, not both"],
+    [["--sql", "SELECT a FROM input", "job.yaml"], "has no effect with a job file"],
     [["--once", "--available-now"], "--once and --available-now exclude each other"],
     [["--serve", "99999"], '--serve takes PORT or HOST:PORT: found "99999"'],
     [["nowhere.yaml"], 'There is no job file "nowhere.yaml"'],

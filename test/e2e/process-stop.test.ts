@@ -81,7 +81,9 @@ async function pipeCodes(pipe: string): Promise<{ codes: string; stderr: string;
   );
   expect(code).toBe(0);
   const lines = stderr.trimEnd().split("\n");
-  return { codes: lines.at(-1) ?? "", stderr: lines.slice(0, -1).join("\n"), stdout };
+  // A slow machine may take longer than the patience of what waits for its first lines.
+  const said = lines.slice(0, -1).filter((line) => !line.includes("nothing has come yet"));
+  return { codes: lines.at(-1) ?? "", stderr: said.join("\n"), stdout };
 }
 
 test("| head -1 ends the whole pipe quietly", async () => {

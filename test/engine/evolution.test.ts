@@ -81,6 +81,7 @@ async function run(job: Job, { resets = [], last = false }: { resets?: string[];
     checkpointFolder: path.join(folder, "state"),
     resets,
     batchMs: 0,
+    allowsEmpty: true,
     until: last ? "once" : "available",
     bareRows: false,
     observe: () => {},

@@ -1,4 +1,7 @@
-/** What the page says of the stream: live, silent, stopped and why, or out of reach; and figures that are true. */
+/**
+ * What the page says of the stream: live, silent, stopped and why, or out of reach; and figures that are
+ * true.
+ */
 
 import { expect, test } from "bun:test";
 import type { BatchReport } from "../../src/engine/outcome.ts";

@@ -4,6 +4,7 @@
  */
 
 import {
+  HOSTLESS,
   MAX_AHEAD_MS,
   MAX_PRIORITY,
   PRIORITY,
@@ -33,6 +34,7 @@ const PATTERNS = {
   priority: new RegExp(PRIORITY),
   newer: new RegExp(RFC_5424),
   stamped: new RegExp(STAMPED),
+  hostless: new RegExp(HOSTLESS),
   tagged: new RegExp(TAGGED),
 };
 const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
@@ -69,10 +71,12 @@ export function parseSyslog(line: string, nowMs: number): SyslogMessage {
   if (stamped === null) return { ...nothing, text: rest };
   const timestampMs = timeOf(stamped, nowMs);
   const behind = stamped[9] ?? "";
-  const tagged = PATTERNS.tagged.exec(behind);
+  // What has no host before its tag gets one that is none.
+  const tagged = PATTERNS.tagged.exec(PATTERNS.hostless.test(behind) ? `- ${behind}` : behind);
   if (tagged !== null) {
     const [, host, app, pid, text = ""] = tagged;
-    return { ...nothing, timestampMs, host, app, pid: pid === "" ? undefined : pid, text };
+    const parts = { host: given(host), app: given(app), pid: pid === "" ? undefined : given(pid) };
+    return { ...nothing, ...parts, timestampMs, text };
   }
   const [host = ""] = behind.split(" ", 1);
   return { ...nothing, timestampMs, host, text: behind.slice(host.length + 1) };

@@ -16,8 +16,8 @@ export function formatsCommand(context: Context): Command {
   return new Command("formats")
     .summary("lists the formats, or guesses which one a file has")
     .description(
-      "Lists the formats that streamkit reads. With a file, tries them on its first lines, and says how many " +
-        "of them fit each, what the first rows are, and the flags to use.",
+      "Lists the formats that streamkit reads. With a file, tries them on its first lines, and says how " +
+        "many of them fit each, what the first rows are, and the flags to use.",
     )
     .argument("[file]", "the file to look at, or - for the standard input")
     .addHelpText("after", HELP)

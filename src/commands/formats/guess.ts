@@ -34,7 +34,7 @@ export interface Guess {
  */
 const CANDIDATES =
   "caddy traefik alb traefik_clf vhost_combined main combined common cloudfront iis w3c syslog json logfmt";
-/** They take any keys and values: a format that knows what they mean is meant where nearly all lines fit it. */
+/** They take any keys and values: one that knows what they mean is meant, where nearly all lines fit it. */
 const GENERAL: ReadonlySet<string> = new Set(["json", "logfmt", "csv"]);
 const NEARLY_ALL = 0.9;
 const DELIMITERS = [",", ";", "\t", "|"];

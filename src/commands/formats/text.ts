@@ -11,7 +11,8 @@ export function listOfFormats(): string {
   const entries = formats.map((format) => {
     const indent = " ".repeat(width + 2);
     const columns = wrapped(columnsOf(format), 100 - indent.length);
-    return `${format.name.padEnd(width)}  ${format.summary}\n${columns.map((line) => `${indent}${line}\n`).join("")}`;
+    const lines = columns.map((line) => `${indent}${line}\n`);
+    return `${format.name.padEnd(width)}  ${format.summary}\n${lines.join("")}`;
   });
   return `${entries.join("")}\nstreamkit formats FILE says which one a file has.\n`;
 }
@@ -90,8 +91,9 @@ function usage(file: string, { isCompressed }: Sample, { format, delimiter }: Gu
   const before = isCompressed && file !== "-" ? `zcat ${quotedForShell(file)} | ` : "";
   const from = JSON.stringify(file === "-" || isCompressed ? "-" : `file:${file}`);
   const more = delimiter === undefined ? "" : `, delimiter: ${JSON.stringify(delimiter)}`;
+  const sql = "SELECT count(*) AS lines FROM input";
   return `To use it:
-  ${before}streamkit process${input} --format ${format}${set} --once --sql "SELECT count(*) AS lines FROM input"
+  ${before}streamkit process${input} --format ${format}${set} --once --sql "${sql}"
 In a job file:
   sources:
     log: { from: ${from}, format: ${format}${more} }

@@ -2,6 +2,7 @@
 
 import type { Database, Row } from "../../duckdb/database.ts";
 import { id, sql } from "../../duckdb/sql.ts";
+import { SHARED_REASON } from "../../formats/shared-reason.ts";
 import type { LetterKind } from "../outcome.ts";
 import { relation } from "../stream.ts";
 
@@ -15,11 +16,13 @@ const KIND = sql`regexp_extract(reason, '^"[^"]*"') || regexp_replace(
   regexp_replace(reason, '^"[^"]*"', ''), '"(?:[^"\\\\]|\\\\.)*"|''[^'']*''|[0-9][0-9T:.,Z+-]*', '…', 'g')`;
 
 export async function letterKinds(database: Database): Promise<readonly LetterKind[]> {
+  const own = sql`(SELECT * REPLACE (replace(reason, ${SHARED_REASON}, '') AS reason), rowid AS _place
+    FROM ${id(relation.deadLetters)})`;
   const rows = await database.rows(sql`
-    SELECT source, query, ${KIND} AS kind, count(*) AS count, first(reason ORDER BY rowid) AS reason,
-      first(origin ORDER BY rowid) AS origin, first(byte_offset ORDER BY rowid) AS byte_offset,
-      left(first(line ORDER BY rowid), ${MAX_LINE_CHARACTERS}) AS line
-    FROM ${id(relation.deadLetters)} GROUP BY ALL ORDER BY count DESC, min(rowid) LIMIT ${MAX_KINDS}`);
+    SELECT source, query, ${KIND} AS kind, count(*) AS count, first(reason ORDER BY _place) AS reason,
+      first(origin ORDER BY _place) AS origin, first(byte_offset ORDER BY _place) AS byte_offset,
+      left(first(line ORDER BY _place), ${MAX_LINE_CHARACTERS}) AS line
+    FROM ${own} GROUP BY ALL ORDER BY count DESC, min(_place) LIMIT ${MAX_KINDS}`);
   return rows.map((row) => ({
     source: textOf(row["source"]),
     query: textOf(row["query"]),

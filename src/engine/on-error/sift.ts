@@ -5,6 +5,7 @@
  */
 
 import { DuckdbError } from "../../duckdb/database.ts";
+import { MAX_OWN_REASONS, SHARED_REASON } from "../../formats/shared-reason.ts";
 
 /** What a step reads, in units that can be hidden from it. Positions count from 0. */
 export interface Units {
@@ -27,8 +28,6 @@ export type Attempt = () => Promise<string | undefined>;
  * says so.
  */
 const MAX_ATTEMPTS = 4000;
-/** Of units that are found all at once, so many are looked at for their own reason. */
-const MAX_OWN_REASONS = 50;
 
 interface Span {
   readonly from: number;
@@ -143,7 +142,7 @@ async function confirmed(
       if (reason === undefined) return new Map();
       first ??= reason;
       found.set(position, reason);
-    } else found.set(position, `It fails as others of its batch do, of which the first: ${first ?? ""}`);
+    } else found.set(position, `${SHARED_REASON}${first ?? ""}`);
   }
   return found;
 }

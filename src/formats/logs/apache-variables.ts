@@ -3,8 +3,8 @@
  * query is the same for both servers' logs.
  */
 
-import { CLF_TIME, type Variable } from "./layout.ts";
-import { strptimeOf } from "./strftime.ts";
+import { CLF_TIME, type Variable } from "./layout/layout.ts";
+import { strptimeOf } from "./layout/strftime.ts";
 
 type Known = Pick<Variable, "names" | "type" | "pattern" | "maySpace">;
 

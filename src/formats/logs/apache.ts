@@ -6,7 +6,7 @@
  */
 
 import { apacheVariable } from "./apache-variables.ts";
-import { checkedParts, type Layout, logFormatError, type Part } from "./layout.ts";
+import { checkedParts, type Layout, logFormatError, type Part } from "./layout/layout.ts";
 
 /** Throws code `job` with the position of what is wrong. */
 export function apacheLayout(written: string): Layout {

@@ -6,9 +6,9 @@
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
-import type { Variable } from "./layout.ts";
-import { type LineValues, logColumns, logValues } from "./log-columns.ts";
-import { required } from "./token-values.ts";
+import type { Variable } from "./layout/layout.ts";
+import { type LineValues, logColumns, logValues } from "./layout/log-columns.ts";
+import { required } from "./layout/token-values.ts";
 
 export interface EntryField extends Omit<Variable, "text" | "at"> {
   /** SQL of its text, from the struct `entry`. */

@@ -3,8 +3,8 @@
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
+import { required } from "./layout/token-values.ts";
 import { textProblem, textValue } from "./text-values.ts";
-import { required } from "./token-values.ts";
 
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const PAIR = String.raw`([^\s="]+)(?:=(?:${QUOTED}|[^\s"]*))?`;
@@ -21,7 +21,8 @@ export const logfmtFormat: Format = {
     const values = columns.map(
       ({ name, type }) => sql`${textValue(name, type, valueOf(name))} AS ${id(name)}`,
     );
-    return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)}) WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
+    return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)})
+      WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
   },
   async findUnfit(database, path, { columns }: Shape): Promise<UnfitLine[]> {
     const problems = columns.map(({ name, type }) => textProblem(name, type, valueOf(name)));

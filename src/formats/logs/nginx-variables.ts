@@ -3,7 +3,7 @@
  * their own name. Lists of upstreams (`0.1, 0.2 : 0.3`) are text.
  */
 
-import { CLF_TIME, type Variable, type VariableType } from "./layout.ts";
+import { CLF_TIME, type Variable, type VariableType } from "./layout/layout.ts";
 
 type Known = Pick<Variable, "names" | "type" | "pattern" | "maySpace">;
 

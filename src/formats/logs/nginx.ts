@@ -12,7 +12,7 @@ import {
   logFormatError,
   type Part,
   type Variable,
-} from "./layout.ts";
+} from "./layout/layout.ts";
 import { nginxVariable } from "./nginx-variables.ts";
 
 /** What is known of variables that nginx itself does not have. */

@@ -2,8 +2,8 @@
 
 import type { Format } from "../format.ts";
 import { apacheLayout } from "./apache.ts";
-import type { Layout } from "./layout.ts";
-import { layoutFormat } from "./layout-format.ts";
+import type { Layout } from "./layout/layout.ts";
+import { layoutFormat } from "./layout/layout-format.ts";
 import { nginxLayout } from "./nginx.ts";
 
 const COMMON = '%h %l %u %t "%r" %>s %b';

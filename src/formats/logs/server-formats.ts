@@ -4,8 +4,8 @@ import { StreamkitError } from "../../base/error.ts";
 import type { Format, FormatOptions } from "../format.ts";
 import { linesFormat } from "../text.ts";
 import { apacheLayout } from "./apache.ts";
-import { type Layout, logFormatError } from "./layout.ts";
-import { layoutFormat } from "./layout-format.ts";
+import { type Layout, logFormatError } from "./layout/layout.ts";
+import { layoutFormat } from "./layout/layout-format.ts";
 import { nginxLayout } from "./nginx.ts";
 
 export const nginxFormat: Format = serverFormat(

@@ -23,8 +23,11 @@ const OLD = String.raw`(?:(\d{4}) )?([A-Z][a-z]{2}) +(\d{1,2})(?: (\d{4}))? (${C
 export const STAMPED = String.raw`^(?:\d+: )?[*.]?(?:(${ISO})|${OLD})(?: ([A-Z]{2,5}))?:? ((?:[^\n]|\n)*)$`;
 export const STAMPED_PARTS = "iso year_first month day year_middle clock year_last zone rest".split(" ");
 
-/** HOST and APP[PID]: before the message; the host may be left out. */
-export const TAGGED = String.raw`^(?:([^\s\[\]]*[^\s\[\]:]) )?(?:: )?([^\s:\[\]]+)(?:\[([^\]]*)\])?:(?: |$)((?:[^\n]|\n)*)$`;
+/** APP[PID]: without a host before it, and with a space behind it. */
+export const HOSTLESS = String.raw`^[^\s:\[\]]+(?:\[[^\]]*\])?:(?: |$)`;
+/** HOST and APP[PID]: before the message. */
+export const TAGGED =
+  String.raw`^([^\s\[\]]*[^\s\[\]:]) (?:: )?` + String.raw`([^\s:\[\]]+)(?:\[([^\]]*)\])?: ?((?:[^\n]|\n)*)$`;
 export const TAGGED_PARTS = ["host", "app", "pid", "message"] as const;
 
 const ZONES =

@@ -1,6 +1,6 @@
 /** The time before a syslog message. */
 
-import { raw, type Sql, sql } from "../../duckdb/sql.ts";
+import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import { MAX_AHEAD_MS, YEARS_BACK, ZONE_HOURS } from "./syslog-patterns.ts";
 
 /**
@@ -11,7 +11,7 @@ import { MAX_AHEAD_MS, YEARS_BACK, ZONE_HOURS } from "./syslog-patterns.ts";
 export function stampedTime(stamped: Sql, writtenAtMs: number | undefined): Sql {
   const part = (name: string): Sql => sql`${stamped}.${raw(name)}`;
   const zones = [...ZONE_HOURS].map(([name, hours]) => sql`WHEN ${name} THEN ${hours}`);
-  const offset = sql`to_hours(CASE ${part("zone")} WHEN '' THEN 0 ${raw(zones.map(({ text }) => text).join(" "))} END)`;
+  const offset = sql`to_hours(CASE ${part("zone")} WHEN '' THEN 0 ${join(zones, " ")} END)`;
   const given = sql`nullif(concat(${part("year_first")}, ${part("year_middle")}, ${part("year_last")}), '')`;
   const clock = sql`regexp_replace(replace(${part("clock")}, ',', '.'), '(\\.\\d{6})\\d+', '\\1')`;
   const inYear = (year: Sql): Sql =>

@@ -8,7 +8,9 @@ import type { Column } from "../../duckdb/database.ts";
 import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, FormatOptions, UnfitLine } from "../format.ts";
 import { linesOf } from "../lines.ts";
+import { required } from "./layout/token-values.ts";
 import {
+  HOSTLESS,
   PRIORITY,
   RFC_5424,
   RFC_5424_PARTS,
@@ -18,7 +20,6 @@ import {
   TAGGED_PARTS,
 } from "./syslog-patterns.ts";
 import { stampedTime } from "./syslog-time.ts";
-import { required } from "./token-values.ts";
 
 const COLUMNS: readonly Column[] = [
   { name: "ts", type: "TIMESTAMP" },
@@ -59,14 +60,19 @@ const IS_MESSAGE = raw("(priority IS NOT NULL OR newer.found <> '' OR stamped.fo
 
 function readMessages(path: string, writtenAtMs: number | undefined, isReceived: boolean): Sql {
   const where = isReceived ? raw("") : sql` WHERE ${required(IS_MESSAGE, NO_MESSAGE)}`;
+  // What has no host before its tag gets one that is none.
+  const rest = sql`CASE WHEN regexp_matches(stamped.rest, ${HOSTLESS}) THEN '- ' || stamped.rest
+    ELSE stamped.rest END`;
+  const tagged = partsOf(rest, TAGGED, TAGGED_PARTS);
   return sql`SELECT ${join(valuesOf(writtenAtMs), ",\n")} FROM (
-    SELECT *, CASE WHEN stamped.found <> '' THEN ${partsOf(raw("stamped.rest"), TAGGED, TAGGED_PARTS)} END AS tagged
+    SELECT *, CASE WHEN stamped.found <> '' THEN ${tagged} END AS tagged
     FROM (${messagesOf(path)})${where})`;
 }
 
 /** SELECT index, priority, rest, newer and stamped, which hold the parts of the two forms. */
 function messagesOf(path: string): Sql {
-  return sql`SELECT *, CASE WHEN newer.found = '' THEN ${partsOf(raw("rest"), STAMPED, STAMPED_PARTS)} END AS stamped
+  const stamped = partsOf(raw("rest"), STAMPED, STAMPED_PARTS);
+  return sql`SELECT *, CASE WHEN newer.found = '' THEN ${stamped} END AS stamped
     FROM (SELECT *, ${partsOf(raw("rest"), RFC_5424, RFC_5424_PARTS)} AS newer
       FROM (SELECT index, priority, CASE WHEN priority IS NULL THEN line
           ELSE substr(line, position('>' IN line) + 1) END AS rest
@@ -88,7 +94,8 @@ function valuesOf(writtenAtMs: number | undefined): Sql[] {
   const isTagged = raw("tagged.found <> ''");
   /** Without a tag, the first word is the host. */
   const either = (name: string, untagged: Sql): Sql =>
-    sql`CASE WHEN ${isNew} THEN nullif(newer.${raw(name)}, '-') WHEN ${isTagged} THEN nullif(tagged.${raw(name)}, '')
+    sql`CASE WHEN ${isNew} THEN nullif(newer.${raw(name)}, '-')
+      WHEN ${isTagged} THEN nullif(nullif(tagged.${raw(name)}, ''), '-')
       WHEN ${isStamped} THEN ${untagged} END AS ${raw(name)}`;
   return [
     sql`CASE WHEN ${isNew} THEN CAST(TRY_CAST(newer.time AS TIMESTAMPTZ) AS TIMESTAMP)

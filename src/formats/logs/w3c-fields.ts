@@ -1,6 +1,6 @@
-/** The fields of W3C's extended log format, as columns; and those of servers that may leave out their names. */
+/** The fields of W3C's extended log format, as columns; and the usual fields of some servers. */
 
-import type { Variable } from "./layout.ts";
+import type { Variable } from "./layout/layout.ts";
 
 export interface W3cColumn extends Omit<Variable, "text" | "at"> {
   /** The fields that it may stand in, by their names in lower case: the first one that is there. */

@@ -1,7 +1,7 @@
 /**
- * W3C's extended log format, as IIS, CloudFront and others write it. Lines that begin with `#` are no records;
- * the `#Fields:` line before a record names its values, and there may be several in a file. Where a segment
- * begins in the middle of a file, its source says which one was before it.
+ * W3C's extended log format, as IIS, CloudFront and others write it. Lines that begin with `#` are no
+ * records; the `#Fields:` line before a record names its values, and there may be several in a file. Where a
+ * segment begins in the middle of a file, its source says which one was before it.
  *
  * https://www.w3.org/TR/WD-logfile.html
  */
@@ -9,11 +9,12 @@
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
-import type { Variable } from "./layout.ts";
-import { type LineValues, type LogColumn, logColumns, logValues } from "./log-columns.ts";
-import { required } from "./token-values.ts";
+import type { Variable } from "./layout/layout.ts";
+import { type LineValues, type LogColumn, logColumns, logValues } from "./layout/log-columns.ts";
+import { required } from "./layout/token-values.ts";
 import { CLOUDFRONT_FIELDS, IIS_FIELDS, W3C_COLUMNS } from "./w3c-fields.ts";
 
+const IS_RECORD = raw('coalesce(len("values") = place.fields, false)');
 const EXTRA = { name: "extra", type: "JSON" };
 const DATE_AND_TIME: Variable = {
   text: "date time",
@@ -46,7 +47,7 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     columns: () => [...columns.map((column) => ({ name: column.name, type: column.type })), EXTRA],
     read: (path, shape) => sql`SELECT ${logValues(columns, line)}, ${extra()} AS extra
       FROM (${records(path, shape)})
-      WHERE ${required(sql`coalesce(len("values") = place.fields, false)`, "The values are not those of #Fields")}`,
+      WHERE ${required(IS_RECORD, "The values are not those of #Fields")}`,
     async findUnfit(database, path, shape): Promise<UnfitLine[]> {
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
       // A #Fields line is no line of the records' numbers.
@@ -81,7 +82,8 @@ export const cloudfrontFormat: Format = extendedFormat(
 /** Fractions of a second, which a few servers write. */
 function withFraction(column: LogColumn): LogColumn {
   if (column.name !== "ts") return column;
-  const fraction = sql`coalesce(CAST(nullif(regexp_extract(${valueAt("time")}, ${FRACTION}), '') AS DOUBLE), 0)`;
+  const digits = sql`nullif(regexp_extract(${valueAt("time")}, ${FRACTION}), '')`;
+  const fraction = sql`coalesce(CAST(${digits} AS DOUBLE), 0)`;
   return {
     ...column,
     value: (line) =>
@@ -98,7 +100,8 @@ function valueAt(name: string): Sql {
 
 /** IIS writes `+` for a space, CloudFront `%20`. */
 function spaced(text: Sql): Sql {
-  return sql`CASE WHEN contains(${text}, ' ') THEN ${text} WHEN contains(${text}, '%20') THEN url_decode(${text})
+  return sql`CASE WHEN contains(${text}, ' ') THEN ${text}
+    WHEN contains(${text}, '%20') THEN url_decode(${text})
     ELSE replace(${text}, '+', ' ') END`;
 }
 
@@ -118,13 +121,14 @@ function recordsOf(path: string, fields: readonly string[] | undefined): Sql {
   // Without names, it is what a source writes where no line of fields was before.
   const names = sql`CASE WHEN ${written} = '' THEN coalesce(${first}, [])
     ELSE string_split_regex(${written}, '[ \\t]+') END`;
-  const plain = sql`CASE WHEN contains(line, chr(9)) THEN string_split(line, chr(9)) ELSE string_split(line, ' ') END`;
+  const plain = sql`string_split(line, CASE WHEN contains(line, chr(9)) THEN chr(9) ELSE ' ' END)`;
   const quoted = sql`regexp_extract_all(line, '(?:^|[ \\t])("(?:[^"]|"")*"|[^ \\t]*)', 1)`;
   // Both windows go line by line: they keep the order, which a join or a sorted window would not.
   return sql`WITH w3c_names AS (SELECT index, ${names} AS names
       FROM (${linesOf(path)}) WHERE starts_with(line, '#Fields:') UNION ALL SELECT -1, ${first})
     SELECT row_number() OVER () - 1 AS number, place,
-      CASE WHEN contains(line, '"') AND len(${plain}) <> place.fields THEN ${quoted} ELSE ${plain} END AS "values"
+      CASE WHEN contains(line, '"') AND len(${plain}) <> place.fields THEN ${quoted}
+        ELSE ${plain} END AS "values"
     FROM (SELECT line, (SELECT list(place ORDER BY index) FROM (${placesOf()}))[section + 1] AS place
       FROM (SELECT line, count(*) FILTER (starts_with(line, '#Fields:'))
           OVER (ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS section

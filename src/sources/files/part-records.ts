@@ -12,8 +12,8 @@ const LINE_FEED = 10;
 
 /**
  * The part without the record at its end that goes on behind it: that goes back into the stream; or with the
- * rest of it, where it is the only one. A part with holes in it stays as it is: its bytes are not those of the
- * content.
+ * rest of it, where it is the only one. A part with holes in it stays as it is: its bytes are not those of
+ * the content.
  */
 export async function endedAtRecord(part: Part, stream: ContentStream, shape: QuotedShape): Promise<Part> {
   if (part.isLast) return part;

@@ -32,7 +32,7 @@ export interface ReadingFacts {
   readonly columns: number;
   /** Columns whose types are not compared. */
   readonly notCompared: readonly Column[];
-  /** Objects and lists in columns of text, and integers in FLOAT of which only the engine knows. */
+  /** Objects and lists in columns of text. */
   readonly undecided: number;
   readonly lines: number;
   readonly linesCompared: number;

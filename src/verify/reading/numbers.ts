@@ -78,11 +78,8 @@ export function decimalText(text: string, precision: number, scale: number): str
 /** Whether a value fits is the engine's own matter. */
 export const UNDECIDED = Symbol("undecided");
 
-/**
- * An integer beyond those that are all values of the type must come back with its own digits. A FLOAT may be
- * written with more digits than it needs: where that decides, it is undecided.
- */
-export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | typeof UNDECIDED | undefined {
+/** An integer beyond those that are all values of the type must come back with its own digits. */
+export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | undefined {
   const word = NOT_FINITE.exec(text);
   if (word !== null) {
     if (/nan/i.test(word[2] ?? "")) return "NaN";
@@ -95,10 +92,8 @@ export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | type
   if (!Number.isFinite(value)) return undefined;
   const exactBelow = type === "FLOAT" ? 2 ** 24 : 2 ** 53;
   if (number.isPlain && Math.abs(value) >= exactBelow) {
-    const written = type === "FLOAT" ? floatWritings(value) : [String(value)];
-    const integers = new Set(written.map((digits) => unscaled(digits, 0)));
-    if (!integers.has(unscaled(text, 0))) return undefined;
-    if (integers.size > 1) return UNDECIDED;
+    const isSame = unscaled(String(nearest), 0) === unscaled(text, 0);
+    if (value !== nearest || !isSame) return undefined;
   }
   return numberText(value);
 }
@@ -106,10 +101,4 @@ export function floatText(text: string, type: "DOUBLE" | "FLOAT"): string | type
 /** With the sign of zero. */
 export function numberText(value: number): string {
   return Object.is(value, -0) ? "-0" : String(value);
-}
-
-/** With so few digits that they still mean this single-precision number, or more. */
-function floatWritings(value: number): readonly string[] {
-  const writings = [6, 7, 8, 9].map((digits) => value.toPrecision(digits));
-  return writings.filter((text) => Math.fround(Number(text)) === value);
 }

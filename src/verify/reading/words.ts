@@ -3,7 +3,7 @@
 import { counted } from "../../base/units.ts";
 import type { ReadingDifference, ReadingFacts } from "./compare.ts";
 
-const UNDECIDED_KINDS = "objects and lists in VARCHAR, integers beyond 2^24 in FLOAT";
+const UNDECIDED_KINDS = "objects and lists in VARCHAR";
 const MAX_WRITTEN_LETTERS = 200;
 
 /** The line of a source, and what differs below it. */

@@ -157,7 +157,7 @@ describe("time: epoch_ms(t)", () => {
   });
 });
 
-test("files are read in the order of their epoch times, with records of several lines, for any cut", async () => {
+test("files are read in the order of their epoch times, with records of several lines", async () => {
   const files = {
     "in/1.csv": 'ts;note\n1767229200;"a\nb"\n1767229201;c\n',
     "in/2.csv": 'ts;note\n1767225600;"d\ne"\n1767225601;f\n',

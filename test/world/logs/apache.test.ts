@@ -18,18 +18,14 @@ test("the directive, with quotes escaped or not, is one format", async () => {
     ts: "2000-10-10T20:55:36.000Z",
     method: "GET",
     path: "/a",
-    ...{
-      protocol: "HTTP/1.0",
-      status: 200,
-      bytes: 2326,
-      duration_us: 1234,
-      referrer: "http://r/",
-    },
-    ...{
-      agent: "Mozilla",
-      bytes_received: 5,
-      bytes_sent: 17,
-    },
+    protocol: "HTTP/1.0",
+    status: 200,
+    bytes: 2326,
+    duration_us: 1234,
+    referrer: "http://r/",
+    agent: "Mozilla",
+    bytes_received: 5,
+    bytes_sent: 17,
   };
   const text = String.raw`%h %l %u %t \"%r\" %>s %b %D \"%{Referer}i\" \"%{User-agent}i\" %I %O`;
   for (const written of [
@@ -44,10 +40,12 @@ test("the directive, with quotes escaped or not, is one format", async () => {
 
 test("directives of all kinds", async () => {
   const format =
-    '%v:%p %a %{c}a %m "%U%q" %H %<s %>s %B %T %{ms}T %k %P %{tid}P "%{X-Request-Id}o" %{session}C %{PATH}e ' +
+    '%v:%p %a %{c}a %m "%U%q" %H %<s %>s %B %T %{ms}T %k %P %{tid}P "%{X-Request-Id}o" ' +
+    "%{session}C %{PATH}e " +
     "%{mod}n %{SSL_CIPHER}x %!200,304{Via}i %X %R %L %^FB %%";
   const line =
-    'www.example.com:443 192.0.2.1 10.0.0.1 GET "/a/b?c=d" HTTP/2.0 301 200 0 1 1234 2 99 140 "id-1" s1 /bin ' +
+    'www.example.com:443 192.0.2.1 10.0.0.1 GET "/a/b?c=d" HTTP/2.0 301 200 0 1 1234 2 99 140 "id-1" ' +
+    "s1 /bin " +
     "note ECDHE - + proxy-server Yx1 250 %";
   const { rows, dead } = await read(apache(format), [line, line.replace("?c=d", "")]);
   expect(dead).toEqual([]);
@@ -56,35 +54,27 @@ test("directives of all kinds", async () => {
     server_port: 443,
     client: "192.0.2.1",
     peer_addr: "10.0.0.1",
-    ...{
-      method: "GET",
-      path: "/a/b",
-      query: "?c=d",
-      protocol: "HTTP/2.0",
-      original_status: 301,
-      status: 200,
-    },
-    ...{
-      bytes: 0,
-      duration_s: 1,
-      duration_ms: 1234,
-      connection_requests: 2,
-      pid: 99,
-      tid: 140,
-    },
-    ...{
-      sent_http_x_request_id: "id-1",
-      cookie_session: "s1",
-      env_path: "/bin",
-      note_mod: "note",
-    },
-    ...{
-      ssl_cipher: "ECDHE",
-      http_via: null,
-      connection_status: "+",
-      handler: "proxy-server",
-      log_id: "Yx1",
-    },
+    method: "GET",
+    path: "/a/b",
+    query: "?c=d",
+    protocol: "HTTP/2.0",
+    original_status: 301,
+    status: 200,
+    bytes: 0,
+    duration_s: 1,
+    duration_ms: 1234,
+    connection_requests: 2,
+    pid: 99,
+    tid: 140,
+    sent_http_x_request_id: "id-1",
+    cookie_session: "s1",
+    env_path: "/bin",
+    note_mod: "note",
+    ssl_cipher: "ECDHE",
+    http_via: null,
+    connection_status: "+",
+    handler: "proxy-server",
+    log_id: "Yx1",
     first_byte_us: 250,
   });
   expect(only(rows.slice(1), "path", "query")).toEqual([["/a/b", null]]);

@@ -11,17 +11,16 @@ const columns = {
   n: "BIGINT",
   took: "DOUBLE",
   ok: "BOOLEAN",
-  ...{
-    price: "DECIMAL(9,2)",
-    id: "VARCHAR",
-  },
+  price: "DECIMAL(9,2)",
+  id: "VARCHAR",
 };
 const way = { format: "logfmt", columns };
 const nothing = Object.fromEntries(Object.keys(columns).map((name) => [name, null]));
 
 test("pairs, quotes, escapes, bare keys, empty values", async () => {
   const { rows, dead } = await read(way, [
-    String.raw`ts=2026-01-05T14:30:00.123+01:00 level=info msg="say \"hi\"\n\u00e9 \\" n=3 took=1.5 ok price=1.50 id=007`,
+    String.raw`ts=2026-01-05T14:30:00.123+01:00 level=info msg="say \"hi\"\n\u00e9 \\" ` +
+      "n=3 took=1.5 ok price=1.50 id=007",
     "level=warn n= msg= ok=false   more=x ts=2026-01-05",
     'msg="" took=-2e3 level=a=b id=+49',
     "\tlevel=x",

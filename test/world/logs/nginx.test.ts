@@ -28,7 +28,8 @@ test("the directive, its pieces and the text alone are one format", () => {
     `'${text}'`,
     `timed '${text}'`,
     `log_format timed '${text}';`,
-    `log_format timed escape=default\n    '$remote_addr [$time_local] '  # the client\n    '"$request" $status $request_time';\n`,
+    "log_format timed escape=default\n    '$remote_addr [$time_local] '  # the client\n" +
+      `    '"$request" $status $request_time';\n`,
     `log_format timed "$remote_addr [$time_local] \\"$request\\" $status $request_time";`,
     text.replace("$status", "${status}"),
   ])
@@ -39,7 +40,11 @@ test("columns have the shared names, or those of their variables", () => {
   expect(
     namesOf("$msec|$time_local|$body_bytes_sent|$bytes_sent|$upstream_response_time|$connection"),
   ).toEqual([
-    ...["msec TIMESTAMP", "ts TIMESTAMP", "bytes BIGINT", "bytes_sent BIGINT", "upstream_response_time"],
+    "msec TIMESTAMP",
+    "ts TIMESTAMP",
+    "bytes BIGINT",
+    "bytes_sent BIGINT",
+    "upstream_response_time",
     "connection BIGINT",
   ]);
   expect(namesOf('"$request" $request_method $request_uri $status $status $my_map')).toEqual([
@@ -56,7 +61,8 @@ test("columns have the shared names, or those of their variables", () => {
 test("what nginx's documentation and its users log", async () => {
   const format =
     '$remote_addr - $remote_user [$time_local] "$request" $status $body_bytes_sent "$http_referer" ' +
-    '"$http_user_agent" "$http_x_forwarded_for" rt=$request_time uct="$upstream_connect_time" gzip=$gzip_ratio';
+    '"$http_user_agent" "$http_x_forwarded_for" ' +
+    'rt=$request_time uct="$upstream_connect_time" gzip=$gzip_ratio';
   const start = '[22/Mar/2025:18:07:49 +0100] "GET / HTTP/1.1" 200 612 "-" "curl" "-"';
   const { rows, dead } = await read(nginx(format), [
     `192.0.2.1 - - ${start} rt=0.120 uct="0.001" gzip=-`,

@@ -30,7 +30,7 @@ const seconds = orNone(fc.nat(99_999).map((ms): Value => [(ms / 1000).toFixed(3)
 const words = fc.stringMatching(/^[A-Za-z0-9._~:/-]{1,12}$/).filter((text) => text !== "-");
 const word = orNone(words.map(same));
 
-const LETTERS = [..."abc XYZ019-_=&?/+.,;:'|()[]{}%#@!\"\\$éпß€😀"];
+const LETTERS = Array.from("abc XYZ019-_=&?/+.,;:'|()[]{}%#@!\"\\$éпß€😀");
 /** Any text, but none that the servers write for nothing. */
 const anyText = fc
   .array(fc.constantFrom(...LETTERS), { minLength: 1, maxLength: 14 })

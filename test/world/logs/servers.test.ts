@@ -11,13 +11,11 @@ test("Caddy's entries", async () => {
     client_ip: "198.51.100.7",
     proto: "HTTP/2.0",
     method: "GET",
-    ...{
-      host: "localhost",
-      uri: "/a?b=c",
-      headers: {
-        "User-Agent": ["curl/7.82.0"],
-        Accept: ["*/*"],
-      },
+    host: "localhost",
+    uri: "/a?b=c",
+    headers: {
+      "User-Agent": ["curl/7.82.0"],
+      Accept: ["*/*"],
     },
   };
   const entry = {
@@ -25,13 +23,11 @@ test("Caddy's entries", async () => {
     ts: 1646861401.5241024,
     logger: "http.log.access",
     msg: "handled request",
-    ...{
-      request,
-      user_id: "",
-      duration: 929675e-9,
-      size: 10900,
-      status: 200,
-    },
+    request,
+    user_id: "",
+    duration: 929675e-9,
+    size: 10900,
+    status: 200,
   };
   const old = { remote_addr: "[2001:db8::1]:41342", proto: "HTTP/1.1", method: "POST", uri: "/" };
   const { rows, dead } = await read({ format: "caddy" }, [
@@ -79,22 +75,16 @@ test("Traefik's entries, in both of its forms", async () => {
     ClientHost: "172.17.0.1",
     ClientUsername: "-",
     DownstreamStatus: 200,
-    ...{
-      DownstreamContentSize: 448,
-      Duration: 1526340,
-      RequestHost: "whoami.localhost",
-      RequestMethod: "GET",
-    },
-    ...{
-      RequestPath: "/",
-      RequestProtocol: "HTTP/1.1",
-      RouterName: "whoami@docker",
-      ServiceName: "whoami",
-    },
-    ...{
-      StartUTC: "2024-01-01T11:00:00.123456789Z",
-      "request_User-Agent": "curl/8",
-    },
+    DownstreamContentSize: 448,
+    Duration: 1526340,
+    RequestHost: "whoami.localhost",
+    RequestMethod: "GET",
+    RequestPath: "/",
+    RequestProtocol: "HTTP/1.1",
+    RouterName: "whoami@docker",
+    ServiceName: "whoami",
+    StartUTC: "2024-01-01T11:00:00.123456789Z",
+    "request_User-Agent": "curl/8",
   };
   const { rows } = await read({ format: "traefik" }, [JSON.stringify(entry)]);
   expect(only(rows, "ts", "client", "user", "status", "bytes", "agent", "duration", "router")).toEqual([

@@ -20,7 +20,8 @@ const IIS = [
   "#Software: Microsoft Internet Information Services 10.0",
   "#Version: 1.0",
   "#Date: 2023-11-22 05:12:00",
-  "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) cs(Referer) sc-status sc-substatus sc-win32-status time-taken",
+  "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) " +
+    "cs(Referer) sc-status sc-substatus sc-win32-status time-taken",
 ];
 
 test("IIS, with another #Fields after a restart", async () => {
@@ -168,15 +169,21 @@ describe("a source that cuts a log anywhere", () => {
   const FIRST = [
     ...IIS.slice(0, 2),
     "#Fields: date time sc-status c-ip",
-    ...["2023-11-22 05:12:01 200 a1", "2023-11-22 05:12:02 200 a2", "broken", "2023-11-22 05:12:03 200 a3"],
+    "2023-11-22 05:12:01 200 a1",
+    "2023-11-22 05:12:02 200 a2",
+    "broken",
+    "2023-11-22 05:12:03 200 a3",
     "#Date: 2023-11-22 06:00:00",
     "#Fields: c-ip date time sc-status",
-    ...["b1 2023-11-22 05:12:04 200", "b2 2023-11-22 05:12:05 xxx", "b3 2023-11-22 05:12:06 200"],
+    "b1 2023-11-22 05:12:04 200",
+    "b2 2023-11-22 05:12:05 xxx",
+    "b3 2023-11-22 05:12:06 200",
   ];
   const SECOND = [
     "2023-11-22 05:12:07 200 c1",
     "#Fields: time date c-ip sc-status",
-    ...["05:12:08 2023-11-22 d1 200", "05:12:09 2023-11-22 d2 200"],
+    "05:12:08 2023-11-22 d1 200",
+    "05:12:09 2023-11-22 d2 200",
   ];
   const offsetOf = (lines: readonly string[], line: string): number =>
     lines.slice(0, lines.indexOf(line)).join("\n").length + (lines[0] === line ? 0 : 1);
@@ -213,21 +220,15 @@ describe("a source that cuts a log anywhere", () => {
           timeColumn: "ts",
           committed,
           isDurable: true,
-          ...{
-            segmentFolder: path.join(folder, "segments"),
-            baseFolder: folder,
-            maxSegmentBytes: 1024,
-          },
-          ...{
-            takesWhatIsThere: true,
-            hasHeader: false,
-            delimiter: ",",
-          },
-          ...{
-            freshSeed: () => 1,
-            notify: () => undefined,
-            isOwn: () => false,
-          },
+          segmentFolder: path.join(folder, "segments"),
+          baseFolder: folder,
+          maxSegmentBytes: 1024,
+          takesWhatIsThere: true,
+          hasHeader: false,
+          delimiter: ",",
+          freshSeed: () => 1,
+          notify: () => undefined,
+          isOwn: () => false,
         };
         const source = await kind.open(options, context);
         for (let turn = 0; turn < 2 && !isEnded; turn += 1) {

@@ -27,16 +27,16 @@ test("each kind with its place and an example, in words that fit --sql", async (
   const { code, stdout, stderr } = await told();
   expect({ code, stdout }).toEqual({ code: 0, stdout: '{"price":1.0,"v":1}\n' });
   const lines = stderr.split("\n");
-  expect(lines).toContainEqual(
-    expect.stringMatching(
-      /^streamkit: warning: input: 1 line could not be read: "price" .*"n\/a".* \(in\.ndjson, byte 48\)$/,
+  expect(
+    lines.some((line) =>
+      /^\S+ warning: input: 1 line could not be read: "price" .*"n\/a".* \(in\.ndjson, byte 48\)$/.test(line),
     ),
-  );
-  expect(lines).toContainEqual(
-    expect.stringMatching(
-      /^streamkit: warning: input: 1 line could not be read: .* \(in\.ndjson, byte \d+\)$/,
+  ).toBe(true);
+  expect(
+    lines.some((line) =>
+      /^streamkit: warning: input: 1 line could not be read: .* \(in\.ndjson, byte \d+\)$/.test(line),
     ),
-  );
+  ).toBe(true);
   expect(stderr).toContain(
     "streamkit: warning: sql: 2 rows were put aside, like: Could not convert string 'x' to INTEGER",
   );

@@ -1,7 +1,7 @@
 /** The values of a line from its tokens: as the fast reader gives them, or a pattern. */
 
-import { StreamkitError } from "../../base/error.ts";
-import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import { StreamkitError } from "../../../base/error.ts";
+import { id, join, raw, type Sql, sql } from "../../../duckdb/sql.ts";
 import { isVariable, type Variable } from "./layout.ts";
 import { type LineValues, type LogColumn, logValues } from "./log-columns.ts";
 import { escapedForRegex } from "./strftime.ts";

@@ -1,7 +1,7 @@
 /** From the variables of a layout to columns: their names, their types, and SQL of their values. */
 
-import type { Column } from "../../duckdb/database.ts";
-import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import type { Column } from "../../../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../../../duckdb/sql.ts";
 import { unescaped } from "./escapes.ts";
 import { type Layout, type Variable, variablesOf } from "./layout.ts";
 import { DAY_FORMAT } from "./tokens.ts";

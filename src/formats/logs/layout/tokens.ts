@@ -3,8 +3,8 @@
  * lines are taken by the fast CSV reader, or by a pattern that takes each of them the same way.
  */
 
-import { raw, type Sql, sql, stringStruct } from "../../duckdb/sql.ts";
-import { MAX_LINE_BYTES } from "../json.ts";
+import { raw, type Sql, sql, stringStruct } from "../../../duckdb/sql.ts";
+import { MAX_LINE_BYTES } from "../../json.ts";
 import { withoutQuoteEscapes } from "./escapes.ts";
 import { isVariable, type Layout, type Part, type Variable } from "./layout.ts";
 import { escapedForRegex } from "./strftime.ts";

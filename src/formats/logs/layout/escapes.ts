@@ -1,6 +1,6 @@
 /** Escapes in values of logs: kept from the fast reader, which knows two of them, and taken back in SQL. */
 
-import { type Sql, sql } from "../../duckdb/sql.ts";
+import { type Sql, sql } from "../../../duckdb/sql.ts";
 import type { Escapes } from "./layout.ts";
 
 const LINE_FEED = 10;

@@ -5,9 +5,9 @@
  */
 
 import { isUtf8 } from "node:buffer";
-import { raw, type Sql, sql } from "../../duckdb/sql.ts";
-import type { Format, UnfitLine } from "../format.ts";
-import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../lines.ts";
+import { raw, type Sql, sql } from "../../../duckdb/sql.ts";
+import type { Format, UnfitLine } from "../../format.ts";
+import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../../lines.ts";
 import { withKeptEscapes } from "./escapes.ts";
 import { found, foundValues } from "./found-values.ts";
 import type { Layout } from "./layout.ts";
@@ -51,7 +51,8 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
     async findUnfit(database, path): Promise<UnfitLine[]> {
       const line = foundValues(layout, tokens);
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
-      const reason = sql`CASE WHEN NOT (is_whole OR is_loose) THEN ${whyNone({ name, layout, wayOut }, tokens)}
+      const another = whyNone({ name, layout, wayOut }, tokens);
+      const reason = sql`CASE WHEN NOT (is_whole OR is_loose) THEN ${another}
         ELSE coalesce(${[...problems, raw("NULL")]}) END`;
       const rows = await database.rows(
         sql`SELECT index, ${reason} AS reason FROM (${found(path, layout, tokens)}) WHERE reason IS NOT NULL`,

@@ -1,7 +1,7 @@
 /** The values of a line by patterns: by that of the reader's tokens, or else by the layout's own. */
 
-import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
-import { linesOf } from "../lines.ts";
+import { join, raw, type Sql, sql } from "../../../duckdb/sql.ts";
+import { linesOf } from "../../lines.ts";
 import { withoutQuoteEscapes } from "./escapes.ts";
 import { type Layout, variablesOf } from "./layout.ts";
 import type { LineValues } from "./log-columns.ts";
@@ -57,7 +57,8 @@ export function foundValues(layout: Layout, tokens: readonly Token[] | undefined
               halves.map((token) => halfText(token, textOf(token))),
               " || ' ' || ",
             );
-      return sql`CASE WHEN is_whole THEN ${whole} ELSE ${looseText(variables.indexOf(variable), isQuoted)} END`;
+      const loose = looseText(variables.indexOf(variable), isQuoted);
+      return sql`CASE WHEN is_whole THEN ${whole} ELSE ${loose} END`;
     },
   };
 }

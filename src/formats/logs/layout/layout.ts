@@ -3,7 +3,7 @@
  * into a layout (`nginx.ts`, `apache.ts`), and a layout is a format (`layout-format.ts`).
  */
 
-import { StreamkitError } from "../../base/error.ts";
+import { StreamkitError } from "../../../base/error.ts";
 
 /** How the text of a variable's value becomes a value. */
 export type VariableType = "VARCHAR" | "INTEGER" | "BIGINT" | "DOUBLE" | "request" | Time;
