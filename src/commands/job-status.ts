@@ -89,20 +89,29 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
   };
 }
 
+/** Of the sources that are right: what is wrong with the others is told where they are opened. */
+function sourcesOf({ config }: LoadedJob): readonly ReturnType<typeof resolveSource>[] {
+  return Object.values(config.sources).flatMap(({ from }) => {
+    try {
+      return [resolveSource(from)];
+    } catch {
+      return [];
+    }
+  });
+}
+
 /** Others have the other end, who may take their time. */
-function isFedByPipe({ config }: LoadedJob, { isStdinTerminal }: Context): boolean {
-  const kinds = Object.values(config.sources).map(({ from }) => resolveSource(from).kind.name);
-  return kinds.includes("stdin") && isStdinTerminal !== true;
+function isFedByPipe(job: LoadedJob, { isStdinTerminal }: Context): boolean {
+  return sourcesOf(job).some(({ kind }) => kind.name === "stdin") && isStdinTerminal !== true;
 }
 
 /** Undefined where other sources than files are read too. */
-async function totalBytes({ config, folder }: LoadedJob): Promise<number | undefined> {
+async function totalBytes(job: LoadedJob): Promise<number | undefined> {
   let sum = 0;
-  for (const { from } of Object.values(config.sources)) {
-    const { kind, options } = resolveSource(from);
+  for (const { kind, options } of sourcesOf(job)) {
     const bytes =
       kind.name === "files"
-        ? await bytesOfFiles((options as { readonly path: string }).path, folder)
+        ? await bytesOfFiles((options as { readonly path: string }).path, job.folder)
         : undefined;
     if (bytes === undefined) return undefined;
     sum += bytes;
@@ -116,8 +125,8 @@ const EXAMPLES = [
   '  streamkit process --in quotes.ndjson --once --sql "FROM input"',
 ];
 
-function waitingLines({ config }: LoadedJob, rows: number, isStdinTerminal: boolean): readonly string[] {
-  const kinds = Object.values(config.sources).map(({ from }) => resolveSource(from).kind);
+function waitingLines(job: LoadedJob, rows: number, isStdinTerminal: boolean): readonly string[] {
+  const kinds = sourcesOf(job).map(({ kind }) => kind);
   const names = new Set(kinds.map(({ name }) => name));
   const read = rows === 0 ? "nothing has come yet" : `${counted(rows, "row")} read`;
   if (names.has("stdin") && isStdinTerminal)
