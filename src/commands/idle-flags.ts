@@ -28,7 +28,7 @@ export function isGiven(command: Command, option: Option): boolean {
 }
 
 /** The flags of a command that say of themselves what they go with, as in "with --sql: …". */
-export function flagsThatGoWith(command: Command, other: string): readonly string[] {
+function flagsThatGoWith(command: Command, other: string): readonly string[] {
   return command.options.flatMap(({ long, description }) =>
     long !== undefined && description.startsWith(`with ${other}`) ? [long] : [],
   );
