@@ -18,8 +18,8 @@ that is wrong is told at once, each with file, line, column and what would be ri
 Examples:
   Is it right, and how will it run?
     streamkit check market.yaml
-  What would become of a value that comes from outside?
-    streamkit check market.yaml --set queries.high.mode=update
+  The same with another value in it:
+    streamkit check market.yaml --set sources.ticks.watermark=10s
   One query:
     streamkit check --in quotes.ndjson --sql "SELECT symbol, max(price) AS high FROM input GROUP BY symbol"
   Completion and errors in an editor:
