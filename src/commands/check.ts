@@ -12,8 +12,8 @@ interface CheckFlags extends JobFlags {
 }
 
 const HELP = `
-Nothing is read and nothing written, but files are looked at whose columns the job does not declare. Everything
-that is wrong is told at once, each with file, line, column and what would be right.
+Nothing is read and nothing written, but files are looked at whose columns the job does not declare. All that
+is wrong is told at once, each with file, line, column and what would be right.
 
 Examples:
   Is it right, and how will it run?
