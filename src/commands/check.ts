@@ -11,6 +11,22 @@ interface CheckFlags extends JobFlags {
   readonly jsonSchema?: boolean;
 }
 
+const HELP = `
+Nothing is read and nothing written, but files are looked at whose columns the job does not declare. All that
+is wrong is told at once, each with file, line, column and what would be right.
+
+Examples:
+  Is it right, and how will it run?
+    streamkit check market.yaml
+  The same with another value in it:
+    streamkit check market.yaml --set sources.ticks.watermark=10s
+  One query:
+    streamkit check --in quotes.ndjson --sql "SELECT symbol, max(price) AS high FROM input GROUP BY symbol"
+  Completion and errors in an editor:
+    streamkit check --json-schema > streamkit.schema.json
+
+Exit codes: 0 right, 2 wrong.`;
+
 export function checkCommand(context: Context): Command {
   const command = withHintForMore(new Command("check"), () => "one job file is checked at a time")
     .summary("validates a job and prints its plan")
@@ -23,6 +39,7 @@ export function checkCommand(context: Context): Command {
     "what would be read (default: -)",
   )
     .option("--json-schema", "print the JSON Schema of job files, for editors")
+    .addHelpText("after", HELP)
     .action(async (file: string | undefined, flags: CheckFlags, given: Command) => {
       refuseBesideSchema(file, flags, given);
       refuseIdleFlags(given, jobRules(given, file));

@@ -105,6 +105,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         account.add(outcome);
         status.add(outcome);
       },
+      asked: status.asked,
       started(prepared) {
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
         if (checkpointFolder !== undefined && shared === undefined) {

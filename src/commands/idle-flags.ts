@@ -28,7 +28,7 @@ export function isGiven(command: Command, option: Option): boolean {
 }
 
 /** The flags of a command that say of themselves what they go with, as in "with --sql: …". */
-export function flagsThatGoWith(command: Command, other: string): readonly string[] {
+function flagsThatGoWith(command: Command, other: string): readonly string[] {
   return command.options.flatMap(({ long, description }) =>
     long !== undefined && description.startsWith(`with ${other}`) ? [long] : [],
   );
@@ -40,7 +40,8 @@ export function jobRules(command: Command, file: string | undefined): readonly I
   const flags = flagsThatGoWith(command, "--sql");
   return [
     {
-      when: file !== undefined,
+      // Both are refused as such.
+      when: file !== undefined && sql === undefined,
       flags,
       because: "with a job file, which says that itself: --set KEY=VALUE changes what stands there",
     },

@@ -13,8 +13,10 @@ export interface JobFigures {
   /** Of all bytes that there are to read; undefined where that is not known. */
   totalBytes: number | undefined;
   readonly rows: number;
-  /** Since the last row came, or since the start. */
-  silentMs(): number;
+  /** The sources were asked: whether one of them had something. */
+  asked(hadInput: boolean): void;
+  /** For how long the sources have had nothing. */
+  waitingMs(): number;
   add(report: BatchReport): void;
   /** One line. */
   text(): string;
@@ -23,6 +25,7 @@ export interface JobFigures {
 export function openJobFigures(clock: Clock): JobFigures {
   const startedMs = clock.monotonicMs();
   let lastRowMs = startedMs;
+  let waitingSinceMs: number | undefined;
   let recent: { readonly atMs: number; readonly rows: number; readonly bytes: number }[] = [];
   let rows = 0;
   let bytes = 0;
@@ -34,7 +37,11 @@ export function openJobFigures(clock: Clock): JobFigures {
     get rows() {
       return rows;
     },
-    silentMs: () => clock.monotonicMs() - lastRowMs,
+    asked(hadInput) {
+      if (hadInput) waitingSinceMs = undefined;
+      else waitingSinceMs ??= clock.monotonicMs();
+    },
+    waitingMs: () => (waitingSinceMs === undefined ? 0 : clock.monotonicMs() - waitingSinceMs),
     add({ inputRows, inputBytes, lateRows, deadLetters, watermarkMs, maxEventTimeMs }) {
       const nowMs = clock.monotonicMs();
       rows += inputRows;
@@ -55,17 +62,18 @@ export function openJobFigures(clock: Clock): JobFigures {
       const spanSeconds = Math.max(1, Math.min(RATE_SPAN_MS, nowMs - startedMs) / 1000);
       const perSecond = recent.reduce((sum, each) => sum + each.rows, 0) / spanSeconds;
       const bytesPerSecond = recent.reduce((sum, each) => sum + each.bytes, 0) / spanSeconds;
-      const silentMs = figures.silentMs();
+      const isWaiting = figures.waitingMs() >= WAITING_MS;
+      const silentMs = nowMs - lastRowMs;
       return [
         counted(rows, "row"),
         `${perSecond < 10 ? Number(perSecond.toFixed(1)) : Math.round(perSecond).toLocaleString("en-US")}/s`,
         ...progressTexts(bytes, figures.totalBytes, bytesPerSecond),
         ...(watermarkLagMs === undefined || figures.totalBytes !== undefined
           ? []
-          : [`lag ${spanText(watermarkLagMs + silentMs)}`]),
+          : [`lag ${spanText(watermarkLagMs + (isWaiting ? silentMs : 0))}`]),
         ...(late > 0 ? [`${late.toLocaleString("en-US")} late`] : []),
         ...(dead > 0 ? [counted(dead, "dead letter")] : []),
-        silentMs >= WAITING_MS ? `no data for ${spanText(silentMs)}` : "running",
+        isWaiting ? `no data for ${spanText(silentMs)}` : "running",
       ].join(" · ");
     },
   };

@@ -16,8 +16,12 @@ import { openJobFigures, WAITING_MS } from "./job-figures.ts";
 
 /** How often the line is drawn anew where no batch does it. */
 const TICK_MS = 500;
+/** That a pipe is silent at its start is usual: the program before it starts too. */
+const PIPE_PATIENCE_MS = 10_000;
 
 export interface JobStatus {
+  /** The sources were asked: whether one of them had something. */
+  asked(hadInput: boolean): void;
   add(outcome: BatchOutcome): void;
   /** What was shown of tables stays, the line goes. */
   end(): void;
@@ -36,6 +40,7 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
   const ended = new AbortController();
   const line = progressOutput === undefined ? undefined : openRegion(progressOutput);
   let hasSaidWhat = false;
+  const patienceMs = isFedByPipe(job, context) ? PIPE_PATIENCE_MS : WAITING_MS;
 
   const draw = (): void => {
     if (options.quiet) return;
@@ -52,7 +57,12 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
     while (!ended.signal.aborted) {
       await clock.sleep(TICK_MS, ended.signal);
       if (ended.signal.aborted || context.stop.aborted) return;
-      if (!options.quiet && !hasSaidWhat && options.until === "stopped" && figures.silentMs() >= WAITING_MS) {
+      if (
+        !options.quiet &&
+        !hasSaidWhat &&
+        options.until === "stopped" &&
+        figures.waitingMs() >= patienceMs
+      ) {
         hasSaidWhat = true;
         for (const text of waitingLines(job, figures.rows, context.isStdinTerminal === true))
           context.say(text);
@@ -66,6 +76,7 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
     });
   void tick();
   return {
+    asked: figures.asked,
     add({ report }) {
       figures.add(report);
       draw();
@@ -78,14 +89,29 @@ export function openJobStatus(job: LoadedJob, options: StatusOptions, context: C
   };
 }
 
+/** Of the sources that are right: what is wrong with the others is told where they are opened. */
+function sourcesOf({ config }: LoadedJob): readonly ReturnType<typeof resolveSource>[] {
+  return Object.values(config.sources).flatMap(({ from }) => {
+    try {
+      return [resolveSource(from)];
+    } catch {
+      return [];
+    }
+  });
+}
+
+/** Others have the other end, who may take their time. */
+function isFedByPipe(job: LoadedJob, { isStdinTerminal }: Context): boolean {
+  return sourcesOf(job).some(({ kind }) => kind.name === "stdin") && isStdinTerminal !== true;
+}
+
 /** Undefined where other sources than files are read too. */
-async function totalBytes({ config, folder }: LoadedJob): Promise<number | undefined> {
+async function totalBytes(job: LoadedJob): Promise<number | undefined> {
   let sum = 0;
-  for (const { from } of Object.values(config.sources)) {
-    const { kind, options } = resolveSource(from);
+  for (const { kind, options } of sourcesOf(job)) {
     const bytes =
       kind.name === "files"
-        ? await bytesOfFiles((options as { readonly path: string }).path, folder)
+        ? await bytesOfFiles((options as { readonly path: string }).path, job.folder)
         : undefined;
     if (bytes === undefined) return undefined;
     sum += bytes;
@@ -99,8 +125,8 @@ const EXAMPLES = [
   '  streamkit process --in quotes.ndjson --once --sql "FROM input"',
 ];
 
-function waitingLines({ config }: LoadedJob, rows: number, isStdinTerminal: boolean): readonly string[] {
-  const kinds = Object.values(config.sources).map(({ from }) => resolveSource(from).kind);
+function waitingLines(job: LoadedJob, rows: number, isStdinTerminal: boolean): readonly string[] {
+  const kinds = sourcesOf(job).map(({ kind }) => kind);
   const names = new Set(kinds.map(({ name }) => name));
   const read = rows === 0 ? "nothing has come yet" : `${counted(rows, "row")} read`;
   if (names.has("stdin") && isStdinTerminal)

@@ -38,6 +38,13 @@ export async function runProgram(addCommands: (program: Command, context: Contex
   }
 }
 
+const HELP = `
+Start here:
+  streamkit demo                                    everything at once, in a browser
+  streamkit simulate quotes | streamkit process     candles as a live table
+  streamkit process --in FILE --once --sql "SELECT count(*) AS n FROM input"
+  streamkit COMMAND --help                          what a command takes, with examples`;
+
 /** The program with its commands, which throws where it would exit. */
 export function programOf(
   addCommands: (program: Command, context: Context) => void,
@@ -53,6 +60,7 @@ export function programOf(
     .configureOutput({
       outputError: (text, write) => write(text.replace(/^error: /, "streamkit: ")),
     })
+    .addHelpText("after", HELP)
     .exitOverride();
   refuseMoreArguments(program);
   addCommands(program, context);

@@ -19,15 +19,16 @@ export function openQueryProgress(
 ): QueryProgress {
   const { clock, stdout } = context;
   let line: WorkLine | undefined;
+  let ended = new AbortController();
   const end = (): void => {
+    ended.abort();
     line?.end();
-    line = undefined;
   };
-  const follow = async (of: WorkLine): Promise<void> => {
-    while (line === of) {
+  const follow = async (of: WorkLine, { signal }: AbortController): Promise<void> => {
+    while (!signal.aborted) {
       const percent = Math.floor(percentDone() ?? 0);
       of.tell(percent > 0 ? `${percent} %` : "");
-      await clock.sleep(TICK_MS);
+      await clock.sleep(TICK_MS, signal);
     }
   };
   return {
@@ -43,8 +44,9 @@ export function openQueryProgress(
       },
     },
     async during(work) {
+      ended = new AbortController();
       line = openWorkLine(context);
-      if (context.progressOutput !== undefined) void follow(line);
+      if (context.progressOutput !== undefined) void follow(line, ended);
       try {
         return await work();
       } finally {

@@ -48,9 +48,8 @@ export async function runShell(
     history: [...options.history.lines],
     historySize: MAX_HISTORY,
     removeHistoryDuplicates: true,
-    completer: (text: string, done: (error: null, found: [string[], string]) => void) => {
-      void vocabulary().then((known) => done(null, completions(text, known)));
-    },
+    completer: (text: string, done: (error: null, found: [string[], string]) => void) =>
+      void complete(text, done),
   });
   const write = (text: string): void => stdout.write(`${text}\n`);
 
@@ -62,6 +61,11 @@ export async function runShell(
     const names = isFree ? await questions.names().catch(() => []) : [];
     return { names, words: words ?? [], commands: COMMANDS, modes: MODES };
   };
+
+  const complete = async (
+    text: string,
+    done: (error: null, found: [string[], string]) => void,
+  ): Promise<void> => done(null, completions(text, await vocabulary()));
 
   const run = async (action: () => Promise<void>): Promise<void> => {
     isRunning = true;

@@ -15,33 +15,36 @@ export interface WorkLine {
   end(): void;
 }
 
+const NO_LINE: WorkLine = { tell: () => {}, end: () => {} };
+
 export function openWorkLine(
   { clock, progressOutput }: Pick<Context, "clock" | "progressOutput">,
   quiet = false,
 ): WorkLine {
   const output = quiet ? undefined : progressOutput;
-  const line = output === undefined ? undefined : openRegion(output);
+  if (output === undefined) return NO_LINE;
+  const line = openRegion(output);
   const startedMs = clock.monotonicMs();
   const ended = new AbortController();
   let words = "";
   const tick = async (): Promise<void> => {
     await clock.sleep(PATIENCE_MS, ended.signal);
-    while (!ended.signal.aborted && output !== undefined) {
+    while (!ended.signal.aborted) {
       const text = [words, spanText(clock.monotonicMs() - startedMs)]
         .filter((part) => part !== "")
         .join(" · ");
-      line?.show([cutTo(text, sizeOf(output).columns)]);
+      line.show([cutTo(text, sizeOf(output).columns)]);
       await clock.sleep(TICK_MS, ended.signal);
     }
   };
-  if (line !== undefined) void tick();
+  void tick();
   return {
     tell(now) {
       words = now;
     },
     end() {
       ended.abort();
-      line?.erase();
+      line.erase();
     },
   };
 }

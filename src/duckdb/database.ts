@@ -6,7 +6,7 @@ import { type DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Sql } from "./sql.ts";
 
-type Scalar = string | number | bigint | boolean | null;
+export type Scalar = string | number | bigint | boolean | null;
 export type Row = Readonly<Record<string, Scalar>>;
 
 export interface Column {

@@ -26,6 +26,8 @@ export interface LoopOptions {
   readonly stop: AbortSignal;
   readonly waitForNews: (timeoutMs: number) => Promise<void>;
   readonly observe: (outcome: BatchOutcome) => void;
+  /** Told each time that the sources were asked, whether one of them had something. */
+  readonly asked?: ((hadInput: boolean) => void) | undefined;
 }
 
 /** How often sources that can't call us are looked at. */
@@ -63,6 +65,7 @@ export async function runLoop(
       ...(bounded === undefined ? {} : { toCome: await bounded.toCome(ranges) }),
     };
     const hasInput = Object.keys(ranges).length > 0;
+    options.asked?.(hasInput);
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
     const startedMs = clock.monotonicMs();

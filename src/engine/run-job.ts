@@ -39,6 +39,8 @@ export interface RunOptions {
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
   readonly observe: (outcome: BatchOutcome) => void;
   readonly observesRows: boolean;
+  /** Told each time that the sources were asked, whether one of them had something. */
+  readonly asked?: (hadInput: boolean) => void;
   /** Of an input that several processes share: the partition to read, and who knows the others. */
   readonly shard?: number;
   readonly membership?: Membership;
@@ -61,7 +63,10 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       takesWhatIsThere: options.until !== "stopped",
       allowsEmpty: options.allowsEmpty,
       notify: news.ring,
-      waitForNews: () => news.wait(100),
+      waitForNews: () => {
+        options.asked?.(false);
+        return news.wait(100);
+      },
       isStopped: () => stop.aborted,
       resets: options.resets ?? [],
       resetsCheckpoint: options.resetsCheckpoint ?? false,
@@ -145,6 +150,7 @@ async function runPrepared(
           stop,
           waitForNews: news.wait,
           observe: options.observe,
+          asked: options.asked,
         });
       },
       () => runner.close(),

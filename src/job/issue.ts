@@ -68,11 +68,10 @@ function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSch
     }
     case "invalid_type":
       return { keyPath, message: expectation(typeWords(deepest.expected), found) };
-    case "invalid_value":
-      return {
-        keyPath,
-        message: `${expectation(`one of ${deepest.values.join(", ")}`, found)}${meantOf(found, deepest.values)}`,
-      };
+    case "invalid_value": {
+      const expected = expectation(`one of ${deepest.values.join(", ")}`, found);
+      return { keyPath, message: `${expected}${meantOf(found, deepest.values)}` };
+    }
     case "invalid_key":
       return { keyPath, message: deepest.issues[0]?.message ?? deepest.message };
     case "invalid_union":

@@ -44,12 +44,12 @@ export function shownColumns(
   };
 }
 
-export function isFigure(type: string): boolean {
+function isFigure(type: string): boolean {
   return /^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DOUBLE|FLOAT|DECIMAL\(.*\))$/.test(type);
 }
 
 /** Nothing is no text: a text that could be taken for it is quoted. */
-export function cellText(value: string | null): string {
+function cellText(value: string | null): string {
   if (value === null) return "NULL";
   return value === "NULL" ? '"NULL"' : shownText(value);
 }

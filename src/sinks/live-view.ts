@@ -64,7 +64,7 @@ export function liveViewOf(stdout: ByteOutput): LiveView {
 const FRAME_LINES = 3;
 const LEAST_ROWS = 1;
 
-export function linesOf(
+function linesOf(
   { tables, status }: Pick<LiveView, "tables" | "status">,
   { columns, rows }: { readonly columns: number; readonly rows: number },
   style: Style,

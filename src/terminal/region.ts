@@ -21,9 +21,9 @@ const ESCAPE = "\u001b[";
 const ERASE_BELOW = `${ESCAPE}0J`;
 const ERASE_LINE_END = `${ESCAPE}K`;
 /** Bold, dim and plain: the only codes that lines hold. */
-const STYLES = /\u001b\[\d*m/g;
+const STYLES = new RegExp(String.raw`\u001b\[\d*m`, "g");
 
-export const DEFAULT_SIZE = { columns: 80, rows: 24 };
+const DEFAULT_SIZE = { columns: 80, rows: 24 };
 
 /** The terminal's size now; the usual one where it does not tell. */
 export function sizeOf({ size }: Pick<ByteOutput, "size">): {

@@ -68,7 +68,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     throw error;
   }
 
-  let underWay: { isGivenUp: boolean } | undefined;
+  let underWay: { isGivenUp: boolean; isOver: boolean } | undefined;
   const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
     const question = questionOf(statement);
     const tables = [...(await openTables(database, statement, request, folder)), ...kept];
@@ -96,7 +96,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
       if (statements.length === 0) throw new StreamkitError("usage", "An SQL query is expected");
       const wanted = { ...request, ...style };
       refuseSeveral(statements.length, wanted);
-      const asked = { isGivenUp: false };
+      const asked = { isGivenUp: false, isOver: false };
       underWay = asked;
       try {
         for (const statement of statements) {
@@ -104,6 +104,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
           if (asked.isGivenUp) throw new StreamkitError("stopped", "Interrupted");
         }
       } finally {
+        asked.isOver = true;
         underWay = undefined;
       }
     },
@@ -121,9 +122,10 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     },
     async interrupt() {
       const given = underWay;
-      if (given !== undefined) given.isGivenUp = true;
+      if (given === undefined) return;
+      given.isGivenUp = true;
       // One statement of several runs now, and an interrupt between two of them is lost.
-      while (underWay !== undefined && underWay === given) {
+      while (!given.isOver) {
         database.interrupt();
         await request.clock.sleep(INTERRUPT_MS);
       }

@@ -1,7 +1,7 @@
 /** An answer as a table for people: as wide and as long as their terminal. */
 
 import { counted } from "../base/units.ts";
-import type { Database } from "../duckdb/database.ts";
+import type { Database, Scalar } from "../duckdb/database.ts";
 import { id, join, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import { sizeOf } from "../terminal/region.ts";
@@ -57,7 +57,7 @@ export async function renderTable(database: Database, query: Sql, output: Output
 }
 
 /** Nothing is no text: a text that could be taken for it is quoted. */
-function cellText(value: unknown): string {
+function cellText(value: Scalar): string {
   if (value === null) return "NULL";
   const text = String(value);
   return text === "NULL" ? '"NULL"' : shownText(text);

@@ -26,7 +26,7 @@ beforeAll(async () => {
 });
 afterAll(() => folder[Symbol.dispose]());
 
-const CODES = /\u001b\[[\d;]*[A-Za-z]/g;
+const CODES = new RegExp(String.raw`\u001b\[[\d;]*[A-Za-z]`, "g");
 
 /** A shell with somebody who types and reads. */
 async function shell() {

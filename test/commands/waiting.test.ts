@@ -66,7 +66,14 @@ function statusOf({
       freshSeed: () => 1,
     },
   );
-  return { clock, said, status, terminal, add: (of: { report: BatchReport }) => status.add(of as never) };
+  /** A batch, after which the sources have nothing more. */
+  const add = (of: { report: BatchReport }, hasMore = false): void => {
+    status.asked(true);
+    status.add(of as never);
+    status.asked(hasMore);
+  };
+  status.asked(false);
+  return { clock, said, status, terminal, add };
 }
 
 test("files: how much was read, what is waited for, and how it would end; once", async () => {
@@ -94,7 +101,9 @@ test("each kind of source is waited for in its own words", async () => {
   };
   for (const [from, words] of Object.entries(kinds)) {
     const { clock, said } = statusOf({ from });
-    await clock.advance(3000);
+    await clock.advance(from === "-" ? 9000 : 1500);
+    expect(said).toEqual([]);
+    await clock.advance(2000);
     expect(said).toEqual([words]);
   }
 });
@@ -107,18 +116,23 @@ test("who types the command at a terminal is told what to type", async () => {
 });
 
 test("nothing is said while rows come, with --quiet, with --once, and after the end", async () => {
-  const steady = statusOf({ from: "-" });
+  const steady = statusOf({ from: "file:x" });
   for (let second = 0; second < 10; second += 1) {
     steady.add(report(10));
     await steady.clock.advance(1000);
   }
   expect(steady.said).toEqual([]);
+  // A batch that takes long, or comes seldom, is no waiting.
+  const slow = statusOf({ from: "file:x" });
+  slow.add(report(10), true);
+  await slow.clock.advance(60_000);
+  expect(slow.said).toEqual([]);
   for (const setting of [{ quiet: true }, { until: "once" as const }]) {
     const { clock, said } = statusOf({ from: "file:x", ...setting });
     await clock.advance(5000);
     expect(said).toEqual([]);
   }
-  const ended = statusOf({ from: "-" });
+  const ended = statusOf({ from: "file:x" });
   ended.status.end();
   await ended.clock.advance(5000);
   expect(ended.said).toEqual([]);

@@ -41,19 +41,19 @@ test("nothing where there is no terminal of ours, and with --quiet", async () =>
 test("a query tells its per cent until its answer begins", async () => {
   const clock = steppedClock();
   const terminal = emulator(40, 5);
-  let percent: number | undefined;
+  const done = { percent: 0 };
   const stdout = { ...NO_OUTPUT, write: (text: Uint8Array | string) => terminal.write(text) };
-  const progress = openQueryProgress(() => percent, { clock, stdout, progressOutput: terminal });
+  const progress = openQueryProgress(() => done.percent, { clock, stdout, progressOutput: terminal });
   const work = Promise.withResolvers<void>();
-  const done = progress.during(() => work.promise);
+  const ended = progress.during(() => work.promise);
   await clock.advance(1500);
   expect(terminal.screen()).toEqual(["1.5 s"]);
-  percent = 41.7;
+  done.percent = 41.7;
   await clock.advance(1000);
   expect(terminal.screen()).toEqual(["41 % · 2.5 s"]);
   progress.stdout.write("the answer\n");
   await clock.advance(1000);
   expect(terminal.screen()).toEqual(["the answer"]);
   work.resolve();
-  await done;
+  await ended;
 });

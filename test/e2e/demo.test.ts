@@ -9,7 +9,8 @@ test("demo --for D ends by itself, and what it stored can be asked", async () =>
   using folder = emptyFolder();
   const args = ["--for", "1s", "--port", "0", "--folder", folder.path];
   const { code, stderr } = await streamkit(["demo", ...args]);
-  expect([code, stderr]).toEqual([0, expect.stringContaining("dashboard at http://127.0.0.1:")]);
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  expect(stderr).toContain("dashboard at http://127.0.0.1:");
   expect(stderr).not.toContain("stays at");
   const warehouse = join(folder.path, "warehouse");
   const question = ["query", "SELECT count(*) AS n FROM candles", "--format", "ndjson"];

@@ -371,12 +371,12 @@ describe("a command line with", () => {
     [["--sql", "SELECT a FROM input", "--watermark", "5x"], `--watermark: ${DURATION} "5x"`],
     [["--sql", "SELECT a FROM input", "--batch", "5x"], "--batch must be a duration"],
     [["--sql", "SELECT b FROM input", "--schema", "a INT"], '"b"'],
-    [["--sql", "SELECT a FROM input", "job.yaml"], "has no effect with a job file"],
+    [["--sql", "SELECT a FROM input", "job.yaml"], "A job file or --sql is expected, not both"],
     [["--once", "--available-now"], "--once and --available-now exclude each other"],
     [["--serve", "99999"], '--serve takes PORT or HOST:PORT: found "99999"'],
     [["nowhere.yaml"], 'There is no job file "nowhere.yaml"'],
     [["--checkpont", "x"], "Did you mean --checkpoint?"],
-    [["a.yaml", "b.yaml"], "too many arguments"],
+    [["a.yaml", "b.yaml"], "is one word too many"],
   ] as const;
   for (const [args, message] of slips) {
     test(args.join(" "), async () => {

@@ -29,10 +29,10 @@ async function onTerminal(columns: number, rows: number, env = ""): Promise<read
 test("the tables of a small terminal fit in it, and stay with the job's last words", async () => {
   const lines = await onTerminal(60, 16);
   for (const line of lines) expect(line.length).toBeLessThanOrEqual(60);
-  expect(lines.filter((line) => /^(?:minute|day) /.test(line))).toEqual([
-    expect.stringMatching(/^minute {2}2026-01-05 · \d of 60 rows$/),
-    expect.stringMatching(/^day {2}\d of 12 rows$/),
-  ]);
+  const [minute, day, ...more] = lines.filter((line) => /^(?:minute|day) /.test(line));
+  expect(minute).toMatch(/^minute {2}2026-01-05 · \d of 60 rows$/);
+  expect(day).toMatch(/^day {2}\d of 12 rows$/);
+  expect(more).toEqual([]);
   expect(lines.at(-1)).toMatch(/^streamkit: 6,000 rows in \d+ batches, \d+\.\d s$/);
 });
 

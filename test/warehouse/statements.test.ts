@@ -24,7 +24,7 @@ test("semicolons end statements, but for those in quotes and comments", () => {
     ["SELECT a$b$c;", ["SELECT a$b$c"], ""],
   ];
   for (const [text, whole, rest] of cases)
-    expect([text, statementsIn(text)]).toEqual([text, { whole, rest, tail: expect.any(String) }] as never);
+    expect([text, statementsIn(text)]).toMatchObject([text, { whole, rest }]);
 });
 
 test("DuckDB finds as many statements as we do", async () => {
