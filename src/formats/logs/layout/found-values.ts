@@ -28,7 +28,7 @@ export function found(path: string, layout: Layout, tokens: readonly Token[] | u
   return sql`SELECT *${partsOfMixed(mixed, textOf)}, NOT is_whole AND loose.all <> '' AS is_loose FROM (
     SELECT *, CASE WHEN NOT is_whole THEN ${loose} END AS loose FROM (
       SELECT *, coalesce(${join([sql`token.all <> ''`, ...checks], " AND ")}, false) AS is_whole FROM (
-        SELECT index, line, regexp_extract(line, ${tokenPattern(tokens)},
+        SELECT index, line, regexp_extract(line, ${tokenPattern(tokens, layout)},
           ['all', ${tokens.map(({ name }) => sql`${name}`)}]) AS token FROM (${linesOf(path)}))))`;
 }
 

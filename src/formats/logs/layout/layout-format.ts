@@ -12,6 +12,7 @@ import { withKeptEscapes } from "./escapes.ts";
 import { found, foundValues } from "./found-values.ts";
 import type { Layout } from "./layout.ts";
 import { logColumns, logValues } from "./log-columns.ts";
+import { withoutMoreValues } from "./more-values.ts";
 import { readFast, required } from "./token-values.ts";
 import { type Token, tokenCount, tokensOf } from "./tokens.ts";
 
@@ -39,7 +40,7 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
           plain: (bytes: Buffer) =>
             bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) || !isUtf8(bytes)
               ? undefined
-              : withKeptEscapes(bytes, layout.escapes),
+              : withKeptEscapes(withoutMore(bytes, layout, tokens), layout.escapes),
         };
   return {
     name,
@@ -64,6 +65,10 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
     dropsByteOrderMark: true,
     otherEncoding: "latin1",
   };
+}
+
+function withoutMore(bytes: Buffer, { more }: Layout, tokens: readonly Token[]): Buffer {
+  return more === "values" ? withoutMoreValues(bytes, tokens.length) : bytes;
 }
 
 const WAY_OUT =
