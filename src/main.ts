@@ -2,6 +2,7 @@
 
 import "./runtime/node-20.ts";
 import { checkCommand } from "./commands/check.ts";
+import { completionCommand } from "./commands/completion/command.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { formatsCommand } from "./commands/formats/command.ts";
 import { processCommand } from "./commands/process.ts";
@@ -26,4 +27,5 @@ await runProgram((program, context) => {
   program.addCommand(testCommand(context));
   program.addCommand(verifyCommand(context));
   program.addCommand(demoCommand(context));
+  program.addCommand(completionCommand(context));
 });

@@ -1,8 +1,10 @@
 /** The page: what is on it, and where. */
 
+import { computed } from "@preact/signals";
 import { ChartCard } from "./chart-card.tsx";
+import { conditionOf } from "./condition.ts";
 import { timeText } from "./format.ts";
-import { liveSequence, liveState, phase, revision } from "./live.ts";
+import { heardAt, liveSequence, liveState, now, phase, revision } from "./live.ts";
 import { LiveTables, otherTables } from "./live-tables.tsx";
 import { StreamingPanel } from "./streaming-panel.tsx";
 import { sets } from "./view.ts";
@@ -14,6 +16,7 @@ export function App() {
   return (
     <div class={hasCandles ? "page with-candles" : "page"}>
       <TopBar />
+      <Notice />
       <main>
         {hasCandles && <WatchList />}
         {hasCandles && <ChartCard />}
@@ -51,22 +54,30 @@ function TopBar() {
   );
 }
 
-function ConnectionPill() {
+const condition = computed(() => {
   void revision.value;
-  const { ended } = liveState().feed;
-  const [kind, text] =
-    phase.value === "reconnecting"
-      ? ["lost", "Reconnecting…"]
-      : phase.value === "connecting"
-        ? ["lost", "Connecting…"]
-        : ended
-          ? ["ended", "Stream ended"]
-          : ["live", "Live"];
+  const { feed, reports } = liveState();
+  return conditionOf({ phase: phase.value, feed, reports, nowMs: now.value, heardAtMs: heardAt.value });
+});
+
+function ConnectionPill() {
+  const { kind, text, notice } = condition.value;
   return (
-    <span class={`connection ${kind}`} role="status" data-testid="connection">
+    <span class={`connection ${kind}`} role="status" data-testid="connection" title={notice ?? ""}>
       <i aria-hidden="true" />
       {text}
     </span>
+  );
+}
+
+/** What should not be overlooked: that what is shown is not what is. */
+function Notice() {
+  const { kind, notice } = condition.value;
+  if (notice === undefined) return null;
+  return (
+    <p class={`notice ${kind}`} role="alert" data-testid="notice">
+      {notice}
+    </p>
   );
 }
 

@@ -7,6 +7,10 @@ import {
   createChart,
   HistogramSeries,
   type IChartApi,
+  type IPriceLine,
+  LineStyle,
+  TickMarkType,
+  type Time,
   type UTCTimestamp,
 } from "lightweight-charts";
 import type { Candle } from "./candles.ts";
@@ -20,20 +24,27 @@ export type DrawnCandle = Omit<Candle, "trades" | "vwap">;
 
 export interface CandleChart {
   /**
-   * Shows `candles`, which are in the order of time. Another `name` is another subject: the view starts
-   * anew.
+   * Shows `candles`, which are in the order of time, of windows of `windowMs`; 0 where that is not known.
+   * Another `name` is another subject: the view starts anew.
    */
-  show(name: string, candles: readonly Candle[]): void;
+  show(name: string, candles: readonly Candle[], windowMs: number): void;
+  /** Scrolls to the newest candle. */
+  toLatest(): void;
   /** What is drawn, read back from the chart. */
   drawn(): DrawnCandle[];
   close(): void;
 }
 
-/** `hovered` is told the candle under the pointer, or undefined. */
-export function createCandleChart(
-  host: HTMLElement,
-  hovered: (candle: Candle | undefined) => void,
-): CandleChart {
+export interface ChartEvents {
+  /** The candle under the pointer, or undefined. */
+  readonly hovered: (candle: Candle | undefined) => void;
+  /** Whether the newest candle is out of sight. */
+  readonly scrolledBack: (isBack: boolean) => void;
+}
+
+const MINUTE_MS = 60_000;
+
+export function createCandleChart(host: HTMLElement, { hovered, scrolledBack }: ChartEvents): CandleChart {
   const chart = createChart(host, {
     autoSize: true,
     crosshair: { mode: CrosshairMode.Normal },
@@ -47,7 +58,13 @@ export function createCandleChart(
     rightPriceScale: { borderVisible: false, scaleMargins: { top: 0.08, bottom: 0.24 } },
     layout: { attributionLogo: false },
   });
-  const prices = chart.addSeries(CandlestickSeries, { borderVisible: false });
+  // The chart's own label is of the last candle in sight, which need not be the newest.
+  const prices = chart.addSeries(CandlestickSeries, {
+    borderVisible: false,
+    lastValueVisible: false,
+    priceLineVisible: false,
+  });
+  let newest: IPriceLine | undefined;
   const volumes = chart.addSeries(HistogramSeries, {
     priceScaleId: "volume",
     priceFormat: { type: "volume" },
@@ -56,6 +73,7 @@ export function createCandleChart(
   });
   volumes.priceScale().applyOptions({ scaleMargins: { top: 0.82, bottom: 0 } });
 
+  let showsSeconds = false;
   let shownName: string | undefined;
   let shown: readonly Candle[] = [];
   let volumeColors = { up: "", down: "" };
@@ -72,20 +90,44 @@ export function createCandleChart(
       wickDownColor: color("--down"),
     });
     volumes.setData(shown.map(bar));
+    markNewest();
   };
   const bar = (candle: Candle) => ({
     time: timeOf(candle),
     value: candle.volume ?? 0,
     color: candle.close >= candle.open ? volumeColors.up : volumeColors.down,
   });
+  /** A line at the newest price, and its label on the axis. */
+  const markNewest = (): void => {
+    const last = shown.at(-1);
+    if (last === undefined) {
+      if (newest !== undefined) prices.removePriceLine(newest);
+      newest = undefined;
+      return;
+    }
+    const options = {
+      price: last.close,
+      color: colorsOf(host)(last.close >= last.open ? "--up" : "--down"),
+      lineStyle: LineStyle.Dotted,
+      lineWidth: 1 as const,
+      axisLabelVisible: true,
+      title: "",
+    };
+    if (newest === undefined) newest = prices.createPriceLine(options);
+    else newest.applyOptions(options);
+  };
   paint();
   darkness.addEventListener("change", paint);
   chart.subscribeCrosshairMove(({ time }) => {
     hovered(typeof time === "number" ? shown.findLast((candle) => timeOf(candle) === time) : undefined);
   });
 
+  chart.timeScale().subscribeVisibleLogicalRangeChange((range) => {
+    scrolledBack(range !== null && range.to < shown.length - 1);
+  });
+
   return {
-    show(name, candles) {
+    show(name, candles, windowMs) {
       const isOther = name !== shownName || shown.length === 0;
       const changed = isOther ? undefined : changedEnd(shown, candles);
       shown = candles;
@@ -99,10 +141,15 @@ export function createCandleChart(
           volumes.update(bar(candle));
         }
       }
+      markNewest();
+      const needsSeconds = windowMs > 0 && windowMs < MINUTE_MS;
+      if (needsSeconds !== showsSeconds) chart.timeScale().applyOptions(secondsOptions(needsSeconds));
+      showsSeconds = needsSeconds;
       if (!isOther) return;
       startView(chart, candles);
       prices.applyOptions({ priceFormat: priceFormatOf(candles) });
     },
+    toLatest: () => chart.timeScale().scrollToRealTime(),
     drawn() {
       const volumeAt = new Map(
         volumes.data().map((each) => [each.time, "value" in each ? each.value : undefined]),
@@ -140,6 +187,15 @@ function isEqualBar(a: Candle, b: Candle): boolean {
   return (
     a.open === b.open && a.high === b.high && a.low === b.low && a.close === b.close && a.volume === b.volume
   );
+}
+
+/** Whole minutes have seconds too where candles are shorter than one: else they look like minutes. */
+function secondsOptions(isShown: boolean) {
+  const tickMarkFormatter = (time: Time, kind: TickMarkType): string | null =>
+    typeof time === "number" && (kind === TickMarkType.Time || kind === TickMarkType.TimeWithSeconds)
+      ? new Date(time * 1000).toISOString().slice(11, isShown ? 19 : 16)
+      : null;
+  return { secondsVisible: isShown, tickMarkFormatter };
 }
 
 function timeOf(candle: Candle): UTCTimestamp {

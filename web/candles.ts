@@ -3,6 +3,7 @@
  * watch list.
  */
 
+import { digitsOf } from "../src/base/exact-json.ts";
 import { type CandleColumns, candleColumns } from "../src/server/candles.ts";
 import { plainText, type Values } from "../src/server/protocol.ts";
 import type { LiveState, LiveTable } from "../src/server/state.ts";
@@ -141,7 +142,7 @@ function timeMs(value: unknown): number {
 }
 
 function number(value: unknown): number {
-  return typeof value === "number" ? value : Number(value);
+  return Number(digitsOf(value) ?? value);
 }
 
 function optionalNumber(values: Values, index: number): number | undefined {

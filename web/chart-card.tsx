@@ -7,6 +7,7 @@ import type { Candle } from "./candles.ts";
 import { compactText, percentText, priceDigits, priceText, windowText } from "./format.ts";
 import { choose, quote, sets, shown, shownSet, symbol } from "./view.ts";
 
+const isScrolledBack = signal(false);
 const hovered = signal<Candle | undefined>(undefined);
 
 /** A test, or a curious person in the console, reads here what the chart has drawn. */
@@ -88,16 +89,23 @@ function Legend() {
 
 function Chart() {
   const host = useRef<ChartHost>(null);
+  const toLatest = useRef(() => {});
   useEffect(() => {
     const element = host.current;
     if (element === null) return undefined;
-    const chart = createCandleChart(element, (candle) => {
-      hovered.value = candle;
+    const chart = createCandleChart(element, {
+      hovered(candle) {
+        hovered.value = candle;
+      },
+      scrolledBack(isBack) {
+        isScrolledBack.value = isBack;
+      },
     });
+    toLatest.current = () => chart.toLatest();
     element.candles = () => chart.drawn();
     const stop = effect(() => {
       const { name, candles } = shown.value;
-      chart.show(name, candles);
+      chart.show(name, candles, shownSet.peek()?.windowMs ?? 0);
       element.dataset["candles"] = String(candles.length);
       element.dataset["lastCandle"] = JSON.stringify(candles.at(-1) ?? null);
     });
@@ -107,7 +115,20 @@ function Chart() {
     };
   }, []);
   return (
-    <div class="chart" ref={host} data-testid="chart" role="img" aria-label={`Candles of ${symbol.value}`} />
+    <div class="chart-frame">
+      <div
+        class="chart"
+        ref={host}
+        data-testid="chart"
+        role="img"
+        aria-label={`Candles of ${symbol.value}`}
+      />
+      {isScrolledBack.value && (
+        <button type="button" class="to-latest" onClick={() => toLatest.current()}>
+          Go to latest →
+        </button>
+      )}
+    </div>
   );
 }
 

@@ -1,5 +1,7 @@
 /** Figures and times as people read them. */
 
+import { digitsOf, groupedDigits, plainString, writeExactJson } from "../src/base/exact-json.ts";
+
 const count = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 const compact = new Intl.NumberFormat("en-US", {
   notation: "compact",
@@ -70,14 +72,16 @@ export function timeText(timeMs: number | null): string {
   return timeMs === null ? UNKNOWN : new Date(timeMs).toISOString().slice(0, 19).replace("T", " ");
 }
 
-/** One value of a table of any query. */
-export function cellText(value: unknown): string {
+/** One value of a table of any query: integers and decimals with all their digits, a DOUBLE with some. */
+export function cellText(value: unknown, type = ""): string {
   if (value === null || value === undefined) return UNKNOWN;
-  if (typeof value === "number")
+  if (typeof value === "number" && !type.startsWith("DECIMAL"))
     return Number.isInteger(value) ? count.format(value) : decimals.format(value);
-  if (typeof value !== "string") return JSON.stringify(value);
+  const digits = digitsOf(value);
+  if (digits !== undefined) return groupedDigits(digits);
+  if (typeof value !== "string") return writeExactJson(value);
   const time = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(\.\d+)?Z$/.exec(value);
-  if (time === null) return value;
+  if (time === null) return plainString(value);
   const fraction = (time[4] ?? "").replace(/\.?0+$/, "");
   return `${time[1]} ${time[2]}${time[3] === ":00" && fraction === "" ? "" : (time[3] ?? "") + fraction}`;
 }

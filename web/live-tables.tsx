@@ -1,6 +1,7 @@
 /** The latest rows of every query that is no candle query, as a table that moves. */
 
 import { computed, signal } from "@preact/signals";
+import { digitsOf } from "../src/base/exact-json.ts";
 import { candleColumns } from "../src/server/candles.ts";
 import { plainText, type Values } from "../src/server/protocol.ts";
 import type { LiveTable } from "../src/server/state.ts";
@@ -59,7 +60,7 @@ function Choice({ tables, chosen }: { tables: readonly LiveTable[]; chosen: Live
 function Rows({ table }: { table: LiveTable }) {
   const rows = newestFirst(table);
   const isFigure = table.columns.map((_, index) =>
-    rows.every((row) => typeof (row[index] ?? 0) === "number"),
+    rows.every((row) => digitsOf(row[index] ?? 0) !== undefined),
   );
   return (
     <table class="rows" aria-label={`Latest rows of ${table.query}`}>
@@ -75,9 +76,9 @@ function Rows({ table }: { table: LiveTable }) {
       <tbody>
         {rows.map((row, rowIndex) => (
           <tr key={rowIndex}>
-            {table.columns.map(({ name }, index) => (
+            {table.columns.map(({ name, type }, index) => (
               <td key={name} class={isFigure[index] === true ? "figure num" : "num"}>
-                {cellText(row[index])}
+                {cellText(row[index], type)}
               </td>
             ))}
           </tr>

@@ -4,13 +4,15 @@
  * looks.
  */
 
-import { signal } from "@preact/signals";
+import { computed, signal } from "@preact/signals";
+import { readExactJson } from "../src/base/exact-json.ts";
 import { HEARTBEAT_MS, livePath, type ServerMessage } from "../src/server/protocol.ts";
 import { createReplica } from "../src/server/replica.ts";
 import type { LiveState } from "../src/server/state.ts";
 
 export type Phase = "connecting" | "live" | "reconnecting";
 
+const SECOND_MS = 1000;
 /** Faster than this nobody reads. */
 const MIN_SHOW_INTERVAL_MS = 100;
 const MIN_RETRY_MS = 250;
@@ -28,7 +30,16 @@ export const revision = signal(0);
  */
 export const epoch = signal(0);
 
+/** The time where the hub is, in steps of a second; undefined before it has told. */
+export const now = signal<number | undefined>(undefined);
+/** When the last word came from the server, by its own clock. */
+export const heardAt = signal<number | undefined>(undefined);
+/** The time that figures are of: out of reach nobody knows how it goes on. */
+export const knownNow = computed(() => (phase.value === "live" ? now.value : heardAt.value));
+
 const replica = createReplica("engine");
+/** What the page's own clock lacks to be the hub's. */
+let clockOffsetMs: number | undefined;
 let socket: WebSocket | undefined;
 let failures = 0;
 let heardAtMs = 0;
@@ -50,6 +61,7 @@ export function liveSequence(): number {
 export function connect(): void {
   open();
   window.setInterval(checkSilence, HEARTBEAT_MS);
+  window.setInterval(tick, SECOND_MS);
   window.addEventListener("online", retryNow);
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
@@ -76,9 +88,12 @@ function open(): void {
 
 function hear(text: string): void {
   heardAtMs = performance.now();
-  switch (replica.hear(JSON.parse(text) as ServerMessage)) {
+  const message = readExactJson(text) as ServerMessage;
+  if (message.type === "alive") clockOffsetMs = message.nowMs - heardAtMs;
+  if (clockOffsetMs !== undefined) heardAt.value = heardAtMs + clockOffsetMs;
+  switch (replica.hear(message)) {
     case "alive":
-      return;
+      return tick();
     case "replaced":
       epoch.value += 1;
       return becomeLive();
@@ -90,6 +105,11 @@ function hear(text: string): void {
       socket?.close();
       return retryLater();
   }
+}
+
+/** Silence shows on the page as it goes on, also when nothing comes at all. */
+function tick(): void {
+  if (clockOffsetMs !== undefined && !document.hidden) now.value = performance.now() + clockOffsetMs;
 }
 
 function becomeLive(): void {

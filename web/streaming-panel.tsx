@@ -2,7 +2,7 @@
 
 import type { BatchReport } from "../src/server/protocol.ts";
 import { compactText, countText, durationText, timeText } from "./format.ts";
-import { liveState, revision } from "./live.ts";
+import { knownNow, liveState, revision } from "./live.ts";
 import { Bars } from "./spark.tsx";
 import { inputRate, median, outputRate, outputRowsOf, watermarkLagMs } from "./streaming.ts";
 
@@ -11,7 +11,7 @@ const SLOTS = 90;
 export function StreamingPanel() {
   void revision.value;
   const { reports, feed } = liveState();
-  const rate = inputRate(reports);
+  const rate = feed.ended ? undefined : inputRate(reports, knownNow.value);
   return (
     <section class="card streaming" aria-label="Streaming">
       <header class="card-head">
@@ -54,16 +54,18 @@ function ProcessingChart({ reports }: { reports: readonly BatchReport[] }) {
 }
 
 function EngineTiles() {
-  const { reports, totals } = liveState();
+  const { reports, totals, feed } = liveState();
   const last = reports.at(-1);
-  const outRate = outputRate(reports);
+  const nowMs = feed.ended ? undefined : knownNow.value;
+  const outRate = outputRate(reports, nowMs);
   return (
     <>
       <Tile name="Median time" text={durationText(median(reports.map((report) => report.processingMs)))} />
       <Tile name="Scheduling delay" text={durationText(last?.schedulingDelayMs)} isBad={isBehind(reports)} />
       <Tile
         name="Watermark lag"
-        text={durationText(watermarkLagMs(last))}
+        text={durationText(watermarkLagMs(reports, nowMs))}
+        testId="watermark-lag"
         hint={`The watermark is at ${timeText(last?.watermarkMs ?? null)} UTC`}
       />
       <Tile name="Late rows" text={compactText(totals.lateRows)} isBad={totals.lateRows > 0} />
@@ -89,12 +91,14 @@ function LineTiles() {
   );
 }
 
-function Tile(props: { name: string; text: string; hint?: string; isBad?: boolean }) {
-  const { name, text, hint = "", isBad = false } = props;
+function Tile(props: { name: string; text: string; hint?: string; isBad?: boolean; testId?: string }) {
+  const { name, text, hint = "", isBad = false, testId } = props;
   return (
     <div class={isBad ? "tile bad" : "tile"} title={hint}>
       <dt>{name}</dt>
-      <dd class="num">{text}</dd>
+      <dd class="num" data-testid={testId}>
+        {text}
+      </dd>
     </div>
   );
 }

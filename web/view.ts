@@ -1,6 +1,7 @@
 /** What a person chose to see, and what that is now: signals that the parts of the page share. */
 
 import { computed, effect, signal } from "@preact/signals";
+import { readExactJson } from "../src/base/exact-json.ts";
 import { candleColumns } from "../src/server/candles.ts";
 import { HISTORY_PATH, type HistoryAnswer } from "../src/server/protocol.ts";
 import {
@@ -39,8 +40,11 @@ export const sets = computed<readonly CandleSet[]>(() => {
   return candleSets(liveState());
 });
 
+/** What the watch list quotes: the candles with the longest windows. */
+export const quotedSet = computed(() => sets.value.at(-1));
+
 const quotes = computed<readonly Quote[]>(() => {
-  const longest = sets.value.at(-1);
+  const longest = quotedSet.value;
   return longest === undefined ? [] : quotesOf(longest).toSorted((a, b) => compared(a.symbol, b.symbol));
 });
 
@@ -118,7 +122,7 @@ async function loadStored(name: string, query: string, chosen: string): Promise<
   const parameters = new URLSearchParams({ query, symbol: chosen });
   const response = await fetch(`${HISTORY_PATH}?${parameters}`).catch(() => undefined);
   if (response?.ok !== true) return;
-  const { columns, rows } = (await response.json()) as HistoryAnswer;
+  const { columns, rows } = readExactJson(await response.text()) as HistoryAnswer;
   const at = candleColumns(columns);
   const isWanted = at !== undefined && name === shownName.value;
   if (isWanted) stored.value = { name, candles: rows.map((values) => candleOf(values, at)) };

@@ -4,12 +4,13 @@ import { memo } from "preact/compat";
 import { useEffect, useRef } from "preact/hooks";
 import type { Quote } from "./candles.ts";
 import { directionOf } from "./chart-card.tsx";
-import { compactText, countText, percentText, priceText } from "./format.ts";
+import { compactText, countText, percentText, priceText, windowText } from "./format.ts";
 import { Spark } from "./spark.tsx";
 import {
   choose,
   closes,
   filterText,
+  quotedSet,
   type SortColumn,
   sorting,
   symbol,
@@ -20,14 +21,38 @@ import {
 /** More rows than this a person filters rather than reads. */
 const MAX_ROWS = 400;
 
-const COLUMNS: readonly { readonly column: SortColumn; readonly title: string; readonly hint?: string }[] = [
+/** `what`: a figure of the latest window, be that a day or less. */
+const COLUMNS: readonly {
+  readonly column: SortColumn;
+  readonly title: string;
+  /** Where the window's name stands behind it. */
+  readonly short?: string;
+  readonly what?: string;
+}[] = [
   { column: "symbol", title: "Symbol" },
   { column: "last", title: "Last" },
-  { column: "changePercent", title: "Chg", hint: "Change since the open" },
-  { column: "high", title: "High" },
-  { column: "low", title: "Low" },
-  { column: "volume", title: "Volume" },
+  { column: "changePercent", title: "Chg", what: "Change since the open" },
+  { column: "high", title: "High", what: "Highest price" },
+  { column: "low", title: "Low", what: "Lowest price" },
+  { column: "volume", title: "Volume", short: "Vol", what: "Volume" },
 ];
+
+/** Figures of a day need no name; those of other windows say which. */
+function headOf({ title, short = title, what }: (typeof COLUMNS)[number]): {
+  readonly title: string;
+  readonly hint: string;
+} {
+  const { windowMs } = quotedSet.value ?? {};
+  const sorts = `sorts by ${title.toLowerCase()}`;
+  if (what === undefined || windowMs === undefined)
+    return { title, hint: `${sorts[0]?.toUpperCase()}${sorts.slice(1)}` };
+  if (windowMs === DAY_MS) return { title, hint: `${what} of the day; ${sorts}` };
+  const name = windowText(windowMs);
+  if (name === undefined) return { title, hint: `${what} of the latest window; ${sorts}` };
+  return { title: `${short} ${name}`, hint: `${what} of the latest window of ${name}; ${sorts}` };
+}
+
+const DAY_MS = 86_400_000;
 
 export function WatchList() {
   const rows = watchList.value;
@@ -43,13 +68,8 @@ export function WatchList() {
         <table class="watch" aria-label="Symbols" onKeyDown={walk}>
           <thead>
             <tr>
-              {COLUMNS.map(({ column, title, hint }) => (
-                <HeadCell
-                  key={column}
-                  column={column}
-                  title={title}
-                  hint={hint ?? `Sort by ${title.toLowerCase()}`}
-                />
+              {COLUMNS.map((each) => (
+                <HeadCell key={each.column} column={each.column} {...headOf(each)} />
               ))}
             </tr>
           </thead>

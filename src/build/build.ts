@@ -10,7 +10,7 @@ import { buildWeb } from "./web.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const BINARY = join(ROOT, "dist/streamkit");
-/** Made by `npm run build:kafka`, which needs a compiler. */
+/** Made by `kafka-addon.sh`, which needs a compiler. */
 const KAFKA_ADDON =
   "node_modules/@confluentinc/kafka-javascript/build/Release/confluent-kafka-javascript.node";
 const HAS_KAFKA = existsSync(join(ROOT, KAFKA_ADDON));
@@ -28,7 +28,7 @@ async function buildUnlessCurrent(): Promise<void> {
   const startedAtMs = systemClock.monotonicMs();
   await buildBinary(await writtenWeb());
   writeFileSync(FINGERPRINT, wanted);
-  if (!HAS_KAFKA) console.log("dist/streamkit is built without Kafka: first npm run build:kafka puts it in");
+  if (!HAS_KAFKA) console.log("dist/streamkit is built without Kafka: npm run build puts it in");
   const seconds = ((systemClock.monotonicMs() - startedAtMs) / 1000).toFixed(1);
   console.log(`dist/streamkit built in ${seconds} s: ${Math.round(statSync(BINARY).size / 1e6)} MB`);
 }

@@ -19,9 +19,8 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
 fi
 if ! is_installed; then
   echo "Installing packages into node_modules …" >&2
-  # Not "npm ci": it refuses a lock file that lacks the optional packages of other platforms.
-  # No scripts: that of Kafka's package looks for a binary on the internet. The two that are needed follow.
-  npm install --no-save --no-audit --no-fund --ignore-scripts --loglevel=error >&2
+  # .npmrc turns install scripts off; the two that are needed follow.
+  npm install --no-save --no-audit --no-fund --loglevel=error >&2
 fi
 if ! node_modules/.bin/bun --version >/dev/null 2>&1; then
   node node_modules/bun/install.js >&2 || true

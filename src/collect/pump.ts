@@ -86,7 +86,8 @@ export async function runPump({ channel, output, clock, stop }: PumpOptions): Pr
       if (!(await commit())) return;
       continue;
     }
-    if (!(await inTheEnd(`${output.name} fails`, () => output.deliver(batch.blocks)))) break;
+    const isEmpty = batch.blocks.length === 0;
+    if (!isEmpty && !(await inTheEnd(`${output.name} fails`, () => output.deliver(batch.blocks)))) break;
     failpoint("channel-delivered");
     delivered = batch.end;
     place = batch.end;

@@ -1,15 +1,18 @@
 /** `streamkit check`: validates a job and prints its plan. */
 
 import { Command } from "commander";
+import { StreamkitError } from "../base/error.ts";
 import type { Context } from "./context.ts";
+import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, type JobFlags } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 
 interface CheckFlags extends JobFlags {
   readonly jsonSchema?: boolean;
 }
 
 export function checkCommand(context: Context): Command {
-  const command = new Command("check")
+  const command = withHintForMore(new Command("check"), () => "one job file is checked at a time")
     .summary("validates a job and prints its plan")
     .description(
       "Validates a job and prints, for each query, the execution picked, the state it keeps, and why.",
@@ -20,11 +23,13 @@ export function checkCommand(context: Context): Command {
     "what would be read (default: -)",
   )
     .option("--json-schema", "print the JSON Schema of job files, for editors")
-    .action(async (file: string | undefined, flags: CheckFlags) => {
+    .action(async (file: string | undefined, flags: CheckFlags, given: Command) => {
+      refuseBesideSchema(file, flags, given);
+      refuseIdleFlags(given, jobRules(given, file));
       const { jobOf, wholeJobSchema } = await import("./load-job.ts");
       if (flags.jsonSchema === true) {
-        const { z } = await import("zod");
-        const schema = z.toJSONSchema(wholeJobSchema(), { io: "input", unrepresentable: "any" });
+        const { jobJsonSchema } = await import("../job/json-schema.ts");
+        const schema = jobJsonSchema(wholeJobSchema());
         context.stdout.write(`${JSON.stringify(schema, null, 2)}\n`);
         return;
       }
@@ -32,4 +37,20 @@ export function checkCommand(context: Context): Command {
       const { explainJob } = await import("../engine/explain.ts");
       context.stdout.write(await explainJob(job, context));
     });
+}
+
+/** The schema is that of all job files. */
+function refuseBesideSchema(file: string | undefined, { jsonSchema }: CheckFlags, given: Command): void {
+  if (jsonSchema !== true) return;
+  if (file !== undefined)
+    throw new StreamkitError(
+      "usage",
+      `--json-schema is that of all job files: leave "${file}" out, or check it`,
+    );
+  const flags = given.options.flatMap(({ long }) =>
+    long === undefined || long === "--json-schema" ? [] : [long],
+  );
+  refuseIdleFlags(given, [
+    { when: true, flags, because: "with --json-schema, which is that of all job files" },
+  ]);
 }

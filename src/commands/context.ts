@@ -8,6 +8,10 @@ export interface Context {
   /** Aborts when a person or the system asks us to stop; the reason is the signal's name. */
   readonly stop: AbortSignal;
   readonly stdout: ByteOutput;
+  /** A terminal that we have for ourselves, for what is drawn in place; undefined where there is none. */
+  readonly progressOutput?: ByteOutput | undefined;
+  /** What standard input is: a terminal that somebody may type at, or bytes from elsewhere. */
+  readonly isStdinTerminal?: boolean;
   /** One line for a person, on stderr. */
   readonly say: (line: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;

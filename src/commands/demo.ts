@@ -5,8 +5,9 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Command } from "commander";
 import type { Context } from "./context.ts";
+import { accessTo, addDashboardFlags, type DashboardFlags } from "./dashboard-flags.ts";
 
-interface DemoFlags {
+interface DemoFlags extends DashboardFlags {
   readonly port: string;
   readonly host: string;
   readonly folder?: string;
@@ -21,7 +22,7 @@ What it stores can be asked at any time:
   streamkit query "SELECT symbol, max(high) AS high FROM candles GROUP BY ALL" --warehouse FOLDER/warehouse`;
 
 export function demoCommand(context: Context): Command {
-  return new Command("demo")
+  const command = new Command("demo")
     .summary("simulator → processor → Parquet → dashboard, in one process")
     .description(
       "Simulates a market and a web server, aggregates both, stores Parquet, and shows it all in a browser.",
@@ -30,7 +31,8 @@ export function demoCommand(context: Context): Command {
     .option("--host <host>", "address that the dashboard listens on", "127.0.0.1")
     .option("--folder <folder>", "where to store; a new temporary folder if left out")
     .option("--rate <n>", "quotes a second", "500")
-    .option("--for <duration>", "stop after this time (default: when you press Ctrl-C)")
+    .option("--for <duration>", "stop after this time (default: when you press Ctrl-C)");
+  return addDashboardFlags(command)
     .addHelpText("after", HELP)
     .action((flags: DemoFlags) => runDemo(flags, context));
 }
@@ -43,6 +45,7 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
   const { wholeJobSchema } = await import("./load-job.ts");
   const { DEFAULT_STOP_TIMEOUT_MS, executeJob } = await import("./execute-job.ts");
   const { portFlag } = await import("./serve.ts");
+  const access = accessTo(flags.host, flags);
   const port = portFlag("--port", flags.port);
   const rate = countFlag("--rate", flags.rate, 1);
   if (flags.for !== undefined) durationFlagMs("--for", flags.for);
@@ -63,7 +66,10 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
     resets: [],
     stopTimeoutMs: DEFAULT_STOP_TIMEOUT_MS,
     until: "stopped",
-    serve: { host: flags.host, port, takesNextFreePort: true },
+    allowsEmpty: false,
+    serve: { ...access, port, takesNextFreePort: true },
+    // Who says how long it goes on does not want to end it by hand.
+    staysUp: flags.for === undefined,
     bareRows: false,
     quiet: false,
   });

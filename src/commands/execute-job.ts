@@ -1,19 +1,21 @@
 /** A loaded job, run with everything around it: dashboard, journal, words on stderr. */
 
+import { existsSync, statSync } from "node:fs";
 import path from "node:path";
-import { StreamkitError } from "../base/error.ts";
-import { logger } from "../base/log.ts";
-import { counted } from "../base/units.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
+import { messageOf, StreamkitError } from "../base/error.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
 import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
+import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
 import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
+import { openAccount, whereLettersAre } from "./account.ts";
 import type { Context } from "./context.ts";
+import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { openJobStatus } from "./job-status.ts";
 import { endedInTime } from "./stop-deadline.ts";
 
 export interface Execution {
@@ -21,19 +23,22 @@ export interface Execution {
   readonly checkpoint: string | undefined;
   /** Queries whose state in the checkpoint is dropped. */
   readonly resets: readonly string[];
+  readonly resetsCheckpoint?: boolean;
   /** How long a batch may go on after a signal. */
   readonly stopTimeoutMs: number;
   readonly until: "stopped" | "once" | "available";
+  readonly allowsEmpty: boolean;
   /** Where the dashboard listens; undefined for none. */
   readonly serve: DashboardAddress | undefined;
+  /** Whether the dashboard outlives the input; it does if left out. */
+  readonly staysUp?: boolean;
   readonly bareRows: boolean;
   readonly quiet: boolean;
 }
 
 export const DEFAULT_STOP_TIMEOUT_MS = 30_000;
 
-export interface DashboardAddress {
-  readonly host: string;
+export interface DashboardAddress extends Access {
   readonly port: number;
   /** Goes on to the next port where one is taken, instead of failing. */
   readonly takesNextFreePort: boolean;
@@ -53,12 +58,29 @@ export async function executeJob(job: LoadedJob, context: Context, execution: Ex
 
 async function execute(job: LoadedJob, context: Context, execution: Execution): Promise<void> {
   const checkpointFolder = checkpointOf(job, execution);
+  refuseFile(checkpointFolder);
+  const [reset] = execution.resets;
+  if (reset !== undefined && checkpointFolder === undefined)
+    throw new StreamkitError(
+      "usage",
+      `--reset ${reset} has no effect without a checkpoint: name it with --checkpoint`,
+    );
   const hub = execution.serve === undefined ? undefined : openHub();
   const server =
     hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
   let journal: Journal | undefined;
-  const tally = openTally(context, execution.quiet);
+  const account = openAccount(job, context, {
+    quiet: execution.quiet,
+    whereLetters: whereLettersAre(job, checkpointFolder),
+  });
+  const hasState = checkpointFolder !== undefined && existsSync(checkpointFolder);
+  const status = openJobStatus(job, { ...execution, isFresh: !hasState }, context);
   let hasSaidStart = false;
+  /** For whoever looks on: here, or by the checkpoint. */
+  const ended = (reason: string): void => {
+    hub?.setFeed({ ended: true, reason });
+    journal?.end(reason);
+  };
   try {
     const shared = sharingOf(job);
     const run =
@@ -71,14 +93,17 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
       freshSeed: context.freshSeed,
       checkpointFolder,
       resets: execution.resets,
+      resetsCheckpoint: execution.resetsCheckpoint ?? false,
       batchMs: execution.batchMs ?? job.config.batch,
       until: execution.until,
+      allowsEmpty: execution.allowsEmpty,
       bareRows: execution.bareRows,
       observesRows: hub !== undefined || checkpointFolder !== undefined,
       observe(outcome) {
         hub?.publish(outcome);
         journal?.append(outcome);
-        tally.add(outcome);
+        account.add(outcome);
+        status.add(outcome);
       },
       started(prepared) {
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
@@ -93,10 +118,20 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         sayStart(prepared, server, { ...execution, isShared: shared !== undefined }, context);
       },
     });
-    tally.finish();
-    hub?.setFeed({ ended: true });
-    if (server !== undefined) await stayUp(server, context);
+    status.end();
+    account.finish();
+    ended(context.stop.aborted ? `stopped by ${String(context.stop.reason)}` : "the input ended");
+    if (server !== undefined && execution.staysUp !== false) await stayUp(server, context);
+  } catch (error) {
+    try {
+      ended(`failed: ${job.withoutSecrets(messageOf(error))}`);
+    } catch {
+      // What went wrong is told, not that it can't be noted either: where the disk is full, say.
+    }
+    throw error;
   } finally {
+    status.end();
+    account.close();
     journal?.close();
     await server?.close();
   }
@@ -106,6 +141,11 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
 function checkpointOf(job: LoadedJob, { checkpoint }: Execution): string | undefined {
   if (checkpoint !== undefined) return path.resolve(checkpoint);
   return job.config.checkpoint === undefined ? undefined : path.resolve(job.folder, job.config.checkpoint);
+}
+
+function refuseFile(folder: string | undefined): void {
+  if (folder !== undefined && existsSync(folder) && !statSync(folder).isDirectory())
+    throw new StreamkitError("usage", `The checkpoint is a folder: found "${folder}", which is a file`);
 }
 
 function sayStart(
@@ -132,77 +172,30 @@ async function stayUp(server: DashboardServer, { clock, stop, say }: Context): P
   while (!stop.aborted) await clock.sleep(LONG_MS, stop);
 }
 
-/** `8080`, `0.0.0.0:8080`, `[::1]:8080`. Throws code `usage`. */
-export function addressFlag(text: string): DashboardAddress {
+/** `8080`, `0.0.0.0:8080`, `[::1]:8080`, and who may see what is there. Throws code `usage`. */
+export function addressFlag(text: string, flags: DashboardFlags): DashboardAddress {
   const match = /^(?:(.+):)?(\d{1,5})$/.exec(text);
   const port = Number(match?.[2]);
   if (match === null || port > 65_535)
     throw new StreamkitError("usage", `--serve takes PORT or HOST:PORT: found "${text}"`);
   const host = match[1]?.replace(/^\[(.*)\]$/, "$1") ?? DEFAULT_HOST;
-  return { host, port, takesNextFreePort: false };
+  return { ...accessTo(host, flags), port, takesNextFreePort: false };
 }
 
 const MAX_PORTS_TRIED = 20;
 
 async function listen(
   hub: Hub,
-  { host, port, takesNextFreePort }: DashboardAddress,
+  { port, takesNextFreePort, ...access }: DashboardAddress,
 ): Promise<DashboardServer> {
   for (let tried = 1; ; tried += 1) {
     try {
-      return await startServer({ hub, host, port: port + tried - 1 });
+      const server = await startServer({ hub, ...access, port: port + tried - 1 });
+      sayWhoSees(access);
+      return server;
     } catch (error) {
       const isTaken = error instanceof StreamkitError && error.code === "io";
       if (!takesNextFreePort || !isTaken || port === 0 || tried === MAX_PORTS_TRIED) throw error;
     }
   }
-}
-
-interface Tally {
-  add(outcome: BatchOutcome): void;
-  finish(): void;
-}
-
-/** Broken lines seen in one batch are told with their reasons, but not more often than this. */
-const WARNING_INTERVAL_MS = 10_000;
-
-/** Counts over all batches, for the words at the end, and warnings about what was left out on the way. */
-function openTally({ clock, say }: Context, quiet: boolean): Tally {
-  const log = logger("process");
-  const startedMs = clock.monotonicMs();
-  let warnedMs = Number.NEGATIVE_INFINITY;
-  let batches = 0;
-  let rows = 0;
-  let late = 0;
-  let dead = 0;
-  return {
-    add({ report }) {
-      batches += 1;
-      rows += report.inputRows;
-      late += report.lateRows;
-      dead += report.deadLetters;
-      const isSoon = clock.monotonicMs() - warnedMs < WARNING_INTERVAL_MS;
-      if (quiet || report.deadLetters === 0 || isSoon) return;
-      warnedMs = clock.monotonicMs();
-      log.warn(`${counted(report.deadLetters, "line")} could not be read in batch ${report.batch}${hint()}`);
-    },
-    finish() {
-      if (quiet) return;
-      const seconds = (clock.monotonicMs() - startedMs) / 1000;
-      const left = [
-        late > 0 ? counted(late, "late row") : "",
-        dead > 0 ? counted(dead, "dead letter") : "",
-      ].filter((text) => text !== "");
-      const parts = [
-        `${counted(rows, "row")} in ${counted(batches, "batch", "batches")}`,
-        `${seconds.toFixed(1)} s`,
-        ...left,
-      ];
-      say(`streamkit: ${parts.join(", ")}`);
-    },
-  };
-}
-
-function hint(): string {
-  return ": the reasons go to a sink with from: dead_letters, and to a checkpoint's table dead_letters";
 }

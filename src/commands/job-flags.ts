@@ -11,7 +11,9 @@ export interface JobFlags {
   readonly time?: string;
   readonly watermark?: string;
   readonly pattern?: string;
+  readonly timezone?: string;
   readonly logFormat?: string;
+  readonly delimiter?: string;
   readonly in?: string;
 }
 
@@ -25,7 +27,7 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
   return command
     .option(
       "--format <format>",
-      "with --sql: json, csv, combined … as `streamkit formats` says (default: json)",
+      "with --sql: json, csv, combined … as `streamkit formats` says (default: what files are, else json)",
     )
     .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
@@ -33,7 +35,15 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
       "--log-format <text>",
       "with --sql and --format nginx or apache: the log_format of its configuration",
     )
-    .option("--time <column>", "with --sql: the event-time column (default: ts)")
+    .option(
+      "--delimiter <character>",
+      "with --sql and --format csv: what separates values, or tab (default: found from the header)",
+    )
+    .option("--time <column>", 'with --sql: the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
+    .option(
+      "--timezone <zone>",
+      "with --sql: what times without a UTC offset are in, like Europe/Berlin (default: UTC)",
+    )
     .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
     .option("--set <key=value>", "replace a value of the job file; repeatable", collect);
 }

@@ -5,10 +5,11 @@ import { formats } from "../formats/list.ts";
 import { inlineFlagOf, inlineJobText } from "../job/inline.ts";
 import { type LoadedJob, loadJobFile, loadJobText } from "../job/load.ts";
 import { MARKET_JOB } from "../job/market.ts";
-import { jobSchema } from "../job/schema.ts";
+import { AUTO_FORMAT, jobSchema } from "../job/schema.ts";
 import { keyedSinkKinds } from "../sinks/list.ts";
 import { keyedSourceKinds } from "../sources/list.ts";
 import type { Context } from "./context.ts";
+import { withGuessedFormats } from "./guess-formats.ts";
 import type { JobFlags } from "./job-flags.ts";
 
 /** The schema of job files with every source and sink there is. */
@@ -20,8 +21,12 @@ export function wholeJobSchema() {
   );
 }
 
-/** Throws code `job` or `usage`. */
+/** With the formats that files tell. Throws code `job` or `usage`. */
 export async function jobOf(file: string | undefined, flags: JobFlags, context: Context): Promise<LoadedJob> {
+  return withGuessedFormats(await loadedJobOf(file, flags, context));
+}
+
+async function loadedJobOf(file: string | undefined, flags: JobFlags, context: Context): Promise<LoadedJob> {
   const schema = wholeJobSchema();
   const options = { env: context.env, overrides: flags.set ?? [] };
   if (file !== undefined) {
@@ -33,12 +38,14 @@ export async function jobOf(file: string | undefined, flags: JobFlags, context: 
   const text = inlineJobText({
     sql: flags.sql,
     mode: flags.mode ?? "append",
-    format: flags.format ?? "json",
+    format: flags.format ?? AUTO_FORMAT,
     schema: flags.schema,
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    timezone: flags.timezone,
     logFormat: flags.logFormat,
+    delimiter: flags.delimiter,
     from: flags.in ?? "-",
   });
   return loadJobText(text, "--sql", schema, { ...options, flagOf: inlineFlagOf });

@@ -4,17 +4,22 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
+import { addDashboardFlags, type DashboardFlags } from "./dashboard-flags.ts";
+import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 
-interface ProcessFlags extends JobFlags {
+interface ProcessFlags extends JobFlags, DashboardFlags {
   readonly batch?: string;
   readonly checkpoint?: string;
   readonly once?: boolean;
   readonly availableNow?: boolean;
   readonly stopTimeout?: string;
   readonly reset?: readonly string[];
+  readonly resetCheckpoint?: boolean;
   readonly serve?: string;
   readonly quiet?: boolean;
+  readonly allowEmpty?: boolean;
 }
 
 const HELP = `
@@ -32,13 +37,16 @@ Examples:
 See also: streamkit check JOB (the plan), streamkit check --json-schema (the job file's schema).`;
 
 export function processCommand(context: Context): Command {
-  const command = new Command("process")
+  const command = withHintForMore(
+    new Command("process"),
+    (word) => `what a job reads stands in it, or comes on standard input, as with < ${word}`,
+  )
     .summary("runs a job: reads, aggregates in micro-batches, writes")
     .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.");
-  return addJobFlags(
+  const withFlags = addJobFlags(
     command,
     "a job file: YAML, JSON or TypeScript",
-    "what to read: -, file:GLOB, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
+    "what to read: -, a file or glob, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
   )
     .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
     .option("--checkpoint <folder>", "keep state and progress here, and go on from it")
@@ -47,13 +55,25 @@ export function processCommand(context: Context): Command {
       "drop what the checkpoint keeps of this query: it begins anew; repeatable",
       collect,
     )
-    .option("--once", "what is there now is the whole input: take it, close every window, stop")
-    .option("--available-now", "take what is there now, commit, stop; open windows wait in the checkpoint")
+    .option("--reset-checkpoint", "drop everything that the checkpoint keeps: the job begins anew")
+    .option(
+      "--once",
+      "what is there now is the whole input, of which no row is late: close every window, stop",
+    )
+    .option(
+      "--available-now",
+      "take what is there now by the watermark, commit, stop; open windows wait in the checkpoint",
+    )
+    .option("--allow-empty", "with those two: no file to read is no mistake")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--serve <[host:]port>", "show everything live in a browser")
-    .option("--quiet", "say nothing but errors")
+    .option("--quiet", "say nothing but errors");
+  return addDashboardFlags(withFlags)
     .addHelpText("after", HELP)
-    .action((job: string | undefined, flags: ProcessFlags) => runProcess(job, flags, context));
+    .action((job: string | undefined, flags: ProcessFlags, given: Command) => {
+      refuseIdleFlags(given, jobRules(given, job));
+      return runProcess(job, flags, context);
+    });
 }
 
 async function runProcess(file: string | undefined, flags: ProcessFlags, context: Context): Promise<void> {
@@ -66,13 +86,15 @@ async function runProcess(file: string | undefined, flags: ProcessFlags, context
     batchMs: flags.batch === undefined ? undefined : durationFlagMs("--batch", flags.batch),
     checkpoint: flags.checkpoint,
     resets: flags.reset ?? [],
+    resetsCheckpoint: flags.resetCheckpoint === true,
     stopTimeoutMs:
       flags.stopTimeout === undefined
         ? DEFAULT_STOP_TIMEOUT_MS
         : durationFlagMs("--stop-timeout", flags.stopTimeout),
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
-    serve: flags.serve === undefined ? undefined : addressFlag(flags.serve),
+    serve: flags.serve === undefined ? undefined : addressFlag(flags.serve, flags),
     bareRows: flags.sql !== undefined && file === undefined,
     quiet: flags.quiet === true,
+    allowsEmpty: flags.allowEmpty === true,
   });
 }

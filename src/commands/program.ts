@@ -6,20 +6,43 @@ import { isatty } from "node:tty";
 import { Command, CommanderError } from "commander";
 import { systemClock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import { configureLogging } from "../base/log.ts";
-import { fdOutput } from "../runtime/stdio.ts";
+import { configureLogging, logger } from "../base/log.ts";
+import { withoutUrlSecrets } from "../base/redact.ts";
+import { steadyClock } from "../base/steady-clock.ts";
+import { type ByteOutput, fdOutput, isPipe } from "../runtime/stdio.ts";
 import { versionText } from "../runtime/version.ts";
+import { saidAbove } from "../terminal/region.ts";
+import { isStyledBy } from "../terminal/style.ts";
 import type { Context } from "./context.ts";
+import { refuseMoreArguments } from "./more-arguments.ts";
 
 const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
-const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = { SIGINT: 130, SIGTERM: 143 };
+const EXIT_OF_SIGNAL: Readonly<Record<string, number>> = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGTERM: 143,
+};
 
 /** Builds the program with `addCommands`, runs the command line, and exits with the contract's code. */
 export async function runProgram(addCommands: (program: Command, context: Context) => void): Promise<never> {
   const context = processContext();
   configureLogging("info", context.say);
+  const program = programOf(addCommands, context);
+  try {
+    await program.parseAsync(withUsualVersion(withCommentsAsText(process.argv)));
+    process.exit(exitCodeOfStop(context.stop));
+  } catch (error) {
+    process.exit(exitCodeOf(error, context));
+  }
+}
+
+/** The program with its commands, which throws where it would exit. */
+export function programOf(
+  addCommands: (program: Command, context: Context) => void,
+  context: Context,
+): Command {
   const program = new Command("streamkit")
     .description(
       "Stream processing on one machine: simulate or collect, aggregate with SQL, store, watch live",
@@ -27,15 +50,25 @@ export async function runProgram(addCommands: (program: Command, context: Contex
     .version(versionText(), "-V, --version", "print the versions of streamkit and of what is inside")
     .showHelpAfterError("(add --help for what it takes)")
     .showSuggestionAfterError(true)
+    .configureOutput({
+      outputError: (text, write) => write(text.replace(/^error: /, "streamkit: ")),
+    })
     .exitOverride();
+  refuseMoreArguments(program);
   addCommands(program, context);
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program);
-  try {
-    await program.parseAsync();
-    process.exit(exitCodeOfStop(context.stop));
-  } catch (error) {
-    process.exit(exitCodeOf(error, context));
-  }
+  return program;
+}
+
+/** A query that begins with a comment is no flag, though it begins as one does: no flag has a blank in it. */
+function withCommentsAsText([program = "", script = "", command, ...args]: readonly string[]): string[] {
+  const texts = args.map((arg) => (command === "query" && /^--[^=\n]*\s/.test(arg) ? `\n${arg}` : arg));
+  return [program, script, ...(command === undefined ? [] : [command]), ...texts];
+}
+
+/** Half the programs there are tell their version at -v. */
+function withUsualVersion(words: readonly string[]): string[] {
+  return words.map((word, index) => (index === 2 && word === "-v" ? "-V" : word));
 }
 
 function exitCodeOfStop(stop: AbortSignal): number {
@@ -58,6 +91,19 @@ function exitCodeOf(error: unknown, context: Context): number {
   return EXIT_FAILED;
 }
 
+/** A terminal that can't move its cursor is none to us: it gets what a pipe gets. */
+function terminalOutput(fd: 1 | 2): ByteOutput {
+  const isTerminal = isatty(fd) && process.env["TERM"] !== "dumb";
+  return {
+    ...fdOutput(fd, isTerminal),
+    isStyled: isStyledBy(process.env, isTerminal),
+    size: () => {
+      const { columns, rows } = fd === 1 ? process.stdout : process.stderr;
+      return { columns, rows };
+    },
+  };
+}
+
 function processContext(): Context {
   const stop = new AbortController();
   for (const signal of Object.keys(EXIT_OF_SIGNAL)) {
@@ -67,17 +113,18 @@ function processContext(): Context {
       stop.abort(signal);
     });
   }
-  const stderr = fdOutput(2, isatty(2));
+  const stdout = terminalOutput(1);
+  const stderr = terminalOutput(2);
   return {
-    clock: systemClock,
+    clock: steadyClock(systemClock, (message) => logger("clock").warning(message)),
     stop: stop.signal,
-    stdout: {
-      ...fdOutput(1, isatty(1)),
-      size: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
-    },
+    stdout,
+    progressOutput: stderr.isTerminal && !isPipe(1) ? stderr : undefined,
+    isStdinTerminal: isatty(0),
     say: (line) => {
       try {
-        stderr.write(`${line}\n`);
+        const shown = withoutUrlSecrets(line);
+        if (!stderr.isTerminal || !saidAbove(shown)) stderr.write(`${shown}\n`);
       } catch {
         // Nobody reads our messages: that is no reason to stop the work.
       }

@@ -1,29 +1,47 @@
 /** `streamkit serve`: the dashboard, fed by a pipe or by the journal of a running job. */
 
-import { read } from "node:fs";
-import { isatty } from "node:tty";
+import { existsSync, read } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { counted, countFlag } from "../base/units.ts";
 import { followJournal } from "../server/follower.ts";
 import { openHub } from "../server/hub.ts";
+import { JOURNAL_FILE, ROTATED_FILE } from "../server/journal.ts";
 import { openLineFeed } from "../server/line-feed.ts";
 import { DEFAULT_HOST, DEFAULT_PORT, startServer } from "../server/server.ts";
 import type { Context } from "./context.ts";
+import { accessTo, addDashboardFlags, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 
 const STDIN_FD = 0;
+/** What a checkpoint has from its start. */
+const DATABASE_FILE = "checkpoint.duckdb";
 const CHUNK_BYTES = 256 * 1024;
 const RETRY_MS = 5;
 const MAX_PORT = 65_535;
 
-interface ServeFlags {
+const HELP = `
+Examples:
+  What a job prints, in a browser at http://127.0.0.1:8080:
+    streamkit simulate quotes | streamkit process | streamkit serve
+  A job that runs elsewhere on this machine, as often as you like; closing the page does not touch it:
+    streamkit process market.yaml --checkpoint ./state/market &
+    streamkit serve --follow ./state/market --port 8081
+  The same in one process:
+    streamkit process market.yaml --serve 8080`;
+
+interface ServeFlags extends DashboardFlags {
   readonly port: string;
   readonly host: string;
   readonly follow?: string;
 }
 
 export function serveCommand(context: Context): Command {
-  return new Command("serve")
+  const command = withHintForMore(
+    new Command("serve"),
+    (word) => `process ${word} --serve 8080 runs a job and shows it; --follow FOLDER shows one that runs`,
+  )
     .summary("the live dashboard, in a browser")
     .description("Shows the live dashboard, fed by the rows on stdin or by a running job's checkpoint.")
     .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))
@@ -32,20 +50,27 @@ export function serveCommand(context: Context): Command {
       "the address to bind; others than this machine reach only what you open",
       DEFAULT_HOST,
     )
-    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin")
+    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin");
+  return addDashboardFlags(command)
+    .addHelpText("after", HELP)
     .action((flags: ServeFlags) => serve(flags, context));
 }
 
 async function serve(flags: ServeFlags, context: Context): Promise<void> {
   const port = portFlag("--port", flags.port);
-  if (flags.follow === undefined && isatty(STDIN_FD)) {
+  if (flags.follow === undefined && context.isStdinTerminal === true) {
     throw new StreamkitError(
       "usage",
-      "serve needs rows on stdin (streamkit process | streamkit serve) or --follow CHECKPOINT",
+      "serve needs rows on stdin, or a job's checkpoint:\n" +
+        "  streamkit simulate quotes | streamkit process | streamkit serve\n" +
+        "  streamkit serve --follow ./state/market",
     );
   }
+  if (flags.follow !== undefined) refuseNoCheckpoint(flags.follow);
+  const access = accessTo(flags.host, flags);
   const hub = openHub({ feed: flags.follow === undefined ? "lines" : "engine" });
-  const server = await startServer({ hub, host: flags.host, port });
+  const server = await startServer({ hub, ...access, port });
+  sayWhoSees(access);
   context.say(`Dashboard on ${server.url} (Ctrl-C ends it)`);
   try {
     if (flags.follow === undefined) {
@@ -64,6 +89,7 @@ async function serve(flags: ServeFlags, context: Context): Promise<void> {
         clock: context.clock,
         stop: context.stop,
         take: (outcome) => hub.publish(outcome),
+        ended: (reason) => hub.setFeed({ ended: true, reason }),
         brokenLines: (count) => hub.setFeed({ brokenLines: count }),
       });
     }
@@ -71,6 +97,22 @@ async function serve(flags: ServeFlags, context: Context): Promise<void> {
   } finally {
     await server.close();
   }
+}
+
+/** A page that waits for ever for a folder that was mistyped tells nobody why. */
+function refuseNoCheckpoint(folder: string): void {
+  if (!existsSync(folder))
+    throw new StreamkitError(
+      "usage",
+      `--follow: there is no folder "${folder}": start the job with it first`,
+    );
+  const isOne = [JOURNAL_FILE, ROTATED_FILE, DATABASE_FILE].some((file) => existsSync(join(folder, file)));
+  if (!isOne)
+    throw new StreamkitError(
+      "usage",
+      `--follow: "${folder}" is no checkpoint: the folder is expected that process --checkpoint names, or ` +
+        "checkpoint: of the job; of a job that processes share, that of one partition",
+    );
 }
 
 /** A TCP port, or 0. Throws a usage error that names the flag. */

@@ -12,6 +12,7 @@ import {
 } from "../simulate/options.ts";
 import { paceEvents } from "../simulate/pace.ts";
 import type { Context } from "./context.ts";
+import { type IdleRule, kafkaRule, refuseIdleFlags } from "./idle-flags.ts";
 import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput, type LineOutput, openFile, openOutput } from "./line-outputs.ts";
 import { lineKeyOf } from "./simulate-keys.ts";
@@ -86,7 +87,28 @@ export function simulateCommand(context: Context): Command {
       "YAML with tls, sasl and config for kafka:// outputs, with ${NAME} from the environment",
     )
     .addHelpText("after", `${HELP}\n${KAFKA_OPTIONS_HELP}`)
-    .action((kind: string, flags: Flags) => endedInTime(simulate(kind, flags, context), context, STOP));
+    .action((kind: string, flags: Flags, given: Command) => {
+      const settings = settingsOfFlags(kind, flags);
+      refuseIdleFlags(given, idleRules(flags));
+      return endedInTime(simulate(settings, flags, context), context, STOP);
+    });
+}
+
+function idleRules({ late, bad, duplicates, out = [] }: Flags): readonly IdleRule[] {
+  const disturbs = [late, bad, duplicates].some((share) => share !== undefined);
+  return [
+    {
+      when: late === undefined,
+      flags: ["--late-by"],
+      because: "without --late, the share of events that are",
+    },
+    {
+      when: !disturbs,
+      flags: ["--truth"],
+      because: "where nothing is disturbed: --late, --bad and --duplicates do that",
+    },
+    kafkaRule(out),
+  ];
 }
 
 /** A receiver that takes nothing keeps nobody from stopping. */
@@ -103,8 +125,7 @@ function collect(url: string, before: string[] | undefined): string[] {
   return [...(before ?? []), url];
 }
 
-async function simulate(kind: string, flags: Flags, context: Context): Promise<void> {
-  const settings = settingsOfFlags(kind, flags);
+async function simulate(settings: SimulateSettings, flags: Flags, context: Context): Promise<void> {
   const urls = flags.out ?? ["-"];
   for (const url of urls) checkOutput(url);
   const kafka = readKafkaOptions(flags.kafkaOptions, context.env);

@@ -41,7 +41,7 @@ export const MAX_LINE = "1MiB";
 /** What a pipeline of flags reads: `{tail: {…}}`. */
 export type TailInput = Readonly<Record<string, unknown>>;
 
-const ROUTES: ReadonlySet<string> = new Set(["all", "failover", "round-robin", "random"]);
+export const ROUTES: ReadonlySet<string> = new Set(["all", "failover", "round-robin", "random"]);
 
 /** Whether files and outputs alone do not say it all. */
 export function needsPipeline(flags: PipelineFlags): boolean {

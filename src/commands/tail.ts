@@ -18,6 +18,7 @@ import {
 import { openWake } from "../tail/wake.ts";
 import type { Context } from "./context.ts";
 import { openEventOutput } from "./event-outputs.ts";
+import { type IdleRule, kafkaRule, refuseIdleFlags } from "./idle-flags.ts";
 import { KAFKA_OPTIONS_HELP, readKafkaOptions } from "./kafka-options.ts";
 import { checkOutput } from "./line-outputs.ts";
 import { endedInTime } from "./stop-deadline.ts";
@@ -27,6 +28,7 @@ import {
   MAX_LINE,
   needsPipeline,
   type PipelineFlags,
+  ROUTES,
   sayWhatIsNoFile,
   type TailInput,
   tailPipeline,
@@ -84,7 +86,8 @@ export function tailCommand(context: Context): Command {
     .option("--flume-agent <name>", "which agent, where the file has several")
     .option("--print-pipeline", "print the pipeline, and run nothing")
     .addHelpText("after", `${HELP}\n${PIPELINE_HELP}\n${KAFKA_OPTIONS_HELP}`)
-    .action((globs: readonly string[], flags: PipelineFlags) => {
+    .action((globs: readonly string[], flags: PipelineFlags, given: Command) => {
+      refuseIdleFlags(given, idleRules(flags));
       if (needsPipeline(flags)) return tailPipeline(flags, globs, () => tailInput(globs, flags), context);
       if (globs.length > 0) return endedInTime(tail(globs, flags, context), context, STOP);
       throw new StreamkitError(
@@ -92,6 +95,27 @@ export function tailCommand(context: Context): Command {
         "What to read is missing: GLOB…, --pipeline FILE or --flume-conf FILE",
       );
     });
+}
+
+/** What is wrong in itself is told where it is read. */
+function idleRules(flags: PipelineFlags): readonly IdleRule[] {
+  const { pipeline, flumeConf, interceptor, out = ["-"], route, header = [] } = flags;
+  const isInFile = pipeline !== undefined || flumeConf !== undefined;
+  const kafka = kafkaRule(out);
+  const isPlain = out.every((url) => url === "-" || url.startsWith("file:"));
+  return [
+    { ...kafka, when: kafka.when && !isInFile },
+    {
+      when: !isInFile && out.length < 2 && ROUTES.has(route),
+      flags: ["--route"],
+      because: "with one --out: it says how several are used",
+    },
+    {
+      when: !isInFile && interceptor === undefined && isPlain && header.every((text) => text.includes("=")),
+      flags: ["--header"],
+      because: "on stdout and in file:, where lines have no headers",
+    },
+  ];
 }
 
 /** A receiver that does not answer keeps nobody from stopping. */
@@ -123,7 +147,10 @@ async function tail(patterns: readonly string[], flags: PipelineFlags, context: 
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
     sayWhatIsNoFile(patterns, context);
     if ((await globs.list()).length === 0)
-      context.say(`streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")} yet`);
+      context.say(
+        `streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")}` +
+          (flags.once === true ? "" : " yet"),
+      );
     follower = openFollower({
       ...settings,
       globs,

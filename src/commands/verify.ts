@@ -4,7 +4,10 @@ import { Command } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { countFlag, timeFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
+import { jobRules, refuseIdleFlags } from "./idle-flags.ts";
 import { addJobFlags, collect, type JobFlags } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
+import { openWorkLine } from "./work-line.ts";
 
 interface VerifyFlags extends JobFlags {
   readonly input?: readonly string[];
@@ -23,6 +26,10 @@ No row is late here: where the input is more out of order than watermark: allows
 it, and you are told how many rows would have come late. DOUBLEs may differ in their last digits. What
 depends on the order of rows (first, last, list without ORDER BY) is the input's order but over hop(…).
 
+Both sides read the input with the engine's reader. So a second one, which shares nothing with it, takes the
+same lines apart (json, csv and lines): each value of a number, text, date, time or boolean is compared, and
+which lines became dead letters; of more than 200,000 lines a sample.
+
 Where rows depend on the clock (received:, max_ahead:), the batch is given the times of the stream's batches.
 
 Examples:
@@ -34,10 +41,13 @@ Examples:
     streamkit verify --sql "SELECT symbol, window_start, max(price) AS high
       FROM tumble(input, ts, INTERVAL 1 MINUTE) GROUP BY ALL" --input quotes.ndjson
 
-Exit codes: 0 equal, 1 a query differs, 2 wrong usage or wrong job.`;
+Exit codes: 0 equal, 1 a query or a value that was read differs, 2 wrong usage or wrong job.`;
 
 export function verifyCommand(context: Context): Command {
-  const command = new Command("verify")
+  const command = withHintForMore(
+    new Command("verify"),
+    (word) => `--input ${word} says what a source reads here`,
+  )
     .summary("runs a job as a stream and as a batch, and compares the rows")
     .description("Compares a job's rows over random batches with those of the same SQL over the whole input.")
     .option(
@@ -50,7 +60,10 @@ export function verifyCommand(context: Context): Command {
     .option("--seed <n>", "of the first cut; the next ones count up from it (default: a new one)");
   return addJobFlags(command, "a job file: YAML, JSON or TypeScript")
     .addHelpText("after", HELP)
-    .action((file: string | undefined, flags: VerifyFlags) => runVerify(file, flags, context));
+    .action((file: string | undefined, flags: VerifyFlags, given: Command) => {
+      refuseIdleFlags(given, jobRules(given, file));
+      return runVerify(file, flags, context);
+    });
 }
 
 /** Short enough to be typed again. */
@@ -63,12 +76,21 @@ async function runVerify(file: string | undefined, flags: VerifyFlags, context: 
   const { jobOf } = await import("./load-job.ts");
   const { withInputs } = await import("../verify/inputs.ts");
   const { verifyJob } = await import("../verify/verify.ts");
-  const { verificationText } = await import("../verify/report.ts");
-  const job = withInputs(await jobOf(file, flags, context), flags.input ?? [], process.cwd());
-  const found = await verifyJob(job, { clock: context.clock, stop: context.stop, seed, cuts, startMs });
+  const { isReadOtherwise, verificationText } = await import("../verify/report.ts");
+  const { withGuessedFormats } = await import("./guess-formats.ts");
+  const loaded = await jobOf(file, flags, context);
+  const job = await withGuessedFormats(withInputs(loaded, flags.input ?? [], process.cwd()));
+  const line = openWorkLine(context);
+  line.tell("reading the input");
+  const { clock, stop } = context;
+  const found = await verifyJob(job, { clock, stop, seed, cuts, startMs, tell: line.tell }).finally(line.end);
   if (found === undefined) return;
   context.stdout.write(job.withoutSecrets(verificationText(found)));
-  if (found.differingCut === undefined) return;
+  if (found.differingCut === undefined) {
+    const differing = found.inputs.filter(isReadOtherwise).map(({ source }) => source);
+    if (differing.length === 0) return;
+    throw new StreamkitError("failed", `Lines of ${differing.join(", ")} are not read as they say`);
+  }
   const repeated = found.dependsOnClock ? { ...flags, now: new Date(startMs).toISOString() } : flags;
   context.stdout.write(`Repeat it: ${repeatCommand(file, repeated, found.differingCut.seed)}\n`);
   const different = found.queries.filter(

@@ -15,6 +15,7 @@ import { locationOf, metastoreName } from "../warehouse/metastore-observer.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore } from "../warehouse/stores.ts";
 import type { Context } from "./context.ts";
+import { openWorkLine } from "./work-line.ts";
 
 export interface CompactFlags {
   readonly compact: string;
@@ -44,6 +45,7 @@ export async function runCompact(flags: CompactFlags, context: Context): Promise
     throw new StreamkitError("usage", `There is no table ${flags.compact} in ${store.url}`);
   const database = await openDatabase();
   const workingFolder = await workingFolderOf(store, folder);
+  const line = openWorkLine(context, flags.quiet === true);
   try {
     const place = { ...metastoreName(flags.compact), location: locationOf(store, folder, flags.location) };
     const report = await compactTable({
@@ -56,10 +58,13 @@ export async function runCompact(flags: CompactFlags, context: Context): Promise
       readers: metastore === undefined ? undefined : metastoreReaders(metastore, place),
       ...numbers,
       waits: flags.wait,
+      tell: line.tell,
       stop,
     });
+    line.end();
     if (flags.quiet !== true) for (const line of linesOf(report, flags)) context.say(line);
   } finally {
+    line.end();
     metastore?.close();
     database.close();
     if (store.localFolder === undefined) await rm(workingFolder, { recursive: true, force: true });

@@ -2,6 +2,7 @@
 
 import type { Command, Option } from "commander";
 import { StreamkitError } from "../base/error.ts";
+import { isGiven, refuseIdleFlags } from "./idle-flags.ts";
 
 type Purpose = "write" | "ddl" | "compact";
 
@@ -22,7 +23,9 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
   format: TABLE,
   schema: TABLE,
   pattern: TABLE,
+  delimiter: TABLE,
   time: TABLE,
+  timezone: TABLE,
   watermark: RUN,
   checkpoint: RUN,
   name: RUN,
@@ -42,11 +45,21 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
 };
 
 /** Throws code `usage` where a flag is given that would be passed over. */
-export function refuseIdleFlags(command: Command, purpose: Purpose): void {
+export function refuseIdleWriteFlags(command: Command, purpose: Purpose): void {
   const idle = command.options.find(
     (option) => isGiven(command, option) && !purposesOf(option).includes(purpose),
   );
-  if (idle === undefined) return;
+  if (idle === undefined) {
+    const { format, metastore } = command.opts<{ readonly format: string; readonly metastore?: string }>();
+    return refuseIdleFlags(command, [
+      { when: format !== "regex", flags: ["--pattern"], because: "but with --format regex" },
+      {
+        when: metastore === undefined && purpose !== "ddl",
+        flags: ["--location"],
+        because: "but with --metastore or --ddl: it is what those who read the table are told",
+      },
+    ]);
+  }
   const { long } = idle;
   throw new StreamkitError(
     "usage",
@@ -54,10 +67,6 @@ export function refuseIdleFlags(command: Command, purpose: Purpose): void {
       ? `${long ?? ""} goes with --compact, and means nothing where rows are written`
       : `${long ?? ""} means nothing with --${purpose}: leave it out`,
   );
-}
-
-function isGiven(command: Command, option: Option): boolean {
-  return command.getOptionValueSource(option.attributeName()) === "cli";
 }
 
 function purposesOf(option: Option): readonly Purpose[] {

@@ -7,8 +7,9 @@ import { StreamkitError } from "../base/error.ts";
 import { countFlag, durationFlagMs } from "../base/units.ts";
 import type { Context } from "./context.ts";
 import { collect } from "./job-flags.ts";
+import { withHintForMore } from "./more-arguments.ts";
 import type { CompactFlags } from "./write-compact.ts";
-import { refuseIdleFlags } from "./write-flags.ts";
+import { refuseIdleWriteFlags } from "./write-flags.ts";
 
 interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly table?: string;
@@ -21,8 +22,10 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly in: string;
   readonly format: string;
   readonly schema?: string;
+  readonly timezone?: string;
   readonly pattern?: string;
   readonly logFormat?: string;
+  readonly delimiter?: string;
   readonly time?: string;
   readonly watermark?: string;
   readonly checkpoint?: string;
@@ -30,6 +33,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly set?: readonly string[];
   readonly once?: boolean;
   readonly availableNow?: boolean;
+  readonly allowEmpty?: boolean;
   readonly stopTimeout?: string;
 }
 
@@ -55,7 +59,10 @@ Examples:
   streamkit write --compact web.access --warehouse /data/warehouse --metastore thrift://metastore:9083`;
 
 export function writeCommand(context: Context): Command {
-  return new Command("write")
+  return withHintForMore(
+    new Command("write"),
+    (word) => `--in ${word} says what is written into --table NAME`,
+  )
     .summary("writes its input into a Parquet table in Hive layout")
     .description("Writes standard input, or any other source, into a Parquet table in Hive's layout.")
     .option("--table <name>", "the table: NAME or DATABASE.NAME")
@@ -70,19 +77,26 @@ export function writeCommand(context: Context): Command {
     .option("--roll-every <duration>", "or when a row has waited for so long, like 15m")
     .option(
       "--in <url>",
-      "what to read: - (standard input), file:GLOB, tail:GLOB, kafka://HOST:PORT/TOPIC",
+      "what to read: - (standard input), a file or glob, tail:GLOB, kafka://HOST:PORT/TOPIC",
       "-",
     )
-    .option("--format <format>", "json, csv, combined … as `streamkit formats` says", "json")
+    .option(
+      "--format <format>",
+      "json, csv, combined … as `streamkit formats` says; auto: what files are",
+      "auto",
+    )
     .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
     .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
-    .option("--time <column>", "the event-time column (default: ts)")
+    .option("--delimiter <character>", "with --format csv: what separates values, or tab; else found")
+    .option("--time <column>", 'the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
+    .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
     .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
     .option("--once", "what is there now is the whole input: take it, write all rows, stop")
     .option("--available-now", "take what is there now, commit, stop; waiting rows stay in the checkpoint")
+    .option("--allow-empty", "with those two: no file to read is no mistake")
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--metastore <url>", "a Hive Metastore that is told of the table, thrift://HOST:9083")
     .option("--location <place>", "the warehouse as other engines call it, like hdfs://NAMENODE/warehouse")
@@ -97,7 +111,7 @@ export function writeCommand(context: Context): Command {
     .addHelpText("after", HELP)
     .action((flags: WriteFlags, command: Command) => {
       refuseTwoTables(flags);
-      refuseIdleFlags(
+      refuseIdleWriteFlags(
         command,
         flags.compact !== undefined ? "compact" : flags.ddl === true ? "ddl" : "write",
       );
@@ -130,7 +144,9 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     time: flags.time,
     watermark: flags.watermark,
     pattern: flags.pattern,
+    timezone: flags.timezone,
     logFormat: flags.logFormat,
+    delimiter: flags.delimiter,
     parquet: {
       warehouse: flags.warehouse,
       table,
@@ -140,11 +156,14 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
       ...rollOf(flags),
     },
   });
-  const job = loadJobText(text, "write", wholeJobSchema(), {
-    env: context.env,
-    overrides: flags.set ?? [],
-    flagOf: inlineFlagOf,
-  });
+  const { withGuessedFormats } = await import("./guess-formats.ts");
+  const job = await withGuessedFormats(
+    loadJobText(text, "write", wholeJobSchema(), {
+      env: context.env,
+      overrides: flags.set ?? [],
+      flagOf: inlineFlagOf,
+    }),
+  );
   if (flags.ddl === true) {
     const { tableDdl } = await import("./write-ddl.ts");
     context.stdout.write(await tableDdl(job, context));
@@ -159,6 +178,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
         ? DEFAULT_STOP_TIMEOUT_MS
         : durationFlagMs("--stop-timeout", flags.stopTimeout),
     until: flags.once === true ? "once" : flags.availableNow === true ? "available" : "stopped",
+    allowsEmpty: flags.allowEmpty === true,
     serve: undefined,
     bareRows: false,
     quiet: flags.quiet === true,

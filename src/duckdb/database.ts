@@ -40,6 +40,15 @@ export interface Database {
   rows(query: Sql): Promise<Row[]>;
   /** The first row of a query that has one. */
   row(query: Sql): Promise<Row>;
+  /** The first rows of a query, as values in the order of its columns, and how many rows it has in all. */
+  firstRows(
+    query: Sql,
+    max: number,
+  ): Promise<{ readonly rows: readonly (readonly Scalar[])[]; readonly total: number }>;
+  /** How many statements a text holds. Throws code `engine` where it is not SQL. */
+  statements(text: Sql): Promise<number>;
+  /** Of the statement that runs, between 0 and 100; undefined where that can't be told. */
+  percentDone(): number | undefined;
   /** The texts of a query's only column, a block at a time, in the query's order. */
   textBlocks(query: Sql): AsyncGenerator<readonly string[]>;
   /** A query's columns, a block of rows at a time, in the query's order: as DuckDB's own values. */
@@ -94,6 +103,31 @@ function fromConnection(
       const [first] = await database.rows(query);
       if (first === undefined) throw new StreamkitError("bug", `A row was expected from: ${query.text}`);
       return first;
+    },
+    async firstRows(query, max) {
+      const result = await attempt(query, () => connection.stream(query.text));
+      const rows: Scalar[][] = [];
+      for (let total = 0; ; ) {
+        const chunk = await attempt(query, () => result.fetchChunk());
+        if (chunk === null || chunk.rowCount === 0) return { rows, total };
+        total += chunk.rowCount;
+        for (const row of rows.length < max ? chunk.getRows() : [])
+          if (rows.length < max) rows.push(row.map(plainValue));
+      }
+    },
+    async statements(text) {
+      const extracted = async (): Promise<number> => {
+        try {
+          return (await connection.extractStatements(text.text)).count;
+        } catch (error) {
+          throw new Error(messageOf(error).replace(/^Failed to extract statements: /, ""), { cause: error });
+        }
+      };
+      return attempt(text, extracted);
+    },
+    percentDone() {
+      const { percentage } = connection.progress;
+      return percentage < 0 ? undefined : percentage;
     },
     async *textBlocks(query) {
       for await (const [texts] of database.columnBlocks(query)) yield texts as readonly string[];

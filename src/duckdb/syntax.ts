@@ -3,11 +3,12 @@
  *
  * There is no SQL parser of ours: `json_serialize_sql` gives the tree and `json_deserialize_sql` gives the
  * text back. Trap: the tree's JSON holds integers beyond 2^53 (every implicit `query_location`, and users'
- * BIGINT constants), which JSON.parse would silently round. They travel as marked strings. `query_location`
+ * BIGINT constants), which JSON.parse would silently round: it is read and written exactly. `query_location`
  * is dropped to its default: it only places error messages, and would make equal expressions differ.
  */
 
 import { StreamkitError } from "../base/error.ts";
+import { exactNumber, readExactJson, writeExactJson } from "../base/exact-json.ts";
 import type { Database } from "./database.ts";
 import { literal, raw, type Sql, sql } from "./sql.ts";
 
@@ -16,35 +17,74 @@ export interface TreeNode {
   readonly [key: string]: Tree;
 }
 
-const BIG_MARK = "\u0001";
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
-const BIG_INTEGER = /^-?\d{16,}$/;
-const MARKED_INTEGER = /"\\u0001(-?\d+)"/g;
-export const NO_LOCATION = `${BIG_MARK}18446744073709551615`;
+export const NO_LOCATION = exactNumber("18446744073709551615");
 
-/** JSON text to a tree; integers of 16 digits and more become marked strings. */
+/** JSON text to a tree. */
 export function readTree(json: string): Tree {
-  const safe = json.replace(STRING_OR_NUMBER, (token) =>
-    BIG_INTEGER.test(token) ? `"\\u0001${token}"` : token,
-  );
-  return JSON.parse(safe) as Tree;
+  return readExactJson(json) as Tree;
 }
 
 /** The reverse of `readTree`. */
 export function writeTree(tree: Tree): string {
-  return JSON.stringify(tree).replace(MARKED_INTEGER, "$1");
+  return writeExactJson(tree);
 }
 
-/** The tree of a text with exactly one SELECT. Throws code `job` with DuckDB's message where it is none. */
+/** A text that is no single SELECT. `offset` counts the characters before the place. */
+export class SyntaxFault extends StreamkitError {
+  readonly offset: number | undefined;
+
+  constructor(message: string, offset: number | undefined) {
+    super("job", message);
+    this.offset = offset;
+  }
+}
+
+/** The tree of a text with exactly one SELECT. Throws a SyntaxFault where it is none. */
 export async function parseSelect(database: Database, text: string): Promise<TreeNode> {
   const row = await database.row(sql`SELECT json_serialize_sql(${literal(text)})::VARCHAR AS tree`);
   const root = readTree(String(row["tree"])) as TreeNode;
-  if (root["error"] === true) throw new StreamkitError("job", textIn(root, "error_message"));
+  if (root["error"] === true) throw faultOf(root, text);
   const statements = root["statements"] as readonly TreeNode[];
   const [statement] = statements;
-  if (statement === undefined || statements.length > 1)
-    throw new StreamkitError("job", `One SELECT is expected, found ${statements.length} statements`);
+  if (statement === undefined)
+    throw new SyntaxFault("a query is one SELECT, and this holds no statement", undefined);
+  if (statements.length > 1)
+    throw new SyntaxFault(
+      `a query is one SELECT, found ${statements.length} statements: make each a query of its own`,
+      undefined,
+    );
+  const shown = (statement["node"] as TreeNode)["from_table"] as TreeNode | undefined;
+  if (shown?.["type"] === "SHOW_REF") throw noSelect(text);
   return withoutLocations(statement["node"] as TreeNode) as TreeNode;
+}
+
+function faultOf(root: TreeNode, text: string): SyntaxFault {
+  if (root["error_type"] === "not implemented") return noSelect(text);
+  const position = Number(root["position"]);
+  return new SyntaxFault(
+    textIn(root, "error_message"),
+    Number.isInteger(position) ? characterAt(text, position) : undefined,
+  );
+}
+
+const COMMENT_OR_SPACE = /^(?:\s|--[^\n]*(?:\n|$)|\/\*[\s\S]*?\*\/)+/;
+
+function noSelect(text: string): SyntaxFault {
+  const start = COMMENT_OR_SPACE.exec(text)?.[0].length ?? 0;
+  const [word = ""] = /^\w+/.exec(text.slice(start)) ?? [];
+  const found = word.toUpperCase();
+  const isPivot = /^(?:PIVOT|UNPIVOT|FROM|WITH|SELECT)$/.test(found) && /\bU?N?PIVOT\b/i.test(text);
+  return new SyntaxFault(
+    isPivot
+      ? "PIVOT is not possible in a query: write an aggregate with FILTER for each column"
+      : `a query is one SELECT, found ${found}`,
+    start,
+  );
+}
+
+/** DuckDB counts bytes. */
+function characterAt(text: string, bytes: number): number {
+  return Buffer.from(text).subarray(0, bytes).toString().length;
 }
 
 /** The SQL text of a query's tree. */

@@ -4,10 +4,14 @@
  * updated in place: a rewrite of the merged rows takes its place when it has doubled.
  */
 
-import type { Column } from "../duckdb/database.ts";
+import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { AggregateSql } from "./aggregate-sql.ts";
 import { emptyTable } from "./input.ts";
+import type { Aside } from "./on-error/aside.ts";
+import { deleteFailed } from "./on-error/failed-groups.ts";
+import { type Groups, openGroups } from "./on-error/groups.ts";
+import type { Rest } from "./on-error/without.ts";
 import type { OutputMode } from "./outcome.ts";
 import { type Batch, type Explanation, endsInput, type Query } from "./query.ts";
 import {
@@ -28,6 +32,9 @@ export interface AggregateOptions {
   readonly columns: readonly Column[];
   readonly key: readonly string[];
   readonly parts: AggregateSql;
+  readonly rest: Rest;
+  /** Numbers of rows of the input that surely fail. */
+  readonly suspects: Sql | undefined;
   /** What the watermark means for the window's time column; undefined without a window. */
   readonly bound: TimeBound | undefined;
   readonly times: ReadonlyMap<string, TimeBound>;
@@ -49,43 +56,81 @@ export function aggregateQuery(options: AggregateOptions): Query {
   let partialRows = 0;
   let outputRows = -1;
 
-  const emission = (batch: Batch): Sql | undefined => {
+  /** Partial rows, all of them or those that close, that the batch's answer is made of. */
+  const answered = (batch: Batch): Sql | undefined => {
     if (mode !== "append") {
       // Of no rows at all there is an answer too, where nothing is grouped.
       const isAnswerOfNothing = parts.keyCount === 0 && ledger.isEmpty() && endsInput(batch, input.sources);
-      if (partialRows === 0 && !isAnswerOfNothing) return undefined;
-      return parts.changes(everything, state, mode === "update" && partialRows > 0 ? partial : undefined);
+      return partialRows === 0 && !isAnswerOfNothing ? undefined : everything;
     }
     if (bound !== undefined) {
       const closing = ledger.closing(batch);
-      return closing === undefined ? undefined : parts.answer(sql`(FROM ${everything} WHERE ${closing})`);
+      return closing === undefined ? undefined : sql`(FROM ${everything} WHERE ${closing})`;
     }
-    return endsInput(batch, input.sources) ? parts.answer(everything) : undefined;
+    return endsInput(batch, input.sources) ? everything : undefined;
+  };
+  /** The answer without the groups that are hidden. */
+  const emission = (rows: Sql, groups: Groups | undefined): Sql => {
+    const shown = (from: Sql): Sql => groups?.shown(from) ?? from;
+    const touched = mode === "update" && partialRows > 0 ? shown(partial) : undefined;
+    const answer =
+      mode === "append" ? parts.answer(shown(rows)) : parts.changes(shown(rows), shown(state), touched);
+    // Of no rows there is an answer too, where nothing is grouped: not when that is put aside.
+    return parts.keyCount > 0 || groups === undefined ? answer : groups.unlessAside(answer);
   };
 
   const outputColumns =
     mode === "append" ? options.columns : [...options.columns, { name: OP_COLUMN, type: "VARCHAR" }];
   const emptyOutput = emptyTable(name, outputColumns);
+
+  /** Writes the answer of partial rows, and tells how many rows it has. */
+  async function answerOver(database: Database, aside: Aside, rows: Sql): Promise<number> {
+    let groups: Groups | undefined;
+    // Of a group that this batch does not touch, a batch before has told.
+    const touched = mode !== "append" && partialRows > 0 ? partial : undefined;
+    const written = await aside.overUnits({
+      run: () =>
+        database.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${emission(rows, groups)}`),
+      units: [
+        async () => {
+          groups = await openGroups(database, name, parts, {
+            partials: mode === "update" ? (touched ?? rows) : rows,
+            told: touched,
+          });
+          return groups;
+        },
+      ],
+    });
+    if (groups === undefined || mode !== "update") return written;
+    return written + (await deleteFailed(database, { name, parts, state, groups }));
+  }
+
   return {
     output: { name, columns: options.columns, mode, sources: input.sources, times: options.times },
     key: options.key,
+    rest: options.rest,
     explanation: explain(options),
-    states: [{ table: relation.state(name), definition: parts.partial(0).text }],
+    states: [{ table: relation.state(name), definition: parts.partial(0).text, size: () => ledger.size() }],
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
-    async execute(database, batch) {
+    async execute(database, batch, aside) {
       await ledger.refresh(database, batch);
       const late = bound?.(timestampUs(batch.watermarkBeforeUs(input.sources)));
       const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
       const earliest = bound === undefined ? raw("NULL") : sql`epoch_us(min(${raw(WINDOW_END_COLUMN)}))`;
-      const added = await database.row(sql`${setLate}
-        CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)};
-        SELECT count(*) AS rows, ${parts.size} AS size, ${earliest} AS earliest FROM ${partial}`);
+      const figures = sql`SELECT count(*) AS rows, ${parts.size} AS size, ${earliest} AS earliest
+        FROM ${partial}`;
+      const added = await aside.overRows({
+        run: () =>
+          database.row(sql`${setLate}
+            CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)}; ${figures}`),
+        append: () => database.row(sql`INSERT INTO ${partial} ${parts.partial(batch.id)}; ${figures}`),
+        suspects: options.suspects,
+      });
       partialRows = Number(added["rows"]);
       ledger.add(Number(added["size"]), added["earliest"] as bigint | null);
-      const answer = emission(batch);
-      if (answer !== undefined)
-        outputRows = await database.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${answer}`);
+      const rows = answered(batch);
+      if (rows !== undefined) outputRows = await answerOver(database, aside, rows);
       else if (outputRows !== 0) {
         await database.run(emptyOutput);
         outputRows = 0;

@@ -19,10 +19,23 @@ import { isByType, isOrdered, mergingOf } from "./aggregates.ts";
 import type { Merging } from "./merging.ts";
 import { aggregateCallsOf, columnRef, type GroupNames, overGroups } from "./over-groups.ts";
 import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
-import { type Catalog, hasColumn, isColumn, modifiersOf, selectListOf } from "./syntax-facts.ts";
+import {
+  type Catalog,
+  directionOf,
+  hasColumn,
+  indexOfExpression,
+  isColumn,
+  modifiersOf,
+  ordersOf,
+  selectListOf,
+} from "./syntax-facts.ts";
+import { nameOf } from "./windows.ts";
 
 export interface AggregateSql {
   readonly keyCount: number;
+  /** The key columns of partial rows, and what a person calls them. */
+  readonly keyNames: readonly Sql[];
+  readonly keyColumns: readonly Column[];
   /** An aggregate of partial rows: how many values they hold. */
   readonly size: Sql;
   /** Whether a partial row holds more the more rows it stands for. */
@@ -33,6 +46,8 @@ export interface AggregateSql {
   combined(from: Sql): Sql;
   /** The user's answer from partial rows. */
   answer(from: Sql): Sql;
+  /** The keys, from partial rows, of groups whose answer surely fails; undefined where none can. */
+  failing(from: Sql): Sql | undefined;
   /**
    * What changed, with `_op`: rows of the keys in `touched` (all keys if undefined) now, and deletions of
    * those that HAVING no longer lets through. `before` is the state without the batch.
@@ -159,11 +174,22 @@ export async function aggregateSql(
     });
   const having = select["having"] === null ? null : rewrite(select["having"] ?? null);
   const answerText = await answerOf(items, having);
+  const failingText = await failingCondition();
   const flagged = having === null ? undefined : await flaggedTexts(having);
 
   async function flaggedTexts(condition: Tree): Promise<Sql> {
     const keyItems = keys.map((_key, index) => columnRef(`_k${index}`));
     return answerOf([...items, { ...(condition as TreeNode), alias: "_having" }, ...keyItems], null);
+  }
+
+  async function failingCondition(): Promise<Sql | undefined> {
+    const values = items.filter((item) => !["COLUMN_REF", "CONSTANT"].includes(textIn(item, "class")));
+    const failing = async (nodes: readonly TreeNode[]): Promise<Sql> =>
+      sql`TRY(row(${await Promise.all(nodes.map(expression))})) IS NULL`;
+    if (having === null) return values.length === 0 ? undefined : failing(values);
+    const condition = await expression(having as TreeNode);
+    const ofValues = values.length === 0 ? raw("false") : await failing(values);
+    return sql`${await failing([having as TreeNode])} OR (TRY(${condition}) AND ${ofValues})`;
   }
 
   const withMerged = (merged: Sql, answer: Sql): Sql => sql`WITH _merged AS (${merged}) ${answer}`;
@@ -172,11 +198,24 @@ export async function aggregateSql(
   );
   const result: AggregateSql = {
     keyCount: keys.length,
+    keyNames,
+    keyColumns: keys.map((key, index) => ({
+      name:
+        columns[indexOfExpression(selectListOf(select), key)]?.name ??
+        nameOf(key) ??
+        keyTexts[index]?.text ??
+        "",
+      type: stateTypes.get(`_k${index}`) ?? "VARCHAR",
+    })),
     size: join([raw("count(*)"), ...sizes], " + "),
     holdsValues: sizes.length > 0,
     partial,
     combined,
     answer: (from) => withMerged(finished(from), answerText),
+    failing: (from) =>
+      failingText === undefined
+        ? undefined
+        : withMerged(finished(from), sql`SELECT ${keyNames} FROM _merged WHERE ${failingText}`),
     changes(everything, before, touched) {
       const only = (from: Sql): Sql =>
         touched === undefined ? from : sql`(FROM ${from} AS parts ${semiJoin(keyNames, touched)})`;
@@ -258,19 +297,32 @@ async function aggregatesOf(
     const merging: Merging | undefined = mergingOf(node, {
       name,
       arguments: await Promise.all((node["children"] as readonly TreeNode[]).map(expression)),
+      orders: await Promise.all(
+        ordersOf(node).map(async (item) => ({
+          value: await expression(item["expression"] as TreeNode),
+          direction: directionOf(item),
+        })),
+      ),
       filter: node["filter"] === null ? undefined : await expression(node["filter"] as TreeNode),
       type,
       valueType: value?.type,
-      offsetUs: isColumn((node["children"] as readonly TreeNode[])[1] ?? {}, [timeColumn ?? ""])
-        ? offsetUs
-        : undefined,
+      offsetUs: isColumn(rankOf(node) ?? {}, [timeColumn ?? ""]) ? offsetUs : undefined,
       keepsValues: timeColumn !== undefined && !isFormer,
+      mergesOrdered: !isFormer,
     });
     if (merging === undefined) return undefined;
     const same = isFormer ? -1 : aggregates.findIndex((known) => isStoredAlike(known.merging, merging));
     aggregates.push({ node, merging, type, storedBy: same < 0 ? aggregates.length : same });
   }
   return aggregates;
+}
+
+/** What a call ranks its rows by, from the least to the greatest, where that is one expression. */
+function rankOf(call: TreeNode): TreeNode | undefined {
+  const [order, ...more] = ordersOf(call);
+  if (order === undefined) return (call["children"] as readonly TreeNode[])[1];
+  const isRising = more.length === 0 && directionOf(order).startsWith("ASC");
+  return isRising ? (order["expression"] as TreeNode) : undefined;
 }
 
 function isStoredAlike(a: Merging, b: Merging): boolean {

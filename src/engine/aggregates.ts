@@ -2,18 +2,17 @@
  * Aggregates that merge: a batch's rows become partial columns, and partial columns of many batches merge
  * into the aggregate's value with ordinary aggregates. What is not in this list needs its rows kept.
  *
- * Where rows tie, the first in the source's order wins, as when DuckDB reads the whole input in one thread:
- * `_o` orders the rows of a batch, `_b` the batches.
+ * Rows that tie are in the source's order: `_o` orders the rows of a batch, `_b` the batches. So `arg_min`
+ * and `arg_max` take the first of them, as when DuckDB reads the whole input in one thread, and `last(x ORDER
+ * BY t)` the last.
  */
 
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import { type AggregateCall, andFilter, filtered, type Merging, part, type Rule } from "./merging.ts";
-import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
+import { BATCH_COLUMN, MAX_BATCH_ROWS, ORDER_COLUMN } from "./stream.ts";
 import { approximateCount, distinctCount, ofValues } from "./value-lists.ts";
 
-/** More rows than a segment has bytes. */
-const MAX_BATCH_ROWS = 2 ** 26;
 /** A little more than a day: times the rows of a batch it is still a BIGINT. */
 export const MAX_OFFSET_US = 1e11;
 
@@ -23,9 +22,22 @@ const finishFirst = ([value]: readonly Sql[]): Sql => part(value);
 
 const added: Rule = (call) => ({
   partials: [plainCall(call)],
-  combine: ([partial]) => [sql`sum(${part(partial)})`],
+  combine: ([partial]) => [sumOf(part(partial), call.type)],
   finish: finishFirst,
 });
+
+/**
+ * The sum of partial sums. DuckDB 1.5 checks a sum of 128 bits for overflow as it adds rows, but not where it
+ * adds what several threads or relations gave: there it wraps, which a sum of doubles tells.
+ */
+function sumOf(partial: Sql, type: string): Sql {
+  const sum = sql`sum(${partial})`;
+  const scale = /^(?:HUGEINT|DECIMAL\(38, ?(\d+)\))$/.exec(type);
+  if (scale === null) return sum;
+  const least = raw(`1e${38 - Number(scale[1] ?? 0)}`);
+  return sql`CASE WHEN abs(${sum}::DOUBLE - sum(${partial}::DOUBLE)) >= ${least}
+    THEN error('Overflow in a sum of ' || ${type}) ELSE ${sum} END`;
+}
 
 const counted: Rule = (call) => ({
   partials: [plainCall(call)],
@@ -87,14 +99,46 @@ const extreme =
 /** `first` and `last` take NULLs too, so a filter could leave a batch without a row to speak of. */
 const positional =
   (name: "first" | "last"): Rule =>
-  ({ arguments: [value], filter }) =>
-    value === undefined || filter !== undefined
+  (call) => {
+    const [value] = call.arguments;
+    if (call.orders.length > 0) return inOrder(name, call);
+    return value === undefined || call.filter !== undefined
       ? undefined
       : {
           partials: [sql`${raw(name)}(${value} ORDER BY ${order})`],
           combine: ([partial]) => [sql`${raw(name)}(${part(partial)} ORDER BY ${batch})`],
           finish: finishFirst,
         };
+  };
+
+/** `first` and `last` of an order, with the value and its place in that order as partial columns. */
+function inOrder(name: "first" | "last", call: AggregateCall): Merging | undefined {
+  const { filter, orders, offsetUs, mergesOrdered } = call;
+  const [value, more] = call.arguments;
+  const [by] = orders;
+  if (!mergesOrdered || value === undefined || more !== undefined || by === undefined) return undefined;
+  const best = raw(name === "first" ? "min" : "max");
+  const items = orders.map((item) => sql`${item.value} ${raw(item.direction)}`);
+  const found =
+    offsetUs === undefined
+      ? sql`${raw(name)}(${value} ORDER BY ${[...items, order]})`
+      : sql`arg_${best}_null(${value}, coalesce(${offsetUs}, 0) * ${MAX_BATCH_ROWS} + ${order})`;
+  // A sort key is never NULL, unlike the time of a row in the window of those without one.
+  const sortKey = orders.flatMap((item) => [item.value, sql`${item.direction}`]);
+  const place =
+    offsetUs === undefined || filter !== undefined
+      ? sql`${best}(create_sort_key(${sortKey}))`
+      : sql`${best}(${by.value})`;
+  const ofRows = (at: Sql): Sql => filtered(filter && sql`${at} IS NOT NULL`);
+  return {
+    partials: [sql`${found}${filtered(filter)}`, sql`${place}${filtered(filter)}`],
+    combine: ([one, at]) => [
+      sql`${raw(name)}(${part(one)} ORDER BY ${part(at)}, ${batch})${ofRows(part(at))}`,
+      sql`${best}(${part(at)})`,
+    ],
+    finish: finishFirst,
+  };
+}
 
 const anyValue: Rule = ({ arguments: [value], filter }) =>
   value === undefined
@@ -152,8 +196,8 @@ export function isByType(node: TreeNode, name: string): boolean {
 /** How a call merges; undefined where it does not. `node` is the call's syntax tree. */
 export function mergingOf(node: TreeNode, call: AggregateCall): Merging | undefined {
   if (node["export_state"] === true) return undefined;
-  if (((node["order_bys"] as TreeNode | null)?.["orders"] as readonly unknown[] | undefined)?.length)
-    return undefined;
+  const isPositional = /^(?:first|last|arbitrary)$/.test(call.name);
+  if (call.orders.length > 0 && !isPositional) return undefined;
   if (node["distinct"] === true) return call.name === "count" ? distinctCount(call) : undefined;
   // The average of times and intervals is no quotient of numbers.
   if (RULES[call.name] === average && call.type !== "DOUBLE") return undefined;

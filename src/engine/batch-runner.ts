@@ -2,30 +2,38 @@
 
 import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Database } from "../duckdb/database.ts";
-import { INFINITY_US, id, join, type Sql, sql } from "../duckdb/sql.ts";
+import { join, type Sql } from "../duckdb/sql.ts";
 import type { SinkBatch } from "../sinks/sink.ts";
-import type { BatchPlan, Holding, SourceProgress } from "./checkpoint.ts";
+import { timesOf, totals } from "./batch-report.ts";
+import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
-import { definitionsOf, emptyTable } from "./input.ts";
 import { emptyRelations } from "./job-outputs.ts";
+import { lateRowsOf } from "./late-rows.ts";
+import { openAside } from "./on-error/aside.ts";
+import { deadLetterTable, keepLetters, keptLetterTable } from "./on-error/batch-letters.ts";
+import { letterKinds } from "./on-error/letter-kinds.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
-import { DEAD_LETTER_COLUMNS, type OpenSink, type Output, observedRows } from "./outputs.ts";
+import { type OpenSink, type Output, observedRows } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
+import { clockTime, savedPartitions, savedTime, textOf, usOf } from "./saved-times.ts";
 import { reachedTimes } from "./sink-times.ts";
 import type { Intake } from "./source-reader.ts";
-import { CHECKPOINT, relation } from "./stream.ts";
-import { advance, openWatermarks, type Seen, type SourceTime, type Watermarks } from "./watermark.ts";
+import { relation } from "./stream.ts";
+import { advance, openWatermarks, type Seen, type SourceTime } from "./watermark.ts";
 
 export interface BatchRunner {
   /** The id of the last committed batch. */
   lastBatch(): number;
   /** When the last committed batch was planned; 0 before the first. */
   lastPlannedAtMs(): number;
+  /** How much later a batch that is planned now would be. */
+  sinceLastPlanMs(): number;
   /** The plan of the next batch, made now. */
-  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "endsInput">): BatchPlan;
+  plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "toCome" | "endsInput">): BatchPlan;
   times(): ReadonlyMap<string, SourceTime>;
   /** Whether a batch without input would move a watermark, now that these sources are silent. */
   movesWatermark(silent: Silence): boolean;
@@ -48,10 +56,11 @@ export interface RunnerOptions {
   readonly observed: readonly Output[];
 }
 
-/** Which sources don't hold the watermark, and of sources in partitions, which partitions do. */
+/** What stops the watermark: sources that aren't idle, partitions of such, and what is known to come. */
 interface Silence {
   readonly idle: readonly string[];
   readonly holding: Holding;
+  readonly toCome?: ToCome;
 }
 
 const US_PER_MS = 1000n;
@@ -65,6 +74,13 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const watermarks = openWatermarks(groups, saved?.watermarksUs ?? {});
   let lastBatch = saved?.batch ?? 0;
   let lastPlannedAtMs = saved?.plannedAtMs ?? 0;
+  let lastPlannedMs = clock.monotonicMs();
+  /** Never back; from a time ahead of the clock it goes on as time passes, and does not wait for it. */
+  const nextPlannedAtMs = (): number => {
+    const nowMs = Math.floor(clock.nowMs());
+    if (nowMs >= lastPlannedAtMs) return nowMs;
+    return lastPlannedAtMs + Math.floor(clock.monotonicMs() - lastPlannedMs);
+  };
   let times: ReadonlyMap<string, SourceTime> = new Map([
     ...readers.map(({ name }): [string, SourceTime] => [
       name,
@@ -75,7 +91,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       .map((clock): [string, SourceTime] => [clock, clockTime(watermarks.of([clock]))]),
   ]);
   await database.run(join(emptyRelations(readers), ";\n"));
-  await database.run(emptyTableIn(CHECKPOINT));
+  await database.run(keptLetterTable());
 
   // A sink that the job leaves out for a while goes on where it was when it comes back.
   const otherSinks = Object.fromEntries(
@@ -92,9 +108,14 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   /** The times after a batch that has seen so much. */
   const timesAfter = (
     seen: (name: string) => Seen,
-    { holding, endsInput }: Pick<BatchPlan, "holding" | "endsInput">,
+    { holding, toCome, endsInput }: Pick<BatchPlan, "holding" | "toCome" | "endsInput">,
   ): ReadonlyMap<string, SourceTime> =>
-    new Map([...times].map(([name, time]) => [name, advance(time, seen(name), endsInput, holding?.[name])]));
+    new Map(
+      [...times].map(([name, time]) => {
+        const course = { endsInput, holding: holding?.[name], toComeUs: usOf(toCome?.[name]) };
+        return [name, advance(time, seen(name), course)];
+      }),
+    );
 
   let wasClean = true;
   const ahead = await openReadAhead(database, readers);
@@ -115,7 +136,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       failpoint("source-read");
     }
     const isClean = totals(intakes).deadLetters === 0;
-    if (!isClean || !wasClean) await database.run(deadLetterTable(intakes, plan.batch));
+    if (!isClean || !wasClean) {
+      const unread = [...intakes].map(([name, { deadLetters }]) => [name, deadLetters] as const);
+      await database.run(deadLetterTable(new Map(unread), plan.batch));
+    }
     wasClean = isClean;
     failpoint("batch-read");
     return intakes;
@@ -127,12 +151,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     { deadLetters }: { readonly deadLetters: number },
     sinkBatch: (output: Output) => SinkBatch,
   ): Promise<void> => {
-    const statements: Sql[] = queries.flatMap((query) => query.commit(batch));
-    for (const { output, sink } of sinks) statements.push(...(sink.commit?.(sinkBatch(output)) ?? []));
-    if (deadLetters > 0)
-      statements.push(sql`INSERT INTO ${id(CHECKPOINT, "dead_letters")} FROM ${id(relation.deadLetters)}`);
+    const statements = sinks.flatMap(({ output, sink }) => sink.commit?.(sinkBatch(output)) ?? []);
+    if (deadLetters > 0) statements.push(keepLetters());
     watermarks.advance(times, plan.idle);
-    await checkpoint.commit(statements, {
+    const progress = {
       batch: plan.batch,
       plannedAtMs: plan.plannedAtMs,
       watermarksUs: watermarks.toJson(),
@@ -143,7 +165,15 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         ...otherSinks,
         ...Object.fromEntries(sinks.map(({ id: sinkId, sink }) => [sinkId, sink.position()])),
       },
-    });
+    };
+    const ofQueries = (): readonly Sql[] => queries.flatMap((query) => query.commit(batch));
+    try {
+      await checkpoint.commit([...ofQueries(), ...statements], progress);
+    } catch (error) {
+      if (!isAboutValues(error)) throw error;
+      // A rewrite of the state merges groups that no answer asked for: it can wait.
+      await checkpoint.commit([...ofQueries(), ...statements], progress);
+    }
     failpoint("committed");
     for (const { name, source } of readers) {
       const range = plan.ranges[name];
@@ -154,20 +184,22 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     }
     lastBatch = plan.batch;
     lastPlannedAtMs = plan.plannedAtMs;
+    lastPlannedMs = clock.monotonicMs();
   };
   return {
     groups,
     lastBatch: () => lastBatch,
     lastPlannedAtMs: () => lastPlannedAtMs,
+    sinceLastPlanMs: () => nextPlannedAtMs() - lastPlannedAtMs,
     plan: (of) => ({
       ...of,
       batch: lastBatch + 1,
-      plannedAtMs: Math.max(Math.floor(clock.nowMs()), lastPlannedAtMs),
+      plannedAtMs: nextPlannedAtMs(),
     }),
     times: () => times,
     isSinkDue: () => sinks.some(({ sink }) => sink.isDue?.(clock.nowMs()) === true),
-    movesWatermark({ idle, holding }) {
-      const after = timesAfter(() => NOTHING_SEEN, { holding, endsInput: false });
+    movesWatermark({ idle, ...silence }) {
+      const after = timesAfter(() => NOTHING_SEEN, { ...silence, endsInput: false });
       return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
     },
     close: () => ahead.close(),
@@ -189,11 +221,24 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         watermarkBeforeUs: (sources) => watermarks.of(sources),
         watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
       };
+      const late = await lateRowsOf(database, prepared, intakes, (name) => watermarks.of([name]));
       const counts = countsOf(intakes);
+      let putAside = 0;
       for (const query of queries) {
-        counts.set(query.output.name, await query.execute(database, batch));
+        const aside = openAside({
+          database,
+          query: query.output.name,
+          batch: plan.batch,
+          policy: query.onError,
+          inputs: query.inputs,
+          originsOf: async (stream, rows) => intakes.get(stream)?.originsOf?.(rows),
+        });
+        counts.set(query.output.name, await query.execute(database, batch, aside));
+        await aside.close();
+        putAside += aside.letters();
         failpoint("query-executed");
       }
+      wasClean &&= putAside === 0;
       const rowsOf = (output: Output): number => counts.get(output.relation) ?? 0;
       const sinkBatch = (output: Output): SinkBatch => ({
         id: plan.batch,
@@ -214,14 +259,16 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       };
       // What a table does not take becomes a dead letter only as it is written.
       let diverted = await write(sinks.filter(({ output }) => !isOfDeadLetters(output)));
-      counts.set(relation.deadLetters, totals(intakes).deadLetters + diverted);
+      const unread = totals(intakes).deadLetters + putAside;
+      counts.set(relation.deadLetters, unread + diverted);
       diverted += await write(sinks.filter(({ output }) => isOfDeadLetters(output)));
-      const deadLetters = totals(intakes).deadLetters + diverted;
+      const deadLetters = unread + diverted;
       wasClean &&= diverted === 0;
       failpoint("batch-written");
       const outputs = [];
       for (const output of observed)
         outputs.push(await observedRows(database, output, { id: plan.batch, rows: rowsOf(output) }));
+      const letters = deadLetters === 0 ? {} : { letters: await letterKinds(database) };
       times = after;
       await commit(plan, batch, { deadLetters }, sinkBatch);
       for (const { sink } of sinks) await sink.committed?.();
@@ -240,7 +287,13 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
           ]),
         ),
       };
-      return { job: prepared.job.config.name, report, outputs };
+      return {
+        job: prepared.job.config.name,
+        report,
+        ...(late.length === 0 ? {} : { late }),
+        ...letters,
+        outputs,
+      };
     },
   };
 }
@@ -264,85 +317,6 @@ function groupsOf({ readers, queries }: PreparedJob): readonly (readonly string[
   return [...new Map(groups.map((sources) => [sources.toSorted().join("+"), sources])).values()];
 }
 
-function savedTime(delayMs: number, saved: SourceProgress | undefined): SourceTime {
-  return {
-    delayUs: BigInt(Math.round(delayMs)) * US_PER_MS,
-    maxEventTimeUs: saved?.maxEventTimeUs === undefined ? null : BigInt(saved.maxEventTimeUs),
-    watermarkUs: saved?.watermarkUs === undefined ? null : BigInt(saved.watermarkUs),
-    ...(saved?.partitions === undefined
-      ? {}
-      : { partitions: new Map(Object.entries(saved.partitions).map(([name, us]) => [name, bigintOf(us)])) }),
-  };
-}
-
-function savedPartitions(time: SourceTime | undefined): Pick<SourceProgress, "partitions"> {
-  if (time?.partitions === undefined) return {};
-  return {
-    partitions: Object.fromEntries([...time.partitions].map(([name, us]) => [name, textOf(us) ?? null])),
-  };
-}
-
-function bigintOf(text: string | null): bigint | null {
-  return text === null ? null : BigInt(text);
-}
-
-/** A clock is never out of order, and it is behind what its watermark has reached. */
-function clockTime(reachedUs: bigint | null): SourceTime {
-  return { delayUs: 0n, maxEventTimeUs: reachedUs, watermarkUs: reachedUs };
-}
-
 function plannedAtUs({ plannedAtMs }: BatchPlan): bigint {
   return BigInt(plannedAtMs) * US_PER_MS;
-}
-
-function textOf(value: bigint | null | undefined): string | undefined {
-  return value === null || value === undefined ? undefined : String(value);
-}
-
-function deadLetterTable(intakes: ReadonlyMap<string, Intake>, batchId: number): Sql {
-  const rows = [...intakes].flatMap(([source, { deadLetters }]) =>
-    deadLetters.map(
-      ({ origin, offset, line, reason }) =>
-        sql`(${source}, ${origin}, ${offset}, ${line}, ${reason}, ${batchId})`,
-    ),
-  );
-  const empty = emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS);
-  return rows.length === 0 ? empty : sql`${empty}; INSERT INTO ${id(relation.deadLetters)} VALUES ${rows}`;
-}
-
-function emptyTableIn(database: string): Sql {
-  const columns = definitionsOf(DEAD_LETTER_COLUMNS);
-  return sql`CREATE TABLE IF NOT EXISTS ${id(database, "dead_letters")} (${columns})`;
-}
-
-function totals(
-  intakes: ReadonlyMap<string, Intake>,
-): Pick<BatchReport, "inputRows" | "inputBytes" | "lateRows" | "deadLetters"> {
-  const all = [...intakes.values()];
-  const sum = (figure: (intake: Intake) => number): number =>
-    all.reduce((total, intake) => total + figure(intake), 0);
-  return {
-    inputRows: sum(({ rows }) => rows),
-    inputBytes: sum(({ bytes }) => bytes),
-    lateRows: sum(({ lateRows }) => lateRows),
-    deadLetters: sum(({ deadLetters }) => deadLetters.length),
-  };
-}
-
-function timesOf(
-  times: ReadonlyMap<string, SourceTime>,
-  watermarks: Watermarks,
-  groups: readonly (readonly string[])[],
-): Pick<BatchReport, "watermarkMs" | "maxEventTimeMs"> {
-  const reached = groups
-    .map((sources) => watermarks.of(sources))
-    .filter((value) => value !== null && value !== INFINITY_US);
-  const seen = [...times].flatMap(([name, time]) => (isClock(name) ? [] : (time.maxEventTimeUs ?? [])));
-  return {
-    watermarkMs:
-      reached.length === 0
-        ? null
-        : Number(reached.reduce((a, b) => (b !== null && a !== null && b < a ? b : a)) ?? 0n) / 1000,
-    maxEventTimeMs: seen.length === 0 ? null : Number(seen.reduce((a, b) => (b > a ? b : a))) / 1000,
-  };
 }

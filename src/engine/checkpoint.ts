@@ -5,7 +5,7 @@
  */
 
 import { existsSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
@@ -62,6 +62,12 @@ export interface SourceProgress {
 /** By source, names of partitions. */
 export type Holding = Readonly<Record<string, readonly string[]>>;
 
+/**
+ * By source, the earliest event time (microseconds as text) that comes after the batch, for the watermark to
+ * stop there; null where it is not known, and the watermark stays. Sources without such a bound are left out.
+ */
+export type ToCome = Readonly<Record<string, string | null>>;
+
 /** What a batch will read: written before it reads, so that after a crash the same batch reads the same. */
 export interface BatchPlan {
   readonly batch: number;
@@ -70,6 +76,8 @@ export interface BatchPlan {
   readonly idle: readonly string[];
   /** By source, the partitions that the watermark waits for; left out by older versions. */
   readonly holding?: Holding;
+  /** In a bounded run. */
+  readonly toCome?: ToCome;
   readonly endsInput: boolean;
   /** The wall clock when it was planned, but never less than that of the batch before. */
   readonly plannedAtMs: number;
@@ -98,7 +106,11 @@ export interface Checkpoint {
  * Attaches the checkpoint to `database` under the name `ckpt`. Throws code `io` where the folder can't be
  * used.
  */
-export async function openCheckpoint(database: Database, folder: string | undefined): Promise<Checkpoint> {
+export async function openCheckpoint(
+  database: Database,
+  folder: string | undefined,
+  { isReset = false }: { readonly isReset?: boolean } = {},
+): Promise<Checkpoint> {
   if (folder === undefined) {
     await database.run(sql`ATTACH ':memory:' AS ${id(CHECKPOINT)}`);
     const working = await mkdtemp(path.join(tmpdir(), "streamkit-"));
@@ -112,17 +124,20 @@ export async function openCheckpoint(database: Database, folder: string | undefi
       isDurable: false,
       writePlan: () => {},
       adopt: async () => {},
-      // Nobody will read it again after a crash: a transaction would only cost time.
+      // Nobody will read it after a crash, but a statement that fails must leave nothing of those before it.
       commit: async (statements) =>
-        statements.length > 0 ? database.run(join(statements, ";\n")) : undefined,
+        statements.length > 1
+          ? allOrNothing(database, statements)
+          : statements[0] === undefined
+            ? undefined
+            : database.run(statements[0]),
       close: () => rm(working, { recursive: true, force: true }),
     };
   }
   await mkdir(folder, { recursive: true });
-  const file = databaseFile(folder);
+  if (isReset) await removeCheckpoint(database, folder);
   try {
-    const asNew = existsSync(file) ? raw("") : raw(`(BLOCK_SIZE ${BLOCK_BYTES})`);
-    await database.run(sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`);
+    await attach(database, folder);
   } catch (error) {
     const isLocked = /lock/i.test(messageOf(error));
     const reason = isLocked ? "another process is using it" : messageOf(error);
@@ -138,14 +153,31 @@ export async function openCheckpoint(database: Database, folder: string | undefi
     await database.row(sql`CREATE TABLE IF NOT EXISTS ${identity} AS SELECT uuid()::VARCHAR AS id;
     SELECT id FROM ${identity}`);
   const progress = await readProgress(database, folder);
+  const pendingPlan = pendingPlanOf(folder, progress);
   const savedPlan = await readSavedPlan(database);
-  return fromFolder(database, folder, {
-    id: String(own),
-    progress,
-    savedPlan,
-    pendingPlan: pendingPlanOf(folder, progress),
-  });
+  return fromFolder(database, folder, { id: String(own), progress, savedPlan, pendingPlan });
 }
+
+async function attach(database: Database, folder: string): Promise<void> {
+  const file = databaseFile(folder);
+  const asNew = existsSync(file) ? raw("") : raw(`(BLOCK_SIZE ${BLOCK_BYTES})`);
+  await database.run(sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`);
+}
+
+/** All that a job keeps in the folder, and nothing else. Throws where another process is using it. */
+async function removeCheckpoint(database: Database, folder: string): Promise<void> {
+  try {
+    await attach(database, folder);
+    await database.run(sql`DETACH ${id(CHECKPOINT)}`);
+  } catch (error) {
+    // Damaged ones are what a reset is for; the caller tells of a lock when it opens the database.
+    if (/lock/i.test(messageOf(error))) return;
+  }
+  for (const name of await readdir(folder))
+    if (OWN_NAMES.test(name)) await rm(path.join(folder, name), { recursive: true });
+}
+
+const OWN_NAMES = /^(?:checkpoint\.duckdb.*|plan\.json|live\.ndjson.*|segments|waiting)$/;
 
 type Found = Pick<Checkpoint, "id" | "progress" | "savedPlan" | "pendingPlan">;
 
@@ -231,9 +263,32 @@ async function readSavedPlan(database: Database): Promise<SavedPlan | undefined>
   return JSON.parse(String(row["json"])) as SavedPlan;
 }
 
+/**
+ * A batch is planned when the one before it is committed. A plan further ahead tells that commits are gone:
+ * the log is shorter than it was, which DuckDB takes for the end of it, or an older database was put in its
+ * place. To go on from there would cut sinks back and lose what sources have forgotten.
+ */
 function pendingPlanOf(folder: string, progress: Progress | undefined): BatchPlan | undefined {
   const plan = readPlanFile(folder) as BatchPlan | undefined;
-  return plan?.batch === (progress?.batch ?? 0) + 1 ? plan : undefined;
+  const committed = progress?.batch ?? 0;
+  if (plan !== undefined && plan.batch > committed + 1)
+    throw new StreamkitError(
+      "io",
+      `The checkpoint "${folder}" is older than what was written: it ends with batch ${committed}, but ` +
+        `batch ${plan.batch} was begun. Its database or its log was damaged or replaced: restore the whole ` +
+        "folder, or start anew with --reset-checkpoint",
+      { component: "checkpoint" },
+    );
+  return plan?.batch === committed + 1 ? plan : undefined;
+}
+
+async function allOrNothing(database: Database, statements: readonly Sql[]): Promise<void> {
+  try {
+    await database.run(sql`BEGIN; ${join(statements, ";\n")}; COMMIT`);
+  } catch (error) {
+    await database.run(raw("ROLLBACK")).catch(() => undefined);
+    throw error;
+  }
 }
 
 /**

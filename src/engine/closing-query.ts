@@ -3,10 +3,13 @@
  * the user's own SQL runs over what closes. Right whenever each row of the answer depends on one window only.
  */
 
-import type { Column } from "../duckdb/database.ts";
+import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
-import type { Explanation, Query } from "./query.ts";
+import { type KeptStore, openClosingWindows, openKeptRows } from "./on-error/kept-rows.ts";
+import type { Partners } from "./on-error/partners.ts";
+import type { Rest } from "./on-error/without.ts";
+import type { Batch, Explanation, Query } from "./query.ts";
 import type { Store } from "./store.ts";
 import { CHECKPOINT, relation, type Stream, type TimeBound } from "./stream.ts";
 
@@ -16,8 +19,17 @@ export interface ClosingOptions {
   readonly sources: readonly string[];
   readonly times: ReadonlyMap<string, TimeBound>;
   readonly stores: readonly Store[];
-  /** The user's SQL over the relations `relation.closing(store.name)`. */
+  /** By store: the stream that its rows are of. */
+  readonly streams: ReadonlyMap<string, string>;
+  /** Rows `[_b, _o]` of the only store that surely fail, from the relation `keptRowsView`. */
+  readonly suspects: Sql | undefined;
+  readonly rest: Rest;
+  /** Of a query that reads several places. */
+  readonly partners?: Partners;
+  /** The user's SQL over the relations that `viewOf` names. */
   readonly overClosing: Sql;
+  /** The stores whose rows it also reads with their places in the input, through `placedViewOf`. */
+  readonly placed?: ReadonlySet<string>;
   /** Columns whose values are given out once: a second row of the same is not. */
   readonly once?: readonly string[];
   readonly explanation: Explanation;
@@ -27,7 +39,8 @@ export function closingQuery(options: ClosingOptions): Query {
   const { name, columns, stores } = options;
   const empty = emptyTable(name, columns);
   let outputRows = 0;
-  const view = (store: Store): Sql => id(viewOf(store));
+  const partnersAmong = (batch: Batch): readonly KeptStore[] =>
+    options.partners?.among((store) => store.closingRows(batch)) ?? [];
   const given = givenOut(name, options.once ?? [], options.overClosing);
   const output: Stream = {
     name,
@@ -36,32 +49,59 @@ export function closingQuery(options: ClosingOptions): Query {
     sources: options.sources,
     times: options.times,
   };
+
+  async function answerWhatCloses(database: Database, batch: Batch): Promise<number> {
+    const closing: (Sql | undefined)[] = [];
+    for (const store of stores) closing.push(await store.closing(database, batch));
+    if (closing.every((one) => one === undefined)) {
+      await database.run(empty);
+      return 0;
+    }
+    const views = stores.flatMap((store, index) => {
+      const rows = closing[index] ?? sql`(FROM ${store.added} WHERE false)`;
+      const view = sql`CREATE OR REPLACE TEMP VIEW ${id(viewOf(store))} AS ${store.answer(rows)}`;
+      if (options.placed?.has(store.name) !== true) return [view];
+      const placed = id(placedViewOf(store));
+      return [view, sql`CREATE OR REPLACE TEMP VIEW ${placed} AS ${store.answer(rows, true)}`];
+    });
+    return database.runCounting(sql`${join(views, ";\n")};
+      CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
+  }
   return {
     output,
     key: [],
+    rest: options.rest,
     states: [...stores.map(({ state }) => state), ...(given === undefined ? [] : [given.state])],
     explanation: options.explanation,
     setup: join(
       [...stores.map(({ setup }) => setup), empty, ...(given === undefined ? [] : [given.setup(columns)])],
       ";\n",
     ),
-    async execute(database, batch) {
-      const closing: (Sql | undefined)[] = [];
-      for (const store of stores) {
-        await store.add(database, batch);
-        closing.push(await store.closing(database, batch));
-      }
-      if (closing.every((one) => one === undefined)) {
-        await database.run(empty);
-        outputRows = 0;
-        return 0;
-      }
-      const views = stores.map((store, index) => {
-        const nothing = sql`FROM (${store.answer(sql`(FROM ${store.added} WHERE false)`)})`;
-        return sql`CREATE OR REPLACE TEMP VIEW ${view(store)} AS ${closing[index] ?? nothing}`;
+    async execute(database, batch, aside) {
+      await aside.overRows({
+        async run() {
+          for (const store of stores) await store.add(database, batch);
+        },
       });
-      outputRows = await database.runCounting(sql`${join(views, ";\n")};
-        CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
+      const kept = (which: readonly Store[]): readonly KeptStore[] =>
+        which.map((store) => ({
+          store,
+          stream: options.streams.get(store.name) ?? "",
+          rows: store.closingRows(batch),
+        }));
+      const rowStores = stores.filter(({ holdsRows }) => holdsRows === true);
+      outputRows = await aside.overUnits({
+        run: () => answerWhatCloses(database, batch),
+        units: [
+          ...(partnersAmong(batch).length === 0
+            ? []
+            : [() => openKeptRows(database, `${name}$suspects`, partnersAmong(batch))]),
+          ...(rowStores.length === 0
+            ? []
+            : [() => openKeptRows(database, name, kept(rowStores), options.suspects)]),
+          () => openClosingWindows(database, name, kept(stores)),
+        ],
+      });
       return outputRows;
     },
     commit: (batch) => [
@@ -92,6 +132,11 @@ function givenOut(query: string, keys: readonly string[], answer: Sql) {
 /** The relation through which the query reads what closes of a store. */
 export function viewOf({ name }: Pick<Store, "name">): string {
   return `${relation.closing(name)}$view`;
+}
+
+/** The same with the rows' places in the input. */
+export function placedViewOf(store: Pick<Store, "name">): string {
+  return `${viewOf(store)}$placed`;
 }
 
 /** The user's own SQL over a subquery keeps the names that the user's columns have. */

@@ -8,6 +8,7 @@ import { selectText } from "../duckdb/syntax.ts";
 import { named } from "./closing-query.ts";
 import { emptyTable } from "./input.ts";
 import { markLeaves } from "./leaves.ts";
+import { orderedSuspects } from "./on-error/suspects.ts";
 import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
@@ -69,6 +70,7 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(column),
   });
+  const suspects = await orderedSuspects(shaped);
   const setLate = sql`SET VARIABLE ${id(lateVariable(name))} = ${timestampUs(null)}`;
   return {
     output: { name, columns, mode: "append", sources, times },
@@ -81,8 +83,8 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
       why: "a row is known by its values",
     },
     setup: sql`${setLate}; ${store.setup}; ${emptyTable(name, columns)}`,
-    async execute(db, batch) {
-      await store.add(db, batch);
+    async execute(db, batch, aside) {
+      await aside.overRows({ run: () => store.add(db, batch), suspects });
       return db.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${store.answer(store.added)}`);
     },
     commit: (batch) => store.commit(batch),

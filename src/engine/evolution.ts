@@ -11,7 +11,7 @@ import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { PlannedQuery, QueryState } from "./query.ts";
-import type { SourceShape } from "./source-reader.ts";
+import { formatOf, type SourceShape } from "./source-reader.ts";
 
 /** Texts are shown to a person, without secrets; digests are of the texts as they are, and compared. */
 interface SavedText {
@@ -47,18 +47,28 @@ export interface Planned {
   readonly queries: readonly PlannedQuery[];
 }
 
+/** With what becomes of the event time. */
+function selectText({ select, epoch }: SourceShape["reading"]): string {
+  if (epoch === undefined) return select.text;
+  const { column, unit, as } = epoch.time;
+  return `${select.text}, time: epoch_${unit}(${column})${as === undefined ? "" : ` AS ${as}`}`;
+}
+
 export async function savedPlan(database: Database, { job, shapes, queries }: Planned): Promise<SavedPlan> {
   const { config, withoutSecrets } = job;
   const saved = (text: string): SavedText => ({ text: withoutSecrets(text), digest: digestOf(text) });
   const sources = shapes.map(({ name, stream, reading, timeColumn }): [string, SavedSource] => {
-    const { format, pattern } = config.sources[name] ?? { format: "" };
+    const source = config.sources[name];
+    const pattern = source?.pattern;
+    const format = source === undefined ? "" : formatOf(source).name;
+    const zone = source?.timezone === undefined ? "" : ` in ${source.timezone}`;
     return [
       name,
       {
         kind: resolveSource(config.sources[name]?.from).kind.name,
-        format: saved(pattern === undefined ? format : `${format} ${pattern}`),
+        format: saved((pattern === undefined ? format : `${format} ${pattern}`) + zone),
         columns: stream.columns,
-        select: saved(reading.select.text),
+        select: saved(selectText(reading)),
         time: timeColumn ?? null,
       },
     ];

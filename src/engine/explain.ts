@@ -1,6 +1,7 @@
 /** A job's plan in words. */
 
 import type { Clock } from "../base/clock.ts";
+import { withoutUrlSecrets } from "../base/redact.ts";
 import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import type { LoadedJob } from "../job/load.ts";
@@ -9,6 +10,7 @@ import { sinkWarnings } from "./outputs.ts";
 import { planForCheck } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
 import { sharingOf } from "./shared-sources.ts";
+import { formatOf } from "./source-reader.ts";
 
 /**
  * Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find
@@ -26,7 +28,7 @@ export async function explainJob(
       const config = job.config.sources[name];
       const time = [...times.keys()][0];
       return section(`source ${name}`, [
-        ["reads", `${endpointOf(config?.from)} as ${config?.format}`],
+        ["reads", `${endpointOf(config?.from)} as ${config === undefined ? "" : formatOf(config).name}`],
         ["columns", columns.map((column) => `${column.name} ${column.type}`).join(", ")],
         [
           "event time",
@@ -54,7 +56,7 @@ export async function explainJob(
     });
     const parts = [`job ${job.config.name}\n`, ...sources, ...queries.map(explainQuery)];
     const text = [...parts, ...(sinks.length > 0 ? [sinks.join("")] : []), "OK\n"].join("\n");
-    return job.withoutSecrets(text);
+    return withoutUrlSecrets(job.withoutSecrets(text));
   } finally {
     database.close();
   }
@@ -64,7 +66,14 @@ function endpointOf(from: unknown): string {
   return typeof from === "string" ? from : Object.keys(from ?? {}).join(", ");
 }
 
-function explainQuery({ output, key, reads, explanation, sharedBecause }: PlannedQuery): string {
+const ON_ERROR = {
+  dead_letter: "dead_letter: rows that it fails on are put aside",
+  stop: "stop: the job ends at the first row that it fails on",
+  null: "null: what fails for a row is NULL",
+};
+
+function explainQuery(query: PlannedQuery): string {
+  const { output, key, reads, explanation, sharedBecause, warnings, onError } = query;
   return section(`query ${output.name}`, [
     ["reads", [...new Set(reads)].join(", ")],
     ["mode", `${output.mode}${key.length > 0 ? `, by ${key.join(", ")}` : ""}`],
@@ -74,7 +83,9 @@ function explainQuery({ output, key, reads, explanation, sharedBecause }: Planne
     ["state", explanation.state],
     ["kept until", explanation.until],
     ["because", explanation.why],
+    ["on_error", ON_ERROR[onError ?? "null"]],
     ...(sharedBecause === undefined ? [] : [["shared", sharedBecause] as const]),
+    ...warnings.map((warning) => ["beware", warning] as const),
   ]);
 }
 

@@ -6,7 +6,7 @@
 
 import { durationText } from "../base/units.ts";
 import type { Database } from "../duckdb/database.ts";
-import { id, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Format } from "../formats/format.ts";
 import { type DeadLetter, lettersOfRows, type Segment } from "../formats/read-segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
@@ -67,9 +67,12 @@ export async function takeFarAhead(
 ): Promise<readonly DeadLetter[]> {
   const { table, segment, format, deadLetters } = loaded;
   const isBeyond = beyond(loaded.timeColumn, limitUs);
+  // What is no line is shown as JSON.
+  const text = segment.slices === undefined ? raw("NULL") : sql`CAST(to_json(${id(table)}) AS VARCHAR)`;
   const { rows } = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
-  const found = await database.rows(sql`SELECT number, epoch_us(time) AS us FROM
+  const found = await database.rows(sql`SELECT number, epoch_us(time) AS us, text FROM
     (SELECT row_number() OVER () - 1 AS number, ${isBeyond} AS is_beyond,
+            ${text} AS text,
             ${id(loaded.timeColumn)}::TIMESTAMP AS time FROM ${id(table)})
     WHERE is_beyond ORDER BY number`);
   const clock = isoTime(plannedAtUs);
@@ -80,7 +83,8 @@ export async function takeFarAhead(
         `more than ${durationText(guard.maxAheadMs)} after ${clock}, when it was read`,
     ]),
   );
-  const letters = await lettersOfRows(segment, format, deadLetters, { rows: Number(rows), reasons });
+  const texts = new Map(found.map(({ number, text }) => [Number(number), String(text)] as const));
+  const letters = await lettersOfRows(segment, format, deadLetters, { rows: Number(rows), reasons, texts });
   await database.run(sql`DELETE FROM ${id(table)} WHERE ${isBeyond}`);
   return letters;
 }

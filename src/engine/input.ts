@@ -2,7 +2,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { lateVariable, ORDER_COLUMN, relation, rowNumber, type Stream } from "./stream.ts";
+import { eventTime, lateVariable, ORDER_COLUMN, relation, rowNumber, type Stream } from "./stream.ts";
 
 /**
  * The batch's rows of a query's input with their order, and for a windowed query without late ones. A row
@@ -15,7 +15,7 @@ export function inputView(query: string, input: Stream, timeColumn: string | und
       ? sql`SELECT *, ${rowNumber(input.columns)} AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`
       : sql`FROM (${input.rowsInOrder})`;
   if (timeColumn === undefined) return sql`CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}`;
-  const time = id(timeColumn);
+  const time = eventTime(input.columns, timeColumn);
   return sql`SET VARIABLE ${id(lateVariable(query))} = '-infinity'::TIMESTAMP;
     CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}
     WHERE ${time} IS NULL OR ${time} >= getvariable(${lateVariable(query)})`;

@@ -9,9 +9,11 @@
  * - ANTI and ASOF joins look at a row when nothing can change for it any more.
  */
 
-import type { Column } from "../duckdb/database.ts";
+import type { Column, Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { emptyTable } from "./input.ts";
+import { openKeptIfAny } from "./on-error/kept-rows.ts";
+import type { Partners } from "./on-error/partners.ts";
 import type { Batch, Explanation, Query } from "./query.ts";
 import type { Store } from "./store.ts";
 import type { TimeBound } from "./stream.ts";
@@ -39,6 +41,7 @@ export interface JoinOptions {
   readonly times: ReadonlyMap<string, TimeBound>;
   readonly places: readonly JoinPlace[];
   readonly stores: readonly Store[];
+  readonly partners: Partners;
   readonly passes: readonly JoinPass[];
   /** Whether the order of rows matters, as it does where several are equally near in time. */
   readonly isOrdered: boolean;
@@ -52,7 +55,7 @@ export function passRelation(query: string, place: number, rows: Rows): string {
 }
 
 export function joinQuery(options: JoinOptions): Query {
-  const { name, columns, places, stores, sources } = options;
+  const { name, columns, places, stores, sources, partners } = options;
   const empty = emptyTable(name, columns);
 
   const views = (batch: Batch): Sql => {
@@ -60,10 +63,10 @@ export function joinQuery(options: JoinOptions): Query {
       const none = sql`(FROM ${store.added} WHERE false)`;
       const isFinal = finalCondition(options.bound, final, batch, sources);
       const rows: Readonly<Record<Rows, Sql>> = {
-        all: store.now,
-        old: store.before,
+        all: store.now(),
+        old: store.before(),
         new: store.added,
-        final: isFinal === undefined ? none : sql`(FROM ${store.now} WHERE ${isFinal})`,
+        final: isFinal === undefined ? none : sql`(FROM ${store.now()} WHERE ${isFinal})`,
         none,
       };
       return Object.entries(rows).map(
@@ -80,23 +83,30 @@ export function joinQuery(options: JoinOptions): Query {
     states: stores.map(({ state }) => state),
     explanation: options.explanation,
     setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
-    async execute(database, batch) {
-      for (const store of stores) await store.add(database, batch);
-      const mayHave = ({ place, rows }: JoinPass["needs"][number]): boolean => {
-        if (rows === "new") return (places[place]?.store.addedRows() ?? 0) > 0;
-        return rows !== "final" || batch.watermarkBeforeUs(sources) !== batch.watermarkAfterUs(sources);
-      };
-      const due = options.passes.filter(({ needs }) => needs.every(mayHave));
-      if (due.length === 0) {
-        await database.run(empty);
-        return 0;
-      }
-      const answers = due.map(({ answer }) => sql`SELECT * FROM (${answer})`);
-      return database.runCounting(sql`${views(batch)};
-        CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${join(answers, " UNION ALL ")}`);
-    },
+    execute: (database, batch, aside) =>
+      aside.overRows({
+        run: () => pairsOf(database, batch),
+        late: partners.late,
+        kept: (which) => openKeptIfAny(database, `${name}$${which}`, partners.kept(which)),
+      }),
     commit: (batch) => stores.flatMap((store) => store.commit(batch)),
   };
+
+  async function pairsOf(database: Database, batch: Batch): Promise<number> {
+    for (const store of stores) await store.add(database, batch);
+    const mayHave = ({ place, rows }: JoinPass["needs"][number]): boolean => {
+      if (rows === "new") return (places[place]?.store.addedRows() ?? 0) > 0;
+      return rows !== "final" || batch.watermarkBeforeUs(sources) !== batch.watermarkAfterUs(sources);
+    };
+    const due = options.passes.filter(({ needs }) => needs.every(mayHave));
+    if (due.length === 0) {
+      await database.run(empty);
+      return 0;
+    }
+    const answers = due.map(({ answer }) => sql`SELECT * FROM (${answer})`);
+    return database.runCounting(sql`${views(batch)};
+        CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${join(answers, " UNION ALL ")}`);
+  }
 }
 
 /** The rows that become final in this batch; those without a time do so at the end of the input. */

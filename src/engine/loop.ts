@@ -5,10 +5,11 @@ import { failpoint } from "../base/failpoint.ts";
 import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
 import type { BatchRunner } from "./batch-runner.ts";
+import type { BoundedInput } from "./bounded-input.ts";
 import type { BatchPlan, Holding } from "./checkpoint.ts";
 import { isClock } from "./clocks.ts";
 import type { BatchOutcome } from "./outcome.ts";
-import { MAX_SEGMENT_BYTES, type PreparedJob } from "./prepare.ts";
+import type { PreparedJob } from "./prepare.ts";
 import { LANES, type Ranges } from "./read-ahead.ts";
 import { isTimedByClock } from "./source-reader.ts";
 
@@ -18,6 +19,10 @@ export interface LoopOptions {
   readonly batchMs: number;
   /** Whether the end of all sources closes every window (not with `--available-now`). */
   readonly closesAtEnd: boolean;
+  /** Set where what is there now is the whole input, of which nothing is late. */
+  readonly bounded: BoundedInput | undefined;
+  /** What a batch takes of a source at most. */
+  readonly maxSegmentBytes: number;
   readonly stop: AbortSignal;
   readonly waitForNews: (timeoutMs: number) => Promise<void>;
   readonly observe: (outcome: BatchOutcome) => void;
@@ -34,9 +39,9 @@ export async function runLoop(
   runner: BatchRunner,
   options: LoopOptions,
 ): Promise<void> {
-  const { clock, batchMs, stop } = options;
+  const { clock, batchMs, bounded, stop } = options;
   const { readers, checkpoint } = prepared;
-  const intake = openIntake(prepared, clock);
+  const intake = openIntake(prepared, options);
   let dueMs = clock.monotonicMs();
   const upcoming: Ranges[] = [];
 
@@ -51,7 +56,12 @@ export async function runLoop(
   if (checkpoint.pendingPlan !== undefined) await execute(checkpoint.pendingPlan);
   while (!stop.aborted) {
     const ranges = await intake.plan(upcoming.shift() ?? {});
-    const silence = { idle: intake.idle(), holding: intake.holding([ranges, ...upcoming]) };
+    const planned = [ranges, ...upcoming];
+    const silence = {
+      idle: bounded?.ended(planned) ?? intake.idle(),
+      holding: intake.holding(planned),
+      ...(bounded === undefined ? {} : { toCome: await bounded.toCome(ranges) }),
+    };
     const hasInput = Object.keys(ranges).length > 0;
     const isOver = !hasInput && readers.every(({ source }) => source.isEnded());
     const endsInput = isOver && options.closesAtEnd;
@@ -86,11 +96,14 @@ interface Intake {
   holding(planned: readonly Ranges[]): Holding;
 }
 
-function openIntake(prepared: PreparedJob, clock: Clock): Intake {
+function openIntake(
+  prepared: PreparedJob,
+  { clock, maxSegmentBytes }: Pick<LoopOptions, "clock" | "maxSegmentBytes">,
+): Intake {
   const { readers, job } = prepared;
   const allowances = new Map(readers.map(({ name }) => [name, allowanceOf(prepared, name, clock)]));
   const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
-  const unlimited = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
+  const unlimited = { maxBytes: maxSegmentBytes, maxLines: Number.POSITIVE_INFINITY };
   /** Whether nothing has come for the source's idle time; `key` names the source, or a partition of it. */
   const isSilent = (key: string, name: string): boolean => {
     const nowMs = clock.monotonicMs();
@@ -163,10 +176,10 @@ function isClosed(runner: BatchRunner): boolean {
 }
 
 /** Time by the clock goes on without input: windows over it must close. */
-function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { clock, batchMs }: LoopOptions): boolean {
+function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { batchMs }: LoopOptions): boolean {
   const goesByClock = shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isClock));
   if (runner.lastBatch() === 0 || !goesByClock) return false;
-  return clock.nowMs() - runner.lastPlannedAtMs() >= Math.max(batchMs, TICK_MS);
+  return runner.sinceLastPlanMs() >= Math.max(batchMs, TICK_MS);
 }
 
 /**

@@ -2,20 +2,32 @@
 
 import { raw, type Sql, sql } from "../duckdb/sql.ts";
 
+/** One item of an aggregate's ORDER BY. */
+interface OrderItem {
+  readonly value: Sql;
+  /** `ASC NULLS LAST`, as DuckDB's `create_sort_key` takes it. */
+  readonly direction: string;
+}
+
 export interface AggregateCall {
   readonly name: string;
   readonly arguments: readonly Sql[];
   readonly filter: Sql | undefined;
+  /** Of its ORDER BY; empty where it has none. */
+  readonly orders: readonly OrderItem[];
   /** The type of the aggregate's value, and that of its first argument. */
   readonly type: string;
   readonly valueType: string | undefined;
   /**
-   * Where the second argument is the time of the row's window: microseconds since the window's start, few
-   * enough to share a BIGINT with the row's order. That is a third cheaper than ordering by two columns.
+   * Where the second argument, or all of its ORDER BY, is the time of the row's window: microseconds since
+   * the window's start, few enough to share a BIGINT with the row's order. That is a third cheaper than
+   * ordering by two columns.
    */
   readonly offsetUs: Sql | undefined;
   /** Whether lists of values may be kept: those of windows are forgotten one day. */
   readonly keepsValues: boolean;
+  /** Whether what has an ORDER BY may merge: a former version kept its rows. */
+  readonly mergesOrdered: boolean;
 }
 
 export interface Merging {

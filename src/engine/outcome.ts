@@ -1,5 +1,7 @@
 /** What one micro-batch did: the shape every observer (dashboard, journal, log) is given. */
 
+import type { Json } from "../base/exact-json.ts";
+
 export type OutputMode = "append" | "update" | "complete";
 
 /** The figures of one batch. Times of the wall clock and of events are both milliseconds since 1970 UTC. */
@@ -21,7 +23,8 @@ export interface BatchReport {
   readonly outputRows: Readonly<Record<string, number>>;
 }
 
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+/** Numbers that a double can't hold are exact, as `base/exact-json.ts` has them. */
+export type { Json };
 
 export interface RowChange {
   /** Append mode has upserts only. */
@@ -41,8 +44,41 @@ export interface QueryOutput {
   readonly omittedRows: number;
 }
 
+/** A source's rows that came behind its watermark. */
+export interface LateRows {
+  readonly source: string;
+  readonly rows: number;
+  /** Of their event times, the earliest. */
+  readonly earliestMs: number;
+  /** That of the source, before the batch: what passed them. */
+  readonly watermarkMs: number;
+  /** The source's `watermark:`. */
+  readonly delayMs: number;
+  /** The queries that have no row of them. */
+  readonly leftOutOf: readonly string[];
+}
+
+/** Dead letters of a batch whose reasons are of one kind, and the first of them. */
+export interface LetterKind {
+  /** The stream; null for a group or window of a query. */
+  readonly source: string | null;
+  /** The query that failed on a row; null where a line became no row. */
+  readonly query: string | null;
+  readonly kind: string;
+  readonly count: number;
+  readonly reason: string;
+  readonly origin: string | null;
+  readonly byteOffset: number | null;
+  /** Its first characters. */
+  readonly line: string | null;
+}
+
 export interface BatchOutcome {
   readonly job: string;
   readonly report: BatchReport;
+  /** Left out where no row was late. */
+  readonly late?: readonly LateRows[];
+  /** Left out where the batch has none. */
+  readonly letters?: readonly LetterKind[];
   readonly outputs: readonly QueryOutput[];
 }

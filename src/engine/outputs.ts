@@ -1,11 +1,13 @@
 /** Which rows go to which sink, and to whoever watches. */
 
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { readExactJson } from "../base/exact-json.ts";
+import type { Faults } from "../base/faults.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import type { LoadedJob } from "../job/load.ts";
+import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
@@ -39,7 +41,7 @@ export interface OpenSink {
 export interface SinkRequest {
   readonly sinks: readonly SinkConfig[];
   readonly outputs: ReadonlyMap<string, Output>;
-  readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => Error;
+  readonly errorAt: ErrorAt;
   /** Positions of sinks in the checkpoint. */
   readonly saved: Readonly<Record<string, unknown>>;
   readonly database: Database;
@@ -68,15 +70,21 @@ export function checkEndpoint(
   }
 }
 
-/** What a sink's entry says, checked against the outputs, before anything is opened. Throws code `job`. */
-export function checkSinks({
-  sinks,
-  outputs,
-  errorAt,
-  baseFolder,
-}: Omit<SinkRequest, "contextOf" | "saved" | "database">): void {
+/**
+ * What a sink's entry says, checked against the outputs, before anything is opened. `unknown`: names that are
+ * wrong themselves.
+ */
+export async function checkSinks(
+  { sinks, outputs, errorAt, baseFolder }: Omit<SinkRequest, "contextOf" | "saved" | "database">,
+  unknown: ReadonlySet<string>,
+  faults: Faults,
+): Promise<void> {
   const taken = new Map<string, number>();
-  sinks.forEach((config, index) => {
+  const check = (config: SinkConfig, index: number): void => {
+    if (unknown.has(config.from)) {
+      checkEndpoint(config, ["sinks", index], errorAt);
+      return;
+    }
     const output = outputs.get(config.from);
     if (output === undefined)
       throw errorAt(
@@ -96,7 +104,8 @@ export function checkSinks({
       `${kind.name} takes rows that never change, but "${output.name}" is in mode ${output.mode}: ` +
         "use append mode",
     );
-  });
+  };
+  for (const [index, config] of sinks.entries()) await faults.attempt(() => check(config, index));
 }
 
 /** For each sink what it warns of. The job's entries are known to be right. */
@@ -122,8 +131,9 @@ export async function probeSinks(
 ): Promise<void> {
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
+    if (output === undefined) continue;
     const { kind, options } = resolveSink(config);
-    if (output === undefined || kind.probes === undefined) continue;
+    if (kind.probes === undefined) continue;
     for (const { keyPath, select } of kind.probes(options, sinkInputOf(output))) {
       try {
         await database.describe(select);
@@ -257,7 +267,7 @@ export async function observedRows(
     const last = { maxRows: MAX_OBSERVED_ROWS };
     for await (const block of jsonLines(database, input, rows, "wrapped", last)) {
       for (const line of block.trimEnd().split("\n")) {
-        const { op, row } = JSON.parse(line) as { op?: RowChange["op"]; row: Record<string, Json> };
+        const { op, row } = readExactJson(line) as { op?: RowChange["op"]; row: Record<string, Json> };
         changes.push({ op: op ?? "upsert", row });
       }
     }
@@ -280,4 +290,6 @@ export const DEAD_LETTER_COLUMNS: readonly Column[] = [
   { name: "line", type: "VARCHAR" },
   { name: "reason", type: "VARCHAR" },
   { name: "batch", type: "BIGINT" },
+  // Of a row that a query fails on; `line` is the row as JSON then.
+  { name: "query", type: "VARCHAR" },
 ];

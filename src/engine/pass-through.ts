@@ -4,8 +4,16 @@
  */
 
 import type { Database } from "../duckdb/database.ts";
-import type { Sql } from "../duckdb/sql.ts";
-import { nodesOf, selectText, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { type Sql, sql } from "../duckdb/sql.ts";
+import {
+  expressionText,
+  fromClause,
+  nodesOf,
+  selectText,
+  type Tree,
+  type TreeNode,
+  textIn,
+} from "../duckdb/syntax.ts";
 import type { LeafPlace } from "./leaves.ts";
 import { columnRef } from "./over-groups.ts";
 import { hidesRowid, ORDER_COLUMN, type Stream } from "./stream.ts";
@@ -41,7 +49,29 @@ export async function passedThrough(
   const isCheap = [...nodesOf(clausesOf(flat))].every(
     (node) => node["class"] === undefined || CHEAP.has(textIn(node, "class")),
   );
-  if (!isCheap) return undefined;
+  if (!isCheap || !(await comparesAlike(database, flat))) return undefined;
   const order = columnRef("rowid", ORDER_COLUMN);
   return selectText(database, { ...flat, select_list: [...selectListOf(flat), order] });
+}
+
+/** Casts between these do not fail. */
+const PLAIN_NUMBER = /^(?:U?(?:TINY|SMALL|BIG)?INT(?:EGER)?|FLOAT|DOUBLE)$/;
+
+/**
+ * Whether what the query compares needs no cast that may fail for a row: a view is asked again by each of its
+ * readers, and a row must not fail there.
+ */
+async function comparesAlike(database: Database, flat: TreeNode): Promise<boolean> {
+  const from = await fromClause(database, flat, flat["from_table"] as TreeNode);
+  for (const node of nodesOf(clausesOf(flat))) {
+    if (!["COMPARISON", "BETWEEN", "OPERATOR"].includes(textIn(node, "class"))) continue;
+    const operands = [...nodesOf(node)].filter(({ class: kind }) => kind === "COLUMN_REF");
+    const texts: Sql[] = [];
+    for (const operand of operands) texts.push(await expressionText(database, flat, operand));
+    if (texts.length === 0) continue;
+    const types = (await database.describe(sql`SELECT ${texts} ${from}`)).map(({ type }) => type);
+    const isOneType = new Set(types).size === 1 && !/^(?:U?HUGEINT|DECIMAL\(38,.*\))$/.test(types[0] ?? "");
+    if (!isOneType && !types.every((type) => PLAIN_NUMBER.test(type))) return false;
+  }
+  return true;
 }

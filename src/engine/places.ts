@@ -255,13 +255,16 @@ async function rowsPlace(
   const timing = window === undefined ? undefined : await timingOf(database, select, window, input);
   await database.run(inputView(storeName, input, timing?.timeColumn));
   const used = usedColumns(select, input, streamAliases(select));
-  const windowColumns = WINDOW_COLUMNS.map((name) => ({ name, type: "TIMESTAMP" }));
-  const columns = window === undefined ? used : [...used, ...windowColumns];
+  const bare = { ...from, alias: "", column_name_alias: [] };
+  const inputText = await fromClause(database, select, overInput(bare, relation.input(storeName)));
+  const windowColumns =
+    window === undefined
+      ? []
+      : await database.describe(sql`SELECT ${WINDOW_COLUMNS.map((name) => id(name))} ${inputText}`);
+  const columns = [...used, ...windowColumns];
   const keyOfSession = window?.kind === "session" ? window.parameters[1] : undefined;
   const sessionKey =
     keyOfSession?.["class"] === "COLUMN_REF" ? nameOf(keyOfSession)?.toLowerCase() : undefined;
-  const bare = { ...from, alias: "", column_name_alias: [] };
-  const inputText = await fromClause(database, select, overInput(bare, relation.input(storeName)));
   const sessions =
     window?.kind === "session" ? await fromClause(database, select, overInput(bare, "_rows")) : undefined;
   const names = window === undefined ? [] : windowNames(window.kind);

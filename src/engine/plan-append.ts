@@ -4,11 +4,16 @@
  */
 
 import { selectText } from "../duckdb/syntax.ts";
-import { closingQuery, NEVER, named, viewOf } from "./closing-query.ts";
+import { closingQuery, NEVER, named, placedViewOf, viewOf } from "./closing-query.ts";
 import { planDistinct } from "./distinct-query.ts";
+import { inInputOrder, PLACE } from "./input-order.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
+import { keptRowsView } from "./on-error/kept-rows.ts";
+import { partnersOf } from "./on-error/partners.ts";
+import { keptSuspects } from "./on-error/suspects.ts";
+import { restOfWindows } from "./on-error/without.ts";
 import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
 import { planFirst } from "./plan-first.ts";
 import { planJoin } from "./plan-join.ts";
@@ -89,16 +94,23 @@ async function openStores(
 }
 
 async function overClosing(
-  { database, name, columns, sources }: Shaped,
+  { database, name, columns, sources, catalog, flat }: Shaped,
   { tree, places }: Places,
   stores: ReadonlyMap<string, Store>,
   times: ReadonlyMap<string, TimeBound>,
   explanation: Explanation,
 ): Promise<Query> {
-  const storeOf = (leaf: number): string => viewOf({ name: places[leaf]?.storeName ?? "" });
-  const text = await selectText(database, withRelations(tree, storeOf));
+  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
+  const viewAt = (leaf: number): string => {
+    const store = { name: places[leaf]?.storeName ?? "" };
+    return ordered.leaves.has(leaf) ? placedViewOf(store) : viewOf(store);
+  };
+  const text = await selectText(database, withRelations(ordered.tree, viewAt));
   const overClosing = named(text, columns);
-  const expected = places.map((place, leaf) => ({ relation: storeOf(leaf), columns: place.columns }));
+  const expected = places.map((place, leaf) => ({
+    relation: viewAt(leaf),
+    columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
+  }));
   await mustBind(database, expected, [overClosing]);
   return closingQuery({
     name,
@@ -106,9 +118,22 @@ async function overClosing(
     sources,
     times,
     stores: [...stores.values()],
+    streams: new Map(places.map(({ storeName, input }) => [storeName, input.name])),
+    ...(places.length < 2
+      ? {}
+      : { partners: await partnersOf(database, catalog, tree, places, (place) => storeIn(stores, place)) }),
+    rest: restOfWindows(flat),
+    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
     overClosing,
+    placed: new Set([...ordered.leaves].map((leaf) => places[leaf]?.storeName ?? "")),
     explanation,
   });
+}
+
+function storeIn(stores: ReadonlyMap<string, Store>, { storeName }: Place): Store {
+  const store = stores.get(storeName);
+  if (store === undefined) throw new RangeError(`No store ${storeName}`);
+  return store;
 }
 
 function stateWords(stores: ReadonlyMap<string, Store>, places: readonly Place[]): string {

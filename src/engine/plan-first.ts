@@ -7,6 +7,9 @@ import { id, sql } from "../duckdb/sql.ts";
 import { selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { closingQuery, named, viewOf } from "./closing-query.ts";
 import { leafIndexOf, withRelations } from "./leaves.ts";
+import { keptRowsView } from "./on-error/kept-rows.ts";
+import { keptSuspects } from "./on-error/suspects.ts";
+import { restOfWindows } from "./on-error/without.ts";
 import { openPlace, placesOf } from "./places.ts";
 import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
@@ -31,7 +34,7 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
   );
   const isEarliest =
     ["ORDER_DEFAULT", "ASCENDING"].includes(textIn(by, "type")) &&
-    ["ORDER_DEFAULT", "NULLS_LAST"].includes(textIn(by, "null_order"));
+    ["ORDER_DEFAULT", "NULLS LAST"].includes(textIn(by, "null_order"));
   // Names are those of the stream itself: nothing renames or hides them.
   const from = tree["from_table"] as TreeNode;
   const isStream =
@@ -49,6 +52,9 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
     sources,
     times: timesThrough(tree, () => new Map([bound]), columns),
     stores: [store],
+    rest: restOfWindows(flat),
+    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
+    streams: new Map([[store.name, place.input.name]]),
     overClosing: named(
       await selectText(
         database,

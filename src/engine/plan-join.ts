@@ -10,6 +10,7 @@ import { keptApart, outerJoinOf, passesOf } from "./join-passes.ts";
 import { type JoinPass, joinQuery, passRelation, type Rows } from "./join-query.ts";
 import { withRelations } from "./leaves.ts";
 import { mustBind } from "./must-bind.ts";
+import { partnersOf } from "./on-error/partners.ts";
 import { openPlace, type Place, type Places } from "./places.ts";
 import type { Explanation, Query } from "./query.ts";
 import { refusal } from "./refusals.ts";
@@ -71,6 +72,7 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
       final: waiting === undefined ? undefined : later(waiting, leaf, longest(waiting, leaf)),
     })),
     stores: [...stores.values()],
+    partners: await partnersOf(database, catalog, tree, places, (place) => storeIn(stores, place)),
     passes,
     isOrdered: waiting?.asOf !== undefined,
     bound: waiting?.bound,

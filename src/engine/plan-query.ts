@@ -15,6 +15,8 @@ import { hiddenAggregate } from "./hidden-aggregates.ts";
 import { inputView } from "./input.ts";
 import { type LeafPlace, markLeaves } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
+import { rowSuspects } from "./on-error/suspects.ts";
+import { restOfGroups } from "./on-error/without.ts";
 import { aroundGroups, asSubquery } from "./over-groups.ts";
 import { namesIn, overInput } from "./places.ts";
 import { inPlainNames } from "./plain-names.ts";
@@ -40,7 +42,7 @@ import { nameOf, WINDOW_COLUMNS, windowNames } from "./windows.ts";
 
 /** Throws code `job` with the reason and a way out. */
 export async function planQuery(given: QueryRequest): Promise<Query> {
-  const { database, name, config, select, catalog } = given;
+  const { database, config, select, catalog } = given;
   const columns = await database.describe(raw(config.sql));
   refuseDoubleNames(columns);
   const flat = withoutCtes(select);
@@ -76,7 +78,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
         `mode ${config.mode} needs an aggregation: these rows never change`,
         "leave the mode out",
       );
-    return statelessQuery(database, name, config.sql, { flat, tree, leaves }, streams);
+    return statelessQuery(request, { flat, tree, leaves });
   }
   if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
     return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
@@ -180,6 +182,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   const key = config.mode === "append" ? (config.key ?? []) : groupKeyNames(plain, keys, columns, config);
   const { minRowsToRewrite } = shaped;
   const bound = timing?.bound;
+  const suspects = await rowSuspects(database, name, plain, catalog);
   return aggregateQuery({
     name,
     input,
@@ -188,6 +191,8 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
     mode: config.mode,
     key,
     parts,
+    suspects,
+    rest: restOfGroups({ select: plain, keys, columns: parts.keyColumns }),
     bound,
     minRowsToRewrite,
   });

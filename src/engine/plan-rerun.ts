@@ -3,11 +3,13 @@
 import type { Column } from "../duckdb/database.ts";
 import { sameExpression, selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
+import { inInputOrder, PLACE } from "./input-order.ts";
 import { withRelations } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
-import { type Keeping, openPlace, type Places, placesOf } from "./places.ts";
+import { partnersOf } from "./on-error/partners.ts";
+import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
 import type { Explanation, Query } from "./query.ts";
 import { refusal } from "./refusals.ts";
 import { placeView, type RerunPlace, rerunQuery } from "./rerun-query.ts";
@@ -58,21 +60,29 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   const isNamed = (split: SplitKey): boolean =>
     key.some((name) => locality.carriers.get(name.toLowerCase())?.includes(split));
   const splits = locality.keys.filter((split) => isTouchable(split, { tree, places }) && isNamed(split));
+  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
+  const storeOf = ({ storeName }: Place): Store => {
+    const store = stores.get(storeName);
+    if (store === undefined) throw new RangeError(`No store ${storeName}`);
+    return store;
+  };
   const rerunPlaces = places.map((place, index): RerunPlace => {
-    const store = stores.get(place.storeName);
-    if (store === undefined) throw new RangeError(`No store ${place.storeName}`);
     return {
-      store,
+      store: storeOf(place),
       view: placeView(name, index),
+      hasPlace: ordered.leaves.has(index),
       splitColumns: splits.map((key) => key.get(index) ?? ""),
     };
   });
   const text = await selectText(
     database,
-    withRelations(tree, (leaf) => placeView(name, leaf)),
+    withRelations(ordered.tree, (leaf) => placeView(name, leaf)),
   );
   const answer = named(text, columns);
-  const expected = places.map((place, leaf) => ({ relation: placeView(name, leaf), columns: place.columns }));
+  const expected = places.map((place, leaf) => ({
+    relation: placeView(name, leaf),
+    columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
+  }));
   await mustBind(database, expected, [answer]);
   return rerunQuery({
     name,
@@ -83,6 +93,7 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     times: new Map(),
     stores: [...stores.values()],
     places: rerunPlaces,
+    partners: await partnersOf(database, catalog, tree, places, storeOf),
     answer,
     explanation: explain(shaped, { tree, places }, splits, window !== undefined, top),
   });

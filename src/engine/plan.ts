@@ -1,20 +1,30 @@
 /** From a checked job to queries that can run, in an order in which each comes after what it reads. */
 
+import type { Faults } from "../base/faults.ts";
 import type { Database } from "../duckdb/database.ts";
+import { sql } from "../duckdb/sql.ts";
+import { parseSelect, selectText } from "../duckdb/syntax.ts";
+import { MIND_TRY } from "../duckdb/try.ts";
 import { onItsTime } from "./clocks.ts";
 import { functionNames } from "./function-names.ts";
 import { emptyTable } from "./input.ts";
 import { withoutCtes } from "./lineage.ts";
+import type { InputTable } from "./on-error/batch-rows.ts";
+import { withTry } from "./on-error/try-tree.ts";
 import { planQuery } from "./plan-query.ts";
-import type { PlannedQuery } from "./query.ts";
+import type { PlannedQuery, Query, QueryState } from "./query.ts";
 import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-texts.ts";
+import type { QueryRequest } from "./shaped.ts";
 import { type KeyParts, sharingOfQuery } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, leavesOf } from "./syntax-facts.ts";
+import { tieWarnings } from "./tie-warnings.ts";
 
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
   readonly sources: readonly Stream[];
+  /** Sources that are wrong, of which nothing more is known. */
+  readonly unknown?: readonly string[];
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
   /** Queries whose state is one that a former version made. */
@@ -30,20 +40,31 @@ interface Parsed extends ParsedText {
   readonly reads: readonly string[];
 }
 
-/** The queries in an order in which each comes after what it reads. Throws code `job`. */
-export async function planQueries(database: Database, request: PlanRequest): Promise<PlannedQuery[]> {
+/**
+ * The queries in an order in which each comes after what it reads; without those that are wrong, and those
+ * that read what is wrong.
+ */
+export async function planQueries(
+  database: Database,
+  request: PlanRequest,
+  faults: Faults,
+): Promise<PlannedQuery[]> {
   const names = Object.keys(request.queries);
   const minRowsToRewrite = request.minRowsToRewrite ?? MIN_ROWS_TO_REWRITE;
   const { aggregates, volatile } = await functionNames(database);
   const streamNames = new Map(
-    [...request.sources.map(({ name }) => name), ...names].map((name) => [name.toLowerCase(), name]),
+    [...request.sources.map(({ name }) => name), ...(request.unknown ?? []), ...names].map((name) => [
+      name.toLowerCase(),
+      name,
+    ]),
   );
   const catalog: Catalog = {
     streamOf: (name) => streamNames.get(name.toLowerCase()),
     isAggregate: (name) => aggregates.has(name),
     isVolatile: (name) => volatile.has(name),
   };
-  const parsed = (await parseQueries(database, request)).map((query): Parsed => {
+  const known = await parseQueries(database, request, faults);
+  const parsed = known.map((query): Parsed => {
     const leaves = leavesOf(withoutCtes(query.select), catalog);
     return { ...query, reads: leaves.map(({ stream }) => stream) };
   });
@@ -56,34 +77,98 @@ export async function planQueries(database: Database, request: PlanRequest): Pro
       new Map(key.map((column, part) => [column.toLowerCase(), part])),
     ]),
   );
-  for (const query of inOrder(parsed, request)) {
-    const plan = await at(request, query.name, () =>
-      planQuery({
-        ...query,
-        database,
-        streams,
-        catalog,
-        minRowsToRewrite,
-        isFormer: request.former?.includes(query.name) === true,
-      }),
-    );
+  const planOf = async (query: Parsed) => {
+    const isFormer = request.former?.includes(query.name) === true;
+    const given = { ...query, database, streams, catalog, minRowsToRewrite, isFormer };
+    const plan = await at(request, query.name, () => planTried(given));
     const sharing =
       key.length === 0
         ? undefined
         : await at(request, query.name, async () =>
             sharingOfQuery({ ...query, streams, catalog, parts, key }),
           );
+    return { plan, sharing };
+  };
+  const wrong = new Set([
+    ...(request.unknown ?? []),
+    ...names.filter((name) => known.every((query) => query.name !== name)),
+  ]);
+  for (const query of inOrder(parsed, request, faults)) {
+    // Of what reads it, only that would be told again.
+    if (query.reads.some((name) => wrong.has(name))) {
+      wrong.add(query.name);
+      continue;
+    }
+    const found = await faults.attempt(() => planOf(query));
+    if (found === undefined) {
+      wrong.add(query.name);
+      continue;
+    }
+    const { plan, sharing } = found;
     if (sharing !== undefined) parts.set(query.name, sharing.parts);
     const isView = plan.output.rowsInOrder !== undefined;
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
-    planned.push({ ...plan, output, reads: query.reads, sharedBecause: sharing?.why });
+    const inputs = query.reads.flatMap((read) => streams.get(read) ?? []);
+    const warnings = await tieWarnings(database, query.select, inputs);
+    planned.push({
+      ...plan,
+      output,
+      reads: query.reads,
+      sharedBecause: sharing?.why,
+      onError: query.config.on_error,
+      warnings,
+      inputs: inputsOf(query.reads, request.sources, planned),
+    });
   }
   return planned;
 }
 
-function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {
+/** With `on_error: null` the query is another one; its state is that of the query as it is written. */
+async function planTried(given: QueryRequest): Promise<Query & { readonly text: string }> {
+  const { database, config, select, catalog } = given;
+  const plan = await planQuery(given);
+  if (config.on_error !== null) return { ...plan, text: config.sql };
+  const names = plan.output.columns.map(({ name }) => name);
+  const tried = await selectText(database, withTry(select, catalog, names));
+  const request = { ...given, config: { ...config, sql: tried.text } };
+  const trying = await planQuery({ ...request, select: await parseSelect(database, tried.text) });
+  const isSame = sameTables(trying.states, plan.states);
+  return {
+    ...trying,
+    setup: sql`${MIND_TRY}; ${trying.setup}`,
+    text: tried.text,
+    states: isSame ? plan.states : trying.states,
+  };
+}
+
+function sameTables(a: readonly QueryState[], b: readonly QueryState[]): boolean {
+  const namesOf = (states: readonly QueryState[]): string => states.map(({ table }) => table).join(" ");
+  return namesOf(a) === namesOf(b);
+}
+
+/** The tables that hold the rows a query reads: a view's are those of what it looks at. */
+function inputsOf(
+  reads: readonly string[],
+  sources: readonly Stream[],
+  planned: readonly PlannedQuery[],
+): readonly InputTable[] {
+  const tables = new Map<string, InputTable>();
+  for (const name of new Set(reads)) {
+    const query = planned.find(({ output }) => output.name === name);
+    const columns = (query?.output ?? sources.find((source) => source.name === name))?.columns;
+    if (columns === undefined) continue;
+    const own =
+      query?.output.rowsInOrder === undefined
+        ? [{ name, columns, isTemporary: query !== undefined }]
+        : query.inputs;
+    for (const table of own) tables.set(table.name, table);
+  }
+  return [...tables.values()];
+}
+
+function inOrder(parsed: readonly Parsed[], request: PlanRequest, faults: Faults): Parsed[] {
   const done = new Set(request.sources.map(({ name }) => name));
   const ordered: Parsed[] = [];
   while (ordered.length < parsed.length) {
@@ -94,10 +179,13 @@ function inOrder(parsed: readonly Parsed[], request: PlanRequest): Parsed[] {
     );
     if (ready.length === 0) {
       const cycle = parsed.filter(({ name }) => !done.has(name)).map(({ name }) => name);
-      throw request.errorAt(
-        ["queries", cycle[0] ?? ""],
-        `queries read each other in a circle: ${cycle.join(", ")}`,
+      faults.add(
+        request.errorAt(
+          ["queries", cycle[0] ?? ""],
+          `queries read each other in a circle: ${cycle.join(", ")}`,
+        ),
       );
+      return ordered;
     }
     for (const query of ready) done.add(query.name);
     ordered.push(...ready);

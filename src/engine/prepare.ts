@@ -5,25 +5,26 @@
 
 import type { Clock } from "../base/clock.ts";
 import { JobError, StreamkitError } from "../base/error.ts";
-import type { Column, Database } from "../duckdb/database.ts";
-import { raw, sql } from "../duckdb/sql.ts";
-import { namesAlike } from "../formats/column-names.ts";
-import { inferColumns } from "../formats/infer.ts";
+import { openFaults } from "../base/faults.ts";
+import type { Database } from "../duckdb/database.ts";
+import { raw } from "../duckdb/sql.ts";
+import type { RecordColumn } from "../formats/epoch.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
+import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
+import { timeSource } from "./event-time.ts";
+import { findColumns } from "./find-columns.ts";
 import { outputsOf } from "./job-outputs.ts";
-import { checkEndpoint, checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
+import { checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
 import { ownFiles } from "./own-files.ts";
 import { planQueries } from "./plan.ts";
 import type { PlannedQuery } from "./query.ts";
-import { parseQueries } from "./query-texts.ts";
 import { sharingOf } from "./shared-sources.ts";
 import {
-  describeSource,
   formatOf,
   knownColumns,
   openReader,
@@ -32,7 +33,7 @@ import {
   segmentFolder,
 } from "./source-reader.ts";
 import { openTables, type StaticTables } from "./tables.ts";
-import { WINDOW_MACROS } from "./windows.ts";
+import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
  * A batch's bytes of a source: few enough for a small memory and a short way from the first row to the last,
@@ -47,6 +48,8 @@ export interface Given {
   readonly freshSeed: () => number;
   /** What is there now is all. */
   readonly takesWhatIsThere: boolean;
+  /** Files that are not there are no mistake then. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Wakes the loop: a source may have something. */
   readonly notify: () => void;
   /** Resolves when a source may have something, or after a while. */
@@ -56,9 +59,13 @@ export interface Given {
   readonly minRowsToRewrite?: number;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
+  /** Everything that the checkpoint's folder holds is dropped. */
+  readonly resetsCheckpoint?: boolean;
   /** Where processes share the input: the partitions to read, and who mirrors their offsets. */
   readonly partitions?: SourceContext["partitions"];
   readonly membership?: SourceContext["membership"];
+  /** `MAX_SEGMENT_BYTES` if left out. */
+  readonly maxSegmentBytes?: number | undefined;
 }
 
 /** A job whose every name, type and query is known to be right. */
@@ -93,14 +100,16 @@ export async function prepareJob(
   const ahead = needsNoInput
     ? await planJob(job, database, given, new Map())
     : await checkAhead(job, database);
-  const checkpoint = await openCheckpoint(database, checkpointFolder);
+  const checkpoint = await openCheckpoint(database, checkpointFolder, {
+    isReset: given.resetsCheckpoint === true,
+  });
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();
     await checkpoint.close();
   };
   try {
-    const columns = new Map<string, readonly Column[]>();
+    const columns = new Map<string, readonly RecordColumn[]>();
     for (const [name, config] of sources) {
       const known = knownColumns(config, checkpoint.progress?.sources[name]?.columns);
       if (known !== undefined) columns.set(name, known);
@@ -123,7 +132,9 @@ export async function prepareJob(
       const source = await openSource(name, job, given, await keptOf(name, checkpoint));
       opened.set(name, source);
       const found =
-        columns.get(name) ?? (await source.columns?.()) ?? (await columnsFromInput(source, config, given));
+        columns.get(name) ??
+        (await source.columns?.()) ??
+        (await columnsFromInput(name, source, config, within(given, checkpoint)));
       if (found !== undefined) columns.set(name, found);
     }
     if (columns.size < sources.length) {
@@ -153,51 +164,45 @@ export async function planJob(
   job: LoadedJob,
   database: Database,
   { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
-  columns: ReadonlyMap<string, readonly Column[]>,
+  columns: ReadonlyMap<string, readonly RecordColumn[]>,
   former: readonly string[] = [],
 ): Promise<PlannedJob> {
   const { config, errorAt } = job;
   await database.run(WINDOW_MACROS);
   refuseDoubleNames(job);
-  const tables = await openTables(database, config.tables, job.folder, clock);
+  const faults = openFaults();
+  const tables = await faults.attempt(() => openTables(database, config.tables, job.folder, clock));
   const shapes: SourceShape[] = [];
-  for (const [name, source] of Object.entries(config.sources)) {
-    await checkSource(job, database, name);
-    const known = knownColumns(source, columns.get(name));
-    if (known === undefined)
-      throw errorAt(
-        ["sources", name],
-        "it has no schema, and only its input could tell: give it one with schema:",
-      );
-    try {
-      shapes.push(await describeSource(database, name, source, known));
-    } catch (error) {
-      throw error instanceof StreamkitError ? errorAt(["sources", name], error.message, error) : error;
-    }
+  for (const name of Object.keys(config.sources)) {
+    const shape = await faults.attempt(() => shapeOf(job, database, name, columns.get(name)));
+    if (shape !== undefined) shapes.push(shape);
   }
+  // A query may read each of the tables.
+  if (tables === undefined) faults.throwIfAny();
   const streams = shapes.map(({ stream }) => stream);
   const sharedBy = sharingOf(job)?.sharing.by;
-  for (const [column, { name, columns: own }] of (sharedBy ?? []).flatMap((by) =>
-    streams.map((s) => [by, s] as const),
-  ))
-    if (!own.some((candidate) => candidate.name.toLowerCase() === column.toLowerCase()))
-      throw errorAt(
-        ["sources", name],
-        `it is shared by "${column}", which is none of its columns: ` +
-          `found ${own.map((c) => c.name).join(", ")}`,
-      );
-  const queries = await planQueries(database, {
+  const unknown = Object.keys(config.sources).filter((name) => shapes.every((shape) => shape.name !== name));
+  const request = {
     queries: config.queries,
     sources: streams,
+    unknown,
     errorAt,
     sharedBy,
     former,
+    names: [config.sources, config.queries, config.tables].flatMap((part) => Object.keys(part)),
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
-  });
+  };
+  for (const stream of streams) await faults.attempt(() => checkShared(job, stream, sharedBy ?? []));
+  const queries = await planQueries(database, request, faults);
   const outputs = outputsOf(streams, queries);
-  checkTests(job, outputs);
-  checkSinks({ sinks: config.sinks, outputs, errorAt, baseFolder: job.folder });
+  const wrong = new Set([...unknown, ...Object.keys(config.queries)].filter((name) => !outputs.has(name)));
+  if (wrong.size === 0) await faults.attempt(() => checkTests(job, outputs));
+  // Where examples are run, the sinks are theirs.
+  if (wrong.size > 0 || faults.isEmpty())
+    await checkSinks({ sinks: config.sinks, outputs, errorAt, baseFolder: job.folder }, wrong, faults);
+  faults.throwIfAny();
   await probeSinks(database, { sinks: config.sinks, outputs, errorAt });
+  if (tables === undefined) throw new StreamkitError("bug", "Tables without a fault are not open");
   return { job, tables, shapes, queries, outputs };
 }
 
@@ -207,7 +212,7 @@ export async function planForCheck(
   database: Database,
   { clock, freshSeed }: Pick<Given, "clock" | "freshSeed">,
 ): Promise<PlannedJob> {
-  const columns = new Map<string, readonly Column[]>();
+  const columns = new Map<string, readonly RecordColumn[]>();
   const unknown = Object.entries(job.config.sources).filter(
     ([, config]) => knownColumns(config, undefined) === undefined,
   );
@@ -219,13 +224,16 @@ export async function planForCheck(
       clock,
       freshSeed,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
       isStopped: () => false,
     };
     const source = await openSource(name, job, given, await keptOf(name, checkpoint));
     try {
-      const found = await columnsFromInput(source, config, given);
+      const found =
+        (await source.columns?.()) ??
+        (await columnsFromInput(name, source, config, within(given, checkpoint)));
       if (found !== undefined) columns.set(name, found);
     } finally {
       await source.close();
@@ -244,59 +252,23 @@ export async function planForCheck(
   return planned;
 }
 
-/** The endpoint is one of ours, and every type is DuckDB's. */
-async function checkSource({ config, errorAt }: LoadedJob, database: Database, name: string): Promise<void> {
-  const source = config.sources[name];
-  try {
-    const { kind } = resolveSource(source?.from);
-    const format = source === undefined ? undefined : formatOf(source);
-    if (format?.isDecodedBySource === true && kind.decodes?.includes(format.name) !== true)
-      throw new StreamkitError("job", `format ${format.name} is for a kafka source, found ${kind.name}`);
-  } catch (error) {
-    if (!(error instanceof StreamkitError)) throw error;
-    const [option = "from"] = optionOf(error);
-    throw errorAt(["sources", name, option], error.message, error);
-  }
-  const schema = source?.schema ?? {};
-  const alike = namesAlike(Object.keys(schema));
-  if (alike !== undefined)
-    throw errorAt(["sources", name, "schema", alike[1]], `"${alike[0]}" is the same column to SQL`);
-  for (const [column, type] of Object.entries(schema)) {
-    try {
-      await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
-    } catch (error) {
-      throw errorAt(["sources", name, "schema", column], `"${type}" is no DuckDB type`, error);
-    }
-  }
-}
-
-/** What can be known of a job before its input tells the schemas. */
-async function checkAhead(job: LoadedJob, database: Database): Promise<undefined> {
-  const { config, errorAt } = job;
-  for (const name of Object.keys(config.sources)) await checkSource(job, database, name);
-  await parseQueries(database, { queries: config.queries, errorAt });
-  config.sinks.forEach((sink, index) => {
-    checkEndpoint(sink, ["sinks", index], errorAt);
-  });
+function within(given: Given, { folder }: Checkpoint): Given & { readonly folder: string } {
+  return { ...given, folder };
 }
 
 async function columnsFromInput(
+  name: string,
   source: Source,
   config: SourceConfig,
-  given: Given,
-): Promise<readonly Column[] | undefined> {
-  const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
-  for (;;) {
-    const range = await source.plan(limit);
-    if (range !== undefined) {
-      const columns = await inferColumns(given.database, await source.read(range), config);
-      if (columns !== undefined) return columns;
-      // Blank lines tell nothing and are no records.
-      await source.commit(range);
-    }
-    if (source.isEnded() || given.isStopped()) return undefined;
-    await given.waitForNews();
-  }
+  given: Given & { readonly folder: string },
+): Promise<readonly RecordColumn[] | undefined> {
+  return findColumns(source, {
+    ...given,
+    name,
+    config,
+    isLive: resolveSource(config.from).kind.isLive && !given.takesWhatIsThere,
+    limit: { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY },
+  });
 }
 
 function keepsLateRows({ config }: LoadedJob, source: string): boolean {
@@ -315,12 +287,13 @@ function refuseDoubleNames({ config, errorAt }: LoadedJob): void {
   }
 }
 
-type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable">;
+type Kept = Pick<SourceContext, "committed" | "segmentFolder" | "isDurable" | "columns">;
 
 /** What a checkpoint has of a source. */
 async function keptOf(name: string, { progress, folder, isDurable }: Checkpoint): Promise<Kept> {
   return {
     committed: progress?.sources[name]?.position,
+    columns: progress?.sources[name]?.columns,
     segmentFolder: await segmentFolder(folder, name),
     isDurable,
   };
@@ -341,12 +314,15 @@ export async function openSource(
     name,
     clock: given.clock,
     baseFolder: job.folder,
-    maxSegmentBytes: MAX_SEGMENT_BYTES,
+    maxSegmentBytes: given.maxSegmentBytes ?? MAX_SEGMENT_BYTES,
     takesWhatIsThere: given.takesWhatIsThere,
+    allowsEmpty: given.allowsEmpty,
+    columns: kept.columns ?? knownColumns(config, undefined),
     job: job.config.name,
     format: formatOf(config),
     hasHeader: config.format === "csv",
     delimiter: config.delimiter,
+    timeColumn: timeSource(config),
     freshSeed: given.freshSeed,
     notify: given.notify,
     partitions: given.partitions,

@@ -2,6 +2,10 @@
 
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, type Sql } from "../duckdb/sql.ts";
+import type { OnError } from "../job/schema.ts";
+import type { Aside } from "./on-error/aside.ts";
+import type { InputTable } from "./on-error/batch-rows.ts";
+import type { Rest } from "./on-error/without.ts";
 import type { Stream } from "./stream.ts";
 
 /**
@@ -33,6 +37,8 @@ export interface QueryState {
   readonly table: string;
   /** What its rows are, as SQL: with equal texts, a state made before goes on being right. */
   readonly definition: string;
+  /** How many rows it has, or values where a row holds lists of them, as far as a batch has told. */
+  readonly size?: () => number;
 }
 
 export interface Query {
@@ -41,6 +47,8 @@ export interface Query {
   readonly key: readonly string[];
   readonly explanation: Explanation;
   readonly states: readonly QueryState[];
+  /** The query without groups or windows that were put aside, for those who hold it against a batch. */
+  readonly rest?: Rest;
   /**
    * Statements that make the query's tables, and its state if it is not there yet. Its input view is there.
    */
@@ -48,10 +56,13 @@ export interface Query {
   /**
    * Computes the batch's rows into the temporary table of the query's name, from the batch's input tables and
    * the state of the last commit, and tells how many there are. Changes no state: a batch may be executed
-   * again.
+   * again. What fails for the values of rows is run through `aside`.
    */
-  execute(database: Database, batch: Batch): Promise<number>;
-  /** Statements that bring the state to the end of the batch just executed, for the commit's transaction. */
+  execute(database: Database, batch: Batch, aside: Aside): Promise<number>;
+  /**
+   * Statements that bring the state to the end of the batch just executed, for the commit's transaction.
+   * Asked again for the same batch it leaves out what can wait, a rewrite of the state.
+   */
   commit(batch: Batch): readonly Sql[];
 }
 
@@ -61,4 +72,11 @@ export interface PlannedQuery extends Query {
   readonly reads: readonly string[];
   /** Of a job whose input processes share: why each may answer for its own partitions. */
   readonly sharedBecause: string | undefined;
+  /** What its writer may not mean, in a person's words. */
+  readonly warnings: readonly string[];
+  /** What becomes of rows that make it fail, and the tables that its rows come from. */
+  readonly onError: OnError;
+  readonly inputs: readonly InputTable[];
+  /** The SQL that runs: the user's own, or with TRY around it. */
+  readonly text: string;
 }

@@ -8,8 +8,10 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { emptyTable } from "./input.ts";
+import { openKeptIfAny } from "./on-error/kept-rows.ts";
+import type { Partners } from "./on-error/partners.ts";
 import type { OutputMode } from "./outcome.ts";
-import { type Explanation, endsInput, type Query } from "./query.ts";
+import { type Batch, type Explanation, endsInput, type Query } from "./query.ts";
 import type { Store } from "./store.ts";
 import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
 
@@ -17,6 +19,8 @@ import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
 export interface RerunPlace {
   readonly store: Store;
   readonly view: string;
+  /** Whether the view has the rows' places in the input. */
+  readonly hasPlace: boolean;
   readonly splitColumns: readonly string[];
 }
 
@@ -30,13 +34,14 @@ export interface RerunOptions {
   readonly times: ReadonlyMap<string, TimeBound>;
   readonly stores: readonly Store[];
   readonly places: readonly RerunPlace[];
+  readonly partners: Partners;
   /** The user's SQL over the places' views. */
   readonly answer: Sql;
   readonly explanation: Explanation;
 }
 
 export function rerunQuery(options: RerunOptions): Query {
-  const { name, mode, columns, key, stores, places } = options;
+  const { name, mode, columns, key, stores, places, partners } = options;
   const splits = mode === "complete" ? 0 : (places[0]?.splitColumns.length ?? 0);
   const touched = id(`_touched_${name}`);
   const [old, current] = [id(`_old_${name}`), id(`_new_${name}`)];
@@ -56,7 +61,8 @@ export function rerunQuery(options: RerunOptions): Query {
       SELECT DISTINCT * FROM (${join(parts, " UNION ALL ")})`;
   };
   /** The kept rows of the touched keys, read once for both answers. */
-  const keptRows = (place: RerunPlace): Sql => (splits === 0 ? place.store.before : id(`${place.view}$kept`));
+  const keptRows = (place: RerunPlace): Sql =>
+    splits === 0 ? place.store.before() : id(`${place.view}$kept`);
   const readKept = (): Sql => {
     const tables = places.map(
       (place) => sql`CREATE OR REPLACE TEMP TABLE ${keptRows(place)} AS FROM ${onlyTouched(place)}`,
@@ -69,13 +75,13 @@ export function rerunQuery(options: RerunOptions): Query {
       .map(
         (column, index) => sql`parts.${store.columnOf(column)} IS NOT DISTINCT FROM t.${splitName(index)}`,
       );
-    return sql`(FROM ${store.before} AS parts SEMI JOIN ${touched} AS t ON ${join(same, " AND ")})`;
+    return sql`(FROM ${store.before()} AS parts SEMI JOIN ${touched} AS t ON ${join(same, " AND ")})`;
   };
   const answerOf = (table: Sql, answer: Sql, rowsOf: (place: RerunPlace) => Sql): Sql => {
     const views = places.map(
       (place) =>
         sql`CREATE OR REPLACE TEMP VIEW ${id(place.view)} AS
-          ${place.store.answer(rowsOf(place))}`,
+          ${place.store.answer(rowsOf(place), place.hasPlace)}`,
     );
     return sql`${join(views, ";\n")};
       CREATE OR REPLACE TEMP TABLE ${table} AS ${answer}`;
@@ -114,29 +120,36 @@ export function rerunQuery(options: RerunOptions): Query {
     states: stores.map(({ state }) => state),
     explanation: options.explanation,
     setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
-    async execute(database, batch) {
-      for (const store of stores) {
-        await store.add(database, batch);
-        // What closes is not asked for here, but may be forgotten.
-        if (store.resolved !== undefined && store.bound !== undefined) await store.closing(database, batch);
-      }
-      // Of no rows at all there is an answer too, where nothing is grouped.
-      const isAnswerOfNothing =
-        splits === 0 && stores.every((store) => store.isEmpty()) && endsInput(batch, options.sources);
-      if (stores.every((store) => store.addedRows() === 0) && !isAnswerOfNothing) {
-        await database.run(empty);
-        return 0;
-      }
-      if (splits > 0) await database.run(sql`${touchedKeys()}; ${readKept()}`);
-      const hadRows = stores.map((store) => sql`EXISTS (FROM ${store.before})`);
-      const before = sql`FROM (${options.answer}) WHERE ${join(hadRows, " OR ")}`;
-      await database.run(answerOf(old, before, keptRows));
-      await database.run(answerOf(current, options.answer, withAdded));
-      await refuseDoubleKeys(database);
-      return database.runCounting(changes());
-    },
+    execute: (database, batch, aside) =>
+      aside.overRows({
+        run: () => rerun(database, batch),
+        late: partners.late,
+        kept: (which) => openKeptIfAny(database, `${name}$${which}`, partners.kept(which)),
+      }),
     commit: (batch) => stores.flatMap((store) => store.commit(batch)),
   };
+
+  async function rerun(database: Database, batch: Batch): Promise<number> {
+    for (const store of stores) {
+      await store.add(database, batch);
+      // What closes is not asked for here, but may be forgotten.
+      if (store.resolved !== undefined && store.bound !== undefined) await store.closing(database, batch);
+    }
+    // Of no rows at all there is an answer too, where nothing is grouped.
+    const isAnswerOfNothing =
+      splits === 0 && stores.every((store) => store.isEmpty()) && endsInput(batch, options.sources);
+    if (stores.every((store) => store.addedRows() === 0) && !isAnswerOfNothing) {
+      await database.run(empty);
+      return 0;
+    }
+    if (splits > 0) await database.run(sql`${touchedKeys()}; ${readKept()}`);
+    const hadRows = stores.map((store) => sql`EXISTS (FROM ${store.before()})`);
+    const before = sql`FROM (${options.answer}) WHERE ${join(hadRows, " OR ")}`;
+    await database.run(answerOf(old, before, keptRows));
+    await database.run(answerOf(current, options.answer, withAdded));
+    await refuseDoubleKeys(database);
+    return database.runCounting(changes());
+  }
 }
 
 /** Rows of `now` that `before` does not have, in their order. A key names one row of each. */

@@ -3,7 +3,7 @@
 import type { Column } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { StoreShape } from "./store.ts";
-import { BATCH_COLUMN, ORDER_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
+import { BATCH_COLUMN, MAX_BATCH_ROWS, ORDER_COLUMN, PLACE_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
 
 export interface RowsRequest {
   readonly name: string;
@@ -18,14 +18,18 @@ const order = raw(ORDER_COLUMN);
 const batch = raw(BATCH_COLUMN);
 const end = raw(WINDOW_END_COLUMN);
 
+const place = sql`${batch} * ${MAX_BATCH_ROWS} + ${order} AS ${raw(PLACE_COLUMN)}`;
+
 export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): StoreShape {
   const names = columns.map((column) => id(column.name));
   return {
     name,
+    holdsRows: true,
     words: "rows",
     partial: (batchId) =>
       sql`SELECT ${join(names)}, ${order}, ${batchId}::BIGINT AS ${batch}, ${endOfRow} AS ${end} ${from}`,
-    answer: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
+    answer: (parts, hasPlace) =>
+      sql`SELECT ${withPlace(names, hasPlace)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
     unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(nameIn(columns, column)),
   };
@@ -54,10 +58,15 @@ export function sessionShape(request: SessionRequest): StoreShape {
     ...rows,
     columnOf: rows.columnOf,
     words: "rows of open sessions",
-    answer: (parts) => sql`${windowed(parts, all)} ORDER BY ${batch}, ${order}`,
+    answer: (parts, hasPlace) =>
+      sql`${windowed(parts, withPlace(all, hasPlace))} ORDER BY ${batch}, ${order}`,
     unordered: (parts) => windowed(parts, all),
     resolved: (parts) => windowed(parts, [...names, order, batch, sql`window_end AS ${end}`]),
   };
+}
+
+function withPlace(names: readonly Sql[], hasPlace = false): readonly Sql[] {
+  return hasPlace ? [...names, place] : names;
 }
 
 function nameIn(columns: readonly Column[], name: string): string {

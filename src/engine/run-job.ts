@@ -10,10 +10,11 @@ import type { SinkConfig } from "../job/schema.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import type { Membership } from "../sources/source.ts";
 import { openRunner } from "./batch-runner.ts";
+import { openBoundedInput } from "./bounded-input.ts";
 import { runLoop } from "./loop.ts";
 import type { BatchOutcome } from "./outcome.ts";
 import { type Output, openSinks } from "./outputs.ts";
-import { type PreparedJob, prepareJob } from "./prepare.ts";
+import { MAX_SEGMENT_BYTES, type PreparedJob, prepareJob } from "./prepare.ts";
 
 export interface RunOptions {
   readonly clock: Clock;
@@ -25,9 +26,14 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Queries that begin anew: their state in the checkpoint is dropped. */
   readonly resets?: readonly string[];
+  readonly resetsCheckpoint?: boolean;
   readonly batchMs: number;
   /** `once`: what is there now is the whole input. `available`: take it, and leave windows open. */
   readonly until: "stopped" | "once" | "available";
+  /** A batch's bytes of a source, and the rows that a bounded run holds, at most: small ones for tests. */
+  readonly bounds?: { readonly segmentBytes?: number; readonly heldRows?: number };
+  /** Where what is there is all: files that are not there are no mistake. */
+  readonly allowsEmpty?: boolean | undefined;
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
@@ -53,12 +59,15 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       clock,
       freshSeed: options.freshSeed,
       takesWhatIsThere: options.until !== "stopped",
+      allowsEmpty: options.allowsEmpty,
       notify: news.ring,
       waitForNews: () => news.wait(100),
       isStopped: () => stop.aborted,
       resets: options.resets ?? [],
+      resetsCheckpoint: options.resetsCheckpoint ?? false,
       partitions: options.shard === undefined ? undefined : [options.shard],
       membership: options.membership,
+      maxSegmentBytes: options.bounds?.segmentBytes,
     });
     if (prepared === undefined) {
       if (!stop.aborted) logger("engine").info("The input ended without a line");
@@ -81,6 +90,11 @@ async function runPrepared(
 ): Promise<void> {
   const { clock, stop } = options;
   const { job, checkpoint } = prepared;
+  const maxSegmentBytes = options.bounds?.segmentBytes ?? MAX_SEGMENT_BYTES;
+  const maxHeldRows = options.bounds?.heldRows;
+  for (const { output, warnings } of prepared.queries)
+    for (const warning of warnings)
+      logger("engine").warn(job.withoutSecrets(`Query ${output.name}: ${warning}`));
   const leaves = leafOutputs(prepared);
   const configs: readonly SinkConfig[] =
     job.config.sinks.length > 0 ? job.config.sinks : leaves.map(({ name }) => ({ from: name, to: "-" }));
@@ -123,6 +137,11 @@ async function runPrepared(
           clock,
           batchMs: options.batchMs,
           closesAtEnd: options.until !== "available",
+          bounded:
+            options.until === "once"
+              ? openBoundedInput({ database, prepared, sinks, maxSegmentBytes, maxHeldRows, stop })
+              : undefined,
+          maxSegmentBytes,
           stop,
           waitForNews: news.wait,
           observe: options.observe,

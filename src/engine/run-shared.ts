@@ -138,16 +138,17 @@ export async function runShared(job: LoadedJob, shared: Shared, options: RunOpti
 const RETRY_MS = 200;
 
 /** Throws codes `job` and `usage`. */
-function checkedFolder(job: LoadedJob, { checkpointFolder, resets }: RunOptions): string {
+function checkedFolder(job: LoadedJob, { checkpointFolder, resets, resetsCheckpoint }: RunOptions): string {
   if (checkpointFolder === undefined)
     throw job.errorAt(
       ["sources"],
       "a source that is shared needs a checkpoint that all processes reach: give checkpoint: or --checkpoint",
     );
-  if ((resets ?? []).length > 0)
+  if ((resets ?? []).length > 0 || resetsCheckpoint === true)
     throw new StreamkitError(
       "usage",
-      "--reset can't drop the state of a shared job: others may be going on with it. Take a new checkpoint",
+      "--reset and --reset-checkpoint can't drop the state of a shared job: others may be going on with " +
+        "it. Take a new checkpoint",
     );
   return checkpointFolder;
 }

@@ -17,7 +17,7 @@ import {
   leavesOf,
   windowFunctionsOf,
 } from "./syntax-facts.ts";
-import { hasConstantSize, windowCallOf } from "./windows.ts";
+import { hasConstantOrigin, hasConstantSize, isOrigin, windowCallOf } from "./windows.ts";
 
 /** Table functions that read what is named in a string. */
 const READ_BY_NAME: ReadonlySet<string> = new Set(["query", "query_table"]);
@@ -42,8 +42,11 @@ export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], cata
     if (catalog.streamOf(stream) === undefined)
       throw refusal(`"${stream}" is no stream`, "give the window function a stream's name");
     const given = ((from["function"] as TreeNode | undefined)?.["children"] ?? []) as readonly TreeNode[];
-    if (given.some((parameter) => textIn(parameter, "alias") !== ""))
-      throw refusal("its window function has named parameters", "give them in their order, without names");
+    if (given.some((parameter) => textIn(parameter, "alias") !== "" && !isOrigin(parameter)))
+      throw refusal(
+        "its window function has named parameters",
+        "give them in their order, without names; only origin := … has one",
+      );
     if (given.some((parameter) => ((parameter["column_names"] ?? []) as readonly string[]).length > 1))
       throw refusal(
         "its window function names a column with a dot",
@@ -51,6 +54,8 @@ export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], cata
       );
     if (window !== undefined && !hasConstantSize(window))
       throw refusal("its window's size differs from row to row", "give the window a constant INTERVAL");
+    if (window !== undefined && !hasConstantOrigin(window))
+      throw refusal("its window's origin differs from row to row", "give the window a constant TIMESTAMP");
   }
   for (const node of nodesOf(select)) {
     const name = textIn(node, "function_name").toLowerCase();

@@ -4,17 +4,28 @@ import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
-import type { Format } from "../formats/format.ts";
+import { type RecordColumn, withEpochTime } from "../formats/epoch.ts";
+import type { Format, Shape } from "../formats/format.ts";
+import { segmentOfRecords } from "../formats/join-records.ts";
 import { formatFor, formatNamed } from "../formats/list.ts";
-import { type DeadLetter, type Reading, readSegment, type Segment } from "../formats/read-segment.ts";
-import type { SourceConfig } from "../job/schema.ts";
+import {
+  type DeadLetter,
+  lettersOfRows,
+  type Reading,
+  readSegment,
+  type Segment,
+} from "../formats/read-segment.ts";
+import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
 import { clockBound } from "./clocks.ts";
+import { declareHint } from "./declare-hint.ts";
+import { epochOf, timeColumnOf } from "./event-time.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
+import type { Origin } from "./on-error/letters.ts";
 import { partitionTimes } from "./partition-times.ts";
-import { hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
+import { eventTime, hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
 import type { PartitionTimes } from "./watermark.ts";
 
 /** What a batch took from a source. */
@@ -22,16 +33,21 @@ export interface Intake {
   readonly rows: number;
   readonly bytes: number;
   readonly lateRows: number;
+  /** Of the late rows; null where there is none, or it is infinite. */
+  readonly earliestLateUs: bigint | null;
   readonly maxEventTimeUs: bigint | null;
   /** Of a source in partitions: the highest event time of each one that was read. */
   readonly partitions?: PartitionTimes | undefined;
   readonly deadLetters: readonly DeadLetter[];
+  /** Where the lines stand that rows of the source's table came from; undefined where rows are no lines. */
+  originsOf?(rows: readonly number[]): Promise<ReadonlyMap<number, Origin> | undefined>;
 }
 
 const NO_INTAKE: Intake = {
   rows: 0,
   bytes: 0,
   lateRows: 0,
+  earliestLateUs: null,
   maxEventTimeUs: null,
   deadLetters: [],
 };
@@ -42,11 +58,13 @@ export interface SourceShape {
   readonly stream: Stream;
   readonly timeColumn: string | undefined;
   /** The columns of a record, before `select`: kept in the checkpoint, so that a restart reads as before. */
-  readonly recordColumns: readonly Column[];
+  readonly recordColumns: readonly RecordColumn[];
   readonly reading: Reading;
   /** The column that holds the time when a row's batch was planned. */
   readonly received: string | undefined;
   readonly guard: AheadGuard | undefined;
+  /** Whether the record columns were found in the input. */
+  readonly isFound: boolean;
 }
 
 /** Whether a source's event time is the clock's: it goes on without input. */
@@ -74,16 +92,22 @@ export interface SourceReader extends SourceShape {
 /** The record columns that need no look at the input; undefined where it must be looked at. */
 export function knownColumns(
   config: SourceConfig,
-  saved: readonly Column[] | undefined,
-): readonly Column[] | undefined {
+  saved: readonly RecordColumn[] | undefined,
+): readonly RecordColumn[] | undefined {
   if (config.schema !== undefined)
     return Object.entries(config.schema).map(([name, type]) => ({ name, type }));
-  return formatNamed(config.format).columnsInInput === true ? saved : [];
+  return formatNamed(namedFormat(config.format)).columnsInInput === true ? saved : [];
 }
 
 /** Throws code `job`, whose option is the key that is wrong. */
 export function formatOf({ format, log_format, from }: SourceConfig): Format {
-  return formatFor(format, { log_format, isReceived: resolveSource(from).kind.isReceiver === true });
+  const isReceived = resolveSource(from).kind.isReceiver === true;
+  return formatFor(namedFormat(format), { log_format, isReceived });
+}
+
+/** Where nothing tells the format, it is JSON. */
+function namedFormat(format: string): string {
+  return format === AUTO_FORMAT ? "json" : format;
 }
 
 /**
@@ -94,14 +118,15 @@ export async function describeSource(
   database: Database,
   name: string,
   config: SourceConfig,
-  recordColumns: readonly Column[],
+  recordColumns: readonly RecordColumn[],
 ): Promise<SourceShape> {
   const format = formatOf(config);
-  const shape = {
-    columns: recordColumns,
+  const shape: Shape = {
+    columns: await withFullTypes(database, recordColumns),
     header: undefined,
-    delimiter: config.delimiter,
+    delimiter: config.delimiter ?? ",",
     pattern: config.pattern,
+    timezone: config.timezone,
   };
   const select = raw(config.select);
   const { kind, options } = resolveSource(config.from);
@@ -109,8 +134,14 @@ export async function describeSource(
   const nulls = withAttributes(format.columns(shape), attributes).map(
     ({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`,
   );
-  const selected = await database.describe(sql`SELECT ${select} FROM (SELECT ${join(nulls)})`);
-  const columns = withReceived(selected, config.received);
+  const projected = sql`SELECT ${select} FROM (SELECT ${join(nulls)})`;
+  const selected = await database.describe(projected);
+  const epoch = epochOf(config, selected, recordColumns);
+  const timed =
+    epoch === undefined
+      ? selected
+      : await database.describe(withEpochTime(projected, epoch.time, epoch.type));
+  const columns = withReceived(timed, config.received);
   const timeColumn = timeColumnOf(config, columns);
   // Where a partition's rows are in the table, only DuckDB's own rowid tells.
   if (kind.hasPartitions === true && timeColumn !== undefined && hidesRowid(columns))
@@ -128,9 +159,10 @@ export async function describeSource(
     name,
     timeColumn,
     recordColumns,
-    reading: { format, shape, select },
+    reading: { format, shape, select, epoch },
     received: config.received,
     guard: aheadGuard(config, kind),
+    isFound: config.schema === undefined && format.columnsInInput === true,
     stream: { name, columns, mode: "append", sources: [name], times },
   };
 }
@@ -140,24 +172,29 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
   /** The time column of the rows as they are read. */
   const readTime = isTimedByClock(shape) ? undefined : timeColumn;
   const empty = emptySourceTable(name, stream.columns);
+  const hinted = shape.isFound
+    ? declareHint(name, shape.recordColumns)
+    : (letters: readonly DeadLetter[]) => letters;
   const late = id(relation.late(name));
 
-  /** How many rows are behind the watermark; they also go to a table where a sink asks for them. */
+  /** The rows that are behind the watermark; they also go to a table where a sink asks for them. */
   async function takeLate(
     database: Database,
     minEventTimeUs: bigint | null,
     watermarkUs: bigint | null,
-  ): Promise<number> {
-    if (timeColumn === undefined) return 0;
-    const isLate = sql`${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`;
+  ): Promise<Pick<Intake, "lateRows" | "earliestLateUs">> {
+    const { lateRows, earliestLateUs } = NO_INTAKE;
+    const none = { lateRows, earliestLateUs };
+    if (timeColumn === undefined) return none;
+    const isLate = sql`${eventTime(stream.columns, timeColumn)} < ${timestampUs(watermarkUs)}`;
     if (keepsLateRows)
-      return database.runCounting(
-        sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`,
-      );
+      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${late} AS FROM ${id(name)} WHERE ${isLate}`);
     const mayBeLate = minEventTimeUs === null || (watermarkUs !== null && minEventTimeUs < watermarkUs);
-    if (!mayBeLate) return 0;
-    const row = await database.row(sql`SELECT count(*) AS late FROM ${id(name)} WHERE ${isLate}`);
-    return Number(row["late"]);
+    if (!mayBeLate) return none;
+    const found = figuresOf(
+      await database.row(figuresQuery(keepsLateRows ? relation.late(name) : name, timeColumn, isLate)),
+    );
+    return { lateRows: found.rows, earliestLateUs: found.earliestUs };
   }
 
   /** Without the rows that are too far ahead, which become dead letters. */
@@ -179,11 +216,11 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     ...shape,
     source,
     async load(database, range, table) {
-      const segment = await source.read(range);
+      const segment = await segmentOfRecords(await source.read(range), reading.shape, table);
       // Reading ahead is the longer of two ways that run side by side: the times are looked at on the other.
       const query = figuresQuery(table, table === name ? readTime : undefined);
       const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);
-      return { range, table, figures, deadLetters, segment };
+      return { range, table, figures, deadLetters: hinted(deadLetters), segment };
     },
     async take(database, load, moment) {
       const { plannedAtUs, watermarkUs } = moment;
@@ -207,16 +244,41 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         await database.run(sql`ALTER TABLE ${id(name)}
           ADD COLUMN ${id(received)} TIMESTAMP DEFAULT ${timestampUs(plannedAtUs)}`);
       const byClock = isTimedByClock(shape);
+      const unfit = [...load.deadLetters, ...letters];
       return {
         rows: left.rows,
         maxEventTimeUs: byClock ? plannedAtUs : left.highestUs,
         partitions,
-        lateRows: await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs),
+        ...(await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs)),
         bytes: load.segment.sizeBytes,
-        deadLetters: [...load.deadLetters, ...letters],
+        deadLetters: [...unfit, ...lettersOfSource(load.segment)],
+        originsOf: (numbers) => originsOf(load.segment, reading.format, unfit, numbers, left.rows),
       };
     },
   };
+}
+
+/** Behind those of the segment's lines. */
+function lettersOfSource({ letters = [] }: Segment): readonly DeadLetter[] {
+  return letters.map((letter, index) => ({ ...letter, lineNumber: Number.MAX_SAFE_INTEGER - index }));
+}
+
+async function originsOf(
+  segment: Segment,
+  format: Format,
+  unfit: readonly DeadLetter[],
+  numbers: readonly number[],
+  rows: number,
+): Promise<ReadonlyMap<number, Origin> | undefined> {
+  const wanted = numbers.toSorted((a, b) => a - b);
+  const reasons = new Map(wanted.map((number) => [number, ""]));
+  try {
+    const letters = await lettersOfRows(segment, format, unfit, { rows, reasons, texts: new Map() });
+    return new Map(letters.map((letter, index) => [wanted[index] ?? 0, letter]));
+  } catch (error) {
+    if (error instanceof StreamkitError && error.code === "job") return undefined;
+    throw error;
+  }
 }
 
 /** What the figures query tells. */
@@ -238,12 +300,20 @@ function figuresOf({ rows, earliest, highest }: Row): Figures {
  * One row: how many rows there are, the lowest event time in microseconds (NULL if it is infinite or there is
  * none), and the highest finite one.
  */
-function figuresQuery(table: string, timeColumn: string | undefined): Sql {
+function figuresQuery(table: string, timeColumn: string | undefined, where: Sql = raw("true")): Sql {
   if (timeColumn === undefined)
     return sql`SELECT count(*) AS rows, NULL AS earliest, NULL AS highest FROM ${id(table)}`;
   const time = sql`${id(timeColumn)}::TIMESTAMP`;
   return sql`SELECT count(*) AS rows, epoch_us(min(${time})) AS earliest,
-    epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)}`;
+    epoch_us(max(${time}) FILTER (isfinite(${time}))) AS highest FROM ${id(table)} WHERE ${where}`;
+}
+
+/** The columns with their types as DuckDB writes them: `INTEGER`, not `int`. */
+async function withFullTypes(database: Database, columns: readonly Column[]): Promise<readonly Column[]> {
+  if (columns.length === 0) return columns;
+  return database.describe(
+    sql`SELECT ${join(columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`))}`,
+  );
 }
 
 /** A record's own columns, and those beside them. Throws code `job` where a name is in both. */
@@ -267,26 +337,6 @@ function withReceived(columns: readonly Column[], received: string | undefined):
       `received: names a column that the records have already: "${received}"; give it another name`,
     );
   return [...columns, { name: received, type: "TIMESTAMP" }];
-}
-
-function timeColumnOf(config: SourceConfig, columns: readonly Column[]): string | undefined {
-  const wanted = config.time ?? "ts";
-  const named = (name: string): Column | undefined =>
-    columns.find((column) => column.name.toLowerCase() === name.toLowerCase());
-  const column = named(wanted) ?? (config.time === undefined ? named(config.received ?? "") : undefined);
-  if (column === undefined) {
-    if (config.time === undefined) return undefined;
-    throw new StreamkitError(
-      "job",
-      `there is no column "${wanted}": found ${columns.map(({ name }) => name).join(", ")}`,
-    );
-  }
-  if (/^(?:TIMESTAMP|DATE)/.test(column.type)) return column.name;
-  if (config.time === undefined) return undefined;
-  throw new StreamkitError(
-    "job",
-    `the event-time column "${wanted}" is a ${column.type}: make it a TIMESTAMP, by schema or select`,
-  );
 }
 
 /** A working folder of a source's own. */

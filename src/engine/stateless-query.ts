@@ -1,11 +1,12 @@
 /** Queries whose rows depend on one row of the stream each: the user's own SQL runs over each batch. */
 
-import type { Database } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import type { LeafPlace } from "./leaves.ts";
+import { orderedSuspects } from "./on-error/suspects.ts";
 import { passedThrough } from "./pass-through.ts";
 import type { Query } from "./query.ts";
+import type { QueryRequest } from "./shaped.ts";
 import type { Stream } from "./stream.ts";
 import { timesThrough } from "./times.ts";
 
@@ -17,12 +18,12 @@ interface StatelessTrees {
 }
 
 export async function statelessQuery(
-  database: Database,
-  name: string,
-  text: string,
+  request: QueryRequest,
   { flat, tree, leaves }: StatelessTrees,
-  streams: ReadonlyMap<string, Stream>,
 ): Promise<Query> {
+  const { database, name, streams } = request;
+  const text = request.config.sql;
+  const suspects = await orderedSuspects({ ...request, flat });
   const rowsInOrder = await passedThrough(database, flat, leaves, streams);
   const columns = await database.describe(raw(text));
   const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((name) => streams.get(name) ?? []);
@@ -35,6 +36,7 @@ export async function statelessQuery(
     // Of two streams the one may be far ahead of the other.
     times: inputs.length > 1 ? new Map() : timesThrough(tree, timesOf, columns),
     rowsInOrder,
+    table: rowsInOrder === undefined ? undefined : leaves[0]?.stream,
   };
   const view = sql`CREATE OR REPLACE TEMP VIEW ${id(name)} AS ${raw(text)}`;
   const table = sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS`;
@@ -49,10 +51,14 @@ export async function statelessQuery(
       why: "every row of the answer comes from one row of the stream",
     },
     setup: rowsInOrder === undefined ? sql`${table} SELECT * FROM (${raw(text)}) WHERE false` : view,
-    execute: async (db) =>
-      rowsInOrder === undefined
-        ? db.runCounting(sql`${table} ${raw(text)}`)
-        : Number((await db.row(sql`SELECT count(*) AS rows FROM ${id(name)}`))["rows"]),
+    execute: (db, _batch, aside) =>
+      aside.overRows({
+        run: async () =>
+          rowsInOrder === undefined
+            ? db.runCounting(sql`${table} ${raw(text)}`)
+            : Number((await db.row(sql`SELECT count(*) AS rows FROM ${id(name)}`))["rows"]),
+        suspects,
+      }),
     commit: () => [],
   };
 }

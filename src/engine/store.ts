@@ -6,9 +6,18 @@
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
-import { INFINITY_US, id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import { INFINITY_US, id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { type Batch, endsInput, type QueryState } from "./query.ts";
-import { CHECKPOINT, lateVariable, relation, type TimeBound, WINDOW_END_COLUMN } from "./stream.ts";
+import {
+  BATCH_COLUMN,
+  CHECKPOINT,
+  endOf,
+  lateVariable,
+  ORDER_COLUMN,
+  relation,
+  type TimeBound,
+  WINDOW_END_COLUMN,
+} from "./stream.ts";
 import { windowLedger } from "./window-ledger.ts";
 
 /** What tells one kind of store from another. */
@@ -17,8 +26,11 @@ export interface StoreShape {
   readonly name: string;
   /** What a batch adds, with the columns `_b` and `_end`. */
   partial(batchId: number): Sql;
-  /** The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. */
-  answer(parts: Sql): Sql;
+  /**
+   * The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. With
+   * `hasPlace` they have the column `_place` too; only stores of rows can give it.
+   */
+  answer(parts: Sql, hasPlace?: boolean): Sql;
   /** The same in any order, which spares a sort. */
   unordered(parts: Sql): Sql;
   /** The column of a state row that holds a column of the answer. */
@@ -29,6 +41,8 @@ export interface StoreShape {
   readonly merged?: (from: Sql) => Sql;
   /** For sessions: their rows with their true `_end`, from rows of the state. */
   readonly resolved?: (parts: Sql) => Sql;
+  /** True where a state row is a row as it came, known by its batch and its order there. */
+  readonly holdsRows?: true;
   /** In a person's words. */
   readonly words: string;
 }
@@ -55,14 +69,24 @@ export interface Store extends StoreOptions {
   addedRows(): number;
   /** What was added, as state rows. */
   readonly added: Sql;
-  /** The state of the last commit; with what the batch added. */
-  readonly before: Sql;
-  readonly now: Sql;
-  /** The answer from the rows that close in this batch; undefined if there are surely none. */
+  /** The state of the last commit; with what the batch added. Both without rows that are hidden. */
+  before(): Sql;
+  now(): Sql;
+  /** The state rows that close in this batch and are not hidden; undefined if there are surely none. */
   closing(database: Database, batch: Batch): Promise<Sql | undefined>;
+  /** State rows that close in this batch, hidden ones too; after `closing` has given an answer. */
+  closingRows(batch: Batch): Sql;
+  /**
+   * Hides rows of `_b` and `_o` in the query `hidden` for this batch, and drops them with its commit. A
+   * `slot` has one such query.
+   */
+  hideRows(slot: string, hidden: Sql): void;
+  /** Hides what closes at one of the times in the query `hidden`, for this batch. */
+  hideEnds(hidden: Sql): void;
   commit(batch: Batch): readonly Sql[];
 }
 
+const order = raw(ORDER_COLUMN);
 const end = raw(WINDOW_END_COLUMN);
 
 export function openStore(options: StoreOptions): Store {
@@ -70,7 +94,21 @@ export function openStore(options: StoreOptions): Store {
   const partial = id(relation.partial(name));
   const state = id(CHECKPOINT, relation.state(name));
   const sessions = id(relation.closing(name));
-  const now = sql`(SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})`;
+  const whole = sql`(SELECT * FROM ${state} UNION ALL SELECT * FROM ${partial})`;
+  const hiddenRows = new Map<string, Sql>();
+  let hiddenEnds: Sql | undefined;
+  let batchAtHand = -1;
+  const isHidden = (): Sql => {
+    const all = [...hiddenRows.values()].map(
+      (hidden) => sql`(${raw(BATCH_COLUMN)}, ${order}) IN (${hidden})`,
+    );
+    return join(all, " OR ");
+  };
+  const shown = (rows: Sql): Sql =>
+    hiddenRows.size === 0 ? rows : sql`(FROM ${rows} AS parts WHERE NOT (${isHidden()}))`;
+  const shownEnds = (): Sql =>
+    hiddenEnds === undefined ? raw("true") : sql`${endOf(end)} NOT IN (${hiddenEnds})`;
+  const now = (): Sql => shown(whole);
   const definition = options.partial(0);
   const size = options.size ?? raw("count(*)");
   const ledger = windowLedger({ state, sources, bound, size, minRowsToRewrite: options.minRowsToRewrite });
@@ -78,18 +116,29 @@ export function openStore(options: StoreOptions): Store {
   let hasResolved = false;
 
   const isOpenAt = (batch: Batch): Sql => ledger.open(batch);
+  const closedAt = (batch: Batch): Sql =>
+    batch.watermarkAfterUs(sources) === INFINITY_US ? raw("true") : sql`NOT ${isOpenAt(batch)}`;
   return {
     ...options,
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${definition} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}`,
-    state: { table: relation.state(name), definition: definition.text },
+    state: { table: relation.state(name), definition: definition.text, size: () => ledger.size() },
     added: partial,
-    before: state,
+    before: () => shown(state),
     now,
+    hideRows: (slot, hidden) => void hiddenRows.set(slot, hidden),
+    hideEnds(hidden) {
+      hiddenEnds = hidden;
+    },
     addedRows: () => addedRows,
     isEmpty: () => ledger.isEmpty(),
     async add(database, batch) {
       await ledger.refresh(database, batch);
+      if (batch.id !== batchAtHand) {
+        batchAtHand = batch.id;
+        hiddenRows.clear();
+        hiddenEnds = undefined;
+      }
       hasResolved = false;
       const late = options.late?.(timestampUs(batch.watermarkBeforeUs(sources)));
       const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
@@ -100,23 +149,26 @@ export function openStore(options: StoreOptions): Store {
       ledger.add(Number(row["size"]), row["earliest"] as bigint | null);
     },
     async closing(database, batch) {
-      if (bound === undefined) {
-        return endsInput(batch, sources) ? options.answer(now) : undefined;
-      }
+      if (bound === undefined)
+        return endsInput(batch, sources) ? sql`(FROM ${now()} AS parts WHERE ${shownEnds()})` : undefined;
       const closing = ledger.closing(batch);
       if (closing === undefined) return undefined;
-      if (resolved === undefined) return options.answer(sql`(FROM ${now} WHERE ${closing})`);
-      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${sessions} AS ${resolved(now)}`);
+      if (resolved === undefined) return sql`(FROM ${now()} AS parts WHERE ${closing} AND ${shownEnds()})`;
+      await database.run(sql`CREATE OR REPLACE TEMP TABLE ${sessions} AS ${resolved(now())}`);
       hasResolved = true;
-      const isClosed =
-        batch.watermarkAfterUs(sources) === INFINITY_US ? raw("true") : sql`NOT ${isOpenAt(batch)}`;
-      return options.answer(sql`(FROM ${sessions} WHERE ${isClosed})`);
+      return sql`(FROM ${sessions} WHERE ${closedAt(batch)} AND ${shownEnds()})`;
+    },
+    closingRows(batch) {
+      if (bound === undefined) return whole;
+      if (resolved !== undefined) return sql`(FROM ${sessions} WHERE ${closedAt(batch)})`;
+      return sql`(FROM ${whole} AS parts WHERE ${ledger.closing(batch) ?? raw("false")})`;
     },
     commit(batch) {
       const statements: Sql[] = [];
       const isOpen = isOpenAt(batch);
       if (hasResolved) {
         ledger.isRewriteDue();
+        // Hidden rows are not in there.
         return [sql`CREATE OR REPLACE TABLE ${state} AS FROM ${sessions} WHERE ${isOpen}`];
       }
       // What closes in the batch that brought it never enters the state; a session's rows tell no true end.
@@ -130,6 +182,7 @@ export function openStore(options: StoreOptions): Store {
           sql`CREATE OR REPLACE TABLE ${state} AS ${options.merged?.(rows) ?? sql`FROM ${rows}`}`,
         );
       }
+      if (hiddenRows.size > 0) statements.push(sql`DELETE FROM ${state} WHERE ${isHidden()}`);
       return statements;
     },
   };

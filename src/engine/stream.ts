@@ -1,7 +1,7 @@
 /** What the planner knows of a stream: a source, or a query that others read. */
 
 import type { Column } from "../duckdb/database.ts";
-import { raw, type Sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { OutputMode } from "./outcome.ts";
 
 export interface Stream {
@@ -17,6 +17,8 @@ export interface Stream {
   readonly times: ReadonlyMap<string, TimeBound>;
   /** Of a stream that is a view: its rows with `_o`, their order. A table's order is its rowid. */
   readonly rowsInOrder?: Sql | undefined;
+  /** Of a stream that is a view: the table whose rows it shows. */
+  readonly table?: string | undefined;
 }
 
 /** The place of a row in its table, from 0. A column that is called `rowid` hides what DuckDB calls so. */
@@ -26,6 +28,15 @@ export function rowNumber(columns: readonly Column[]): Sql {
 
 export function hidesRowid(columns: readonly Column[]): boolean {
   return columns.some(({ name }) => name.toLowerCase() === "rowid");
+}
+
+/**
+ * A time column as a TIMESTAMP that may be compared with any watermark. Trap: DuckDB compares a DATE with a
+ * TIMESTAMP by cutting the TIMESTAMP, which an infinite one does not bear.
+ */
+export function eventTime(columns: readonly Column[], name: string): Sql {
+  const isDate = columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type === "DATE";
+  return isDate ? sql`(${id(name)} + INTERVAL 0 SECOND)` : sql`${id(name)}::TIMESTAMP`;
 }
 
 export interface TimeBound {
@@ -54,8 +65,17 @@ export const relation = {
 /** The column that keeps the source's order within a batch, and the one that orders batches. */
 export const ORDER_COLUMN = "_o";
 export const BATCH_COLUMN = "_b";
+/** A row's place in the whole input, in relations that are asked for it. */
+export const PLACE_COLUMN = "_place";
+/** A batch has fewer rows, as a segment has no more bytes. */
+export const MAX_BATCH_ROWS = 2 ** 26;
 /** When a row of a windowed query's state is closed. */
 export const WINDOW_END_COLUMN = "_end";
+/** Of such a column: never NULL, so that it can be looked for with IN. */
+export function endOf(column: Sql): Sql {
+  return sql`coalesce(${column}, '-infinity'::TIMESTAMP)`;
+}
+
 /** What a row of an update or complete query means. */
 export const OP_COLUMN = "_op";
 

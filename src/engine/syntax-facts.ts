@@ -27,6 +27,17 @@ export function leavesOf(tree: Tree, catalog: Catalog): Leaf[] {
   });
 }
 
+/** The items of an aggregate's ORDER BY. */
+export function ordersOf(call: TreeNode): readonly TreeNode[] {
+  return ((call["order_bys"] as TreeNode | null)?.["orders"] ?? []) as readonly TreeNode[];
+}
+
+/** How an ORDER BY item orders, with DuckDB's defaults. */
+export function directionOf(item: TreeNode): string {
+  const direction = textIn(item, "type") === "DESCENDING" ? "DESC" : "ASC";
+  return `${direction} NULLS ${textIn(item, "null_order") === "NULLS FIRST" ? "FIRST" : "LAST"}`;
+}
+
 /** Nodes of an expression, without going into subqueries. */
 function* expressionNodes(tree: Tree): Generator<TreeNode> {
   if (Array.isArray(tree)) for (const item of tree as readonly Tree[]) yield* expressionNodes(item);
@@ -137,6 +148,11 @@ export function isColumn(node: TreeNode, names: Iterable<string>): boolean {
     (node["column_names"] as readonly string[]).length === 1 &&
     includesName([...names], nameOf(node) ?? "")
   );
+}
+
+/** The same for columns that may have a relation's name before them. */
+export function isColumnNamed(node: TreeNode, names: readonly string[]): boolean {
+  return node["class"] === "COLUMN_REF" && includesName(names, nameOf(node) ?? "");
 }
 
 export function includesName(names: readonly string[], name: string): boolean {

@@ -6,8 +6,9 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
+import { tableQuery } from "./table-file.ts";
 
 export interface StaticTables {
   /** Reads those again whose file has changed; looks no more often than `refresh` says. */
@@ -54,19 +55,12 @@ export async function openTables(
 
 async function load(database: Database, name: string, file: string): Promise<void> {
   try {
-    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS SELECT * FROM ${readerOf(file)}`);
+    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${await tableQuery(database, file)}`);
   } catch (error) {
     throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${messageOf(error)}`, {
       cause: error,
     });
   }
-}
-
-function readerOf(file: string): Sql {
-  if (/\.parquet$/i.test(file)) return sql`read_parquet(${file})`;
-  if (/\.(?:nd)?jsonl?$/i.test(file)) return sql`read_json(${file})`;
-  if (/\.(?:csv|tsv|txt)$/i.test(file)) return sql`read_csv(${file})`;
-  return raw(`'${file.replaceAll("'", "''")}'`);
 }
 
 async function versionOf(file: string): Promise<string> {

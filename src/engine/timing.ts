@@ -4,11 +4,12 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { expressionText, type TreeNode } from "../duckdb/syntax.ts";
+import type { TreeNode } from "../duckdb/syntax.ts";
 import { MAX_OFFSET_US } from "./aggregates.ts";
 import { refusal } from "./refusals.ts";
 import type { Stream, TimeBound } from "./stream.ts";
 import { isColumn } from "./syntax-facts.ts";
+import { windowSizes } from "./window-sizes.ts";
 import { openWindowStart, type WindowCall } from "./windows.ts";
 
 /** By the name of an output column, in lower case: which column of the window it is. */
@@ -46,19 +47,13 @@ export async function timingOf(
       "name the source's time column with time:, and pass it through the queries between",
     );
   }
-  const sizes = await Promise.all(
-    window.parameters.map((parameter) => expressionText(database, select, parameter)),
-  );
-  for (const size of sizes.slice(0, window.kind === "session" ? 1 : sizes.length)) {
-    const row = await database.row(sql`SELECT ${size} > INTERVAL 0 SECOND AS is_positive`);
-    if (row["is_positive"] !== true)
-      throw refusal(
-        `its window's INTERVAL is not longer than nothing: ${size.text}`,
-        "give it a positive one",
-      );
-  }
+  const timeType = typeOf(input, window.timeColumn);
+  const { sizes, origin } = await windowSizes(database, select, window, timeType);
   const { kind } = window;
-  const offsetUs = kind === "session" ? undefined : await offsetOf(database, window, input, sizes);
+  const offsetUs =
+    kind === "session" || timeType !== "TIMESTAMP"
+      ? undefined
+      : await offsetOf(database, window.timeColumn, sizes);
   const withBound = (bound: TimeBound): Timing => ({
     timeColumn: window.timeColumn,
     bound,
@@ -83,7 +78,7 @@ export async function timingOf(
               name,
               meaning === "window_end" || kind === "session"
                 ? bound
-                : (watermark) => openWindowStart(kind, sizes, bound(watermark)),
+                : (watermark) => openWindowStart(kind, { sizes, origin }, bound(watermark)),
             ],
           ];
         }),
@@ -93,14 +88,15 @@ export async function timingOf(
   return withBound(found);
 }
 
+function typeOf({ columns }: Stream, name: string): string | undefined {
+  return columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.type;
+}
+
 async function offsetOf(
   database: Database,
-  { timeColumn }: WindowCall,
-  { columns }: Stream,
+  timeColumn: string,
   sizes: readonly Sql[],
 ): Promise<Sql | undefined> {
-  const column = columns.find(({ name }) => name.toLowerCase() === timeColumn.toLowerCase());
-  if (column?.type !== "TIMESTAMP") return undefined;
   const start = sql`TIMESTAMP '2000-01-01'`;
   const size = sizes.at(-1) ?? raw("INTERVAL 0 SECOND");
   const row = await database.row(sql`SELECT epoch_us(${start} + ${size}) - epoch_us(${start}) AS us`);

@@ -1,8 +1,8 @@
 /**
  * Watermarks. A source's is the highest event time seen less the allowed disorder; a stream's is the least of
  * its sources', without those that are idle. Of a source in partitions, which are read each at its own pace,
- * the highest event time of the one that is least far counts. None ever goes back. At the end of the input
- * all are INFINITY_US.
+ * the highest event time of the one that is least far counts. None ever goes back. In a bounded run none
+ * passes what is still to come (`bounded-input.ts`). At the end of the input all are INFINITY_US.
  */
 
 import { INFINITY_US } from "../duckdb/sql.ts";
@@ -26,26 +26,28 @@ export interface Seen {
   readonly partitions?: PartitionTimes | undefined;
 }
 
-/**
- * A source's time after a batch. `holding`: the partitions that more may come of, which the watermark waits
- * for; left out by a source that has none.
- */
-export function advance(
-  time: SourceTime,
-  seen: Seen,
-  endsInput: boolean,
-  holding?: readonly string[],
-): SourceTime {
+/** What else moves a source's time, or stops it. */
+interface Course {
+  readonly endsInput: boolean;
+  /** The partitions that more may come of, which the watermark waits for; of a source that has some. */
+  readonly holding?: readonly string[] | undefined;
+  /** The earliest event time after the batch, where it is a bound; null where that is not known. */
+  readonly toComeUs?: bigint | null | undefined;
+}
+
+/** A source's time after a batch. */
+export function advance(time: SourceTime, seen: Seen, { endsInput, holding, toComeUs }: Course): SourceTime {
   const maxEventTimeUs = later(time.maxEventTimeUs, seen.maxEventTimeUs);
   const partitions = new Map(time.partitions);
   for (const [name, us] of seen.partitions ?? [])
     partitions.set(name, later(partitions.get(name) ?? null, us));
   const leastMaxUs = holding === undefined ? maxEventTimeUs : leastOf(partitions, holding);
-  const reached = leastMaxUs === null ? null : leastMaxUs - time.delayUs;
+  const reachedUs = leastMaxUs === null ? null : leastMaxUs - time.delayUs;
+  const allowedUs = toComeUs === undefined ? reachedUs : leastUs([reachedUs, toComeUs]);
   return {
     ...time,
     maxEventTimeUs,
-    watermarkUs: endsInput ? INFINITY_US : later(time.watermarkUs, reached),
+    watermarkUs: endsInput ? INFINITY_US : later(time.watermarkUs, allowedUs),
     ...(holding === undefined ? {} : { partitions }),
   };
 }

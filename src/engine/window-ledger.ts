@@ -22,12 +22,17 @@ export interface LedgerOptions {
 export interface WindowLedger {
   /** Asks the state for what is not known. To be called before a batch is executed. */
   refresh(database: Database, batch: Batch): Promise<void>;
-  /** Notes the size of what a batch adds and the earliest end of their windows, in microseconds. */
+  /**
+   * Notes the size of what the batch adds and the earliest end of their windows, in microseconds; said again,
+   * it takes the place of what was said of the same batch.
+   */
   add(size: number, earliestEndUs: bigint | null): void;
   /** The condition of the rows whose windows close in this batch; undefined if there surely are none. */
   closing(batch: Batch): Sql | undefined;
   /** The condition of the rows that are still needed after this batch. */
   open(batch: Batch): Sql;
+  /** What is known of the state's size; after a rewrite, until a batch looks at it, what it was before. */
+  size(): number;
   /** True where there surely was no row yet, this batch's counted. */
   isEmpty(): boolean;
   /**
@@ -41,6 +46,10 @@ const end = raw(WINDOW_END_COLUMN);
 export function windowLedger(options: LedgerOptions): WindowLedger {
   const { state, sources, bound, minRowsToRewrite } = options;
   let size: number | undefined;
+  let sizeBeforeRewrite = 0;
+  /** Of the batch at hand. */
+  let addedSize = 0;
+  let batchAtHand = -1;
   let sizeAfterRewrite = 0;
   let isEarliestKnown = false;
   let earliestEndUs: bigint | null = null;
@@ -50,6 +59,8 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
     bound === undefined ? raw("true") : sql`(${end} IS NULL OR ${end} > ${bound(timestampUs(watermarkUs))})`;
   return {
     async refresh(database, batch) {
+      if (batch.id !== batchAtHand) addedSize = 0;
+      batchAtHand = batch.id;
       if (size === undefined) {
         const row = await database.row(sql`SELECT ${options.size} AS size FROM ${state}`);
         size = Number(row["size"]);
@@ -64,7 +75,8 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
       isEarliestKnown = true;
     },
     add(added, earliestUs) {
-      size = (size ?? 0) + added;
+      size = (size ?? 0) - addedSize + added;
+      addedSize = added;
       if (earliestUs !== null && (earliestEndUs === null || earliestUs < earliestEndUs))
         earliestEndUs = earliestUs;
     },
@@ -82,12 +94,15 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
       hasClosed = true;
       return sql`((${end} > ${bound(timestampUs(before))} AND ${end} <= ${bound(toUs)}) OR ${isEnd})`;
     },
+    size: () => size ?? sizeBeforeRewrite,
     isEmpty: () => size === 0,
     open: (batch) => open(batch.watermarkAfterUs(sources)),
     isRewriteDue() {
       if (hasClosed) isEarliestKnown = false;
       if ((size ?? 0) < Math.max(minRowsToRewrite, 2 * sizeAfterRewrite)) return false;
+      sizeBeforeRewrite = size ?? 0;
       size = undefined;
+      addedSize = 0;
       return true;
     },
   };

@@ -15,7 +15,9 @@ export function localWindow({ places }: Places, { keys, carriers }: Locality): W
   const [first] = places;
   if (first?.window === undefined) return undefined;
   const windowText = ({ window }: Place): string =>
-    window === undefined ? "" : `${window.kind} ${writeTree(window.parameters)}`;
+    window === undefined
+      ? ""
+      : `${window.kind} ${writeTree(window.parameters)} ${writeTree(window.origin ?? null)}`;
   if (places.some((place) => windowText(place) !== windowText(first))) return undefined;
   const columnOf = (key: SplitKey): string | undefined => {
     const names = new Set(places.map((_, index) => windowColumn(places[index], key.get(index))));

@@ -1,18 +1,26 @@
-/** CSV, one record a line: a quoted value may hold the delimiter and doubled quotes, but no line feed. */
+/**
+ * CSV, one record a line: a quoted value may hold the delimiter and doubled quotes. Line ends in it stand as
+ * `quoted-feeds.ts` writes them.
+ */
 
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
+import { standInsReplaced } from "./stand-ins.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
+import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const csvFormat: Format = {
   name: "csv",
   summary: "comma-separated values with a header line",
   columnsInInput: true,
   columns: (shape) => columnsInFileOrder(shape),
-  read: (path, shape) => readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }),
+  read: (path, shape) => readCsv(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readCsv(path, shape, strictReader(shape.timezone)) },
   findUnfit,
   mayJoinLines: true,
   blank: "empty",
@@ -22,12 +30,22 @@ export const csvFormat: Format = {
   otherEncoding: "refuse",
 };
 
-function readCsv(
-  path: string,
-  { columns, delimiter }: Pick<Shape, "columns" | "delimiter">,
-  more = raw(""),
-): Sql {
-  const types = stringStruct(columns.map(({ name, type }) => [name, type]));
+function readCsv(path: string, shape: Shape, reader: ValueReader): Sql {
+  const columns = columnsInFileOrder(shape);
+  const values = columns.map(
+    (column) => sql`${strictText(textOf(column, shape), column, reader)} AS ${id(column.name)}`,
+  );
+  return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
+}
+
+/** A column's text, as it is in the file: with the line ends that stand-ins stand for. */
+function textOf({ name }: Column, { standIns }: Shape): Sql {
+  return standIns === undefined ? id(name) : standInsReplaced(id(name), standIns);
+}
+
+/** Every value as its text; NULL where there is none, quoted or not. */
+function readTexts(path: string, columns: readonly Column[], delimiter: string, more = raw("")): Sql {
+  const types = stringStruct(columns.map(({ name }) => [name, "VARCHAR"]));
   return sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false, columns = ${types},
     delim = ${delimiter}, quote = '"', escape = '"', strict_mode = true,
     max_line_size = ${MAX_LINE_BYTES}${more})`;
@@ -62,18 +80,30 @@ function openQuote(delimiter: string): string {
   return `^(?:(?:${whole})?${comma})*${space}(?:"[^"]*"${spaces})*"[^"]*$`;
 }
 
-/** Lines with an open quote, which would swallow their neighbours, then whatever DuckDB's reader rejects. */
+/**
+ * Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then
+ * misfits.
+ */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
   const open = await database.rows(
     sql`SELECT index FROM (${linesOf(path)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,
   );
   if (open.length > 0)
     return open.map((row) => ({ index: Number(row["index"]), reason: "A quote is not closed" }));
+  const columns = columnsInFileOrder(shape);
+  const rejected = await findRejected(database, path, columns, shape.delimiter);
+  return rejected.length > 0 ? rejected : findMisfits(database, path, columns, shape);
+}
+
+async function findRejected(
+  database: Database,
+  path: string,
+  columns: readonly Column[],
+  delimiter: string,
+): Promise<UnfitLine[]> {
   const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
   try {
-    // Each column counted: one that nobody asks for would not be cast.
-    const reader = readCsv(path, { ...shape, columns: columnsInFileOrder(shape) }, rejects);
-    await database.run(sql`SELECT count(COLUMNS(*)) FROM (${reader})`);
+    await database.run(sql`SELECT count(COLUMNS(*)) FROM (${readTexts(path, columns, delimiter, rejects)})`);
     const rows = await database.rows(
       sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,
     );
@@ -84,6 +114,23 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
   } finally {
     await database.run(raw("DROP TABLE IF EXISTS _csv_rejects; DROP TABLE IF EXISTS _csv_scans"));
   }
+}
+
+/** Nothing where rows are no lines: then no line can be named. */
+async function findMisfits(
+  database: Database,
+  path: string,
+  columns: readonly Column[],
+  shape: Shape,
+): Promise<UnfitLine[]> {
+  const reader = strictReader(shape.timezone);
+  const misfit = firstMisfit(columns.map((column) => misfitInText(textOf(column, shape), column, reader)));
+  const rows = await database.rows(sql`
+    SELECT index, count, ${MISFIT_COLUMNS} FROM (
+      SELECT row_number() OVER () - 1 AS index, count(*) OVER () AS count, ${misfit} AS misfit
+      FROM (${readTexts(path, columns, shape.delimiter)}))
+    WHERE misfit IS NOT NULL AND count = (SELECT count(*) FROM (${linesOf(path)}))`);
+  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
 }
 
 /**

@@ -5,6 +5,7 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
+import type { StandIns } from "./stand-ins.ts";
 
 /** What a source says about its lines. */
 export interface Shape {
@@ -13,18 +14,43 @@ export interface Shape {
   /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
+  /** Where CSV records go over several lines: what stands for their own line ends. */
+  readonly standIns?: StandIns | undefined;
   /** The pattern of format `regex`, with named groups. */
   readonly pattern: string | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
+  /** Of times without a UTC offset, by its IANA name; UTC if left out. */
+  readonly timezone?: string | undefined;
   /** When the lines were written or received: it tells the year of times that have none. */
   readonly writtenAtMs?: number | undefined;
+}
+
+/** Rows `[from, to)` of a file that holds rows and no lines. */
+export interface RowSlice {
+  readonly path: string;
+  /** The file as dead letters name it. */
+  readonly origin: string;
+  readonly from: number;
+  readonly to: number;
+  /** Those of the file itself. */
+  readonly columns: readonly Column[];
 }
 
 /** A line that can't be a record. `index` counts the lines of the file from 0. */
 export interface UnfitLine {
   readonly index: number;
   readonly reason: string;
+}
+
+/** A second way to read, where the first one takes values in their common forms only. */
+interface ExactReading {
+  /** Whether to begin with it. */
+  isNeeded?(shape: Shape): boolean;
+  /** The lines as `read` takes them, where those are others: each one is still one. */
+  bytes?(bytes: Buffer, shape: Shape): Buffer;
+  /** Takes every line that the format's `read` takes, to the same row, and more. */
+  read(path: string, shape: Shape): Sql;
 }
 
 /** What a source says of its format, beside its name. */
@@ -50,14 +76,18 @@ export interface Format {
   readonly fallibleColumns?: readonly string[];
   /**
    * SELECT over a file of lines, in their order. The statement must fail when a line does not fit, and must
-   * take a line the same way whatever its neighbours are: the reader is the judge of a line.
+   * take a line the same way whatever its neighbours are: the reader is the judge of a line. It may fail with
+   * `ASKS_FOR_RULES` where there is an `exact` way.
    */
   read(path: string, shape: Shape): Sql;
+  /** Of a format whose files hold rows: SELECT over slices of them, in their order. */
+  readSlices?(slices: readonly RowSlice[], shape: Shape): Sql;
   /** A slower SELECT that takes every line `read` takes, to the same row, and more. */
   readTolerantly?(path: string, shape: Shape): Sql;
+  readonly exact?: ExactReading;
   /**
-   * Lines that `read` (or `readTolerantly`, where there is one) surely refuses, found all at once. May miss
-   * some.
+   * Lines that `read` (or `readTolerantly` or `exact.read`, where there is one) surely refuses, found all at
+   * once. May miss some.
    */
   findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */

@@ -1,28 +1,63 @@
 /**
- * Column names and types from the first lines, where the job names none. Values vote: broken lines are few,
- * and may not turn a column of times into a column of text. What then does not fit the elected type is a dead
- * letter like any other.
+ * Column names and types from a sample of the input, where the job names none. Each column gets the narrowest
+ * type that holds the values seen, see `value-kinds.ts`; what then does not fit is a dead letter like any
+ * other.
  */
 
-import { isUtf8 } from "node:buffer";
-import { open, rm, writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
-import { join, type Sql, sql } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import { namesAlike } from "./column-names.ts";
+import { EPOCH_UNITS, type EpochUnit, holdsNumbers, magnitudes, type RecordColumn } from "./epoch.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
 import { logfmtAsJson } from "./logs/logfmt.ts";
-import type { Segment } from "./read-segment.ts";
+import { type Extent, longFractionsIn } from "./long-fractions.ts";
+import { type Sample, writeSample } from "./sample.ts";
+import {
+  decimalType,
+  type Election,
+  elected,
+  kindOfJson,
+  kindOfText,
+  MAX_BROKEN_SHARE,
+  type Tally,
+  type ValueKind,
+} from "./value-kinds.ts";
 
-/**
- * Enough for a vote, few enough to take no time at the start. DuckDB's own detection looks at all the bytes.
- */
-const VOTING_LINES = 2_000;
-const SAMPLE_BYTES = 2 * 1024 * 1024;
-const LINE_FEED = 10;
-/** A type that more than this share of a column's values does not fit is not elected. */
-const MAX_MISFITS = 0.05;
+export interface Inference {
+  readonly columns: readonly RecordColumn[];
+  /** True where values that come later may well need a wider type. */
+  readonly mayWiden: boolean;
+  /** False where there is nothing but a header. */
+  readonly hasValues: boolean;
+  readonly epochs: readonly FoundEpoch[];
+}
+
+/** A column of epoch times, and one of its values. */
+interface FoundEpoch {
+  readonly column: string;
+  readonly unit: EpochUnit;
+  readonly example: string;
+}
+
+export interface InferOptions {
+  readonly format: string;
+  /** A path beside which nothing else is: files of the sample begin with it. */
+  readonly path: string;
+  /** The event-time column: numbers in it may be epoch times. */
+  readonly time: string | undefined;
+  /** The share of a column's values that may be broken ones; `MAX_BROKEN_SHARE` if left out. */
+  readonly tolerance?: number | undefined;
+}
+
+/** Lines of the same columns, as DuckDB reads them. */
+interface Part {
+  readonly path: string;
+  readonly header: readonly string[] | undefined;
+  readonly delimiter: string;
+}
 
 /**
  * Undefined where there are blank lines only and no header. Throws code `input` where nothing can be found in
@@ -30,16 +65,27 @@ const MAX_MISFITS = 0.05;
  */
 export async function inferColumns(
   database: Database,
-  segment: Segment,
-  { format, delimiter }: { readonly format: string; readonly delimiter: string },
-): Promise<readonly Column[] | undefined> {
-  const sample = await writeSample(segment.path);
-  if (sample === undefined) return segment.header?.map((name) => ({ name, type: "VARCHAR" }));
+  sample: Sample,
+  options: InferOptions,
+): Promise<Inference | undefined> {
+  const isCsv = options.format === "csv";
+  const paths = sample.parts.map((_, index) => `${options.path}.sample-${index}`);
   try {
-    if (format === "logfmt") await rewriteAsJson(database, sample);
-    return format === "csv"
-      ? await inferCsv(database, sample, segment.header, delimiter)
-      : await inferJson(database, sample);
+    const parts: Part[] = [];
+    for (const [index, part] of sample.parts.entries()) {
+      const path = paths[index] ?? "";
+      if (await writeSample(part, path, isCsv))
+        parts.push({ path, header: part.header, delimiter: part.delimiter ?? "," });
+    }
+    if (options.format === "logfmt") for (const { path } of parts) await rewriteAsJson(database, path);
+    const [first] = parts;
+    if (first === undefined) {
+      const names = sample.parts[0]?.header;
+      if (names === undefined) return undefined;
+      const columns = names.map((name) => ({ name, type: "VARCHAR" }));
+      return { columns, mayWiden: true, hasValues: false, epochs: [] };
+    }
+    return isCsv ? await inferCsv(database, parts, options) : await inferJson(database, first.path, options);
   } catch (error) {
     if (!(error instanceof DuckdbError)) throw error;
     throw new StreamkitError(
@@ -48,89 +94,199 @@ export async function inferColumns(
       { cause: error },
     );
   } finally {
-    await rm(sample, { force: true });
+    for (const path of paths) await rm(path, { force: true });
   }
 }
 
 /** The sample's entries as objects of JSON: what holds for their values holds for those. */
 async function rewriteAsJson(database: Database, sample: string): Promise<void> {
-  const rows = await database.rows(sql`SELECT json FROM (${logfmtAsJson(sample)}) LIMIT ${VOTING_LINES}`);
+  const rows = await database.rows(sql`SELECT json FROM (${logfmtAsJson(sample)})`);
   await writeFile(sample, rows.map(({ json }) => `${String(json)}\n`).join(""));
 }
 
-/** The segment's first lines, in a file of their own beside it; undefined if they are blank. */
-async function writeSample(path: string): Promise<string | undefined> {
-  const file = await open(path, "r");
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(SAMPLE_BYTES), 0, SAMPLE_BYTES, 0);
-    const bytes = buffer.subarray(0, bytesRead);
-    const text = isUtf8(bytes) ? bytes : Buffer.from(bytes.toString("latin1"));
-    if (text.toString("latin1").trim() === "") return undefined;
-    const sample = `${path}.sample`;
-    await writeFile(sample, text.subarray(0, text.lastIndexOf(LINE_FEED) + 1));
-    return sample;
-  } finally {
-    await file.close();
-  }
-}
-
-async function inferJson(database: Database, path: string): Promise<readonly Column[]> {
-  const lines = sql`SELECT line, index FROM (${linesOf(path)})
-    WHERE index < ${VOTING_LINES} AND json_valid(line) AND json_type(line) = 'OBJECT'`;
-  const jsonPath = sql`'$."' || replace(key, '"', '\\"') || '"'`;
-  const entries = sql`SELECT key, index, position, json_extract(line, ${jsonPath}) AS value
-    FROM (SELECT line, index, unnest(json_keys(line)) AS key,
-                 generate_subscripts(json_keys(line), 1) AS position
-          FROM (${lines}))`;
-  const votes =
-    await database.rows(sql`SELECT key, ${tally(sql`json_type(value)`, sql`json_extract_string(value, '$')`)}
-    FROM (${entries}) GROUP BY key ORDER BY min(index), min(position)`);
-  if (votes.length === 0)
+async function inferJson(database: Database, path: string, options: InferOptions): Promise<Inference> {
+  const keys = await database.rows(sql`SELECT key FROM (SELECT index, unnest(json_keys(line)) AS key,
+      generate_subscripts(json_keys(line), 1) AS position FROM (${linesOf(path)})
+      WHERE json_valid(line) AND json_type(line) = 'OBJECT')
+    GROUP BY key ORDER BY min(index), min(position)`);
+  if (keys.length === 0)
     throw new StreamkitError(
       "input",
       "The first lines are no JSON objects; name the format with format: or --format",
     );
-  const detected = await detectedTypes(database, path);
-  const voted = votes.map((vote) => {
-    const name = String(vote["key"]);
-    const type = elected(vote) ?? detected.get(name) ?? "JSON";
-    return { name, type: type === "BIGINT" && detected.get(name) === "DOUBLE" ? "DOUBLE" : type };
+  const names = keys.map(({ key }) => String(key));
+  refuseAlike(names);
+  const reader = sql`read_json(${path}, format = 'newline_delimited', records = true, ignore_errors = true,
+    columns = ${stringStruct(names.map((name) => [name, "JSON"]))}, maximum_object_size = ${MAX_LINE_BYTES})`;
+  const values = names.map((name) => sql`${id(name)}::VARCHAR AS ${id(name)}`);
+  const texts = sql`(SELECT ${values} FROM ${reader})`;
+  const tallies = await talliesOf(database, names, texts, kindOfJson);
+  const isNested = [...tallies.values()].some((tally) => tally.has("nested"));
+  const nested = isNested ? await nestedTypes(database, path) : new Map<string, string>();
+  const long = await longFractionsIn(path);
+  const textsOf = (name: string): Sql =>
+    sql`(SELECT trim(${id(name)}, '"') AS value FROM ${texts} WHERE ${id(name)} <> 'null')`;
+  return columnsOf(database, names, tallies, options, {
+    numberType: (name) => decimalOf(database, textsOf(name), long.get(name)),
+    isLong: (name) => long.has(name),
+    nestedType: (name) => nested.get(name),
+    emptyType: "JSON",
+    texts: textsOf,
   });
-  refuseAlike(voted);
-  const late = [...detected].filter(([name]) => !voted.some((column) => column.name === name));
-  return [...voted, ...late.map(([name, type]) => ({ name, type }))];
 }
 
 async function inferCsv(
   database: Database,
-  path: string,
-  names: readonly string[] | undefined,
-  delimiter: string,
-): Promise<readonly Column[]> {
+  parts: readonly Part[],
+  options: InferOptions,
+): Promise<Inference> {
+  const names = parts[0]?.header;
   if (names === undefined)
     throw new StreamkitError(
       "input",
       "This CSV has no header line: name its columns with schema: or --schema",
     );
-  const columns = names.map((_name, index) => sql`${`c${index}`}: 'VARCHAR'`);
-  const rows = sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false,
-    columns = {${columns}}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,
-    max_line_size = ${MAX_LINE_BYTES}) LIMIT ${VOTING_LINES}`;
-  const entries = sql`UNPIVOT (${rows}) ON COLUMNS(*) INTO NAME key VALUE value`;
-  const votes = await database.rows(
-    sql`SELECT key, ${tally(sql`'VARCHAR'`, sql`value`)} FROM (${entries}) GROUP BY key`,
-  );
-  const byKey = new Map(votes.map((vote) => [String(vote["key"]), vote]));
-  const columnsFound = names.map((name, index) => {
-    const vote = byKey.get(`c${index}`);
-    return { name, type: (vote === undefined ? undefined : elected(vote, true)) ?? "VARCHAR" };
+  refuseAlike(names);
+  const isAmong = ({ header = names }: Part): boolean => header.some((name) => names.includes(name));
+  const tables = parts.filter(isAmong).map(({ path, header = names, delimiter }) => {
+    const columns = stringStruct(header.map((_name, index) => [`c${index}`, "VARCHAR"]));
+    const read = names.flatMap((name, index) => {
+      const at = header.indexOf(name);
+      return at < 0 ? [] : [sql`${id(`c${at}`)} AS ${id(`v${index}`)}`];
+    });
+    return sql`SELECT ${read} FROM read_csv(${path}, auto_detect = false, header = false,
+      columns = ${columns}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,
+      max_line_size = ${MAX_LINE_BYTES})`;
   });
-  refuseAlike(columnsFound);
-  return columnsFound;
+  const texts = sql`(${join(tables, " UNION ALL BY NAME ")})`;
+  const keys = names.map((_name, index) => `v${index}`);
+  const byKey = await talliesOf(database, keys, texts, kindOfText);
+  const tallies = new Map(
+    names.flatMap((name, index): [string, Tally][] => {
+      const tally = byKey.get(`v${index}`);
+      return tally === undefined ? [] : [[name, tally]];
+    }),
+  );
+  const valuesOf = (name: string): Sql =>
+    sql`(SELECT ${id(`v${names.indexOf(name)}`)} AS value FROM ${texts})`;
+  return columnsOf(database, names, tallies, options, {
+    numberType: (name) => decimalOf(database, valuesOf(name)),
+    isLong: () => false,
+    nestedType: () => undefined,
+    emptyType: "VARCHAR",
+    texts: valuesOf,
+  });
 }
 
-function refuseAlike(columns: readonly Column[]): void {
-  const alike = namesAlike(columns.map(({ name }) => name));
+interface Choices {
+  /** The type of numbers that are too long for a DOUBLE. */
+  numberType(column: string): Promise<string>;
+  /** Whether it has fractions that are too long, which are not told from others by their kind. */
+  isLong(column: string): boolean;
+  /** The type of lists and objects. */
+  nestedType(column: string): string | undefined;
+  /** The type of a column without a value. */
+  readonly emptyType: string;
+  /** FROM this: a column's values without the quotes of JSON, as `value`. */
+  texts(column: string): Sql;
+}
+
+export interface Texts {
+  /** FROM this: every column as text; of JSON, as its JSON. */
+  readonly texts: Sql;
+  readonly kindOf: (value: Sql) => Sql;
+  readonly isCsv: boolean;
+  /** Types of lists and objects. */
+  readonly types: ReadonlyMap<string, string>;
+}
+
+/** The columns of values that are all known, and none may be left out: each type holds every one. */
+export async function columnsOfTexts(
+  database: Database,
+  names: readonly string[],
+  { texts, kindOf, isCsv, types }: Texts,
+): Promise<readonly Column[]> {
+  const tallies = await talliesOf(database, names, texts, kindOf);
+  const values = (name: string): Sql => sql`(SELECT ${id(name)} AS value FROM ${texts})`;
+  const { columns } = await columnsOf(
+    database,
+    names,
+    tallies,
+    { time: undefined, tolerance: 0 },
+    {
+      numberType: async (name) => (isCsv ? decimalOf(database, values(name)) : "VARCHAR"),
+      isLong: () => false,
+      nestedType: (name) => types.get(name),
+      emptyType: isCsv ? "VARCHAR" : "JSON",
+      texts: values,
+    },
+  );
+  return columns;
+}
+
+async function decimalOf(database: Database, values: Sql, seen?: Extent): Promise<string> {
+  return String((await database.row(decimalType(values, raw("value"), seen)))["type"]);
+}
+
+async function columnsOf(
+  database: Database,
+  names: readonly string[],
+  tallies: ReadonlyMap<string, Tally>,
+  { time, tolerance }: Pick<InferOptions, "time" | "tolerance">,
+  choices: Choices,
+): Promise<Inference> {
+  const columns: RecordColumn[] = [];
+  const epochs: FoundEpoch[] = [];
+  let mayWiden = false;
+  for (const name of names) {
+    const found = elected(tallies.get(name) ?? new Map(), tolerance);
+    mayWiden ||= found?.mayWiden ?? true;
+    const type = found === undefined ? choices.emptyType : await typeOf(found, name, choices);
+    const isTime = name.toLowerCase() === time?.toLowerCase();
+    const epoch = isTime && holdsNumbers(type) ? await epochOf(database, choices.texts(name)) : undefined;
+    columns.push({ name, type, ...(epoch === undefined ? {} : { epoch: epoch.unit }) });
+    if (epoch !== undefined) epochs.push({ column: name, ...epoch });
+  }
+  return { columns, mayWiden, hasValues: tallies.size > 0, epochs };
+}
+
+async function typeOf({ type }: Election, name: string, choices: Choices): Promise<string> {
+  if (type === "NUMBER" || (type === "DOUBLE" && choices.isLong(name))) return choices.numberType(name);
+  return type === "NESTED" ? (choices.nestedType(name) ?? "JSON") : type;
+}
+
+/** The unit that nearly all values have by their magnitude. */
+async function epochOf(database: Database, texts: Sql): Promise<Omit<FoundEpoch, "column"> | undefined> {
+  const counts = await database.row(magnitudes(texts, raw("value")));
+  const known = Number(counts["known"]);
+  const unit = EPOCH_UNITS.find(
+    (each) => known > 0 && Number(counts[each]) >= known * (1 - MAX_BROKEN_SHARE),
+  );
+  return unit === undefined ? undefined : { unit, example: String(counts["example"]) };
+}
+
+async function talliesOf(
+  database: Database,
+  keys: readonly string[],
+  texts: Sql,
+  kindOf: (value: Sql) => Sql,
+): Promise<Map<string, Tally>> {
+  const columns = keys.map((key) => id(key));
+  const rows = await database.rows(sql`SELECT key, kind, count(*) AS count
+    FROM (SELECT key, ${kindOf(raw("value"))} AS kind
+      FROM (UNPIVOT (FROM ${texts}) ON ${columns} INTO NAME key VALUE value))
+    WHERE kind IS NOT NULL GROUP BY key, kind`);
+  const tallies = new Map<string, Map<ValueKind, number>>();
+  for (const { key, kind, count } of rows as readonly Row[]) {
+    const tally = tallies.get(String(key)) ?? new Map<ValueKind, number>();
+    tally.set(String(kind) as ValueKind, Number(count));
+    tallies.set(String(key), tally);
+  }
+  return tallies;
+}
+
+function refuseAlike(names: readonly string[]): void {
+  const alike = namesAlike(names);
   if (alike === undefined) return;
   throw new StreamkitError(
     "input",
@@ -139,63 +295,13 @@ function refuseAlike(columns: readonly Column[]): void {
   );
 }
 
-const INTEGER_TEXT = String.raw`^[+-]?\d{1,18}$`;
-const NUMBER_TEXT = String.raw`^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?$`;
-const DATE_TEXT = String.raw`^\d{4}-\d\d-\d\d$`;
-const TIME_TEXT = String.raw`^\d{4}-\d\d-\d\d[T ]\d\d:\d\d`;
-
-/** How many values of a key there are, and how many of them are of each kind. */
-function tally(jsonType: Sql, text: Sql): Sql {
-  const counted = (name: string, condition: Sql): Sql =>
-    sql`count(*) FILTER (${condition}) AS ${{ text: name }}`;
-  const isText = sql`${jsonType} = 'VARCHAR'`;
-  return join([
-    counted("known", sql`${jsonType} <> 'NULL'`),
-    counted("integers", sql`${jsonType} IN ('BIGINT', 'UBIGINT')`),
-    counted("doubles", sql`${jsonType} IN ('DOUBLE', 'HUGEINT')`),
-    counted("booleans", sql`${jsonType} = 'BOOLEAN'`),
-    counted("nested", sql`${jsonType} IN ('OBJECT', 'ARRAY')`),
-    counted("texts", isText),
-    counted(
-      "dates",
-      sql`${isText} AND regexp_matches(${text}, ${DATE_TEXT}) AND TRY_CAST(${text} AS DATE) IS NOT NULL`,
-    ),
-    counted(
-      "times",
-      sql`${isText} AND regexp_matches(${text}, ${TIME_TEXT}) AND TRY_CAST(${text} AS TIMESTAMP) IS NOT NULL`,
-    ),
-    counted("integer_texts", sql`${isText} AND regexp_matches(${text}, ${INTEGER_TEXT})`),
-    counted("number_texts", sql`${isText} AND regexp_matches(${text}, ${NUMBER_TEXT})`),
-    counted("boolean_texts", sql`${isText} AND lower(${text}) IN ('true', 'false')`),
-  ]);
-}
-
-/**
- * The first type that nearly all values fit; undefined for nested and mixed ones. In CSV all values are
- * texts.
- */
-function elected(vote: Row, isCsv = false): string | undefined {
-  const count = (name: string): number => Number(vote[name]);
-  const known = count("known");
-  if (known === 0) return isCsv ? "VARCHAR" : "JSON";
-  const nearlyAll = (fitting: number): boolean => fitting >= known * (1 - MAX_MISFITS);
-  if (nearlyAll(count("booleans")) || (isCsv && nearlyAll(count("boolean_texts")))) return "BOOLEAN";
-  // One fraction is enough: as integers, all later ones would be rounded.
-  if (nearlyAll(count("integers")) && count("doubles") === 0) return "BIGINT";
-  if (nearlyAll(count("integers") + count("doubles"))) return "DOUBLE";
-  if (isCsv && nearlyAll(count("integer_texts")) && count("number_texts") === count("integer_texts"))
-    return "BIGINT";
-  if (isCsv && nearlyAll(count("number_texts"))) return "DOUBLE";
-  if (nearlyAll(count("dates")) && count("times") === 0) return "DATE";
-  if (nearlyAll(count("times") + count("dates"))) return "TIMESTAMP";
-  return nearlyAll(count("texts")) ? "VARCHAR" : undefined;
-}
-
-/** DuckDB's own detection: for lists and objects, rare keys, and fractions that come late. */
-async function detectedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
+/** DuckDB's own detection, for lists and objects. */
+async function nestedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
   const columns = await database.describe(sql`SELECT * FROM read_json(${path}, format = 'newline_delimited',
     records = true, ignore_errors = true, sample_size = -1, maximum_object_size = ${MAX_LINE_BYTES})`);
   return new Map(
-    columns.map(({ name, type }) => [name, type.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")]),
+    columns
+      .filter(({ type }) => /[[(]/.test(type))
+      .map(({ name, type }) => [name, type.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")]),
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Rows as JSON text, made by DuckDB: times as `2026-01-05T14:30:00.123Z` (microseconds where there are any),
- * 64-bit integers and decimals as numbers, NaN and infinities as null.
+ * Rows as JSON text, made by DuckDB: times as `2026-01-05T14:30:00.123Z` (finer where a time is), 64-bit
+ * integers and decimals as numbers, NaN and infinities as null.
  */
 
 import type { Column } from "../duckdb/database.ts";
@@ -34,6 +34,9 @@ function jsonValue(value: Sql, type: string): Sql {
     );
     return sql`CASE WHEN ${value} IS NOT NULL THEN struct_pack(${join(packed)}) END`;
   }
+  if (/^TIMESTAMP_NS$/i.test(type))
+    return sql`CASE WHEN isfinite(${value}) AND epoch_ns(${value}) % 1000 <> 0
+      THEN replace(${value}::VARCHAR, ' ', 'T') || 'Z' ELSE ${isoTime(sql`${value}::TIMESTAMP`)} END`;
   if (/^TIMESTAMP/i.test(type)) return isoTime(sql`${value}::TIMESTAMP`);
   if (type === "DOUBLE") return sql`CASE WHEN isfinite(${value}) THEN ${value} END`;
   // By way of text, or 0.1 would become the 0.10000000149011612 that a FLOAT is as a DOUBLE.

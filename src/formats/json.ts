@@ -1,10 +1,18 @@
-/** JSON, one object a line. DuckDB's strict reader is the judge. */
+/**
+ * JSON, one object a line. DuckDB's strict reader is the judge of what is JSON, `values/strict.ts` of what
+ * fits a type.
+ */
 
 import { StreamkitError } from "../base/error.ts";
-import type { Database } from "../duckdb/database.ts";
-import { id, join, literal, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "./format.ts";
 import { linesOf } from "./lines.ts";
+import { firstMisfit, misfitIn, strictValue, textShape } from "./values/columns.ts";
+import { withQuotedNumbers } from "./values/json-numbers.ts";
+import { exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
+import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
+import type { ValueReader } from "./values/strict.ts";
 
 /**
  * DuckDB's buffer is twice this a thread, so it bounds memory, and a file is read in parallel by such pieces.
@@ -16,11 +24,12 @@ export const jsonFormat: Format = {
   summary: "one JSON object a line",
   columnsInInput: true,
   columns: (shape) => shape.columns,
-  read: (path, shape) => {
-    if (shape.columns.length === 0) throw new StreamkitError("bug", "format json needs its columns");
-    const columns = stringStruct(shape.columns.map(({ name, type }) => [name, type]));
-    return sql`SELECT * FROM read_json(${path}, format = 'newline_delimited', records = true,
-      columns = ${columns}, maximum_object_size = ${MAX_LINE_BYTES})`;
+  read: (path, shape) => readJson(path, shape, quickJsonReader(shape.timezone), MAX_LINE_BYTES),
+  exact: {
+    isNeeded: ({ columns }) => columns.some(({ type }) => needsOwnDigits(type)),
+    bytes: (bytes, { columns }) => withQuotedNumbers(bytes, columns),
+    // Quotes make a line longer, by less than as much again.
+    read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * MAX_LINE_BYTES),
   },
   findUnfit,
   mayJoinLines: false,
@@ -29,31 +38,44 @@ export const jsonFormat: Format = {
   otherEncoding: "refuse",
 };
 
+function readJson(path: string, { columns }: Shape, reader: ValueReader, maxLineBytes: number): Sql {
+  if (columns.length === 0) throw new StreamkitError("bug", "format json needs its columns");
+  const types = stringStruct(columns.map(({ name, type }) => [name, textShape(type, reader)]));
+  const values = columns.map(
+    (column) => sql`${strictValue(id(column.name), column, reader)} AS ${id(column.name)}`,
+  );
+  return sql`SELECT ${join(values, ",\n")} FROM read_json(${path}, format = 'newline_delimited',
+    records = true, columns = ${types}, maximum_object_size = ${maxLineBytes})`;
+}
+
 /**
- * Text that is no JSON, and values that do not cast: the transform that gives NULL for those, over all
- * columns at once, then a look at the NULLs alone. Nested types are left to the reader: there, a missing
- * inner key is no fault.
+ * Text that is no JSON, and values that do not fit: the transform that gives NULL for what is of another
+ * structure, over all columns at once. A structure inside of another one is left to the reader.
  */
 async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
-  const scalars = shape.columns.filter(
-    ({ type }) => !/[[(]|^(?:STRUCT|MAP|JSON|UNION)\b/i.test(type.replace(/^DECIMAL\(.*\)$/i, "")),
-  );
+  const reader = exactJsonReader(shape.timezone);
+  const read = (column: Column): Sql => sql`record.${id(column.name)}`;
   const transform = literal(
-    JSON.stringify(Object.fromEntries(scalars.map(({ name, type }) => [name, type]))),
+    JSON.stringify(
+      Object.fromEntries(shape.columns.map(({ name, type }) => [name, textShape(type, reader)])),
+    ),
   );
-  const checks = scalars.map(({ name, type }) => {
-    const path = literal(`$."${name.replaceAll('"', '\\"')}"`);
-    return sql`WHEN record.${id(name)} IS NULL AND json_type(line, ${path}) <> 'NULL'
-      THEN concat(${`"${name}" is no ${type}: `}, json_extract(line, ${path}))`;
+  const misfits = shape.columns.map((column) => {
+    const place = literal(`$."${column.name.replaceAll('"', '\\"')}"`);
+    return sql`CASE WHEN ${read(column)} IS NULL AND json_type(line, ${place}) <> 'NULL'
+      THEN struct_pack(path := ${column.name}, type := ${column.type},
+        text := CAST(json_extract(line, ${place}) AS VARCHAR))
+      ELSE ${misfitIn(read(column), column, reader)} END`;
   });
-  const record =
-    scalars.length === 0 ? raw("NULL") : sql`CASE WHEN is_json THEN json_transform(line, ${transform}) END`;
-  const reason: Sql = sql`CASE WHEN NOT is_json THEN 'Malformed JSON'
-    WHEN record IS NULL AND json_type(line) NOT IN ('OBJECT', 'NULL')
-      THEN 'A JSON object is expected, found ' || json_type(line)
-    ${join(checks, "\n")} END`;
-  const rows = await database.rows(sql`SELECT index, ${reason} AS reason
-    FROM (SELECT index, line, json_valid(line) AS is_json, ${record} AS record FROM (${linesOf(path)}))
-    WHERE reason IS NOT NULL`);
-  return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
+  const rows = await database.rows(sql`
+    SELECT index, fault, ${MISFIT_COLUMNS} FROM (
+      SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
+          WHEN record IS NULL AND json_type(line) NOT IN ('OBJECT', 'NULL')
+            THEN 'A JSON object is expected, found ' || json_type(line) END AS fault,
+        CASE WHEN is_json THEN ${firstMisfit(misfits)} END AS misfit
+      FROM (SELECT index, line, json_valid(line) AS is_json,
+          CASE WHEN json_valid(line) THEN json_transform(line, ${transform}) END AS record
+        FROM (${linesOf(path)})))
+    WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
+  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
 }

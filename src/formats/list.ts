@@ -18,6 +18,7 @@ import {
 import { apacheFormat, nginxFormat } from "./logs/server-formats.ts";
 import { syslogFormat } from "./logs/syslog.ts";
 import { cloudfrontFormat, iisFormat, w3cFormat } from "./logs/w3c.ts";
+import { parquetFormat } from "./parquet.ts";
 import { avroFormat, protobufFormat } from "./schema-bound.ts";
 import { linesFormat, regexFormat } from "./text.ts";
 
@@ -43,6 +44,7 @@ export const formats: readonly Format[] = [
   syslogFormat,
   avroFormat,
   protobufFormat,
+  parquetFormat,
 ];
 
 /** The format of this name, whatever its options. */

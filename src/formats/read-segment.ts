@@ -9,13 +9,19 @@
 
 import { isUtf8 } from "node:buffer";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
-import { messageOf, StreamkitError } from "../base/error.ts";
+import { StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { type Attributes, attributeJoin, attributesApart } from "./attributes.ts";
-import type { Format, Shape, UnfitLine } from "./format.ts";
+import { type EpochTime, unfitEpochTimes, withEpochTime } from "./epoch.ts";
+import type { Format, RowSlice, Shape, UnfitLine } from "./format.ts";
 import { withInnerFeeds } from "./inner-feeds.ts";
+import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
+import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
 import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
+import { type StandIns, withoutStandIns } from "./stand-ins.ts";
+import { unfitByProjection } from "./unfit-projection.ts";
+import { ASKS_FOR_RULES } from "./values/strict.ts";
 
 /**
  * A run of a segment's bytes and where it came from. Pieces are in order and start at a line's first byte.
@@ -43,12 +49,24 @@ export interface Segment {
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
+  /** What separates CSV values, where the source knows it from a header. */
+  readonly delimiter?: string | undefined;
+  /** True where CSV records may go over several lines: no piece begins or ends within one. */
+  readonly spansLines?: boolean | undefined;
+  /** Where they do, each is a line, with these for its own line ends. */
+  readonly standIns?: StandIns | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;
+  /** In the place of lines: rows that stand in files of their own, which the format reads. */
+  readonly slices?: readonly RowSlice[] | undefined;
+  /** What the source could not read, which is no line of the segment. */
+  readonly letters?: readonly SourceLetter[] | undefined;
 }
+
+export type SourceLetter = Pick<DeadLetter, "origin" | "offset" | "line" | "reason">;
 
 export interface DeadLetter {
   readonly origin: string;
@@ -65,6 +83,8 @@ export interface Reading {
   readonly shape: Shape;
   /** Projection of each parsed record, as in the job file: `*`. */
   readonly select: Sql;
+  /** A number of the projected record that is its event time, and the number's type. */
+  readonly epoch?: { readonly time: EpochTime; readonly type: string } | undefined;
 }
 
 export interface ReadResult {
@@ -85,17 +105,20 @@ export async function readSegment(
   figures: Sql,
 ): Promise<ReadResult> {
   const { format } = reading;
-  const shape = {
-    ...reading.shape,
-    header: segment.header,
-    holdsInnerFeeds: segment.holdsInnerFeeds,
-    writtenAtMs: (await stat(segment.path)).mtimeMs,
-  };
-  const read = (path: string): Sql =>
-    selected(format.read(path, shape), { ...reading, shape }, segment.attributes);
+  if (segment.slices !== undefined) {
+    const rows = rowsOfSlices(segment.slices, reading);
+    const projected = timed(sql`SELECT ${reading.select} FROM (${rows})`, reading);
+    const statement = sql`${createTable(table, projected)}; ${figures}`;
+    return { figures: await database.row(statement), deadLetters: [] };
+  }
+  const shape = await shapeIn(segment, reading);
   const { plain, bytes } = await plainPath(segment.path, format);
-  const statement = sql`${createTable(table, read(plain ?? segment.path))}; ${figures}`;
-  const taken = plain === undefined ? undefined : await rowUnlessUnfit(database, statement);
+  const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
+    const read = selected(records, { ...reading, shape }, segment.attributes);
+    return rowOrFault(database, sql`${createTable(table, read)}; ${figures}`);
+  };
+  const taken =
+    plain === undefined ? undefined : await readWhole(segment.path, plain, { format, shape }, rowOf);
   if (taken !== undefined) {
     const columnCount = format.columns(shape).length;
     const isWhole =
@@ -112,10 +135,57 @@ export async function readSegment(
 }
 
 /**
+ * The row of all lines at once, in the first way or the exact one; undefined where one of them does not
+ * fit.
+ */
+async function readWhole(
+  path: string,
+  plain: string,
+  { format, shape }: Omit<Reading, "select">,
+  rowOf: (records: Sql) => Promise<Row | DuckdbError>,
+): Promise<Row | undefined> {
+  const { exact } = format;
+  if (exact?.isNeeded?.(shape) !== true) {
+    const row = await rowOf(format.read(plain, shape));
+    if (!(row instanceof DuckdbError)) return row;
+    if (!row.message.includes(ASKS_FOR_RULES)) return undefined;
+  }
+  if (exact === undefined) return undefined;
+  const file = exact.bytes === undefined ? plain : `${path}.exact`;
+  if (exact.bytes !== undefined) await writeFile(file, exact.bytes(await readFile(plain), shape));
+  try {
+    const row = await rowOf(exact.read(file, shape));
+    return row instanceof DuckdbError ? undefined : row;
+  } finally {
+    if (file !== plain) await rm(file, { force: true });
+  }
+}
+
+/**
  * The projection of the records with their attributes. A fallible column that it leaves out is looked at all
  * the same, or whether a line is taken would depend on whether DuckDB found a reason to parse that column.
  */
-function selected(records: Sql, { format, shape, select }: Reading, attributes: Attributes | undefined): Sql {
+function selected(records: Sql, reading: Reading, attributes: Attributes | undefined): Sql {
+  return timed(projectedRows(records, reading, attributes), reading);
+}
+
+/** The projected records with their event time. */
+export function timed(rows: Sql, { epoch }: Pick<Reading, "epoch">): Sql {
+  return epoch === undefined ? rows : withEpochTime(rows, epoch.time, epoch.type);
+}
+
+/** What a segment says of its lines, and the source of all of them. */
+export async function shapeIn(segment: Segment, { shape }: Pick<Reading, "shape">): Promise<Shape> {
+  const { header, delimiter = shape.delimiter, standIns, holdsInnerFeeds } = segment;
+  const writtenAtMs = (await stat(segment.path)).mtimeMs;
+  return { ...shape, header, delimiter, standIns, holdsInnerFeeds, writtenAtMs };
+}
+
+function projectedRows(
+  records: Sql,
+  { format, shape, select }: Reading,
+  attributes: Attributes | undefined,
+): Sql {
   const from = sql`FROM (${raw(records.text)})${attributeJoin(attributes)}`;
   if (select.text.trim() === "*") return sql`SELECT * ${from}`;
   const fallible = format.fallibleColumns ?? format.columns(shape).map(({ name }) => name);
@@ -129,7 +199,7 @@ interface PlainBytes {
   readonly bytes?: Buffer;
 }
 
-async function plainPath(path: string, format: Format): Promise<PlainBytes> {
+export async function plainPath(path: string, format: Format): Promise<PlainBytes> {
   if (await mayHoldLongLine(path)) return { plain: undefined };
   if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
@@ -142,21 +212,24 @@ async function plainPath(path: string, format: Format): Promise<PlainBytes> {
 async function readApart(
   database: Database,
   segment: Segment,
-  { format, shape, select }: Reading,
+  reading: Reading,
   table: string,
 ): Promise<DeadLetter[]> {
+  const { format, shape, epoch } = reading;
   const lines = splitSegment(await readFile(segment.path), format);
   const unfit = new Map(lines.unreadable);
   const path = `${segment.path}.apart`;
   const beside = await attributesApart(segment.attributes, `${path}.attributes`);
-  const read = selected(
-    (format.readTolerantly ?? format.read)(path, shape),
-    { format, shape, select },
-    beside?.attributes,
-  );
+  const { exact } = format;
+  const records = (format.readTolerantly ?? exact?.read ?? format.read)(path, shape);
+  const read = selected(records, reading, beside?.attributes);
   const fitting = (): number[] => [...Array(lines.count).keys()].filter((index) => !unfit.has(index));
+  const textOf = (indexes: readonly number[]): Buffer => {
+    const text = lines.textOf(indexes);
+    return exact?.bytes === undefined ? text : exact.bytes(text, shape);
+  };
   const write = async (indexes: readonly number[]): Promise<void> => {
-    await writeFile(path, lines.textOf(indexes));
+    await writeFile(path, textOf(indexes));
     await beside?.write(indexes);
   };
   /** Undefined when the reader takes the lines that are written, each as one row, else its reason. */
@@ -169,18 +242,36 @@ async function readApart(
       throw error;
     }
   };
+  const refusalOf = async (line: number): Promise<string | undefined> => {
+    await write([line]);
+    return refusal(1);
+  };
   /** True when the lines are in the table: by the fast reader, or else by the tolerant one. */
   const isTaken = async (indexes: readonly number[]): Promise<boolean> => {
-    const text = lines.textOf(indexes);
+    const text = textOf(indexes);
     const plain = format.readTolerantly === undefined ? undefined : format.plain?.(text);
     await beside?.write(indexes);
     if (plain !== undefined) {
       await writeFile(path, plain);
-      const fast = selected(format.read(path, shape), { format, shape, select }, beside?.attributes);
+      const fast = selected(format.read(path, shape), reading, beside?.attributes);
       if ((await refusal(indexes.length, fast)) === undefined) return true;
     }
     await writeFile(path, text);
     return (await refusal(indexes.length)) === undefined;
+  };
+  /** Of lines that are written: those whose event time is no time, all at once. */
+  const unfitTimes = async (indexes: readonly number[]): Promise<readonly UnfitLine[]> => {
+    if (epoch === undefined || indexes.length === 0) return [];
+    const projected = projectedRows(records, reading, beside?.attributes);
+    try {
+      const { rows } = await database.row(sql`SELECT count(*) AS rows FROM (${projected})`);
+      if (Number(rows) !== indexes.length) return [];
+      const found = await database.rows(unfitEpochTimes(projected, epoch.time, epoch.type));
+      return found.map(({ index, reason }) => ({ index: Number(index), reason: String(reason) }));
+    } catch (error) {
+      if (error instanceof DuckdbError && isAboutInput(error)) return [];
+      throw error;
+    }
   };
   const halve = async (indexes: readonly number[]): Promise<void> => {
     if (indexes.length === 0) return;
@@ -208,7 +299,13 @@ async function readApart(
       }
       const left = fitting();
       if (left.length > 0 && (await isTaken(left))) return deadLettersOf();
-      if (unfit.size === knownBefore) break;
+      if (unfit.size === knownBefore) {
+        for (const { index, reason } of await unfitTimes(left)) unfit.set(left[index] ?? -1, reason);
+        const projection = { records, attributes: beside?.attributes, select: reading.select };
+        for (const [line, reason] of await unfitByProjection(database, projection, left, refusalOf))
+          unfit.set(line, reason);
+        if (unfit.size === knownBefore) break;
+      }
     }
     await halve(fitting());
     await write(fitting());
@@ -246,34 +343,6 @@ function createTable(table: string, select: Sql): Sql {
   return sql`CREATE OR REPLACE TABLE ${id(table)} AS ${select}`;
 }
 
-/** The last statement's row; undefined where a line of the input does not fit. */
-async function rowUnlessUnfit(database: Database, statements: Sql): Promise<Row | undefined> {
-  try {
-    return await database.row(statements);
-  } catch (error) {
-    if (error instanceof DuckdbError && isAboutInput(error)) return undefined;
-    throw error;
-  }
-}
-
-/**
- * Errors about the bytes start with these words; others (a wrong projection, no memory) are no fault of a
- * line.
- */
-function isAboutInput(error: DuckdbError): boolean {
-  return /^(?:Invalid Input|Conversion|Out of Range|Invalid) Error/.test(error.message);
-}
-
-function reasonOf(error: DuckdbError): string {
-  const text = messageOf(error).replaceAll(/\s*in file "[^"]*"(?:, (?:at byte \d+ )?in line \d+)?/g, "");
-  const csvReason =
-    /^(?:Error when converting|Expected Number of Columns|Value with|Invalid unicode).*$/m.exec(text)?.[0];
-  return (
-    csvReason ??
-    (text.split("\n")[0] ?? text).replace(/^(?:Invalid Input|Conversion|Out of Range) Error: /, "")
-  );
-}
-
 /**
  * Dead letters of rows that were read from a segment, by their numbers in its table, from 0. `deadLetters`
  * are those of its lines that became no row. Throws code `job` where rows are no lines.
@@ -282,15 +351,11 @@ export async function lettersOfRows(
   segment: Segment,
   format: Format,
   deadLetters: readonly DeadLetter[],
-  { rows, reasons }: { readonly rows: number; readonly reasons: ReadonlyMap<number, string> },
+  { rows, reasons, texts }: UnfitRows,
 ): Promise<DeadLetter[]> {
+  if (segment.slices !== undefined) return lettersOfSlices(segment.slices, { rows, reasons, texts });
   const lines = splitSegment(await readFile(segment.path), format);
-  if (lines.count - deadLetters.length !== rows)
-    throw new StreamkitError(
-      "job",
-      `select: makes ${rows} rows of ${lines.count - deadLetters.length} records: ` +
-        "it must make one of each, so that a row's line is known",
-    );
+  if (lines.count - deadLetters.length !== rows) throw rowsNoRecords(rows, lines.count - deadLetters.length);
   const unfit = new Set(deadLetters.map(({ lineNumber }) => lineNumber));
   const letters: DeadLetter[] = [];
   for (let index = 0, row = 0; index < lines.count; index += 1) {
@@ -314,12 +379,18 @@ function placeOf({ path, pieces }: Segment, line: Line): Pick<DeadLetter, "origi
   return { origin, offset: partition.offsetOf(line.number - linesBefore) };
 }
 
+/** A line's text as it came. */
+function ownText({ holdsInnerFeeds, standIns }: Segment, text: string): string {
+  if (standIns !== undefined) return withoutStandIns(text, standIns);
+  return holdsInnerFeeds === true ? withInnerFeeds(text) : text;
+}
+
 function deadLetter(segment: Segment, line: Line, reason: string): DeadLetter {
   const isText = isUtf8(line.bytes);
   const text = Buffer.from(line.bytes).toString(isText ? "utf8" : "latin1");
   return {
     ...placeOf(segment, line),
-    line: (segment.holdsInnerFeeds === true ? withInnerFeeds(text) : text).replaceAll("\0", "\\0"),
+    line: ownText(segment, text).replaceAll("\0", "\\0"),
     reason: segment.reasons?.get(line.number) ?? reason,
     lineNumber: line.number,
   };

@@ -6,6 +6,9 @@ import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Format, Shape } from "./format.ts";
 import { innerFeedsOf } from "./inner-feeds.ts";
 import { linesOf } from "./lines.ts";
+import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
+import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
+import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const linesFormat: Format = {
   name: "lines",
@@ -18,35 +21,50 @@ export const linesFormat: Format = {
   otherEncoding: "latin1",
 };
 
+const NO_MATCH = "The line does not match the pattern";
+
 export const regexFormat: Format = {
   name: "regex",
   summary: "a pattern with named groups; the groups are the columns, with the schema's types",
   columns: groupColumns,
-  read: (path, shape) => {
-    const columns = groupColumns(shape).map(
-      ({ name, type }) => sql`CAST(nullif(part.${id(name)}, '') AS ${raw(type)}) AS ${id(name)}`,
-    );
-    const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
-    return sql`SELECT ${join(columns)} FROM (
-      SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
-        regexp_extract(line, ${patternOf(shape)}, [${names}])
-        ELSE error('The line does not match the pattern') END AS part
-      FROM (${eventsOf(path, shape)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
-  },
+  read: (path, shape) => readGroups(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readGroups(path, shape, strictReader(shape.timezone)) },
   async findUnfit(database, path, shape) {
-    const rows = await database.rows(
-      sql`SELECT index FROM (${eventsOf(path, shape)}) WHERE NOT regexp_matches(line, ${patternOf(shape)})`,
-    );
-    return rows.map((row) => ({
-      index: Number(row["index"]),
-      reason: "The line does not match the pattern",
-    }));
+    const reader = strictReader(shape.timezone);
+    const misfits = groupColumns(shape).map((column) => misfitInText(groupText(column), column, reader));
+    const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
+    const rows = await database.rows(sql`
+      SELECT index, fault, ${MISFIT_COLUMNS} FROM (
+        SELECT index, CASE WHEN NOT matches THEN ${NO_MATCH} END AS fault,
+          CASE WHEN matches THEN ${firstMisfit(misfits)} END AS misfit
+        FROM (SELECT index, regexp_matches(line, ${patternOf(shape)}) AS matches,
+            regexp_extract(line, ${patternOf(shape)}, [${names}]) AS part
+          FROM (${eventsOf(path, shape)})))
+      WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
+    return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
   },
   mayJoinLines: false,
   blank: "white space",
   dropsByteOrderMark: false,
   otherEncoding: "latin1",
 };
+
+function readGroups(path: string, shape: Shape, reader: ValueReader): Sql {
+  const columns = groupColumns(shape).map(
+    (column) => sql`${strictText(groupText(column), column, reader)} AS ${id(column.name)}`,
+  );
+  const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
+  return sql`SELECT ${join(columns)} FROM (
+    SELECT CASE WHEN regexp_matches(line, ${patternOf(shape)}) THEN
+      regexp_extract(line, ${patternOf(shape)}, [${names}])
+      ELSE error(${NO_MATCH}) END AS part
+    FROM (${eventsOf(path, shape)}) WHERE regexp_matches(line, ${String.raw`[^\s\v]`}))`;
+}
+
+/** What a group has found; nothing is NULL. */
+function groupText({ name }: Column): Sql {
+  return sql`nullif(part.${id(name)}, '')`;
+}
 
 /** Lines, or events of several. */
 function eventsOf(path: string, { holdsInnerFeeds }: Shape): Sql {

@@ -22,7 +22,7 @@ sources:
     from:
       simulate:
         { kind: quotes, rate: ${rate}, symbols: [${SYMBOLS}], late: 0.02, late_by: 1s, bad: 0.001${until} }
-    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT }
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: DOUBLE }
     watermark: 2s
   requests:
     from: { simulate: { kind: access-log, rate: 60, bad: 0.002${until} } }

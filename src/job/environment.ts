@@ -3,7 +3,10 @@
  * says.
  */
 
+import { parse } from "yaml";
+import type { z } from "zod";
 import type { JobError } from "../base/error.ts";
+import { issuesWithin } from "./issue.ts";
 
 type ErrorAt = (keyPath: readonly PropertyKey[], message: string) => JobError;
 
@@ -57,4 +60,39 @@ export function substituteVariables(
       substituteVariables(item, environment, [...keyPath, key]),
     ]),
   );
+}
+
+/** The whole of a text is one variable. */
+const ONE_VARIABLE = /^\$\{[A-Za-z_]\w*(?::-[^}]*)?\}$/;
+
+/**
+ * A variable gives text: where the schema refuses that, and all of the text is a variable, it is the number
+ * or the `true` or `false` that it says. `issues` are what the schema says of `value`.
+ */
+export function withFilledValues(
+  value: unknown,
+  written: unknown,
+  issues: readonly z.core.$ZodIssue[],
+): unknown {
+  const paths = issues.flatMap(issuesWithin).map(({ path }) => path);
+  return paths.reduce<unknown>((filled, path) => filledAt(filled, written, path), value);
+}
+
+function filledAt(value: unknown, written: unknown, path: readonly PropertyKey[]): unknown {
+  const [key, ...rest] = path;
+  if (key === undefined) {
+    if (typeof value !== "string" || typeof written !== "string" || !ONE_VARIABLE.test(written)) return value;
+    const parsed: unknown = parse(value);
+    return typeof parsed === "number" || typeof parsed === "boolean" ? parsed : value;
+  }
+  if (typeof value !== "object" || value === null) return value;
+  const inner = filledAt(partOf(value, key), partOf(written, key), rest);
+  if (Array.isArray(value)) return value.map((item: unknown, index) => (index === key ? inner : item));
+  return { ...value, [key]: inner };
+}
+
+function partOf(value: unknown, key: PropertyKey): unknown {
+  return typeof value === "object" && value !== null
+    ? (value as Readonly<Record<PropertyKey, unknown>>)[key]
+    : undefined;
 }

@@ -11,7 +11,10 @@ interface InlineSource {
   readonly time: string | undefined;
   readonly watermark: string | undefined;
   readonly pattern: string | undefined;
+  /** Of times without a UTC offset. */
+  readonly timezone: string | undefined;
   readonly logFormat: string | undefined;
+  readonly delimiter: string | undefined;
   /** An endpoint URL. */
   readonly from: string;
 }
@@ -51,7 +54,9 @@ function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
     ...(inline.time === undefined ? {} : { time: inline.time }),
     ...(inline.watermark === undefined ? {} : { watermark: inline.watermark }),
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
+    ...(inline.timezone === undefined ? {} : { timezone: inline.timezone }),
     ...(inline.logFormat === undefined ? {} : { log_format: inline.logFormat }),
+    ...(inline.delimiter === undefined ? {} : { delimiter: inline.delimiter }),
   };
 }
 

@@ -1,6 +1,7 @@
 /** What zod found wrong, in words for the person who wrote the file. */
 
 import { z } from "zod";
+import { nearestOf } from "../base/nearest.ts";
 import type { JobSchema } from "./schema.ts";
 
 interface DescribedIssue {
@@ -8,8 +9,54 @@ interface DescribedIssue {
   readonly message: string;
 }
 
-/** `written` is the job as the file has it, before variables are replaced: only that is quoted. */
-export function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSchema): DescribedIssue {
+/**
+ * Each issue once; a key that is missing because another one is misspelt is not told. `written` is the job as
+ * the file has it, before variables are replaced: only that is quoted.
+ */
+export function describeIssues(
+  issues: readonly z.core.$ZodIssue[],
+  written: unknown,
+  schema: JobSchema,
+): readonly DescribedIssue[] {
+  const meant = issues.flatMap((issue) => issuesOfBranch(issue, written));
+  const misspelt = meant.filter(({ code }) => code === "unrecognized_keys");
+  const isExplained = (issue: z.core.$ZodIssue): boolean =>
+    (issue.code === "custom" && misspelt.some(({ path }) => path.join("\0") === issue.path.join("\0"))) ||
+    ((issue.code === "invalid_type" || issue.code === "invalid_union") &&
+      valueAt(written, issue.path) === undefined &&
+      misspelt.some(({ path }) => path.join("\0") === issue.path.slice(0, -1).join("\0")));
+  const described = meant
+    .filter((issue) => !isExplained(issue))
+    .flatMap((issue) => eachKey(issue))
+    .map((issue) => describeIssue(issue, written, schema));
+  return [...new Map(described.map((one) => [JSON.stringify([one.keyPath, one.message]), one])).values()];
+}
+
+/** Of a union all that is wrong with the branch that was meant. */
+function issuesOfBranch(issue: z.core.$ZodIssue, written: unknown): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const isBlock = isOfBlock(issue, written);
+  const branches = issue.errors
+    .filter((branch) => branch.length > 1 && !branch.some((inner) => isOfOtherType(inner, isBlock)))
+    .map((branch) => branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })));
+  const [only, another] = branches;
+  if (only === undefined || another !== undefined) return [issue];
+  return only.flatMap((inner) => issuesOfBranch(inner, written));
+}
+
+/** All that is wrong anywhere in the branches of unions, with its whole path. */
+export function issuesWithin(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  if (issue.code !== "invalid_union") return [issue];
+  const inner = issue.errors.flat().map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+  return [issue, ...inner.flatMap(issuesWithin)];
+}
+
+/** One issue names all unknown keys of a block. */
+function eachKey(issue: z.core.$ZodIssue): readonly z.core.$ZodIssue[] {
+  return issue.code === "unrecognized_keys" ? issue.keys.map((key) => ({ ...issue, keys: [key] })) : [issue];
+}
+
+function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema: JobSchema): DescribedIssue {
   const deepest = deepestIssue(issue, written);
   const keyPath = deepest.path;
   const found = valueAt(written, keyPath);
@@ -22,7 +69,10 @@ export function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema:
     case "invalid_type":
       return { keyPath, message: expectation(typeWords(deepest.expected), found) };
     case "invalid_value":
-      return { keyPath, message: expectation(`one of ${deepest.values.join(", ")}`, found) };
+      return {
+        keyPath,
+        message: `${expectation(`one of ${deepest.values.join(", ")}`, found)}${meantOf(found, deepest.values)}`,
+      };
     case "invalid_key":
       return { keyPath, message: deepest.issues[0]?.message ?? deepest.message };
     case "invalid_union":
@@ -30,6 +80,11 @@ export function describeIssue(issue: z.core.$ZodIssue, written: unknown, schema:
     default:
       return { keyPath, message: `${deepest.message}, found ${quoted(found)}` };
   }
+}
+
+function meantOf(found: unknown, values: readonly unknown[]): string {
+  const meant = typeof found === "string" ? nearestOf(found, values.map(String)) : undefined;
+  return meant === undefined ? "" : `: did you mean ${meant}?`;
 }
 
 function expectation(expected: string, found: unknown): string {
@@ -55,22 +110,28 @@ function typeWords(type: string): string {
 }
 
 /** A misspelt key is told before the key that is missing because of it. */
-export function firstIssue(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
+function firstIssue(issues: readonly z.core.$ZodIssue[]): z.core.$ZodIssue | undefined {
   return issues.find(({ code }) => code === "unrecognized_keys") ?? issues[0];
 }
 
 /** Of a union's failed branches, the one that got furthest is the one that was meant. */
 function deepestIssue(issue: z.core.$ZodIssue, written: unknown): z.core.$ZodIssue {
   if (issue.code !== "invalid_union") return issue;
-  const isBlock = typeof valueAt(written, issue.path) === "object";
-  // One of a few words was not meant where a block stands.
-  const isOfOtherType = ({ code, path }: z.core.$ZodIssue): boolean =>
-    path.length === 0 && (code === "invalid_type" || (code === "invalid_value" && isBlock));
+  const isBlock = isOfBlock(issue, written);
   const candidates = issue.errors
-    .filter((branch) => !branch.some(isOfOtherType))
+    .filter((branch) => !branch.some((inner) => isOfOtherType(inner, isBlock)))
     .flatMap((branch) => firstIssue(branch) ?? [])
     .map((inner) => deepestIssue({ ...inner, path: [...issue.path, ...inner.path] }, written));
   return candidates.toSorted((a, b) => b.path.length - a.path.length)[0] ?? issue;
+}
+
+function isOfBlock({ path }: z.core.$ZodIssue, written: unknown): boolean {
+  return typeof valueAt(written, path) === "object";
+}
+
+/** One of a few words was not meant where a block stands. */
+function isOfOtherType({ code, path }: z.core.$ZodIssue, isBlock: boolean): boolean {
+  return path.length === 0 && (code === "invalid_type" || (code === "invalid_value" && isBlock));
 }
 
 function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
@@ -83,11 +144,8 @@ function expectedTypes(issue: z.core.$ZodIssueInvalidUnion): string {
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const closest = known
-    .map((name) => ({ name, distance: editDistance(key, name) }))
-    .filter(({ name, distance }) => distance <= Math.ceil(name.length / 3))
-    .toSorted((a, b) => a.distance - b.distance)[0];
-  const hint = closest === undefined ? "" : `; did you mean "${closest.name}"?`;
+  const closest = nearestOf(key, known);
+  const hint = closest === undefined ? "" : `; did you mean "${closest}"?`;
   return `unknown key "${key}"${hint}${known.length > 0 ? ` (known: ${known.join(", ")})` : ""}`;
 }
 
@@ -130,18 +188,4 @@ const MAX_QUOTED_CHARACTERS = 80;
 function quoted(value: unknown): string {
   const text = JSON.stringify(value ?? undefined) ?? "nothing";
   return text.length > MAX_QUOTED_CHARACTERS ? `${text.slice(0, MAX_QUOTED_CHARACTERS)}…` : text;
-}
-
-/** Levenshtein, with two rows. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let row = 1; row <= a.length; row += 1) {
-    const current = [row];
-    for (let column = 1; column <= b.length; column += 1) {
-      const substitution = (previous[column - 1] ?? 0) + (a[row - 1] === b[column - 1] ? 0 : 1);
-      current.push(Math.min((previous[column] ?? 0) + 1, (current[column - 1] ?? 0) + 1, substitution));
-    }
-    previous = current;
-  }
-  return previous[b.length] ?? 0;
 }

@@ -6,18 +6,37 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Document, LineCounter, parseDocument } from "yaml";
+import { type Document, isScalar, LineCounter, parseDocument, type Scalar } from "yaml";
 import { JobError, messageOf, StreamkitError } from "../base/error.ts";
-import { substituteVariables, withoutSecrets } from "./environment.ts";
-import { describeIssue, firstIssue } from "./issue.ts";
+import { openFaults } from "../base/faults.ts";
+import { substituteVariables, withFilledValues, withoutSecrets } from "./environment.ts";
+import { describeIssues } from "./issue.ts";
+import { dataFileWords, missingFileHint } from "./missing-file.ts";
 import type { JobConfig, JobSchema } from "./schema.ts";
+import { offsetInSource } from "./text-place.ts";
+
+/**
+ * An error at a key path like `["queries", "ohlc", "sql"]`, with the file's line and column: those of the
+ * key, or of a place in its value's text, where that is known.
+ */
+export type ErrorAt = (
+  keyPath: readonly PropertyKey[],
+  message: string,
+  cause?: unknown,
+  place?: TextPlace,
+) => JobError;
+
+/** `offset` counts characters of the value's text. */
+interface TextPlace {
+  readonly text: string;
+  readonly offset: number | undefined;
+}
 
 export interface LoadedJob {
   readonly config: JobConfig;
   /** The folder that the job's paths are relative to. */
   readonly folder: string;
-  /** An error at a key path like `["queries", "ohlc", "sql"]`, with the file's line and column. */
-  readonly errorAt: (keyPath: readonly PropertyKey[], message: string, cause?: unknown) => JobError;
+  readonly errorAt: ErrorAt;
   /** A text for a person, with `${NAME}` where the value of a variable stands. */
   readonly withoutSecrets: (text: string) => string;
 }
@@ -33,13 +52,15 @@ export interface LoadOptions {
 /** Reads a job from a `.yaml`, `.yml`, `.json` or `.ts` file. Throws code `job` or `usage`. */
 export async function loadJobFile(file: string, schema: JobSchema, options: LoadOptions): Promise<LoadedJob> {
   if (/\.[cm]?[jt]s$/.test(file)) return loadModule(file, schema, options);
+  const data = dataFileWords(file);
+  if (data !== undefined) throw new StreamkitError("job", data);
   let text: string;
   try {
     text = await readFile(file, "utf8");
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
     const message = isMissing
-      ? `There is no job file "${file}" (looked in ${process.cwd()})`
+      ? `There is no job file "${file}" (looked in ${process.cwd()})${missingFileHint(file)}`
       : `The job file "${file}" can't be read: ${messageOf(error)}`;
     throw new StreamkitError("job", message, { cause: error });
   }
@@ -53,15 +74,23 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
   const [syntaxError] = document.errors;
   if (syntaxError !== undefined) {
     const { line, col } = lines.linePos(syntaxError.pos[0]);
-    throw new JobError(syntaxError.message, { file, line, column: col, keyPath: "" });
+    const message = `${syntaxError.message}${yamlHint(text.split("\n")[line - 1] ?? "")}`;
+    throw new JobError(message, { file, line, column: col, keyPath: "" });
   }
   applyOverrides(document, options.overrides);
   const used = new Map<string, string>();
-  const errorAt: LoadedJob["errorAt"] = (keyPath, text, cause) => {
-    const message = withoutSecrets(text, used);
+  const errorAt: ErrorAt = (keyPath, words, cause, place) => {
+    const node = place === undefined ? undefined : document.getIn(keyPath, true);
+    const hint = isScalar(node) && typeof node.comment === "string" ? COMMENT_HINT : "";
+    const message = withoutSecrets(`${words}${hint}`, used);
     if (options.flagOf !== undefined)
-      return new JobError(message, { keyPath: options.flagOf(keyPath) }, { cause });
-    const { line, col } = lines.linePos(offsetOf(document, keyPath) ?? 0);
+      return new JobError(
+        `${message}${lineAndColumn(place)}`,
+        { keyPath: options.flagOf(keyPath) },
+        { cause },
+      );
+    const inText = isScalar(node) ? offsetInNode(text, node, place) : undefined;
+    const { line, col } = lines.linePos(inText ?? offsetOf(document, keyPath) ?? 0);
     return new JobError(message, { file, line, column: col, keyPath: dotted(keyPath) }, { cause });
   };
   const written = document.toJS() as unknown;
@@ -75,8 +104,8 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
 }
 
 async function loadModule(file: string, schema: JobSchema, options: LoadOptions): Promise<LoadedJob> {
-  const errorAt: LoadedJob["errorAt"] = (keyPath, message, cause) =>
-    new JobError(message, { file, keyPath: dotted(keyPath) }, { cause });
+  const errorAt: ErrorAt = (keyPath, message, cause, place) =>
+    new JobError(`${message}${lineAndColumn(place)}`, { file, keyPath: dotted(keyPath) }, { cause });
   let exported: unknown;
   try {
     exported = ((await import(pathToFileURL(path.resolve(file)).href)) as { default?: unknown }).default;
@@ -105,10 +134,39 @@ function checked(
 ): JobConfig {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const issue = firstIssue(result.error.issues);
-  if (issue === undefined) throw new StreamkitError("bug", "A failed validation without an issue");
-  const { keyPath, message } = describeIssue(issue, written, schema);
-  throw errorAt(keyPath, message);
+  const filled = withFilledValues(value, written, result.error.issues);
+  const again = schema.safeParse(filled);
+  if (again.success) return again.data;
+  const faults = openFaults();
+  for (const { keyPath, message } of describeIssues(again.error.issues, written, schema))
+    faults.add(errorAt(keyPath, message));
+  faults.throwIfAny();
+  throw new StreamkitError("bug", "A failed validation without an issue");
+}
+
+const COLON_HINT =
+  '; to YAML ": " in a text is a key and its value: ' +
+  'write the text in lines of its own below "|", or in quotes';
+const COMMENT_HINT =
+  '; to YAML the text ends before " #", which begins a comment: write it in lines of its own below "|"';
+
+/** What a person may not know of YAML where a line is none. */
+function yamlHint(line: string): string {
+  const isPlainText = /^\s*(?:- )?[\w"'.-]+:\s+(?![|>"'{[&*!])[^#]*?(?::\s|:$)/.test(line);
+  return isPlainText ? COLON_HINT : "";
+}
+
+/** For texts that stand in no file, and are longer than a line. */
+function lineAndColumn(place: TextPlace | undefined): string {
+  if (place?.offset === undefined || !place.text.trim().includes("\n")) return "";
+  const before = place.text.slice(0, place.offset).split("\n");
+  return ` (line ${before.length}, column ${(before.at(-1) ?? "").length + 1})`;
+}
+
+function offsetInNode(source: string, node: Scalar, place: TextPlace | undefined): number | undefined {
+  const [from, to] = node.range ?? [];
+  if (place?.offset === undefined || from === undefined || to === undefined) return undefined;
+  return offsetInSource(source, { from, to }, place.text, place.offset);
 }
 
 function applyOverrides(document: Document, overrides: readonly string[]): void {

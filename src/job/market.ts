@@ -1,11 +1,15 @@
 /** The job that runs when none is named: quotes or trades on stdin become candles by minute and by day. */
 
-/** What a candle is, of a stream with ts, symbol, price and volume. The dashboard knows it by these names. */
+/**
+ * What a candle is, of a stream with ts, symbol, price and volume. The dashboard knows it by these names. Of
+ * equal times the first row of the input opens, and the last one closes.
+ */
 export const CANDLE_COLUMNS = `symbol, window_start, window_end,
-             arg_min(price, ts) AS open, max(price) AS high, min(price) AS low, arg_max(price, ts) AS close,
-             sum(volume)::BIGINT AS volume, count(*) AS trades,
+             first(price ORDER BY ts) AS open, max(price) AS high, min(price) AS low,
+             last(price ORDER BY ts) AS close,
+             sum(volume) AS volume, count(*) AS trades,
              round(sum(price * volume) / nullif(sum(volume), 0), 4) AS vwap,
-             round(100 * (arg_max(price, ts) / arg_min(price, ts) - 1), 3) AS change`;
+             round(100 * (last(price ORDER BY ts) / first(price ORDER BY ts) - 1), 3) AS change`;
 
 export const MARKET_JOB = `
 name: market
@@ -13,7 +17,7 @@ sources:
   ticks:
     from: "-"
     format: json
-    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: BIGINT, quantity: BIGINT }
+    schema: { ts: TIMESTAMP, symbol: VARCHAR, price: DOUBLE, volume: DOUBLE, quantity: DOUBLE }
     select: "ts, symbol, price, coalesce(volume, quantity, 0) AS volume"
     watermark: 5s
 queries:

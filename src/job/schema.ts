@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { durationField, nameField } from "./fields.ts";
+import { delimiterField, durationField, jobNameField, nameField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -21,6 +21,9 @@ const sqlText = z
   .string()
   .regex(/\S/, "an SQL query is expected")
   .transform((text) => `${text.replace(/[;\s]+$/, "")}\n`);
+
+/** Nobody has named a format: files tell it, and everything else is JSON. */
+export const AUTO_FORMAT = "auto";
 
 const querySchema = z.strictObject({
   sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),
@@ -38,6 +41,15 @@ const querySchema = z.strictObject({
   lateness: durationField
     .optional()
     .describe("update mode: how long after the watermark has passed it a window still takes rows"),
+  on_error: z
+    .enum(["dead_letter", "stop"])
+    .or(z.null())
+    .or(z.literal("null").transform(() => null))
+    .default("dead_letter")
+    .describe(
+      "what becomes of a row with which the SQL fails (a cast, an overflow, a regex): `dead_letter` puts " +
+        "it aside and goes on, `stop` ends the job and names it, `null` makes NULL of what fails",
+    ),
   state: z
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
     .optional()
@@ -47,7 +59,7 @@ const querySchema = z.strictObject({
 });
 
 const tableSchema = z.strictObject({
-  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file"),
+  from: z.string().describe("file:PATH of a CSV, JSON or Parquet file; gzip and zstd are unpacked"),
   refresh: durationField
     .default(60_000)
     .describe("how often to look whether the file has changed; `1m` if left out"),
@@ -92,24 +104,33 @@ export function jobSchema(
     from: z
       .union([z.string(), oneOf(sources)])
       .describe(
-        "where the records come from: an endpoint URL (`-`, `file:GLOB`, `kafka://HOST:PORT/TOPIC`, " +
-          "`http://HOST:PORT/PATH`, `tcp://HOST:PORT`, `syslog://HOST:PORT`), or one of these with options",
+        "where the records come from: a file, folder or glob, an endpoint URL (`-`, `tail:GLOB`, " +
+          "`kafka://HOST:PORT/TOPIC`, `http://HOST:PORT/PATH`, `tcp://HOST:PORT`, " +
+          "`syslog://HOST:PORT`), or one of these with options",
       ),
     format: z
-      .enum(formats as readonly [string, ...string[]])
-      .default("json")
+      .enum([...(formats as readonly [string, ...string[]]), AUTO_FORMAT])
+      .default(AUTO_FORMAT)
       .describe(
-        "how a line becomes a record; `streamkit formats` lists them, `streamkit formats FILE` guesses",
+        "how a line becomes a record; `auto`: what the first file is by content and name, else json; " +
+          "`streamkit formats` lists them, `streamkit formats FILE` guesses",
       ),
     schema: z
       .record(z.string(), z.string())
       .optional()
       .describe("column names and DuckDB types, also nested; found from the first lines if left out"),
+    timezone: z
+      .string()
+      .optional()
+      .describe("what times without a UTC offset are in: an IANA name like `Europe/Berlin`; UTC if left out"),
     select: z.string().default("*").describe("projection of each parsed record, like `*, epoch_ms(t) AS ts`"),
     time: z
       .string()
       .optional()
-      .describe("the event-time column: `ts` if there is one, else that of `received`"),
+      .describe(
+        "the event-time column: `ts` if there is one, else that of `received`; numbers since 1970 as " +
+          "`epoch_ms(t)`, also epoch_s, epoch_us and epoch_ns, or beside them `epoch_ms(t) AS name`",
+      ),
     watermark: durationField
       .default(0)
       .describe("how far out of order events may come, like `5s`; 0 if left out"),
@@ -133,11 +154,11 @@ export function jobSchema(
       .string()
       .optional()
       .describe("formats nginx and apache: the `log_format` or `LogFormat` of the server's configuration"),
-    delimiter: z
-      .string()
-      .length(1, "one character is expected")
-      .default(",")
-      .describe("format csv: what separates values"),
+    delimiter: delimiterField
+      .optional()
+      .describe(
+        "format csv: what separates values, one character or `tab`; found from the header if left out",
+      ),
   });
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),
@@ -145,7 +166,7 @@ export function jobSchema(
     ...connectorFields(sinks),
   });
   return z.strictObject({
-    name: nameField.default("job").describe("names output files and the checkpoint"),
+    name: jobNameField.default("job").describe("names output files and the checkpoint"),
     batch: durationField
       .default(1000)
       .describe("time between micro-batches, `1s` if left out; 0 = as soon as there is input"),
@@ -172,11 +193,12 @@ export type JobConfig = z.output<JobSchema>;
 export type SourceConfig = JobConfig["sources"][string];
 export type SinkConfig = JobConfig["sinks"][number];
 export type QueryConfig = z.output<typeof querySchema>;
+export type OnError = QueryConfig["on_error"];
 export type TestConfig = z.output<typeof testSchema>;
 export type TableConfig = z.output<typeof tableSchema>;
 
 export function queryConfig(query: JobConfig["queries"][string]): QueryConfig {
-  return typeof query === "string" ? { sql: query, mode: "append" } : query;
+  return typeof query === "string" ? { sql: query, mode: "append", on_error: "dead_letter" } : query;
 }
 
 function connectorFields(connectors: readonly ConnectorOptions[]): Record<string, z.ZodOptional> {

@@ -12,6 +12,8 @@ import { StreamkitError } from "../base/error.ts";
 export interface ByteOutput {
   /** True where a person looks at it. */
   readonly isTerminal: boolean;
+  /** Whether text may be bold: left out where it may not. */
+  readonly isStyled?: boolean;
   /** Of the terminal, in characters, as it is now. */
   readonly size?: () => { readonly columns: number; readonly rows: number };
   /**
@@ -71,13 +73,34 @@ export function fdOutput(fd: number, isTerminal: boolean): ByteOutput {
   };
 }
 
+/** All that comes on standard input, as UTF-8. Throws code `io`. */
+export async function readStdinText(): Promise<string> {
+  const chunks: Buffer[] = [];
+  try {
+    for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk as Uint8Array));
+  } catch (cause) {
+    throw new StreamkitError("io", `Cannot read stdin: ${String(cause)}`, { cause });
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
 function bytesOf(bytes: Uint8Array | string): Uint8Array {
   return typeof bytes === "string" ? Buffer.from(bytes) : bytes;
 }
 
 function isReadBySomebody(fd: number): boolean {
-  const stats = fstatSync(fd);
-  return stats.isFIFO() || stats.isSocket() || isatty(fd);
+  return isPipe(fd) || isatty(fd);
+}
+
+/** Another program reads it: one that may write to our terminal too. */
+export function isPipe(fd: number): boolean {
+  try {
+    const stats = fstatSync(fd);
+    return stats.isFIFO() || stats.isSocket();
+  } catch {
+    // Closed by whoever started us.
+    return false;
+  }
 }
 
 /** A pipe that somebody else set to non-blocking is full: it waits for its reader. */

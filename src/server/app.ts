@@ -2,40 +2,54 @@
 
 import { Hono } from "hono";
 import { messageOf } from "../base/error.ts";
+import { writeExactJson } from "../base/exact-json.ts";
 import { logger } from "../base/log.ts";
 import { webAsset } from "../runtime/assets.ts";
-import { refusal, SECURITY_HEADERS } from "./access.ts";
+import { type Access, cookieFor, isAuthorized, refusal, SECURITY_HEADERS, TOKEN_WANTED } from "./access.ts";
 import type { HistorySource } from "./history.ts";
 import { historyAnswer } from "./history.ts";
 import type { Hub } from "./hub.ts";
 import { HISTORY_PATH } from "./protocol.ts";
 
+const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
+
 export interface AppOptions {
   readonly hub: Hub;
-  /** The address it is bound to: decides which hosts may ask. */
-  readonly host: string;
+  /** Decides who may ask. */
+  readonly access: Access;
   readonly history?: HistorySource;
 }
 
-export function createApp({ hub, host, history }: AppOptions): Hono {
+/** Says nothing of the data: whoever watches over the process may ask without a token. */
+const HEALTH_PATH = "/healthz";
+
+export function createApp({ hub, access, history }: AppOptions): Hono {
   const app = new Hono();
 
   app.use(async (context, next) => {
-    const reason = refusal(context.req.raw.headers, host);
-    if (reason === undefined) await next();
-    else context.res = context.text(`${reason}\n`, 403);
+    const { headers } = context.req.raw;
+    const reason = refusal(headers, access);
+    const url = new URL(context.req.url);
+    const cookie = cookieFor(url, access);
+    if (reason !== undefined) context.res = context.text(`${reason}\n`, 403);
+    else if (cookie !== undefined)
+      context.res = new Response(null, {
+        status: 303,
+        headers: { location: url.pathname, "set-cookie": cookie },
+      });
+    else if (url.pathname !== HEALTH_PATH && !isAuthorized(headers, access))
+      context.res = context.text(`${TOKEN_WANTED}\n`, 401, { "www-authenticate": "Bearer" });
+    else await next();
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.res.headers.set(name, value);
     context.res.headers.set("cache-control", "no-cache");
   });
 
-  app.get("/healthz", (context) => {
+  app.get(HEALTH_PATH, (context) => {
     const { instance, sequence, subscribers } = hub;
     return context.json({ ok: true, instance, sequence, subscribers });
   });
 
-  app.get("/api/snapshot", (context) =>
-    context.body(hub.snapshotText(), 200, { "content-type": "application/json; charset=utf-8" }),
-  );
+  app.get("/api/snapshot", (context) => context.body(hub.snapshotText(), 200, JSON_TYPE));
 
   app.get(HISTORY_PATH, async (context) => {
     const { query, ...filter } = context.req.query();
@@ -43,7 +57,7 @@ export function createApp({ hub, host, history }: AppOptions): Hono {
     const answer = await historyAnswer(hub, query, filter, history);
     return answer === undefined
       ? context.json({ error: `There is no query "${query}"` }, 404)
-      : context.json(answer);
+      : context.body(writeExactJson(answer), 200, JSON_TYPE);
   });
 
   app.get("/:file?", async (context) => {

@@ -4,7 +4,7 @@ import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
-import { JOURNAL_FILE, parseOutcome, ROTATED_FILE } from "./journal.ts";
+import { JOURNAL_FILE, parseEnd, parseOutcome, ROTATED_FILE } from "./journal.ts";
 import { type LineSplitter, lineSplitter } from "./line-splitter.ts";
 
 const POLL_MS = 100;
@@ -18,6 +18,8 @@ export interface FollowOptions {
   /** Ends the following. */
   readonly stop: AbortSignal;
   readonly take: (outcome: BatchOutcome) => void;
+  /** Called when a run says that it ends, and why; another may go on. */
+  readonly ended: (reason: string) => void;
   /** Called with the sum whenever lines were found broken. */
   readonly brokenLines: (count: number) => void;
 }
@@ -40,6 +42,8 @@ export async function followJournal(options: FollowOptions): Promise<void> {
   let lastBatch: number | undefined;
 
   function take(line: string): void {
+    const reason = parseEnd(line);
+    if (reason !== undefined) return options.ended(reason);
     const outcome = parseOutcome(line);
     if (outcome === undefined) {
       brokenLines += 1;

@@ -4,6 +4,7 @@
  */
 
 import { randomUUID } from "node:crypto";
+import { writeExactJson } from "../base/exact-json.ts";
 import type { BatchOutcome, QueryOutput } from "../engine/outcome.ts";
 import type {
   Delta,
@@ -75,8 +76,10 @@ export interface Hub {
   subscribe(subscriber: Subscriber, resume?: ResumePoint): (() => void) | undefined;
   /** The message a page with nothing is sent. */
   snapshotText(): string;
-  /** Tells every page that the line is up. */
-  heartbeat(): void;
+  /** Tells every page that the line is up, and the time. */
+  heartbeat(nowMs: number): void;
+  /** Whether all that was sent has left the process. */
+  isFlushed(): boolean;
   /** Cuts every connection. They may come back. */
   cutAll(): void;
 }
@@ -142,12 +145,18 @@ export function openHub(options: HubOptions = {}): Hub {
       return allowedBytes.size;
     },
     publish(outcome) {
+      // A job that was stopped goes on in the same journal.
+      const { reason: _, ...feed } = state.feed;
+      if (feed.ended) announce({ kind: "feed", feed: { ...feed, ended: false } });
       const tables = outcome.outputs.map((output) => tableDelta(output, bounds));
       announce({ kind: "batch", job: outcome.job, report: outcome.report, tables });
     },
     setFeed(status) {
       const feed = { ...state.feed, ...status };
-      const isNews = feed.ended !== state.feed.ended || feed.brokenLines !== state.feed.brokenLines;
+      const isNews =
+        feed.ended !== state.feed.ended ||
+        feed.reason !== state.feed.reason ||
+        feed.brokenLines !== state.feed.brokenLines;
       if (isNews) announce({ kind: "feed", feed });
     },
     subscribe(subscriber, resume) {
@@ -166,15 +175,21 @@ export function openHub(options: HubOptions = {}): Hub {
       return () => void allowedBytes.delete(subscriber);
     },
     snapshotText,
-    heartbeat: () => sendToAll(textOf({ type: "alive" })),
+    heartbeat: (nowMs) => sendToAll(aliveText(nowMs)),
+    isFlushed: () => [...allowedBytes.keys()].every((subscriber) => subscriber.bufferedBytes() === 0),
     cutAll() {
       for (const subscriber of allowedBytes.keys()) drop(subscriber);
     },
   };
 }
 
+/** The message of a heartbeat. */
+export function aliveText(nowMs: number): string {
+  return textOf({ type: "alive", nowMs });
+}
+
 function textOf(message: ServerMessage): string {
-  return JSON.stringify(message);
+  return writeExactJson(message);
 }
 
 /**

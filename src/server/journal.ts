@@ -16,6 +16,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { readExactJson, writeExactJson } from "../base/exact-json.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
 
 export const JOURNAL_FILE = "live.ndjson";
@@ -28,6 +29,8 @@ const MAX_FILE_BYTES = 16 * 2 ** 20;
 export interface Journal {
   /** Written when it returns. Throws code `io`. */
   append(outcome: BatchOutcome): void;
+  /** The last line of a run: why it ended. */
+  end(reason: string): void;
   close(): void;
 }
 
@@ -53,22 +56,25 @@ export function openJournal(folder: string, options: JournalOptions = {}): Journ
     }
   }
 
-  return {
-    append(outcome) {
-      try {
-        if (sizeBytes >= maxFileBytes) {
-          closeSync(fd);
-          renameSync(path, join(folder, ROTATED_FILE));
-          fd = open();
-          sizeBytes = 0;
-        }
-        const line = Buffer.from(`${JSON.stringify(outcome)}\n`);
-        for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
-        sizeBytes += line.length;
-      } catch (error) {
-        throw journalError(path, error);
+  const append = (text: string): void => {
+    try {
+      if (sizeBytes >= maxFileBytes) {
+        closeSync(fd);
+        renameSync(path, join(folder, ROTATED_FILE));
+        fd = open();
+        sizeBytes = 0;
       }
-    },
+      const line = Buffer.from(`${text}\n`);
+      for (let written = 0; written < line.length; ) written += writeSync(fd, line, written);
+      sizeBytes += line.length;
+    } catch (error) {
+      throw journalError(path, error);
+    }
+  };
+
+  return {
+    append: (outcome) => append(writeExactJson(outcome)),
+    end: (reason) => append(JSON.stringify({ ended: reason })),
     close: () => closeSync(fd),
   };
 }
@@ -90,9 +96,20 @@ export function replayJournal(folder: string, take: (outcome: BatchOutcome) => v
 
 export function parseOutcome(line: string): BatchOutcome | undefined {
   try {
-    const parsed = JSON.parse(line) as Partial<BatchOutcome> | null;
+    const parsed = readExactJson(line) as Partial<BatchOutcome> | null;
     const isOutcome = typeof parsed?.report?.batch === "number" && Array.isArray(parsed.outputs);
     return isOutcome ? (parsed as BatchOutcome) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Why a run ended; undefined where the line does not tell. */
+export function parseEnd(line: string): string | undefined {
+  if (!line.startsWith('{"ended":')) return undefined;
+  try {
+    const { ended } = JSON.parse(line) as { readonly ended?: unknown };
+    return typeof ended === "string" ? ended : undefined;
   } catch {
     return undefined;
   }

@@ -9,6 +9,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import { digitsOf, readExactJson } from "../base/exact-json.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "../engine/outcome.ts";
 import type { Hub } from "./hub.ts";
 import { lineSplitter } from "./line-splitter.ts";
@@ -146,7 +147,7 @@ export function openLineFeed(hub: Hub, clock: Clock): LineFeed {
 export function parseRowLine(text: string): RowLine | undefined {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(text);
+    parsed = readExactJson(text);
   } catch {
     return undefined;
   }
@@ -179,15 +180,14 @@ function learnShape(shapes: Map<string, QueryShape>, line: RowLine): boolean {
   }
   if (line.op !== undefined && shape.mode === "append") {
     shape.mode = "update";
-    shape.key = Object.keys(line.row).filter((name) => typeof (line.row[name] ?? 0) !== "number");
+    shape.key = Object.keys(line.row).filter((name) => digitsOf(line.row[name] ?? 0) === undefined);
   }
   return true;
 }
 
 function typeOf(value: Json): string {
+  if (digitsOf(value) !== undefined) return "DOUBLE";
   switch (typeof value) {
-    case "number":
-      return "DOUBLE";
     case "boolean":
       return "BOOLEAN";
     case "string":

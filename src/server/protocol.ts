@@ -4,9 +4,13 @@
  * The page opens `/live?instance=…&after=N`: the hub it knew and the last sequence number it has, or neither.
  * The hub answers with `resumed` and exactly the deltas after N, or, where it no longer has them or is
  * another hub, with a `snapshot`. Then come deltas, each with the next sequence number: no gap and no
- * repeat. `alive` comes in between, so that a silent connection is known to be dead.
+ * repeat. `alive` comes at the start and in between, so that a silent connection is known to be dead.
+ *
+ * Messages are JSON whose numbers have all their digits, 64-bit integers and decimals too: whoever reads them
+ * into doubles rounds what is beyond 2^53. Both sides here read and write them with `base/exact-json.ts`.
  */
 
+import { digitsOf, plainString, writeExactJson } from "../base/exact-json.ts";
 import type { BatchReport, Json, OutputMode } from "../engine/outcome.ts";
 
 /** The page knows the engine by this file only. */
@@ -29,11 +33,8 @@ export type Values = readonly Json[];
 
 /** A value as it stands in a filter or an order: text as it is, anything else as JSON, nothing as "". */
 export function plainText(value: Json | undefined): string {
-  return typeof value === "string"
-    ? value
-    : value === undefined || value === null
-      ? ""
-      : JSON.stringify(value);
+  if (value === undefined || value === null) return "";
+  return digitsOf(value) ?? (typeof value === "string" ? plainString(value) : writeExactJson(value));
 }
 
 /** `engine`: figures of every batch are known. `lines`: only rows are, they came through a pipe. */
@@ -43,6 +44,8 @@ export interface FeedStatus {
   readonly kind: FeedKind;
   /** Nothing more will come; what is shown stays. */
   readonly ended: boolean;
+  /** Why it has ended, as in "the input ended" or "failed: …"; left out where nobody knows. */
+  readonly reason?: string;
   /** Lines of the feed that could not be read. */
   readonly brokenLines: number;
 }
@@ -106,7 +109,8 @@ export type ServerMessage =
     }
   | { readonly type: "resumed"; readonly instance: string; readonly sequence: number }
   | { readonly type: "delta"; readonly sequence: number; readonly delta: Delta }
-  | { readonly type: "alive" };
+  /** `nowMs`: the wall clock where the hub is, so that a page can tell how long ago something was. */
+  | { readonly type: "alive"; readonly nowMs: number };
 
 /**
  * The answer of `GET /api/history?query=…&COLUMN=VALUE`: rows in the order of `window_start`, where there is

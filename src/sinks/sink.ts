@@ -58,6 +58,8 @@ export interface Sink {
   committed?(): Promise<void>;
   /** Whether the sink has something to do now that only a batch can do, be it one without input. */
   isDue?(nowMs: number): boolean;
+  /** Rows that it keeps until time has passed them, among other things. */
+  heldRows?(): number;
   close(): Promise<void>;
 }
 

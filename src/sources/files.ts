@@ -1,200 +1,266 @@
 /**
- * Files at rest, in the order of their names; files that appear later are taken too. Re-readable: a range is
- * read again from the same bytes.
+ * Files at rest, in the order of time (`file-order.ts`); files that appear later are taken too. Re-readable:
+ * a range is read again from the same bytes.
  */
 
 import { existsSync } from "node:fs";
-import { appendFile, mkdir, open, rm, stat, utimes } from "node:fs/promises";
+import { mkdir, rm, stat, utimes } from "node:fs/promises";
 import path from "node:path";
 import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
-import { StreamkitError } from "../base/error.ts";
-import { failpoint } from "../base/failpoint.ts";
-import type { Piece, Segment } from "../formats/read-segment.ts";
-import { type FieldLines, hasFieldLines, openFieldLines } from "./field-lines.ts";
-import { type Header, readHeader } from "./header.ts";
-import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
-import type { Limit, Position, Range, Source, SourceContext, SourceKind } from "./source.ts";
+import { logger } from "../base/log.ts";
+import type { Column } from "../duckdb/database.ts";
+import type { Segment } from "../formats/read-segment.ts";
+import { hasFieldLines } from "./field-lines.ts";
+import { openFileOrder } from "./file-order.ts";
+import { sampleFiles } from "./file-sample.ts";
+import { openContents } from "./files/contents.ts";
+import { refuseUnknownEncoding } from "./files/encoding.ts";
+import { openFieldLeads } from "./files/field-leads.ts";
+import { guessFormat } from "./files/guess.ts";
+import { noFileError, noMatchError } from "./files/missing.ts";
+import { type FilesPosition, filesPosition, NOT_BEGUN, nameIn, progressOf } from "./files/position.ts";
+import { type FileShare, writeSegment } from "./files/segment.ts";
+import type { Header } from "./header.ts";
+import type { Again, Position, Range, Source, SourceContext, SourceGuess, SourceKind } from "./source.ts";
 
 const options = z.strictObject({
   path: z.string().describe("a file, a folder or a glob like `in/*.ndjson`, relative to the job file"),
+  encoding: z
+    .string()
+    .optional()
+    .describe(
+      "what the text is written in, like `latin1` or `utf-16le`; found where it has a mark, else UTF-8",
+    ),
 });
 
-export const filesKind: SourceKind<z.infer<typeof options>> = {
+type Options = z.output<typeof options>;
+
+export const filesKind: SourceKind<Options> = {
   name: "files",
-  summary: "files at rest, in the order of their names; URL `file:GLOB`",
+  summary: "files at rest, the oldest first; a PATH, or URL `file:GLOB`",
   options,
   isLive: false,
+  waitsFor: "new files",
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
-  open: async ({ path: pattern }, context) => openFiles(pattern, context),
+  guess: guessFiles,
+  open: (given, context) => openFiles(given, context),
 };
 
-/**
- * Position: the bytes read of each file. Files below the job's folder are named from there, so that both can
- * be moved together; the first checkpoints named all of them from the root.
- */
-interface FilesPosition {
-  readonly files: Readonly<Record<string, number>>;
+/** The first file that is not empty tells. */
+async function guessFiles(
+  { path: pattern, encoding }: Options,
+  baseFolder: string,
+): Promise<SourceGuess | undefined> {
+  for (const file of await list(pattern, baseFolder)) {
+    const guess = (await stat(file)).size > 0 ? await guessFormat(file, encoding) : undefined;
+    if (guess !== undefined) return { ...guess, file: nameIn(baseFolder, file) };
+  }
+  return undefined;
 }
 
-function nameIn(baseFolder: string, file: string): string {
-  const name = path.relative(baseFolder, path.resolve(baseFolder, file));
-  return name.startsWith("..") || path.isAbsolute(name) ? path.resolve(baseFolder, file) : name;
+/** What there is to read, in order. */
+interface Listed {
+  readonly file: string;
+  /** Where it ends, whatever is added to it; undefined where it may grow. */
+  readonly endsAt: number | undefined;
 }
 
-function filesOf(position: Position | undefined, baseFolder: string): FilesPosition["files"] {
-  const { files } = (position ?? { files: {} }) as unknown as FilesPosition;
-  return Object.fromEntries(Object.entries(files).map(([file, bytes]) => [nameIn(baseFolder, file), bytes]));
-}
-
-/** A file that has not grown for so long is at rest: its last line is whole, line feed or not. */
-const REST_MS = 1000;
-
-async function openFiles(pattern: string, context: SourceContext): Promise<Source> {
-  const target = path.resolve(context.baseFolder, pattern);
-  if (!isDynamicPattern(pattern) && !existsSync(target))
-    throw new StreamkitError("input", `There is no file "${pattern}" (looked in ${context.baseFolder})`);
-  await mkdir(context.segmentFolder, { recursive: true });
+/** `given`: what there is to read, where somebody has looked already. */
+async function openFiles(
+  options: Options,
+  context: SourceContext,
+  given?: readonly Listed[],
+): Promise<Source> {
+  const { path: pattern, encoding } = options;
   const { baseFolder } = context;
-  let committed = filesOf(context.committed, baseFolder);
-  let everything = context.takesWhatIsThere ? await list(pattern, baseFolder) : undefined;
+  refuseUnknownEncoding(encoding);
+  const target = path.resolve(baseFolder, pattern);
+  if (!existsSync(target) && !isDynamicPattern(pattern)) throw noFileError(pattern, baseFolder);
+  const segmentFolder = context.segmentFolder;
+  await rm(path.join(segmentFolder, "parts"), { recursive: true, force: true });
+  await mkdir(segmentFolder, { recursive: true });
+  let committed = filesPosition(context.committed, baseFolder);
+  const order = openFileOrder(context);
+  const listed = async (): Promise<readonly string[]> => order.sorted(await list(pattern, baseFolder));
+  const first = given?.map(({ file }) => file) ?? (await listed());
+  const whole = given ?? (context.takesWhatIsThere ? await asTheyAre(first) : undefined);
+  const endsAt = new Map(whole?.map((each) => [each.file, each.endsAt]));
+  let everything = whole === undefined ? undefined : first;
+  if (everything?.length === 0 && context.committed === undefined && context.allowsEmpty !== true)
+    throw noMatchError(pattern, baseFolder);
   let hasMore = false;
-  const fieldLines = hasFieldLines(context.format) ? openFieldLines() : undefined;
+  let columns: readonly Column[] | undefined = context.columns;
+  const isAtRest = everything !== undefined;
+  const contents = openContents(context, {
+    encoding,
+    isAtRest,
+    columns: () => columns,
+    endsAt: (file) => endsAt.get(file),
+  });
+  const remarks = new Map<string, readonly string[]>();
+  try {
+    await contents.refuseForeign(first, (file) => progressOf(committed, nameIn(baseFolder, file)));
+  } catch (error) {
+    await contents.close();
+    throw error;
+  }
+  const leads = hasFieldLines(context.format) ? openFieldLeads(encoding) : undefined;
 
-  const nextPiece = async (file: string, from: number, limit: Limit): Promise<number> => {
-    const { size, mtimeMs } = await stat(file);
-    if (size < from)
-      throw new StreamkitError(
-        "input",
-        `"${file}" has ${size} bytes, but ${from} were read before: files at rest don't shrink`,
-      );
-    if (size === from) return from;
-    const isAtRest = everything !== undefined || context.clock.nowMs() - mtimeMs > REST_MS;
-    const end = isAtRest ? size : (lastLineEnd(file, from, size) ?? from);
-    if (end - from <= limit.maxBytes) return offsetAfterLines(file, from, end, limit.maxLines);
-    const cut = lastLineEnd(file, from, from + limit.maxBytes) ?? offsetAfterLines(file, from, end, 1);
-    return offsetAfterLines(file, from, cut, limit.maxLines);
+  const read = async (planned: Range): Promise<Segment> => {
+    const before = filesPosition(planned.from, baseFolder);
+    const after = filesPosition(planned.to, baseFolder);
+    const shares: FileShare[] = [];
+    let header: Header | undefined;
+    const names = namesRead(before, after);
+    for (const name of after.pieces?.filter((piece) => names.includes(piece)) ?? names.toSorted()) {
+      const file = path.resolve(baseFolder, name);
+      const from = progressOf(before, name);
+      const to = progressOf(after, name);
+      const own = context.hasHeader ? await contents.header(file, from) : undefined;
+      header ??= own;
+      const headerHoleBytes = from.offset === 0 ? (own?.holeBytes ?? 0) : 0;
+      const origin = path.relative(baseFolder, file);
+      const range = await contents.range(file, from, to);
+      const lead = await leads?.before(file, range);
+      shares.push({ path: file, origin, headerHoleBytes, range, lead });
+    }
+    const written = await writeSegment(shares, segmentFile(after, segmentFolder));
+    const [dating] = shares;
+    if (context.format.isDatedByFile === true && dating !== undefined) {
+      const { mtime } = await stat(dating.path);
+      await utimes(written.path, mtime, mtime);
+    }
+    remarks.set(keyOf(after), written.remarks);
+    return {
+      ...written,
+      header: header?.names,
+      delimiter: header?.delimiter,
+      spansLines: context.hasHeader,
+    };
   };
+
+  const againOf = (all: readonly Listed[]): Again => ({
+    open: () => {
+      const folder = `${segmentFolder}/again`;
+      return openFiles(options, { ...context, committed: { ...committed }, segmentFolder: folder }, all);
+    },
+    includes(reached, position) {
+      const until = filesPosition(reached, baseFolder);
+      return Object.entries(filesPosition(position, baseFolder).files).every(
+        ([name, at]) => progressOf(until, name).offset >= at,
+      );
+    },
+  });
 
   return {
     async plan(limit, previous) {
-      const before = previous === undefined ? committed : filesOf(previous.to, baseFolder);
-      const after: Record<string, number> = { ...before };
+      const before = previous === undefined ? committed : filesPosition(previous.to, baseFolder);
+      const files = { ...before.files };
+      const notes = { ...before.contents };
+      const pieces: string[] = [];
       let bytesLeft = limit.maxBytes;
       let header: Header | undefined;
       hasMore = false;
-      for (const file of everything ?? (await list(pattern, baseFolder))) {
+      for (const file of everything ?? (await listed())) {
         const name = nameIn(baseFolder, file);
-        const from = before[name] ?? 0;
-        if (context.hasHeader && from < (await stat(file)).size) {
-          const own = await readHeader(file, context.delimiter);
-          if (header !== undefined && own.names.join("\0") !== header.names.join("\0")) hasMore = true;
+        const from = progressOf(before, name);
+        if (context.hasHeader && (await contents.mayHaveMore(file, from))) {
+          const own = await contents.header(file, from);
+          if (header !== undefined && own !== undefined && !isAlike(own, header)) hasMore = true;
           header ??= own;
         }
-        if (!hasMore) after[name] = await nextPiece(file, from, { ...limit, maxBytes: bytesLeft });
-        bytesLeft -= (after[name] ?? from) - from;
+        if (hasMore) break;
+        const step = await contents.next(file, from, { ...limit, maxBytes: bytesLeft });
+        files[name] = step.to.offset;
+        if (step.to.note !== undefined) notes[name] = step.to.note;
+        bytesLeft -= step.bytes;
+        if (step.bytes > 0 || step.hasLetters) pieces.push(name);
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
-        const isWhole = context.format.isDatedByFile === true && bytesLeft < limit.maxBytes;
-        hasMore ||= isRated || isWhole || bytesLeft <= 0 || (await stat(file)).size > (after[name] ?? 0);
+        // A file tells the year of its lines: a segment has lines of one.
+        const isWhole = context.format.isDatedByFile === true && pieces.length > 0;
+        hasMore = isRated || isWhole || bytesLeft <= 0 || step.hasMore;
         if (hasMore) break;
       }
-      if (bytesLeft === limit.maxBytes) {
+      if (pieces.length === 0) {
         if (everything !== undefined && !hasMore) everything = [];
         return undefined;
       }
-      return { from: { files: before }, to: { files: after } };
+      const to = Object.keys(notes).length === 0 ? { files, pieces } : { files, pieces, contents: notes };
+      return { from: withoutPieces(before), to };
     },
-    read: (range) => readPieces(range, context, fieldLines),
+    again: whole === undefined ? undefined : againOf(whole),
+    read,
+    async columns() {
+      if (context.format.name !== "parquet") return undefined;
+      columns = await contents.columns(await listed());
+      return columns.length === 0 ? undefined : columns;
+    },
+    async sample() {
+      if (context.format.name === "parquet") return undefined;
+      const header = (file: string) => contents.header(file, NOT_BEGUN);
+      const found = await sampleFiles(everything ?? (await listed()), {
+        header: context.hasHeader ? header : undefined,
+        spots: contents.spots,
+      });
+      // Where what is there is all, nothing is nothing for good.
+      return found ?? (everything === undefined ? undefined : { parts: [], isWhole: true });
+    },
     async commit(range) {
-      committed = filesOf(range.to, baseFolder);
-      await rm(segmentFile(range, context), { force: true });
+      committed = filesPosition(range.to, baseFolder);
+      for (const remark of remarks.get(keyOf(committed)) ?? []) logger("files").warn(remark);
+      remarks.delete(keyOf(committed));
+      for (const name of namesRead(filesPosition(range.from, baseFolder), committed))
+        await contents.forget(path.resolve(baseFolder, name), progressOf(committed, name));
+      await rm(segmentFile(committed, segmentFolder), { force: true });
     },
     isEnded: () => everything !== undefined && everything.length === 0,
     hasBacklog: () => hasMore || everything !== undefined,
     async close() {
-      await rm(context.segmentFolder, { recursive: true, force: true });
+      await contents.close();
+      await rm(segmentFolder, { recursive: true, force: true });
     },
   };
 }
 
+/** In a bounded run a file ends where it ended when that began. */
+async function asTheyAre(files: readonly string[]): Promise<readonly Listed[]> {
+  return Promise.all(files.map(async (file) => ({ file, endsAt: (await stat(file)).size })));
+}
+
+function withoutPieces({ pieces: _pieces, ...position }: FilesPosition): Position {
+  return position;
+}
+
+/** The files of which something lies between the positions. */
+function namesRead(before: FilesPosition, after: FilesPosition): readonly string[] {
+  return Object.keys(after.files).filter((name) => {
+    const [from, to] = [progressOf(before, name), progressOf(after, name)];
+    return from.offset !== to.offset || from.note?.endedAtBytes !== to.note?.endedAtBytes;
+  });
+}
+
 async function list(pattern: string, baseFolder: string): Promise<string[]> {
   const target = path.resolve(baseFolder, pattern);
-  if (!isDynamicPattern(pattern) && existsSync(target)) {
+  if (existsSync(target)) {
     if (!(await stat(target)).isDirectory()) return [target];
-    return (await glob("*", { cwd: target, absolute: true })).toSorted();
+    return glob("*", { cwd: target, absolute: true });
   }
-  return (await glob(pattern, { cwd: baseFolder, absolute: true })).toSorted();
+  return glob(pattern, { cwd: baseFolder, absolute: true });
 }
 
-/** Named by all bytes read until its end: two ranges may be read at the same time. */
-function segmentFile({ to }: Range, context: SourceContext): string {
-  const bytes = Object.values((to as unknown as FilesPosition).files).reduce((sum, size) => sum + size, 0);
-  return `${context.segmentFolder}/${bytes}.segment`;
+/** Of all that is read until there: two ranges may be read at the same time. */
+function keyOf({ files, contents = {} }: FilesPosition): string {
+  const read = Object.values(files).reduce((sum, count) => sum + count, 0);
+  const ended = Object.values(contents).filter(({ endedAtBytes }) => endedAtBytes !== undefined).length;
+  return ended === 0 ? String(read) : `${read}-${ended}`;
 }
 
-async function readPieces(
-  range: Range,
-  context: SourceContext,
-  fieldLines: FieldLines | undefined,
-): Promise<Segment> {
-  const before = filesOf(range.from, context.baseFolder);
-  const after = filesOf(range.to, context.baseFolder);
-  const target = segmentFile(range, context);
-  const pieces: Piece[] = [];
-  let sizeBytes = 0;
-  let header: Header | undefined;
-  await rm(target, { force: true });
-  for (const name of Object.keys(after).toSorted()) {
-    const from = before[name] ?? 0;
-    const to = after[name] ?? from;
-    if (to === from) continue;
-    const file = path.resolve(context.baseFolder, name);
-    const own = context.hasHeader ? await readHeader(file, context.delimiter) : undefined;
-    header ??= own;
-    const start = from === 0 ? (own?.sizeBytes ?? 0) : from;
-    if (fieldLines !== undefined) {
-      const line = `${await fieldLines.before(file, start)}\n`;
-      await appendFile(target, line, "latin1");
-      sizeBytes += line.length;
-    }
-    pieces.push({
-      origin: path.relative(context.baseFolder, file),
-      originOffset: start,
-      segmentOffset: sizeBytes,
-    });
-    sizeBytes += await appendPiece(file, start, to, target);
-    if (context.format.isDatedByFile === true) {
-      const { mtime } = await stat(file);
-      await utimes(target, mtime, mtime);
-    }
-    failpoint("files-piece-copied");
-  }
-  return { path: target, sizeBytes, pieces, header: header?.names };
+function segmentFile(position: FilesPosition, segmentFolder: string): string {
+  return `${segmentFolder}/${keyOf(position)}.segment`;
 }
 
-const COPY_BYTES = 1_048_576;
-const LINE_FEED = 10;
-
-/** Appends `[start, end)` of `file`, and a line feed if it ends without one. Returns the bytes appended. */
-async function appendPiece(file: string, start: number, end: number, target: string): Promise<number> {
-  const input = await open(file, "r");
-  const output = await open(target, "a");
-  try {
-    const buffer = Buffer.allocUnsafe(COPY_BYTES);
-    let last = LINE_FEED;
-    for (let offset = start; offset < end; ) {
-      const { bytesRead } = await input.read(buffer, 0, Math.min(COPY_BYTES, end - offset), offset);
-      if (bytesRead === 0)
-        throw new StreamkitError("input", `"${file}" became shorter than ${end} bytes while it was read`);
-      await output.write(buffer, 0, bytesRead);
-      last = buffer[bytesRead - 1] ?? LINE_FEED;
-      offset += bytesRead;
-    }
-    if (last === LINE_FEED) return end - start;
-    await output.write("\n");
-    return end - start + 1;
-  } finally {
-    await input.close();
-    await output.close();
-  }
+/** Whether files with these headers may be read as one. */
+function isAlike(one: Header, other: Header): boolean {
+  return one.names.join("\0") === other.names.join("\0") && one.delimiter === other.delimiter;
 }

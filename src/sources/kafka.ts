@@ -26,6 +26,7 @@ export const kafkaKind: SourceKind<Options> = {
   summary: "topics of Kafka; URL `kafka://HOST:PORT/TOPIC`, with options as `?start=latest&group=NAME`",
   options: kafkaSourceOptions,
   isLive: true,
+  waitsFor: "new messages",
   decodes: ["avro", "protobuf"],
   fromUrl(url) {
     const found = parseKafkaUrl(url);

@@ -25,6 +25,7 @@ export function receivedSource<Options>(input: InputKind<Options>): SourceKind<O
     summary: input.summary,
     options: input.options,
     isLive: true,
+    waitsFor: `what comes over ${input.name}`,
     isReceiver: true,
     fromUrl: (url) => input.fromUrl(url),
     open: (options, context) => openReceived(input, options, context),

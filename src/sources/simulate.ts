@@ -17,6 +17,7 @@ export const simulateKind: SourceKind<z.infer<typeof simulateOptions>> = {
   summary: "the built-in simulator, in the same process",
   options: simulateOptions,
   isLive: false,
+  waitsFor: "the simulator",
   fromUrl: () => undefined,
   open: openSimulator,
 };
@@ -107,7 +108,12 @@ async function openSimulator(
         pending.push(range);
       }
       const { size } = await stat(path);
-      const header = context.hasHeader ? generator.header()?.trim().split(context.delimiter) : undefined;
+      const header = context.hasHeader
+        ? generator
+            .header()
+            ?.trim()
+            .split(context.delimiter ?? ",")
+        : undefined;
       return {
         path,
         sizeBytes: size,

@@ -12,6 +12,8 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import type { Sample } from "../formats/sample.ts";
+import type { SourceConfig } from "../job/schema.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */
 export type Position = Readonly<Record<string, unknown>>;
@@ -51,9 +53,24 @@ export interface Source {
   hasBacklog(): boolean;
   /** Of a source that is read in partitions, each in its own order and at its own pace. */
   readonly partitions?: Partitions;
+  /** Of a source that can be read twice, where what is there is all. */
+  readonly again?: Again | undefined;
   /** The record's columns, where somebody else than the input tells them. */
   columns?(): Promise<readonly Column[] | undefined>;
+  /**
+   * A look at what there is, of which nothing is taken: for finding the columns before the first range is
+   * planned. Undefined while there is nothing yet. Where it is left out, the first ranges are looked at.
+   */
+  sample?(): Promise<Sample | undefined>;
   close(): Promise<void>;
+}
+
+/** The same input once more, for somebody who looks through it ahead of the batches. */
+export interface Again {
+  /** A source of its own that begins behind the last commit and ends where this one will. */
+  open(): Promise<Source>;
+  /** Whether everything before `position` is before `reached` too; both are positions of planned ranges. */
+  includes(reached: Position, position: Position): boolean;
 }
 
 interface Partitions {
@@ -96,9 +113,16 @@ export interface SourceContext {
   readonly maxSegmentBytes: number;
   /** True where what is there now is all (`--once`, `--available-now`). */
   readonly takesWhatIsThere: boolean;
+  /** Whether nothing there is no mistake then. */
+  readonly allowsEmpty?: boolean | undefined;
+  /** The columns of a record, where they are known before the input is. */
+  readonly columns?: readonly Column[] | undefined;
   /** Whether the file's first line holds column names. */
   readonly hasHeader: boolean;
-  readonly delimiter: string;
+  /** What separates CSV values; undefined where each header tells it. */
+  readonly delimiter: string | undefined;
+  /** What the event time's column is called, if there is one. */
+  readonly timeColumn: string;
   readonly freshSeed: () => number;
   /** Called when there may be something to plan: wakes a loop that waits. */
   readonly notify: () => void;
@@ -156,12 +180,23 @@ export function optionOf({ cause }: StreamkitError): readonly string[] {
   return option ?? [];
 }
 
+export interface SourceGuess {
+  readonly format: SourceConfig["format"];
+  readonly delimiter?: string;
+  /** What tells it, as in "by its name". */
+  readonly by: string;
+  /** The file that tells it. */
+  readonly file: string;
+}
+
 export interface SourceKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
   readonly options: z.ZodType<Options>;
   /** Whether records are read as they happen, so that a time far ahead of the clock is a wrong one. */
   readonly isLive: boolean;
+  /** What a job waits for that has read all there is, as in "waiting for new files". */
+  readonly waitsFor: string;
   /** The options an endpoint URL stands for; undefined where the URL is not of this kind. */
   fromUrl(url: string): unknown;
   /** Whether its lines are what others send: nothing of it is asked for again. */
@@ -174,5 +209,7 @@ export interface SourceKind<Options = unknown> {
   readonly decodes?: readonly string[];
   /** Columns beside those of the record's own, like a message's key: what the segments' attributes hold. */
   attributes?(options: Options): readonly Column[];
+  /** The format of what is there, where nobody names one and that can be told. */
+  guess?(options: Options, baseFolder: string): Promise<SourceGuess | undefined>;
   open(options: Options, context: SourceContext): Promise<Source>;
 }

@@ -3,14 +3,19 @@
  * batch that read them is committed: after a crash what was read but not committed comes first.
  */
 
+import { closeSync, openSync, readSync } from "node:fs";
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
+import { counted } from "../base/units.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import { MAX_SAMPLE_BYTES, type Sample } from "../formats/sample.ts";
 import { enlargePipe } from "../runtime/pipe.ts";
 import { fieldNames, hasFieldLines, lastFieldLine } from "./field-lines.ts";
-import { takeHeader } from "./header.ts";
+import { headerOf, takeHeader } from "./header.ts";
 import { offsetAfterLines } from "./line-offsets.ts";
+import { recordCut } from "./record-cut.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
 import { segmentPath, spoolControl } from "./spool-control.ts";
 import { cutSegment, endLine, leftoverSegments } from "./spool-files.ts";
@@ -25,9 +30,12 @@ export const stdinKind: SourceKind = {
   summary: "the standard input; URL `-`",
   options: z.strictObject({}),
   isLive: true,
+  waitsFor: "lines on the standard input",
   fromUrl: (url) => (url === "-" ? {} : undefined),
   open: async (_options, context) => openSpool(STDIN, context),
 };
+
+const LINE_FEED = 10;
 
 /** Position: the number of the next segment, and the byte offset in the stream at which it starts. */
 interface SpoolPosition {
@@ -35,6 +43,8 @@ interface SpoolPosition {
   readonly offset: number;
   /** The names in the stream's first line, or in the last `#Fields` line before it. */
   readonly header: readonly string[] | undefined;
+  /** What separates CSV values, as the header told. */
+  readonly delimiter?: string | undefined;
 }
 
 async function openSpool(descriptor: number, context: SourceContext): Promise<Source> {
@@ -50,10 +60,12 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   const firstNumber = (sealed.at(-1) ?? committed.segment - 1) + 1;
   for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
   let failure: string | undefined;
+  let passedBytes = 0;
   await enlargePipe(descriptor, PIPE_BYTES);
   const worker = new Worker(new URL("./spool-worker.ts", import.meta.url), { type: "module" });
   worker.onmessage = (event: MessageEvent<SpoolMessage>) => {
     failure = event.data.failure ?? failure;
+    passedBytes += event.data.passedBytes ?? 0;
     context.notify();
   };
   const order: SpoolOrder = {
@@ -61,14 +73,30 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     descriptor,
     folder,
     maxSegmentBytes: context.maxSegmentBytes,
+    isJson: context.format.name === "json",
   };
   worker.postMessage(order);
   let current = committed;
   const hasFields = hasFieldLines(context.format);
   const keptHeader = `${folder}/header.json`;
 
-  /** Ends the current segment at its last line feed and lets the worker go on in a new one. */
-  const cut = (limit: Limit): number | undefined => {
+  /** Where the last record ends in a segment of whole lines. */
+  const lastRecordEnd = (path: string, to: number, start: SpoolPosition): number => {
+    if (!context.hasHeader) return to;
+    const size = control.wholeBytes();
+    const isFull = control.size() >= context.maxSegmentBytes;
+    const header = start.offset === 0 ? headerOf(firstBytes(path, size), context.delimiter, "-") : undefined;
+    const shape = {
+      delimiter: header?.delimiter ?? start.delimiter ?? context.delimiter ?? ",",
+      columnCount: (header?.names ?? start.header)?.length,
+    };
+    const from = header?.sizeBytes ?? 0;
+    const end = recordCut(path, { from, to, size, isEnd: control.hasEnded() }, shape);
+    return end === 0 && isFull ? to : end;
+  };
+
+  /** Ends the current segment at its last record's end and lets the worker go on in a new one. */
+  const cut = (limit: Limit, start: SpoolPosition): number | undefined => {
     control.lock();
     try {
       control.takeAnnouncement();
@@ -78,7 +106,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       // The worker may not have made the file yet.
       if (control.wholeBytes() === 0 && !isOverlong) return undefined;
       const path = segmentPath(folder, number);
-      const whole = isOverlong ? size : offsetAfterLines(path, 0, control.wholeBytes(), limit.maxLines);
+      const lines = isOverlong ? size : offsetAfterLines(path, 0, control.wholeBytes(), limit.maxLines);
+      const whole = isOverlong ? size : lastRecordEnd(path, lines, start);
       if (whole === 0) return undefined;
       const wholeLeft = Math.max(0, control.wholeBytes() - whole);
       if (isOverlong) endLine(folder, number, size);
@@ -91,14 +120,37 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     }
   };
 
+  /** What was read so far, as long as no segment is ended. */
+  const sample = async (): Promise<Sample | undefined> => {
+    const whole = control.wholeBytes();
+    if (whole === 0 && failure !== undefined) throw failed(failure);
+    const isOverlong = whole === 0 && control.size() >= context.maxSegmentBytes;
+    const size = Math.min(isOverlong ? control.size() : whole, MAX_SAMPLE_BYTES);
+    if (size === 0) return undefined;
+    const bytes = firstBytes(segmentPath(folder, control.segmentNumber()), size);
+    const header = context.hasHeader ? headerOf(bytes, context.delimiter, "-") : undefined;
+    const spot = bytes.subarray(header?.sizeBytes ?? 0, isOverlong ? size : bytes.lastIndexOf(LINE_FEED) + 1);
+    return {
+      parts: [{ spots: [spot], header: header?.names, delimiter: header?.delimiter }],
+      isWhole: control.hasEnded() || failure !== undefined || size === MAX_SAMPLE_BYTES,
+    };
+  };
+
   return {
+    ...(sealed.length === 0 && committed.offset === 0 ? { sample } : {}),
     async plan(limit, after) {
-      if (failure !== undefined)
-        throw new StreamkitError("io", `The standard input can't be read: ${failure}`);
       const start = (after?.to as SpoolPosition | undefined) ?? current;
       const waiting = sealed.find((segment) => segment >= start.segment);
-      const next = waiting ?? cut(limit);
+      const next = waiting ?? cut(limit, start);
+      // What came before it is read first.
+      if (next === undefined && after === undefined && failure !== undefined) throw failed(failure);
       if (next === undefined) return undefined;
+      if (passedBytes > 0)
+        logger("stdin").warn(
+          `${counted(passedBytes, "NUL byte")} skipped at the start of the standard input: ` +
+            "a hole that a truncation left",
+        );
+      passedBytes = 0;
       if (waiting === undefined) sealed.push(next);
       const isFirst = context.hasHeader && start.offset === 0;
       const header = isFirst
@@ -110,6 +162,7 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
         segment: next + 1,
         offset: start.offset + (header?.sizeBytes ?? 0) + size,
         header: header?.names ?? (fields === undefined ? start.header : fieldNames(fields)),
+        delimiter: header?.delimiter ?? start.delimiter,
       };
       return { from: { ...start }, to: { ...to } };
     },
@@ -123,6 +176,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
         sizeBytes: size,
         pieces: [{ origin: "-", originOffset: to.offset - size, segmentOffset: 0 }],
         header: hasFields ? from?.header : to.header,
+        delimiter: to.delimiter,
+        spansLines: context.hasHeader,
       };
     },
     async commit(range: Range) {
@@ -137,4 +192,19 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       worker.terminate();
     },
   };
+}
+
+/** `failure` is a sentence without its subject. */
+function failed(failure: string): StreamkitError {
+  return new StreamkitError("input", `The standard input ${failure}`);
+}
+
+function firstBytes(path: string, size: number): Buffer {
+  const file = openSync(path, "r");
+  try {
+    const bytes = Buffer.allocUnsafe(size);
+    return bytes.subarray(0, readSync(file, bytes, 0, size, 0));
+  } finally {
+    closeSync(file);
+  }
 }

@@ -6,7 +6,7 @@ import type { Format } from "../formats/format.ts";
 import { withoutInnerFeeds } from "../formats/inner-feeds.ts";
 import type { TailBlock } from "../tail/follower.ts";
 import { type FieldLines, hasFieldLines, lastFieldLine, NO_FIELDS, openFieldLines } from "./field-lines.ts";
-import { headerOf } from "./header.ts";
+import { type Header, headerOf } from "./header.ts";
 import type { SourceContext } from "./source.ts";
 
 export interface LinePart {
@@ -21,7 +21,7 @@ export interface LinePart {
 export interface Lines {
   readonly parts: readonly LinePart[];
   events(): number;
-  /** JSON of the names in the file's first line, where it has one. */
+  /** JSON of the file's header, where it has one: `headerFrom` reads it. */
   readonly header: string | undefined;
 }
 
@@ -65,7 +65,7 @@ export function tailLines({ multiline, file }: Wanted, context: SourceContext): 
       const before = fieldLines === undefined ? [] : [await fieldsBefore(block, fieldLines)];
       return {
         events: () => block.events,
-        header: header?.names,
+        header: header?.memo,
         parts: [
           ...before.map((line) => ({
             bytes: Buffer.from(line, "latin1"),
@@ -115,22 +115,32 @@ function withSpaces(event: Uint8Array): Uint8Array {
 
 const FIRST_BYTES = 65_536;
 
-/** The names in the file's first line, from the block or a note of it, and how much of the block that is. */
-function takeHeader(block: TailBlock, delimiter: string): { names: string; sizeBytes: number } {
+/** What is noted of a header. Older versions noted the names alone. */
+export function headerFrom(memo: string): Pick<Header, "names" | "delimiter"> {
+  const noted = JSON.parse(memo) as readonly string[] | Pick<Header, "names" | "delimiter">;
+  return "names" in noted ? noted : { names: noted };
+}
+
+function memoOf({ names, delimiter }: Header): string {
+  return JSON.stringify({ names, delimiter });
+}
+
+/** The file's header, from the block or a note of it, and how much of the block that is. */
+function takeHeader(block: TailBlock, delimiter: string | undefined): { memo: string; sizeBytes: number } {
   if (block.offset === 0) {
-    const { names, sizeBytes } = headerOf(block.bytes, delimiter, block.path);
-    block.note(JSON.stringify(names));
-    return { names: JSON.stringify(names), sizeBytes };
+    const header = headerOf(block.bytes, delimiter, block.path);
+    block.note(memoOf(header));
+    return { memo: memoOf(header), sizeBytes: header.sizeBytes };
   }
-  if (block.memo !== undefined) return { names: block.memo, sizeBytes: 0 };
+  if (block.memo !== undefined) return { memo: block.memo, sizeBytes: 0 };
   // It was begun at its end.
   const descriptor = openSync(block.path, "r");
   try {
     const bytes = Buffer.alloc(FIRST_BYTES);
     const count = readSync(descriptor, bytes, 0, FIRST_BYTES, 0);
-    const names = JSON.stringify(headerOf(bytes.subarray(0, count), delimiter, block.path).names);
-    block.note(names);
-    return { names, sizeBytes: 0 };
+    const memo = memoOf(headerOf(bytes.subarray(0, count), delimiter, block.path));
+    block.note(memo);
+    return { memo, sizeBytes: 0 };
   } finally {
     closeSync(descriptor);
   }

@@ -32,6 +32,7 @@ export interface TailSegment {
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
   readonly header: readonly string[] | undefined;
+  readonly delimiter?: string | undefined;
   readonly hasAttributes: boolean;
 }
 

@@ -14,7 +14,7 @@ import { openGlobs } from "../tail/listing.ts";
 import { cutOptionsOf, tailFields } from "../tail/options.ts";
 import { openWake } from "../tail/wake.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
-import { type LinePart, type Lines, tailLines } from "./tail-lines.ts";
+import { headerFrom, type LinePart, type Lines, tailLines } from "./tail-lines.ts";
 import { openTailSegments, type SegmentWriter, type TailSegment } from "./tail-segments.ts";
 
 const options = z.strictObject({
@@ -31,6 +31,7 @@ export const tailKind: SourceKind<Options> = {
   summary: "files that are being written, through rotation and restarts; URL `tail:GLOB`",
   options,
   isLive: true,
+  waitsFor: "new lines",
   fromUrl: (url) =>
     url.startsWith("tail:") && url.length > 5 ? { path: url.slice("tail:".length) } : undefined,
   attributes: attributeColumns,
@@ -117,6 +118,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
         break;
       }
     }
+    const header = first.lines.header === undefined ? undefined : headerFrom(first.lines.header);
     return {
       files: files ?? follower.positions(),
       sizeBytes: writer.sizeBytes(),
@@ -125,7 +127,8 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
         originOffset,
         segmentOffset,
       })),
-      header: first.lines.header === undefined ? undefined : (JSON.parse(first.lines.header) as string[]),
+      header: header?.names,
+      delimiter: header?.delimiter,
       hasAttributes: given.file !== undefined,
     };
   };
@@ -186,6 +189,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
         sizeBytes: found.sizeBytes,
         pieces: found.pieces,
         header: found.header,
+        delimiter: found.delimiter,
         holdsInnerFeeds: lines.holdsInnerFeeds,
         attributes: found.hasAttributes
           ? { path: `${file}.attributes`, columns: attributeColumns(given) }

@@ -3,6 +3,8 @@
 import { StreamkitError } from "../base/error.ts";
 
 export interface LineEncoding {
+  /** Whether somebody said what the bytes are. */
+  readonly isDeclared: boolean;
   /** Bytes of a line feed. */
   readonly width: 1 | 2;
   readonly lineFeed: Uint8Array;
@@ -22,10 +24,10 @@ const LINE_FEED = 10;
 
 /** Bytes as they are; text where a pattern looks at them. Throws code `job` for one that nobody knows. */
 export function lineEncoding(name: string | undefined): LineEncoding {
-  if (name === undefined || /^utf-?8$/i.test(name)) return asIs;
+  if (name === undefined || /^utf-?8$/i.test(name)) return { ...asIs, isDeclared: name !== undefined };
   const label = canonical(name);
   if (label === "utf-16le" || label === "utf-16be") return utf16(label);
-  return { ...asIs, wholeCharacters: (raw) => raw.length, ...decoding(label) };
+  return { ...asIs, isDeclared: true, wholeCharacters: (raw) => raw.length, ...decoding(label) };
 }
 
 function canonical(name: string): string {
@@ -42,6 +44,7 @@ function canonical(name: string): string {
 }
 
 const asIs: LineEncoding = {
+  isDeclared: false,
   width: 1,
   lineFeed: Uint8Array.of(LINE_FEED),
   lastEnd: (raw, until) => (until === 0 ? 0 : raw.lastIndexOf(LINE_FEED, until - 1) + 1),
@@ -79,6 +82,7 @@ function utf16(label: "utf-16le" | "utf-16be"): LineEncoding {
   const unit = Buffer.from(isLittle ? [LINE_FEED, 0] : [0, LINE_FEED]);
   return {
     ...decoding(label),
+    isDeclared: true,
     width: 2,
     lineFeed: unit,
     lastEnd(raw, until) {

@@ -8,6 +8,7 @@ import { logger } from "../base/log.ts";
 import type { EventBlock } from "./block.ts";
 import type { Cut } from "./cut.ts";
 import type { LineEncoding } from "./encoding.ts";
+import { familyOf } from "./names.ts";
 import type { FilePosition } from "./position.ts";
 import { openReader, type ReadLimit, type ReadOptions } from "./reader.ts";
 import { release, type Tracked } from "./tracked.ts";
@@ -136,11 +137,11 @@ export function openFollower(options: FollowerOptions): Follower {
   };
 
   const readOne = async (file: Tracked, limit: ReadLimit): Promise<TailBlock | undefined> => {
-    if (!isItsTurn(file)) {
+    if (!isItsTurn(file, reader.willRest)) {
       waiting.add(file);
       return undefined;
     }
-    const result = await reader.read(file, limit);
+    const result = await reader.read(file, limit, () => successorOf(file));
     tidy(file);
     if (result.is === "events") {
       const { cut, offset } = result;
@@ -157,6 +158,23 @@ export function openFollower(options: FollowerOptions): Follower {
     if (result.is !== "nothing") isLookDue = true;
     if (file.goneAtMs !== undefined && (file.heldBytes === 0 || result.is !== "nothing")) leave(file);
     return undefined;
+  };
+
+  /**
+   * Of what rotation put aside: the file that comes next, where nothing was read of it. As long as what gzip
+   * made of one is looked through, that is the only one of the log that waits.
+   */
+  const successorOf = (file: Tracked): Tracked | undefined => {
+    const unread = [...waiting, ...queue].filter(({ offset, gzip }) => offset === 0 && gzip === undefined);
+    const family = familyOf(file.path);
+    const held = unread.filter(({ isHeld, path }) => isHeld && familyOf(path) === family);
+    if (held.length > 0) return held.length === 1 ? held[0] : undefined;
+    return unread.find(
+      (other) =>
+        !isItsTurn(other, reader.willRest) &&
+        !other.isHeld &&
+        other.waitsFor.every(({ file: before }) => before === file),
+    );
   };
 
   /** It is gone, and all of it was given. */

@@ -1,19 +1,9 @@
-/** Files compressed with gzip: what is in them, and whether they hold what was read under another name. */
+/** Compressed files: what is in them, and whether they hold what was read under another name. */
 
 import { closeSync } from "node:fs";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { createGunzip } from "node:zlib";
+import { type Signature, signatureOf } from "../content/signatures.ts";
+import { type Fault, faultOf, unpacked } from "../content/unpack.ts";
 import { beginsWith, bytesAt, type Fingerprint, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-
-/** What every file of gzip begins with. */
-export const GZIP_MAGIC: readonly number[] = [0x1f, 0x8b, 0x08];
-
-/** Whether the first bytes, as far as they are there, are those of a compressed file. */
-export function isGzip(firstBytes: Uint8Array): boolean {
-  const known = GZIP_MAGIC.slice(0, firstBytes.length);
-  return known.length > 0 && known.every((byte, index) => firstBytes[index] === byte);
-}
 
 /** How far some content was read. */
 export interface Mark {
@@ -31,30 +21,32 @@ export interface Inspection {
 }
 
 /** Reads an open compressed file once, and keeps nothing of it. Closes it. */
-export async function inspectGzip(descriptor: number, marks: readonly Mark[]): Promise<Inspection> {
+export async function inspectPacked(descriptor: number, marks: readonly Mark[]): Promise<Inspection> {
   const watch = markWatch(marks);
-  try {
-    for await (const chunk of gunzipped(descriptor)) watch.see(chunk);
-  } catch {
-    return { isWhole: false, lengthBytes: watch.lengthBytes(), agrees: new Set() };
+  const content = unpackedFile(descriptor);
+  for (;;) {
+    const next = await content.next();
+    if (next.done !== true) watch.see(next.value);
+    else if (isBroken(next.value))
+      return { isWhole: false, lengthBytes: watch.lengthBytes(), agrees: new Set() };
+    else return { isWhole: true, lengthBytes: watch.lengthBytes(), agrees: watch.agrees() };
   }
-  return { isWhole: true, lengthBytes: watch.lengthBytes(), agrees: watch.agrees() };
+}
+
+/** Whether something of the content is missing. */
+export function isBroken(fault: Fault | undefined): boolean {
+  return fault !== undefined && fault.is !== "trailing";
 }
 
 const CHUNK_BYTES = 262_144;
 
-/** The decompressed bytes of an open file, which is closed. Throws where the end is missing. */
-export async function* gunzipped(descriptor: number): AsyncGenerator<Buffer> {
-  const gunzip = createGunzip({ chunkSize: CHUNK_BYTES });
-  const flow = pipeline(Readable.from(chunksOf(descriptor)), gunzip);
-  // Told by the loop below too.
-  flow.catch(() => {});
+/** The decompressed bytes of an open file, which is closed, and at their end what is wrong with it. */
+export async function* unpackedFile(descriptor: number): AsyncGenerator<Buffer, Fault | undefined> {
   try {
-    for await (const chunk of gunzip) yield chunk as Buffer;
-    await flow;
+    const signature: Signature = signatureOf(bytesAt(descriptor, 0, MAX_HEAD_BYTES));
+    if (signature.is !== "packed") return { is: "broken", reason: "it is not compressed any more" };
+    return faultOf(yield* unpacked(signature.how, chunksOf(descriptor)), signature.how);
   } finally {
-    gunzip.destroy();
-    await flow.catch(() => {});
     closeSync(descriptor);
   }
 }

@@ -13,6 +13,14 @@ export interface MultilineOptions {
 export interface Multiline {
   /** Cuts the whole lines of `[start, stop)`. `isEnd`: after them, no line is known to follow. */
   cut(request: CutRequest, lines: WholeLines, bounds: CutBounds): Cut | "more";
+  /** The lines at a file's start that belong to the event before it. */
+  lead(raw: Buffer, bounds: CutBounds): Lead;
+}
+
+interface Lead {
+  readonly sizeBytes: number;
+  /** False where the next line may belong to them. */
+  readonly isOver: boolean;
 }
 
 interface WholeLines {
@@ -30,7 +38,23 @@ export function openMultiline({ starts, continues }: MultilineOptions): Multilin
   if (starts === undefined && continues === undefined) return undefined;
   const pattern = patternOf(starts ?? continues ?? "");
   const begins = (line: string): boolean => pattern.test(line) === (starts !== undefined);
-  return { cut: (request, lines, bounds) => cutMultiline(request, lines, bounds, begins) };
+  return {
+    cut: (request, lines, bounds) => cutMultiline(request, lines, bounds, begins),
+    lead: (raw, bounds) => leadOf(raw, bounds, begins),
+  };
+}
+
+function leadOf(raw: Buffer, { encoding, maxLineBytes }: CutBounds, begins: (line: string) => boolean): Lead {
+  let sizeBytes = 0;
+  for (let lines = 0; lines < MAX_EVENT_LINES; lines += 1) {
+    const to = encoding.nextEnd(raw, sizeBytes);
+    if (to < 0) return { sizeBytes, isOver: raw.length - sizeBytes > maxLineBytes };
+    const isTooLong = to > maxLineBytes + encoding.width;
+    if (isTooLong || begins(encoding.decode(withoutEnd(raw, sizeBytes, to, encoding.width))))
+      return { sizeBytes, isOver: true };
+    sizeBytes = to;
+  }
+  return { sizeBytes, isOver: true };
 }
 
 function patternOf(text: string): RegExp {

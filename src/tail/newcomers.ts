@@ -12,8 +12,9 @@
 import { closeSync } from "node:fs";
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
+import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
+import type { LineEncoding } from "./encoding.ts";
 import { bytesAt, fingerprintOf, MAX_HEAD_BYTES } from "./fingerprint.ts";
-import { GZIP_MAGIC, isGzip } from "./gzip.ts";
 import { type Homeless, mayBeCopyOf, nearest } from "./homeless.ts";
 import type { Listed } from "./listing.ts";
 import { familyOf } from "./names.ts";
@@ -27,15 +28,13 @@ const COPY_MS = 3000;
 /** So long after its last change, a compressed file without its end will not get it any more. */
 const BROKEN_MS = 60_000;
 
-/** Compressed by something else than gzip: no lines are in it. */
-const OTHER_COMPRESSED = /\.(?:bz2|xz|zst|lz4|zip|Z)$/;
-
 export interface NewcomerOptions {
   readonly clock: Clock;
   /** Where files are begun that are there on a first start. */
   readonly from: "start" | "end";
   /** What is there now is all: nothing is waited for. */
   readonly takesWhatIsThere: boolean;
+  readonly encoding: LineEncoding;
   /** Something that was looked through can be decided. */
   readonly notify: () => void;
 }
@@ -58,6 +57,22 @@ export interface Newcomers {
   isLookedThrough(family: string): boolean;
   /** Resolves to true when some of what is looked through can be decided now, to false where nothing is. */
   finish(): Promise<boolean>;
+}
+
+/** Why no lines are in a file that begins so; undefined where there may be some. */
+function strangenessOf(signature: Signature, encoding: NewcomerOptions["encoding"]): string | undefined {
+  switch (signature.is) {
+    case "foreign":
+      return encoding.isDeclared && signature.what.startsWith("text")
+        ? undefined
+        : `it is ${signature.what}; ${signature.remedy}`;
+    case "parquet":
+      return "it is a Parquet file, which does not grow; file: reads it";
+    case "marked":
+      return encoding.isDeclared ? undefined : `it is text in ${signature.encoding}: say so, with encoding`;
+    default:
+      return undefined;
+  }
 }
 
 type DecideOpen = (
@@ -91,20 +106,22 @@ export function openNewcomers(
   };
 
   const decide = (listed: Listed, live: ByStem, isListed: boolean): Tracked | undefined => {
-    if (OTHER_COMPRESSED.test(listed.path)) {
-      passOver(listed, "of compressed files, only gzip's are read");
-      return undefined;
-    }
     const descriptor = openReading(listed.path);
     if (descriptor === undefined) {
       passOver(listed, "it can't be opened");
       return undefined;
     }
     try {
+      const first = bytesAt(descriptor, 0, SIGNATURE_BYTES);
+      if (isFresh(listed) && mayBecomeMore(first)) return later();
+      const signature = signatureOf(first);
+      const strange = strangenessOf(signature, options.encoding);
+      if (strange !== undefined) {
+        if (isListed) passOver(listed, strange);
+        return undefined;
+      }
       passedOver.delete(listed.key);
-      const first = bytesAt(descriptor, 0, GZIP_MAGIC.length);
-      if (first.length < GZIP_MAGIC.length && isGzip(first)) return later();
-      if (isGzip(first)) return decidePacked(listed, descriptor, live, isListed);
+      if (signature.is === "packed") return decidePacked(listed, descriptor, live, isListed);
       return decidePlain(listed, descriptor, live, isListed);
     } finally {
       closeSync(descriptor);

@@ -1,6 +1,6 @@
 /** New compressed files: looked through once in the background, before it is said what they are. */
 
-import { type Inspection, inspectGzip, type Mark } from "./gzip.ts";
+import { type Inspection, inspectPacked, type Mark } from "./gzip.ts";
 import type { Listed } from "./listing.ts";
 import { descriptorOf, type Tracked, trackedOf } from "./tracked.ts";
 
@@ -48,7 +48,7 @@ export function openPacked(notify: () => void): Packed {
       const marks = new Map([...over, ...live].map((file) => [file, markOf(file)]));
       const entry: Found = { sizeBytes, modifiedAtMs, marks, content: undefined };
       found.set(listed.key, entry);
-      underWay = inspectGzip(descriptor, [...marks.values()]).then(({ agrees, ...rest }) => {
+      underWay = inspectPacked(descriptor, [...marks.values()]).then(({ agrees, ...rest }) => {
         const agreeing = new Set([...marks].flatMap(([file, mark]) => (agrees.has(mark) ? [file] : [])));
         entry.content = { ...rest, holds: (file) => agreeing.has(file) };
         underWay = undefined;

@@ -10,6 +10,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
+import type { LineEncoding } from "./encoding.ts";
 import { openHomeless } from "./homeless.ts";
 import { type Globs, type Listed, openLooks } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
@@ -38,6 +39,8 @@ export interface TrackerOptions {
   readonly from: "start" | "end";
   /** What is there now is all: nothing is waited for. */
   readonly takesWhatIsThere: boolean;
+  /** What the files are written in. */
+  readonly encoding: LineEncoding;
   /** What we write ourselves: following it would never end. */
   readonly isOwn?: ((listed: Listed) => boolean) | undefined;
   /** There may be something to look at. */
@@ -72,6 +75,8 @@ export function openTracker(options: TrackerOptions): Tracker {
   const held = new Set<Tracked>();
   const waitedFor = new Set<string>();
   let isFirstLook = options.positions === undefined;
+  /** Of those whose positions were kept: nothing was read of them, so they have not had their turn. */
+  let unbegun: readonly Tracked[] = [];
   /** Contents went, or files were moved, since the listing was made. */
   let isListingOld = false;
 
@@ -87,6 +92,7 @@ export function openTracker(options: TrackerOptions): Tracker {
     if (position.goneAtMs !== undefined) addGone(file);
     else here.set(file.key, file);
   }
+  unbegun = [...here.values()].filter(({ offset, gzip }) => offset === 0 && gzip === undefined);
 
   /** Its content went: what is under its number now is a new file. */
   const loseContent = (file: Tracked, wasInPlace: boolean): void => {
@@ -219,7 +225,8 @@ export function openTracker(options: TrackerOptions): Tracker {
     if (strangers.length > 0) for (const file of here.values()) if (!file.isVerified) verify(file);
     // A copy is made before the original is truncated, but maybe after the listing.
     if (isListingOld) return false;
-    const added: Tracked[] = [];
+    const added = unbegun.filter((file) => here.get(file.key) === file);
+    unbegun = [];
     newcomers.begin(isFirstLook);
     const live = byStem(strangers.length === 0 ? [] : here.values());
     for (const stranger of strangers.toSorted(byAge)) {

@@ -12,7 +12,7 @@ export function chain(added: readonly Tracked[], all: readonly Tracked[]): void 
   for (const file of all) families.get(familyOf(file.path))?.push(file);
   for (const [family, members] of families) {
     if (members.length < 2 || !members.some(({ path }) => path === family)) continue;
-    const inOrder = members.toSorted(byAge);
+    const inOrder = members.toSorted(byAge(family));
     inOrder.forEach((file, index) => {
       if (!added.includes(file)) return;
       file.waitsFor = inOrder.slice(0, index).filter(hasUnread).map(waitOf);
@@ -20,10 +20,18 @@ export function chain(added: readonly Tracked[], all: readonly Tracked[]): void 
   }
 }
 
-/** What is gone had another name at last than the one that is known. */
-function byAge(a: Tracked, b: Tracked): number {
-  const isGone = (file: Tracked): number => (file.goneAtMs === undefined ? 1 : 0);
-  return a.modifiedAtMs - b.modifiedAtMs || isGone(a) - isGone(b) || byRotation(a.path, b.path);
+/**
+ * The log itself comes last, also where something is still written to what was put aside. What is gone had
+ * another name at last than the one that is known.
+ */
+function byAge(family: string): (a: Tracked, b: Tracked) => number {
+  const isHere = (file: Tracked): number => Number(file.goneAtMs === undefined);
+  const isLive = (file: Tracked): number => Number(file.path === family && file.goneAtMs === undefined);
+  return (a, b) =>
+    isLive(a) - isLive(b) ||
+    a.modifiedAtMs - b.modifiedAtMs ||
+    isHere(a) - isHere(b) ||
+    byRotation(a.path, b.path);
 }
 
 function waitOf(file: Tracked): Wait {
@@ -35,13 +43,16 @@ function hasUnread(file: Tracked): boolean {
   return file.gzip === undefined ? file.sizeBytes > file.offset : !file.gzip.isWhole;
 }
 
-/** Whether what it waited for has been read, or can't be read any more. */
-export function isItsTurn(file: Tracked): boolean {
+/**
+ * Whether what it waited for has been given, or can't be given any more. `willRest`: what is held at a file's
+ * end will be given when it rests.
+ */
+export function isItsTurn(file: Tracked, willRest: (file: Tracked) => boolean): boolean {
   if (file.isHeld) return false;
   if (file.waitsFor.length === 0) return true;
   file.waitsFor = file.waitsFor.filter(({ file: other, untilBytes }) => {
     if (!hasUnread(other)) return false;
-    return other.gzip !== undefined || other.offset + other.heldBytes < untilBytes;
+    return other.gzip !== undefined || other.offset + (willRest(other) ? 0 : other.heldBytes) < untilBytes;
   });
   return file.waitsFor.length === 0;
 }

@@ -4,20 +4,27 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
+import { isAboutValues, reasonOf } from "../duckdb/data-error.ts";
 import { type Database, openDatabase } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { MIND_TRY } from "../duckdb/try.ts";
 import { emptySourceTable } from "../engine/input.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
+import type { PlannedQuery } from "../engine/query.ts";
 import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
-import { rowNumber } from "../engine/stream.ts";
+import { PLACE_COLUMN, rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
-import { WINDOW_MACROS } from "../engine/windows.ts";
+import { WINDOW_MACROS } from "../engine/window-macros.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { DeadLetter } from "../formats/read-segment.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import type { Range } from "../sources/source.ts";
+import { type PutAside, restOfQuery } from "./put-aside.ts";
+import { openReadingCheck, type ReadingFacts } from "./reading/compare.ts";
 import type { Answer } from "./rows.ts";
+import { placedRows, settledText } from "./settled-text.ts";
 
 /** What one source holds in all. */
 export interface WholeInput {
@@ -26,6 +33,8 @@ export interface WholeInput {
   readonly deadLetters: readonly DeadLetter[];
   /** How far an event time stands behind the highest one before it, at most. */
   readonly disorderUs: bigint;
+  /** How the engine's reading compares with an independent one. */
+  readonly reading: ReadingFacts;
 }
 
 export interface BatchSide {
@@ -41,6 +50,8 @@ interface View {
   readonly withoutRows?: Readonly<Record<string, readonly number[]>>;
   /** By source: what each of the stream's batches read of it. Needed where `dependsOnClock`. */
   readonly batches?: ReadonlyMap<string, readonly TakenRows[]>;
+  /** What queries must not see of what they read; needs the queries' plans. */
+  readonly putAside?: readonly PutAside[];
 }
 
 export interface TakenRows {
@@ -53,21 +64,27 @@ export function dependsOnClock({ received, guard }: SourceShape): boolean {
   return received !== undefined || guard !== undefined;
 }
 
+export type ReaderFault = (shape: SourceShape) => SourceShape;
+
 export interface BatchSideOptions {
   readonly job: LoadedJob;
   readonly shapes: readonly SourceShape[];
   /** The queries' names; each comes after what it reads. */
   readonly order: readonly string[];
+  /** How they run; left out where nothing is put aside of any. */
+  readonly queries?: readonly PlannedQuery[];
   readonly clock: Clock;
   /** No batch of the stream is planned after this. */
   readonly lastPlanMs: number;
   /** For segments. */
   readonly folder: string;
+  /** Stands between a source and what reads it: for tests that put faults there. */
+  readonly through?: ReaderFault | undefined;
 }
 
 /** Reads the whole input into a database of its own. */
 export async function openBatchSide(options: BatchSideOptions): Promise<BatchSide> {
-  const { job, shapes, order, clock } = options;
+  const { job, shapes, order, clock, queries = [] } = options;
   const database = await openDatabase({ threads: 1 });
 
   /** All rows of a source, in the table `allOf(name)`. */
@@ -78,6 +95,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       clock,
       freshSeed: () => 1,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
     };
     const source = await openSource(name, job, given, {
@@ -86,7 +104,9 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       isDurable: false,
     });
     try {
-      const reader = openReader(shape, source, false);
+      const read = options.through?.(shape) ?? shape;
+      const reader = openReader(read, source, false);
+      const check = openReadingCheck(read.reading);
       const columns = stream.columns.filter((column) => column.name !== shape.received);
       await database.run(emptySourceTable(allOf(name), columns));
       const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
@@ -96,6 +116,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
         const range = await source.plan(limit, last);
         if (range === undefined) break;
         const load = await reader.load(database, range, "_part");
+        await check.compare(database, { ...load, table: "_part" });
         await database.run(sql`INSERT INTO ${id(allOf(name))} FROM "_part"`);
         await source.commit(range);
         deadLetters.push(...load.deadLetters);
@@ -104,39 +125,55 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       }
       const { rows, disorder } = await database.row(disorderQuery(shape, options.lastPlanMs));
       const disorderUs = typeof disorder === "bigint" ? disorder : 0n;
-      return { rows: Number(rows), bytes, deadLetters, disorderUs };
+      return { rows: Number(rows), bytes, deadLetters, disorderUs, reading: check.facts() };
     } finally {
       await source.close();
     }
   }
 
+  const columnsOf = (stream: string) =>
+    shapes.find(({ name }) => name === stream)?.stream.columns ??
+    queries.find(({ output }) => output.name === stream)?.output.columns ??
+    [];
   try {
     await database.run(WINDOW_MACROS);
+    if (queries.some(({ onError }) => onError === null)) await database.run(MIND_TRY);
     await openTables(database, job.config.tables, job.folder, clock);
     const inputs = new Map<string, WholeInput>();
     for (const shape of shapes) inputs.set(shape.name, await readWhole(shape));
     return {
       inputs,
-      async answers({ withoutRows = {}, batches } = {}) {
+      async answers({ withoutRows = {}, batches, putAside = [] } = {}) {
+        const rowsOf = new Map<string, Sql>();
         for (const shape of shapes) {
           const { name } = shape;
           const isTaken = dependsOnClock(shape);
           if (isTaken) await database.run(takenTable(shape, batches?.get(name) ?? []));
           const table = id(isTaken ? takenOf(name) : allOf(name));
-          const numbered = sql`SELECT *, ${rowNumber(shape.stream.columns)} AS _row FROM ${table}`;
+          const numbered = placedRows(table, shape.stream.columns);
           const left = (withoutRows[name] ?? []).map((row) => raw(String(row)));
+          const place = raw(PLACE_COLUMN);
+          const placed =
+            left.length === 0 ? numbered : sql`FROM (${numbered}) WHERE ${place} NOT IN (${left})`;
+          rowsOf.set(name, placed);
           await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS
-            ${
-              left.length === 0
-                ? sql`FROM ${table}`
-                : sql`SELECT * EXCLUDE (_row) FROM (${numbered}) WHERE _row NOT IN (${left})`
-            }`);
+            ${left.length === 0 ? sql`FROM ${table}` : sql`SELECT * EXCLUDE (${place}) FROM (${placed})`}`);
         }
         const answers = new Map<string, Answer>();
         for (const name of order) {
           const query = job.config.queries[name];
           if (query === undefined) continue;
-          answers.set(name, await queryAnswer(database, name, queryConfig(query).sql));
+          const planned = queries.find(({ output }) => output.name === name);
+          const rest =
+            planned === undefined
+              ? undefined
+              : await restOfQuery(database, planned, { queries, columnsOf, putAside });
+          const placed = new Map(rowsOf);
+          for (const stream of rest?.shown ?? []) placed.set(stream, inTheirOrder(stream));
+          const text = await settledText(database, rest?.text.text ?? queryConfig(query).sql, placed);
+          answers.set(name, await queryAnswer(database, name, text));
+          await rest?.close();
+          rowsOf.set(name, placedRows(id(name), await database.describe(sql`FROM ${id(name)}`)));
         }
         return answers;
       },
@@ -148,9 +185,21 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
   }
 }
 
+/** Rows of a view that keeps their order, with their places. */
+function inTheirOrder(view: string): Sql {
+  return sql`SELECT *, row_number() OVER () AS ${raw(PLACE_COLUMN)} FROM ${id(view)}`;
+}
+
 /** What a query says, over tables that are there; it is one itself then. */
-export async function queryAnswer(database: Database, name: string, text: string): Promise<Answer> {
-  await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${raw(text)}`);
+export async function queryAnswer(database: Database, name: string, text: Sql): Promise<Answer> {
+  try {
+    await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${text}`);
+  } catch (error) {
+    if (!isAboutValues(error)) throw error;
+    throw new StreamkitError("input", `Query ${name} fails over the whole input: ${reasonOf(error)}`, {
+      cause: error,
+    });
+  }
   const columns = await database.describe(sql`FROM ${id(name)}`);
   const rows = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM ${id(name)}`);
   return {

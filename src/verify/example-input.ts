@@ -1,5 +1,6 @@
 /** The input of an example as the lines that its sources would read. */
 
+import { formatOf } from "../engine/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { TestConfig } from "../job/schema.ts";
 
@@ -17,7 +18,8 @@ type Entry = string | Readonly<Record<string, unknown>>;
  */
 export function exampleLines(job: LoadedJob, test: TestConfig, index: number): readonly ExampleLine[] {
   const bySource = Object.entries(test.input).map(([source, entries]) => {
-    const format = job.config.sources[source]?.format ?? "json";
+    const config = job.config.sources[source];
+    const format = config === undefined ? "json" : formatOf(config).name;
     const rows = typeof entries === "string" ? textLines(entries) : entries;
     const isText = (entry: Entry): entry is string => typeof entry === "string";
     const firstRow = rows.findIndex((entry) => !isText(entry));

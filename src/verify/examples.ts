@@ -3,16 +3,18 @@
  * ways: all rows in one batch, and each in a batch of its own; what comes out may not depend on that.
  */
 
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { messageOf, StreamkitError } from "../base/error.ts";
-import { type Database, DuckdbError } from "../duckdb/database.ts";
-import { sql, stringStruct } from "../duckdb/sql.ts";
+import { StreamkitError } from "../base/error.ts";
+import type { Database } from "../duckdb/database.ts";
+import { raw, sql } from "../duckdb/sql.ts";
 import { readTree, type TreeNode, writeTree } from "../duckdb/syntax.ts";
 import type { Output } from "../engine/outputs.ts";
+import { jsonFormat } from "../formats/json.ts";
 import { rowJson } from "../formats/json-rows.ts";
+import { readSegment } from "../formats/read-segment.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SourceConfig, TestConfig } from "../job/schema.ts";
 import { type ExampleLine, exampleLines } from "./example-input.ts";
@@ -106,9 +108,8 @@ async function runExample(job: LoadedJob, example: Example): Promise<readonly Ex
       const output = prepared.outputs.get(name);
       if (output === undefined) throw new StreamkitError("bug", `No output ${name}`);
       const columns = namedColumns(job, rows, output, ["tests", index, "expect", name]);
-      const expected = await expectedAnswer(database, rows, columns, folder).catch((error: unknown) => {
-        throw error instanceof DuckdbError ? misfit(job, ["tests", index, "expect", name], error) : error;
-      });
+      const keyPath = ["tests", index, "expect", name];
+      const expected = await expectedAnswer(job, keyPath, { database, rows, columns, folder });
       const written = linesOf(run.written(name));
       const found = output.mode === "append" ? written : appliedRows(written, output.key);
       const difference = compareRows(
@@ -170,29 +171,38 @@ function namedColumns(
   return rows.length === 0 ? columns : columns.filter((column) => rows.some((row) => column.name in row));
 }
 
+interface Expected {
+  readonly database: Database;
+  readonly rows: ExampleRows;
+  readonly columns: Output["columns"];
+  readonly folder: string;
+}
+
 /** The rows as the columns' types make them: `2026-01-05T14:30:00Z` and 14:30:00.000 are the same time. */
 async function expectedAnswer(
-  database: Database,
-  rows: ExampleRows,
-  columns: Output["columns"],
-  folder: string,
+  job: LoadedJob,
+  keyPath: readonly PropertyKey[],
+  { database, rows, columns, folder }: Expected,
 ): Promise<Answer> {
   const inexact = columns.filter(({ type }) => /DOUBLE|FLOAT/.test(type)).map(({ name }) => name);
   if (rows.length === 0 || columns.length === 0) return { rows: rows.map(() => "{}"), inexact };
   const file = path.join(folder, "expected.ndjson");
   await writeFile(file, rows.map((row) => `${JSON.stringify(row)}\n`).join(""));
-  const types = stringStruct(columns.map(({ name, type }) => [name, type]));
-  const read = await database.rows(sql`SELECT ${rowJson(columns)} AS json
-    FROM read_json(${file}, format = 'newline_delimited', columns = ${types})`);
+  const { size: sizeBytes } = await stat(file);
+  const piece = { origin: file, originOffset: 0, segmentOffset: 0 };
+  const shape = { columns, header: undefined, delimiter: ",", pattern: undefined };
+  const { deadLetters } = await readSegment(
+    database,
+    { path: file, sizeBytes, pieces: [piece], header: undefined },
+    { format: jsonFormat, shape, select: raw("*") },
+    "_expected",
+    raw("SELECT count(*) AS rows FROM _expected"),
+  );
+  const [misfit] = deadLetters;
+  if (misfit !== undefined)
+    throw job.errorAt([...keyPath, misfit.lineNumber], `a value does not fit its column: ${misfit.reason}`);
+  const read = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM _expected`);
   return { rows: read.map((row) => picked(String(row["json"]), columns)), inexact };
-}
-
-/** DuckDB says in which line of the file it found the value. */
-function misfit(job: LoadedJob, keyPath: readonly PropertyKey[], error: DuckdbError): Error {
-  const found = /in line (\d+): (.*)/.exec(messageOf(error));
-  const row = found === null ? [] : [Number(found[1]) - 1];
-  const reason = found?.[2] ?? messageOf(error);
-  return job.errorAt([...keyPath, ...row], `a value does not fit its column: ${reason}`, error);
 }
 
 /** The row with these columns alone, in their order. */

@@ -2,6 +2,7 @@
 
 import { counted, durationText } from "../base/units.ts";
 import type { ExampleFailure, ExampleResult } from "./examples.ts";
+import { readingText } from "./reading/words.ts";
 import type { Difference } from "./rows.ts";
 import type { CutFacts, InputFacts, QueryVerdict, Verification } from "./verify.ts";
 
@@ -39,25 +40,37 @@ export function verificationText({ inputs, queries, cuts, differingCut }: Verifi
     ...inputs.flatMap(inputLines),
     ...queries.flatMap(queryLines),
     differingCut === undefined
-      ? `OK: stream = batch in ${counted(cuts, "random cut")} of the input`
+      ? equalText(cuts, inputs.some(isReadOtherwise))
       : `Not equal: found by ${cutText(differingCut)}`,
   ];
   return lines.map((line) => `${line}\n`).join("");
 }
 
+function equalText(cuts: number, isOtherwise: boolean): string {
+  const equal = `stream = batch in ${counted(cuts, "random cut")} of the input`;
+  return isOtherwise ? `Not equal: ${equal}, but both read lines otherwise than they say` : `OK: ${equal}`;
+}
+
+/** Whether an independent reading of the input differs from the engine's. */
+export function isReadOtherwise({ reading }: InputFacts): boolean {
+  return reading.differing > 0;
+}
+
 function inputLines({ source, rows, deadLetters, ...facts }: InputFacts): readonly string[] {
   const dead = deadLetters === 0 ? "" : `, ${counted(deadLetters, "dead letter")}`;
   const line = `source ${source}: ${counted(rows, "row")}${dead}`;
+  const reading = readingText(facts.reading).map((text) => `  ${text}`);
   const ahead =
     facts.farAhead === 0 ? [] : [`  ${counted(facts.farAhead, "row")} beyond max_ahead, left out of both`];
-  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line, ...ahead];
+  if (facts.watermarkMs <= facts.ownWatermarkMs) return [line, ...reading, ...ahead];
   return [
     line,
+    ...reading,
     ...ahead,
     `  up to ${exactText(facts.watermarkMs)} out of order: watermark raised from ` +
       `${durationText(facts.ownWatermarkMs)} to that, so that no row is late`,
     `  with ${durationText(facts.ownWatermarkMs)}, up to ${counted(facts.lateRows, "row")} would have come ` +
-      "late in these cuts",
+      "late in these cuts of a live run (none with --once)",
   ];
 }
 
@@ -66,12 +79,13 @@ function exactText(valueMs: number): string {
   return valueMs > 1000 && valueMs % 1000 !== 0 ? `${valueMs / 1000}s` : durationText(valueMs);
 }
 
-function queryLines({ query, rows, difference, fault, hint }: QueryVerdict): readonly string[] {
+function queryLines({ query, rows, difference, fault, hint, putAside }: QueryVerdict): readonly string[] {
   const lines = fault === undefined ? [] : [fault];
   if (difference !== undefined) lines.push(...differenceText(difference));
-  if (lines.length === 0) return [`query ${query}: ${counted(rows, "row")}, equal`];
+  const aside = putAside === 0 ? "" : `; ${counted(putAside, "dead letter")} of it left out of both`;
+  if (lines.length === 0) return [`query ${query}: ${counted(rows, "row")}, equal${aside}`];
   if (hint !== undefined) lines.push(hint);
-  return [`query ${query}: differs`, ...lines.map((line) => `  ${line}`)];
+  return [`query ${query}: differs${aside}`, ...lines.map((line) => `  ${line}`)];
 }
 
 function cutText({ seed, batches, restartAfter }: CutFacts): string {

@@ -125,6 +125,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       freshSeed: () => 1,
       minRowsToRewrite: MIN_ROWS_TO_REWRITE,
       takesWhatIsThere: true,
+      allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
       isStopped: () => false,

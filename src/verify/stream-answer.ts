@@ -3,10 +3,11 @@
 import { id, sql, timestampUs } from "../duckdb/sql.ts";
 import { FAR_AHEAD } from "../engine/far-ahead.ts";
 import { MAX_SEGMENT_BYTES } from "../engine/prepare.ts";
-import { relation } from "../engine/stream.ts";
+import { CHECKPOINT, eventTime, relation } from "../engine/stream.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { TakenRows } from "./batch-answer.ts";
 import type { Cut } from "./cut.ts";
+import type { PutAside } from "./put-aside.ts";
 import { type OpenRun, openRun, type Run, type Share } from "./run.ts";
 import type { RunClock } from "./run-clock.ts";
 
@@ -18,6 +19,8 @@ export interface StreamAnswer {
   readonly taken: ReadonlyMap<string, readonly TakenRows[]>;
   /** By source: rows that became dead letters for being too far ahead. */
   readonly farAhead: ReadonlyMap<string, number>;
+  /** Rows, groups and windows that queries failed on. */
+  readonly putAside: readonly PutAside[];
   /** The lines that a query wrote. */
   written(query: string): string;
 }
@@ -29,6 +32,8 @@ export interface StreamOptions {
   readonly folder: string;
   /** By source, in milliseconds: the job's own, which the one that runs may have been given more than. */
   readonly ownWatermarksMs: ReadonlyMap<string, number>;
+  /** Told the number of each batch of the cut. */
+  readonly began?: (batch: number) => void;
 }
 
 /** Undefined where `stop` aborted. The job's sinks are row files. */
@@ -62,6 +67,7 @@ export async function streamAnswer(
   try {
     for (const [index, share] of cut.shares.entries()) {
       if (stop.aborted) return undefined;
+      options.began?.(index + 1);
       const isLastBefore = index + 1 === cut.restartAfter;
       const readsAhead = cut.readsAhead[index] === true && !isLastBefore;
       await take(share, false, readsAhead ? cut.shares[index + 1] : undefined);
@@ -71,7 +77,8 @@ export async function streamAnswer(
     if (stop.aborted) return undefined;
     await take({}, true);
     const batches = run.open().runner.lastBatch();
-    return { batches, lateRows, taken, farAhead, written: (query) => run.written(query) };
+    const putAside = await putAsideIn(run.open());
+    return { batches, lateRows, taken, farAhead, putAside, written: (query) => run.written(query) };
   } finally {
     await run.close();
   }
@@ -82,6 +89,17 @@ async function takeRest(run: Run, stop: AbortSignal, take: (share: Share) => Pro
   const { readers } = run.open().prepared;
   const share = Object.fromEntries(readers.map(({ name }) => [name, MAX_SEGMENT_BYTES]));
   while (!stop.aborted && readers.some(({ source }) => !source.isEnded())) await take(share);
+}
+
+async function putAsideIn({ database }: OpenRun): Promise<readonly PutAside[]> {
+  const rows = await database.rows(
+    sql`SELECT query, source, line FROM ${id(CHECKPOINT, "dead_letters")} WHERE query IS NOT NULL`,
+  );
+  return rows.map(({ query, source, line }) => ({
+    query: String(query),
+    stream: source === null ? null : String(source),
+    line: String(line),
+  }));
 }
 
 /** Of the batch just run: rows in the source's table, and rows that are no more in it. */
@@ -101,9 +119,9 @@ async function countBefore(
   source: string,
   watermarkUs: bigint,
 ): Promise<number> {
-  const timeColumn = prepared.shapes.find(({ name }) => name === source)?.timeColumn;
-  if (timeColumn === undefined) return 0;
+  const shape = prepared.shapes.find(({ name }) => name === source);
+  if (shape?.timeColumn === undefined) return 0;
   const row = await database.row(sql`SELECT count(*) AS late FROM ${id(source)}
-    WHERE ${id(timeColumn)}::TIMESTAMP < ${timestampUs(watermarkUs)}`);
+    WHERE ${eventTime(shape.stream.columns, shape.timeColumn)} < ${timestampUs(watermarkUs)}`);
   return Number(row["late"]);
 }

@@ -20,8 +20,16 @@ import type { SourceShape } from "../engine/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import { createRandom } from "../simulate/random.ts";
-import { type BatchSide, dependsOnClock, openBatchSide, type WholeInput } from "./batch-answer.ts";
+import {
+  type BatchSide,
+  dependsOnClock,
+  openBatchSide,
+  type ReaderFault,
+  type WholeInput,
+} from "./batch-answer.ts";
 import { type Cut, randomCut } from "./cut.ts";
+import type { PutAside } from "./put-aside.ts";
+import type { ReadingFacts } from "./reading/compare.ts";
 import { type Answer, appliedRows, compareRows, type Difference, linesOf } from "./rows.ts";
 import { rowFiles } from "./run.ts";
 import { MAX_RUN_MS, openRunClock } from "./run-clock.ts";
@@ -36,6 +44,10 @@ export interface VerifyOptions {
   readonly cuts: number;
   /** The wall clock when a run begins. */
   readonly startMs: number;
+  /** Told what is done now. */
+  readonly tell?: (words: string) => void;
+  /** For tests: see `BatchSideOptions`. */
+  readonly through?: ReaderFault;
 }
 
 export interface Verification {
@@ -60,6 +72,7 @@ export interface InputFacts {
   readonly lateRows: number;
   /** Dead letters for being further ahead than the source's max_ahead allows, likewise. */
   readonly farAhead: number;
+  readonly reading: ReadingFacts;
 }
 
 export interface QueryVerdict {
@@ -67,6 +80,8 @@ export interface QueryVerdict {
   /** Of the batch's answer. */
   readonly rows: number;
   readonly difference: Difference | undefined;
+  /** Rows, groups and windows that it fails on, left out of both sides: of the last cut. */
+  readonly putAside: number;
   /** Why it may differ and be right. */
   readonly hint: string | undefined;
   /** What makes its rows no answer at all. */
@@ -90,7 +105,8 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
   const folder = await mkdtemp(path.join(tmpdir(), "streamkit-verify-"));
   try {
     const lastPlanMs = options.startMs + MAX_RUN_MS;
-    const side = await openBatchSide({ job, shapes, order, clock: options.clock, lastPlanMs, folder });
+    const { clock, through } = options;
+    const side = await openBatchSide({ job, shapes, order, queries, clock, lastPlanMs, folder, through });
     try {
       for (const [source, input] of side.inputs) refuseEmpty(source, input);
       const compared = await compareCuts(job, { shapes, queries, side, folder }, options);
@@ -107,6 +123,7 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
           watermarkMs: neededMs(job, source, input),
           lateRows: compared.lateRows.get(source) ?? 0,
           farAhead: compared.farAhead.get(source) ?? 0,
+          reading: input.reading,
         })),
         queries: order.map((query) => ({
           query,
@@ -114,6 +131,7 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
           difference: compared.findings.get(query)?.difference,
           fault: compared.findings.get(query)?.fault,
           hint: hintOf(job, query),
+          putAside: compared.putAside.filter((one) => one.query === query).length,
         })),
       };
     } finally {
@@ -141,18 +159,20 @@ interface Compared {
   readonly answers: ReadonlyMap<string, Answer>;
   readonly lateRows: ReadonlyMap<string, number>;
   readonly farAhead: ReadonlyMap<string, number>;
+  /** In the last cut. */
+  readonly putAside: readonly PutAside[];
 }
 
 /** One cut after the other, until one differs. */
 async function compareCuts(
   job: LoadedJob,
   { shapes, queries, side, folder }: Known,
-  { clock, stop, seed, cuts, startMs }: VerifyOptions,
+  { clock, stop, seed, cuts, startMs, tell = () => {} }: VerifyOptions,
 ): Promise<Compared | undefined> {
   const running = unhurried(job, side.inputs);
   const bytes = new Map([...side.inputs].map(([name, input]) => [name, input.bytes]));
   const isByClock = shapes.some(dependsOnClock);
-  let answers: ReadonlyMap<string, Answer> = isByClock ? new Map() : await side.answers();
+  let whole: ReadonlyMap<string, Answer> | undefined;
   const lateRows = new Map<string, number>();
   const farAhead = new Map<string, number>();
   const ownWatermarksMs = new Map(
@@ -168,9 +188,16 @@ async function compareCuts(
       stop,
       folder: runFolder,
       ownWatermarksMs,
+      began: (batch) => tell(`cut ${index + 1} of ${cuts}, batch ${batch} of ${cut.shares.length}`),
     });
+    tell(`cut ${index + 1} of ${cuts}, all at once`);
     if (answer === undefined) return undefined;
-    if (isByClock) answers = await side.answers({ batches: answer.taken });
+    const { putAside, taken } = answer;
+    const isOwn = isByClock || putAside.length > 0;
+    if (!isOwn) whole ??= await side.answers();
+    const answers = isOwn
+      ? await side.answers({ batches: taken, putAside })
+      : (whole ?? new Map<string, Answer>());
     raise(lateRows, answer.lateRows);
     raise(farAhead, answer.farAhead);
     const findings = new Map(
@@ -183,7 +210,7 @@ async function compareCuts(
     await rm(runFolder, { recursive: true, force: true });
     const differingCut = findings.size > 0 ? factsOf(cut, answer.batches) : undefined;
     if (differingCut !== undefined || index === cuts - 1)
-      return { differingCut, findings, answers, lateRows, farAhead };
+      return { differingCut, findings, answers, lateRows, farAhead, putAside };
   }
   throw new StreamkitError("bug", "No cut was tried");
 }

@@ -4,6 +4,7 @@
  */
 
 import { spawn } from "node:child_process";
+import { answerText } from "../base/answer-text.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { joinPath, type Store } from "./store.ts";
@@ -69,7 +70,7 @@ export function urlHook(url: string, { store, folder, table }: HookTarget): Part
         const answer = await fetch(url, { method: "POST", headers, body, signal }).catch((error: unknown) => {
           throw hookError(`can't be reached: ${messageOf(error)}`, error);
         });
-        await answer.arrayBuffer();
+        await answerText(answer);
         if (!answer.ok) throw hookError(`answered ${answer.status}`);
       }
     },

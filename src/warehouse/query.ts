@@ -1,57 +1,162 @@
 /** Queries over a warehouse: its tables are views over their Parquet files. */
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, readFile, rm, symlink } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { rowJson } from "../formats/json-rows.ts";
+import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
+import { attachCheckpoint } from "./checkpoint-snapshot.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
+import { partitionedRows } from "./partitioned-rows.ts";
+import { type AnswerStyle, printAnswer } from "./print-answer.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
-import { renderTable } from "./render-table.ts";
+import { questionOf, statementsIn } from "./statements.ts";
 import { openStore } from "./stores.ts";
 import { savedSchema } from "./table-schema.ts";
 
-export interface QueryRequest {
+export interface QueryRequest extends AnswerStyle {
   /** A folder, or a URL of a store. */
   readonly warehouse: string;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Ends the query at once: what was printed of its answer stays. */
-  readonly stop: AbortSignal;
   readonly checkpoint?: string;
-  readonly format: "table" | "json" | "ndjson" | "csv" | "parquet";
-  /** A file instead of the standard output. */
-  readonly out?: string;
 }
 
-export async function runQuery(text: string, request: QueryRequest, stdout: ByteOutput): Promise<void> {
+/** A database with the tables of a warehouse, and of a checkpoint, that questions are put to. */
+export interface Questions {
+  /** Prints the answers of the statements of a text, one after the other. Throws code `usage` or `engine`. */
+  ask(text: string, style?: Partial<AnswerStyle>): Promise<void>;
+  /** What names may stand in a question: tables as they are named in it, and their columns. */
+  names(): Promise<readonly { readonly table: string; readonly column: string }[]>;
+  /** The plain words of SQL, and of DuckDB's functions. */
+  words(): Promise<readonly string[]>;
+  /** Gives up the question under way: `ask` throws. */
+  interrupt(): Promise<void>;
+  /** Of the question under way, where that can be told. */
+  percentDone(): number | undefined;
+  close(): Promise<void>;
+}
+
+const INTERRUPT_MS = 50;
+
+/** Answers go to what `output` gives, when they do. */
+export async function openQuestions(request: QueryRequest, output: () => ByteOutput): Promise<Questions> {
   const database = await openDatabase();
-  const interrupt = (): void => database.interrupt();
-  request.stop.addEventListener("abort", interrupt);
   const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
-  try {
-    const tables = await openTables(database, text, request, folder);
-    if (request.checkpoint !== undefined) await attachCheckpoint(database, request.checkpoint);
-    const statement = text.replace(/[;\s]+$/, "");
-    if (statement === "") throw new StreamkitError("usage", "An SQL query is expected");
-    // In parentheses also SHOW, DESCRIBE and SUMMARIZE are queries; the line feed ends a comment.
-    const query = sql`SELECT * FROM (${raw(statement)}\n)`;
-    await refuseWrong(database, query, { ...request, tables });
-    await print(database, query, request, stdout);
-  } catch (error) {
-    if (!request.stop.aborted) throw error;
-  } finally {
-    request.stop.removeEventListener("abort", interrupt);
+  const close = async (): Promise<void> => {
     database.close();
     await rm(folder, { recursive: true, force: true });
+  };
+  /** The names of the checkpoint's tables. */
+  const kept: string[] = [];
+  try {
+    // How far a question is, is told; DuckDB's own bar would be drawn into the answer.
+    await database.run(raw("SET enable_progress_bar = true; SET enable_progress_bar_print = false"));
+    if (request.checkpoint !== undefined) {
+      const place = { working: folder, clock: request.clock };
+      const names = await attachCheckpoint(database, request.checkpoint, place);
+      kept.push(...names.map((name) => `checkpoint.${name}`));
+    }
+  } catch (error) {
+    await close();
+    throw error;
   }
+
+  let underWay: { isGivenUp: boolean } | undefined;
+  const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
+    const question = questionOf(statement);
+    const tables = [...(await openTables(database, statement, request, folder)), ...kept];
+    if (question.kind === "tables") return printAnswer(database, TABLE_NAMES, style, output());
+    // What is no statement by itself would close the parentheses that it is put into.
+    await refuseWrong(() => database.statements(raw(question.text)), { ...request, tables });
+    if (question.kind === "explain") {
+      const plan = await planOf(database, question.text, { ...request, tables });
+      if (style.format === "table" && style.out === undefined)
+        return output().send(plan.map(({ text }) => `${text.trimEnd()}\n`).join(""));
+      const rows = plan.map(({ name, text }) => sql`(${literal(name)}, ${literal(text)})`);
+      const query = sql`FROM (VALUES ${rows}) AS plan(explain_key, explain_value)`;
+      return printAnswer(database, query, style, output());
+    }
+    // In parentheses also SHOW, DESCRIBE and SUMMARIZE are queries; the line feed ends a comment.
+    const query = sql`SELECT * FROM (${raw(question.text)}\n)`;
+    await refuseWrong(() => database.describe(query), { ...request, tables });
+    await printAnswer(database, query, style, output());
+  };
+
+  return {
+    async ask(text, style) {
+      const { whole, rest } = statementsIn(text);
+      const statements = rest === "" ? whole : [...whole, rest];
+      if (statements.length === 0) throw new StreamkitError("usage", "An SQL query is expected");
+      const wanted = { ...request, ...style };
+      refuseSeveral(statements.length, wanted);
+      const asked = { isGivenUp: false };
+      underWay = asked;
+      try {
+        for (const statement of statements) {
+          await answer(statement, wanted);
+          if (asked.isGivenUp) throw new StreamkitError("stopped", "Interrupted");
+        }
+      } finally {
+        underWay = undefined;
+      }
+    },
+    async names() {
+      await openTables(database, "", request, folder);
+      const rows = await database.rows(NAMES);
+      return rows.map((row) => ({ table: String(row["table"]), column: String(row["column"]) }));
+    },
+    async words() {
+      const rows = await database.rows(sql`SELECT upper(keyword_name) AS word FROM duckdb_keywords()
+        UNION SELECT function_name || '(' FROM duckdb_functions()
+          WHERE function_name SIMILAR TO '[a-z][a-z0-9_]+'
+        ORDER BY word`);
+      return rows.map((row) => String(row["word"]));
+    },
+    async interrupt() {
+      const given = underWay;
+      if (given !== undefined) given.isGivenUp = true;
+      // One statement of several runs now, and an interrupt between two of them is lost.
+      while (underWay !== undefined && underWay === given) {
+        database.interrupt();
+        await request.clock.sleep(INTERRUPT_MS);
+      }
+    },
+    percentDone: () => database.percentDone(),
+    close,
+  };
+}
+
+/** As a question names them: without the database that they all are in. */
+const OWN_TABLES = sql`(SELECT schema_name, view_name AS name, database_name FROM duckdb_views()
+    WHERE NOT internal
+  UNION ALL SELECT schema_name, table_name, database_name FROM duckdb_tables() WHERE NOT internal)`;
+const FULL_NAME = sql`concat_ws('.', nullif(database_name, 'memory'), nullif(schema_name, 'main'), name)`;
+const TABLE_NAMES = sql`SELECT ${FULL_NAME} AS name FROM ${OWN_TABLES} ORDER BY name`;
+const NAMES = sql`SELECT ${FULL_NAME} AS "table", column_name AS "column"
+  FROM (SELECT database_name, schema_name, table_name AS name, column_name, column_index FROM duckdb_columns()
+    WHERE NOT internal) ORDER BY "table", column_index`;
+
+/** Several answers are one text only where their parts can be told apart. */
+function refuseSeveral(count: number, { format, out }: AnswerStyle): void {
+  if (count === 1 || (out === undefined && (format === "table" || format === "ndjson"))) return;
+  const way = out === undefined ? `--format ${format}` : "--out";
+  throw new StreamkitError("usage", `${way} takes one query, found ${count}: ask them one after the other`);
+}
+
+async function planOf(
+  database: Database,
+  text: string,
+  place: Pick<QueryRequest, "warehouse"> & { readonly tables: readonly string[] },
+): Promise<readonly { readonly name: string; readonly text: string }[]> {
+  const rows = await refuseWrong(() => database.rows(raw(text)), place);
+  return rows.map((row) => ({ name: String(row["explain_key"]), text: String(row["explain_value"]) }));
 }
 
 /** The names of the tables there are, of which those that the query needs can be read. */
@@ -80,18 +185,17 @@ async function openTables(
 async function plainFolder(warehouse: string, folder: string): Promise<string> {
   if (!/[=*?[\]]/.test(warehouse)) return warehouse;
   const link = path.join(folder, "warehouse");
-  await symlink(warehouse, link);
+  if (!existsSync(link)) await symlink(warehouse, link);
   return link;
 }
 
 /** Throws code `usage` where DuckDB does not take the query. */
-async function refuseWrong(
-  database: Database,
-  query: Sql,
+async function refuseWrong<T>(
+  taken: () => Promise<T>,
   { warehouse, tables }: { readonly warehouse: string; readonly tables: readonly string[] },
-): Promise<void> {
+): Promise<T> {
   try {
-    await database.describe(query);
+    return await taken();
   } catch (error) {
     if (!(error instanceof DuckdbError)) throw error;
     const missing = /Table with name (\S+) does not exist/.exec(error.message)?.[1];
@@ -137,15 +241,16 @@ async function nameTable(database: Database, name: Sql, folder: string): Promise
   const files = path.join(folder, "**", "*.parquet");
   const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
   if (first === undefined) return false;
-  // What the table says of its partitions' types is right; what DuckDB finds in their names is a guess.
   const schema = await savedSchema(openLocalStore(folder), "");
-  const known = (schema?.partitions ?? []).map(({ name: column, type }) => sql`${id(column)}: ${type}`);
-  const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
-  // To unite their columns all files are opened, also those of partitions that a query rules out.
-  const unites = schema?.hasGrown ?? true;
-  await database.run(sql`CREATE OR REPLACE VIEW ${name} AS
-    SELECT * FROM read_parquet(${(await filesOfMoment(folder)) ?? sql`${files}`},
-      hive_partitioning = true, ${hiveTypes} union_by_name = ${unites})`);
+  await database.run(
+    sql`CREATE OR REPLACE VIEW ${name} AS ${await partitionedRows(database, {
+      files: (await filesOfMoment(folder)) ?? sql`${files}`,
+      partitions: schema?.partitions,
+      example: String(first["file"]),
+      // To unite their columns all files are opened, also those of partitions that a query rules out.
+      unites: schema?.hasGrown ?? true,
+    })}`,
+  );
   return true;
 }
 
@@ -164,89 +269,4 @@ async function foldersIn(folder: string): Promise<string[]> {
     .filter((entry) => entry.isDirectory() && !/^[._]/.test(entry.name))
     .map(({ name }) => name)
     .toSorted();
-}
-
-async function attachCheckpoint(database: Database, folder: string): Promise<void> {
-  const file = path.join(folder, "checkpoint.duckdb");
-  if (!existsSync(file))
-    throw new StreamkitError("usage", `--checkpoint: there is no checkpoint in "${folder}"`);
-  try {
-    await database.run(sql`ATTACH ${file} AS checkpoint (READ_ONLY)`);
-  } catch (error) {
-    const isLocked = /lock/i.test(messageOf(error));
-    const reason = isLocked ? "a running job is using it; stop it first" : messageOf(error);
-    throw new StreamkitError("io", `The checkpoint "${folder}" can't be opened: ${reason}`, { cause: error });
-  }
-}
-
-async function print(
-  database: Database,
-  query: Sql,
-  request: QueryRequest,
-  stdout: ByteOutput,
-): Promise<void> {
-  if (request.out !== undefined) {
-    await database.run(sql`COPY (${query}) TO ${request.out} ${copyOptions(request.format)}`);
-    return;
-  }
-  switch (request.format) {
-    case "table":
-      await stdout.send(await renderTable(database, query, stdout.isTerminal));
-      return;
-    case "json":
-    case "ndjson":
-      return printJson(database, query, request.format === "json", stdout);
-    case "csv":
-    case "parquet":
-      return printFile(database, query, request.format, stdout);
-  }
-}
-
-async function printJson(
-  database: Database,
-  query: Sql,
-  isArray: boolean,
-  stdout: ByteOutput,
-): Promise<void> {
-  const columns = await database.describe(query);
-  let isFirst = true;
-  if (isArray) await stdout.send("[");
-  for await (const rows of database.textBlocks(sql`SELECT ${rowJson(columns)} FROM (${query})`)) {
-    await stdout.send(isArray ? `${isFirst ? "\n" : ",\n"}${rows.join(",\n")}` : `${rows.join("\n")}\n`);
-    isFirst = false;
-  }
-  if (isArray) await stdout.send(isFirst ? "]\n" : "\n]\n");
-}
-
-/** DuckDB writes these to files only: by way of one. */
-async function printFile(
-  database: Database,
-  query: Sql,
-  format: "csv" | "parquet",
-  stdout: ByteOutput,
-): Promise<void> {
-  if (format === "parquet" && stdout.isTerminal)
-    throw new StreamkitError("usage", "--format parquet is no text: use --out FILE, or a pipe");
-  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
-  try {
-    const file = path.join(folder, "answer");
-    await database.run(sql`COPY (${query}) TO ${file} ${copyOptions(format)}`);
-    await stdout.send(await readFile(file));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-}
-
-function copyOptions(format: QueryRequest["format"]): Sql {
-  switch (format) {
-    case "parquet":
-      return raw("(FORMAT parquet, COMPRESSION zstd)");
-    case "json":
-      return raw("(FORMAT json, ARRAY true)");
-    case "ndjson":
-      return raw("(FORMAT json)");
-    case "csv":
-    case "table":
-      return raw("(FORMAT csv, HEADER)");
-  }
 }

@@ -1,6 +1,7 @@
 /** S3's requests, signed, for a bucket of any server that speaks them. */
 
 import { AwsV4Signer } from "aws4fetch";
+import { answerText } from "../base/answer-text.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 import { patience } from "./patience.ts";
@@ -77,7 +78,7 @@ export function openS3(options: S3Options): S3 {
       const signal = AbortSignal.timeout(TIMEOUT_MS);
       const answer = await fetch(signed.url, { method, headers: signed.headers, body, signal });
       if (answer.ok || allowed.includes(answer.status)) return answer;
-      throw new S3Refusal(answer.status, refusalText(answer.status, key, await answer.text()));
+      throw new S3Refusal(answer.status, refusalText(answer.status, key, await answerText(answer)));
     });
 }
 

@@ -49,6 +49,8 @@ export interface TableWriter {
   commit(): readonly Sql[];
   committed(): Promise<void>;
   isDue(nowMs: number): boolean;
+  /** Rows that wait. */
+  heldRows(): number;
   /** Writes the rows that wait, where no checkpoint keeps them. */
   close(): Promise<void>;
 }
@@ -225,6 +227,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
       if (last !== undefined) await options.retention?.apply(last.batch.before, last.batch.plannedAtMs);
     },
     isDue: (nowMs) => waiting?.isOverdue(nowMs) === true,
+    heldRows: () => (waiting?.keys() ?? []).reduce((sum, key) => sum + (waiting?.countOf([key]) ?? 0), 0),
     async close() {
       // After a failure the batch under way is as lost as its input.
       const keys = writer.isDurable || !isBetweenBatches ? [] : (waiting?.keys() ?? []);

@@ -4,6 +4,7 @@
  * node that has just died) is tried again for a while.
  */
 
+import { answerText } from "../base/answer-text.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 import { patience } from "./patience.ts";
@@ -158,7 +159,7 @@ async function refuse(answer: Response, path: string): Promise<void> {
 }
 
 async function refusalOf(answer: Response, path: string): Promise<HdfsRefusal> {
-  const text = await answer.text();
+  const text = await answerText(answer);
   if (answer.status === 401)
     return new HdfsRefusal(
       "AuthenticationException",

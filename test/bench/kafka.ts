@@ -23,8 +23,9 @@ const root = join(import.meta.dir, "../..");
 const streamkit = join(root, "dist/streamkit");
 const bun = join(root, "node_modules/.bin/bun");
 const SCHEMA = { ts: "TIMESTAMP", symbol: "VARCHAR", price: "DOUBLE", volume: "BIGINT" };
-const OHLC = `SELECT symbol, window_start, arg_min(price, ts) AS open, max(price) AS high, min(price) AS low,
-  arg_max(price, ts) AS close, sum(volume) AS volume FROM tumble(ticks, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
+const OHLC = `SELECT symbol, window_start, first(price ORDER BY ts) AS open, max(price) AS high,
+  min(price) AS low, last(price ORDER BY ts) AS close, sum(volume) AS volume
+  FROM tumble(ticks, ts, INTERVAL 1 SECOND) GROUP BY ALL`;
 
 /** Records a second. */
 interface LaneRates {

@@ -29,8 +29,8 @@ sources:
     rate: ${ROWS * 50}
 queries:
   ohlc: |
-    SELECT symbol, window_start, arg_min(price, ts) AS open, max(price) AS high, min(price) AS low,
-           arg_max(price, ts) AS close, sum(volume) AS volume
+    SELECT symbol, window_start, first(price ORDER BY ts) AS open, max(price) AS high, min(price) AS low,
+           last(price ORDER BY ts) AS close, sum(volume) AS volume
     FROM tumble(ticks, ts, INTERVAL 1 SECOND) GROUP BY ALL
 sinks: [{ from: ohlc, to: "file:out.ndjson" }]
 `;

@@ -170,28 +170,6 @@ describe("the durable channel on its disk", () => {
     await channel.close();
   });
 
-  test("says where a segment that was whole is damaged", async () => {
-    using folder = emptyFolder();
-    const channel = await openAt(folder.path);
-    await channel.put(blockOf(["first"]));
-    await channel.put(blockOf(["second"]));
-    await channel.close();
-    const later = await openAt(folder.path);
-    await later.put(blockOf(["third"]));
-    await later.close();
-    const first = join(folder.path, readdirSync(folder.path).toSorted()[0] ?? "");
-    const bytes = readFileSync(first);
-    bytes[bytes.length - 3] = 0;
-    writeFileSync(first, bytes);
-    const damaged = await openAt(folder.path);
-    const output = rememberingOutput();
-    damaged.end();
-    const outcome = runPump({ channel: damaged, output, clock: hurriedClock, stop: never });
-    expect(await outcome.catch(messageOf)).toContain(`"${first}" is damaged from byte `);
-    expect(textOf(output.delivered)).toBe("first\n");
-    await damaged.close();
-  });
-
   test("a full disk pushes back with one warning, and nothing is lost", async () => {
     using folder = emptyFolder();
     using disk = smallDisk(join(folder.path, "disk"), 3);

@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { parse, stringify } from "yaml";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
-import { WINDOW_MACROS } from "../../src/engine/windows.ts";
+import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
 import { appliedRows, linesOf } from "../../src/verify/rows.ts";
 import { isHiddenName } from "../../src/warehouse/store.ts";
 import { parquetRows } from "../e2e/warehouse.ts";

@@ -11,7 +11,7 @@ import { stringify } from "yaml";
 import { FAILPOINTS, KAFKA_FAILPOINTS } from "../../src/base/failpoint.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
-import { WINDOW_MACROS } from "../../src/engine/windows.ts";
+import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
 import { answersOf, difference } from "../equation/answers.ts";
 import type { QuerySpec } from "../equation/streaming.ts";

@@ -12,12 +12,12 @@ import { until } from "../server/until.ts";
 import { type HdfsService, sharedHdfs } from "../services/hdfs.ts";
 import { type MetastoreService, sharedMetastore } from "../services/metastore.ts";
 import { type Spark, sharedSpark } from "../services/spark.ts";
+import { accessLogs } from "../support/access-logs.ts";
 import { emptyFolder } from "./binary.ts";
 import { requestsOf, topPathsOf, trafficOf } from "./requests.ts";
 import { start, streamkit } from "./running.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const LINES = readFileSync(join(ROOT, "../shared/data/access-3000.log"), "utf8").trimEnd().split("\n");
 const CHUNK_LINES = 150;
 const ROTATE_CHUNKS = 4;
 const KILL_CHUNKS = 5;
@@ -59,6 +59,7 @@ test(
   "every line is archived once, and every minute is right, whatever was killed",
   async () => {
     using folder = emptyFolder();
+    const all = (await accessLogs()).flatMap(({ lines }) => lines);
     const database = `web${Date.now()}`;
     const url = `webhdfs://${hdfs.address}/${database}`;
     const logs = join(folder.path, "log");
@@ -81,9 +82,9 @@ test(
       statSync(join(DEAD, "robots.ndjson"), { throwIfNoEntry: false })?.size ?? 0;
     let writtenBytes = 0;
     let running = await start(args, { env });
-    const chunks = Math.ceil(LINES.length / CHUNK_LINES);
+    const chunks = Math.ceil(all.length / CHUNK_LINES);
     for (let chunk = 0; chunk < chunks; chunk += 1) {
-      const lines = LINES.slice(chunk * CHUNK_LINES, (chunk + 1) * CHUNK_LINES);
+      const lines = all.slice(chunk * CHUNK_LINES, (chunk + 1) * CHUNK_LINES);
       const text = `${lines.join("\n")}\n`;
       appendFileSync(log, text.slice(0, text.length / 2));
       if (chunk % KILL_CHUNKS === KILL_CHUNKS - 1) {
@@ -104,8 +105,8 @@ test(
 
     const rowsOf = async (query: string) => (await spark.sql(query)).rows;
     const archived = await rowsOf(`SELECT line FROM ${database}.lines`);
-    expect(archived.map(({ line }) => String(line)).toSorted()).toEqual(LINES.toSorted());
-    const requests = requestsOf(LINES);
+    expect(archived.map(({ line }) => String(line)).toSorted()).toEqual(all.toSorted());
+    const requests = requestsOf(all);
     const time = "date_format(window_start, \"yyyy-MM-dd'T'HH:mm:ss.SSS'Z'\") AS window_start";
     const traffic = await rowsOf(
       `SELECT ${time}, requests, errors, bytes, clients, round(p50_bytes, 3) AS p50_bytes,

@@ -4,6 +4,7 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
+import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { HistorySource } from "../../src/server/history.ts";
 import { type Hub, openHub } from "../../src/server/hub.ts";
 import { plainText } from "../../src/server/protocol.ts";
@@ -83,7 +84,7 @@ test(
 
     // The same hub on a new server: the page is missing some deltas only.
     for (let batch = 0; batch < 30; batch += 1) hub.publish(feed.next());
-    const second = await startServer({ hub, port });
+    const second = await startServer({ hub, port, clock: clockOf(hub) });
     await shows(page, hub);
     await second.close();
     await until("the page says so", async () => (await connection(page)) === "Reconnecting…");
@@ -92,7 +93,7 @@ test(
     const anew = openHub();
     const replayed = marketFeed({ symbols: 8, stepMs: 20_000 });
     for (let batch = 0; batch < 140; batch += 1) anew.publish(replayed.next());
-    servers.push(await startServer({ hub: anew, port }));
+    servers.push(await startServer({ hub: anew, port, clock: clockOf(anew) }));
     await shows(page, anew);
     anew.publish(replayed.next());
     await shows(page, anew);
@@ -120,7 +121,7 @@ test(
       }
     };
     publish(300);
-    const server = await startServer({ hub, port: 0, history });
+    const server = await startServer({ hub, port: 0, history, clock: clockOf(hub) });
     servers.push(server);
     const { page } = await opened(server.url);
     await shows(page, all);
@@ -190,15 +191,128 @@ test(
   TEST_MS,
 );
 
+test(
+  "a stream that falls silent says for how long, and its lag grows",
+  async () => {
+    const { url } = await started(60, 40_000);
+    const { page } = await opened(url);
+    await until("it says so", async () => /^No data for 4\d s$/.test((await connection(page)) ?? ""));
+    const lag = async (): Promise<number> =>
+      Number.parseFloat((await page.getByTestId("watermark-lag").textContent()) ?? "");
+    const before = await lag();
+    expect(before).toBeGreaterThanOrEqual(40);
+    await until("the lag grows", async () => (await lag()) > before);
+    await until("nothing comes", async () => (await page.getByTestId("input-rate").textContent()) === "0/s");
+  },
+  TEST_MS,
+);
+
+test(
+  "a job that failed says why, also when its server ends right after it",
+  async () => {
+    const { hub, server, url } = await started(60);
+    const { page } = await opened(url);
+    await shows(page, hub);
+    expect(await page.getByTestId("notice").count()).toBe(0);
+    servers.splice(servers.indexOf(server), 1);
+    hub.setFeed({ ended: true, reason: "failed: The disk is full" });
+    await server.close();
+    await until("it says so", async () => (await connection(page)) === "Failed");
+    await until("the server is gone", async () =>
+      ((await page.getByTestId("notice").textContent()) ?? "").includes("Its server has ended too"),
+    );
+    expect(await page.getByTestId("notice").textContent()).toStartWith("Stopped: The disk is full");
+  },
+  TEST_MS,
+);
+
+test(
+  "a chart that was scrolled back keeps the newest price on its axis, and a button leads there",
+  async () => {
+    const { hub, url } = await started(600);
+    const { page } = await opened(url);
+    await shows(page, hub);
+    const button = page.getByRole("button", { name: "Go to latest" });
+    expect(await button.count()).toBe(0);
+    const box = await page.getByTestId("chart").boundingBox();
+    if (box === null) throw new Error("no chart");
+    await page.mouse.move(box.x + 100, box.y + 100);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width - 100, box.y + 100, { steps: 5 });
+    await page.mouse.up();
+    await button.waitFor();
+    await button.click();
+    await until("the newest is in sight", async () => (await button.count()) === 0);
+  },
+  TEST_MS,
+);
+
+test(
+  "without a query of days, columns say of which windows their figures are; with one they need not",
+  async () => {
+    const { url, hub } = await started(60);
+    const { page } = await opened(url);
+    await shows(page, hub);
+    const titles = () => page.locator("table.watch thead button").allTextContents();
+    expect(await titles()).toEqual(["Symbol↑", "Last", "Chg", "High", "Low", "Volume"]);
+    const minutes = openHub();
+    const feed = marketFeed({ symbols: 8, stepMs: 20_000 });
+    for (let batch = 0; batch < 20; batch += 1) {
+      const outcome = feed.next();
+      minutes.publish({ ...outcome, outputs: outcome.outputs.filter(({ query }) => query === "minute") });
+    }
+    const server = await startServer({ hub: minutes, port: 0, clock: clockOf(minutes) });
+    servers.push(server);
+    const second = await opened(server.url);
+    await shows(second.page, minutes);
+    expect(await second.page.locator("table.watch thead button").allTextContents()).toEqual([
+      "Symbol↑",
+      "Last",
+      "Chg 1m",
+      "High 1m",
+      "Low 1m",
+      "Vol 1m",
+    ]);
+    expect(await second.page.getByRole("button", { name: "High 1m" }).getAttribute("title")).toBe(
+      "Highest price of the latest window of 1m; sorts by high",
+    );
+  },
+  TEST_MS,
+);
+
+test(
+  "nothing is wider than a telephone, in no state",
+  async () => {
+    const { hub, url } = await started(60);
+    const { page } = await opened(url);
+    await page.setViewportSize({ width: 390, height: 844 });
+    await shows(page, hub);
+    const overflow = () =>
+      page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect(await overflow()).toBe(0);
+    hub.setFeed({ ended: true, reason: `failed: ${"a_very_long_word_".repeat(20)}` });
+    await page.getByTestId("notice").waitFor();
+    expect(await overflow()).toBe(0);
+  },
+  TEST_MS,
+);
+
 async function started(
   batches: number,
+  silentMs = 0,
 ): Promise<{ hub: Hub; feed: MarketFeed; url: string; server: DashboardServer }> {
   const hub = openHub();
   const feed = marketFeed({ symbols: 8, stepMs: 20_000 });
   for (let batch = 0; batch < batches; batch += 1) hub.publish(feed.next());
-  const server = await startServer({ hub, port: 0 });
+  const server = await startServer({ hub, port: 0, clock: clockOf(hub, silentMs) });
   servers.push(server);
   return { hub, feed, url: server.url, server };
+}
+
+/** The time of the hub's last batch, so that its made-up times are now; or so long after it. */
+function clockOf(hub: Hub, silentMs = 0): Clock {
+  const lastMs = (): number => hub.state.reports.at(-1)?.startedAtMs ?? 0;
+  return { ...systemClock, nowMs: () => lastMs() + silentMs };
 }
 
 /** `foreign` collects requests to anywhere else, `complaints` the browser's errors. */

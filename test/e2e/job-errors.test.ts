@@ -37,8 +37,8 @@ interface Fault {
 }
 
 const KNOWN_SOURCE_KEYS =
-  "(known: from, format, schema, select, time, watermark, max_ahead, received, idle, rate, pattern, " +
-  "delimiter)";
+  "(known: from, format, schema, timezone, select, time, watermark, max_ahead, received, idle, rate, " +
+  "pattern, log_format, delimiter)";
 const DURATION = "a duration like 250ms, 5s, 1m or 2h is expected, found";
 
 const faults: readonly Fault[] = [
@@ -72,7 +72,7 @@ const faults: readonly Fault[] = [
     name: "an unknown key of a query",
     edit: ["mode: update", "mod: update"],
     place: ":11:5: queries.minute.mod: ",
-    says: ['did you mean "mode"?', "(known: sql, mode, key, lateness, state)"],
+    says: ['did you mean "mode"?', "(known: sql, mode, key, lateness, on_error, state)"],
   },
   {
     name: "an unknown key of a Parquet sink",
@@ -194,25 +194,25 @@ const faults: readonly Fault[] = [
   {
     name: "a column that does not exist",
     edit: ["max(price)", "max(prize)"],
-    place: ":12:5: queries.minute.sql: ",
+    place: ":13:40: queries.minute.sql: ",
     says: ["prize", "price"],
   },
   {
     name: "a table that does not exist",
     edit: ["FROM ticks", "FROM tics"],
-    place: ":9:3: queries.clean: ",
+    place: ":9:24: queries.clean: ",
     says: ["tics", "ticks"],
   },
   {
     name: "a function that does not exist",
     edit: ["max(", "maxx("],
-    place: ":12:5: queries.minute.sql: ",
+    place: ":13:36: queries.minute.sql: ",
     says: ["maxx", "max"],
   },
   {
     name: "SQL that is none",
     edit: ["SELECT *", "SELEC *"],
-    place: ":9:3: queries.clean: ",
+    place: ":9:10: queries.clean: ",
     says: ["SELEC"],
   },
   {
@@ -371,7 +371,7 @@ describe("a command line with", () => {
     [["--sql", "SELECT a FROM input", "--watermark", "5x"], `--watermark: ${DURATION} "5x"`],
     [["--sql", "SELECT a FROM input", "--batch", "5x"], "--batch must be a duration"],
     [["--sql", "SELECT b FROM input", "--schema", "a INT"], '"b"'],
-    [["--sql", "SELECT a FROM input", "job.yaml"], "A job file or --sql is expected, not both"],
+    [["--sql", "SELECT a FROM input", "job.yaml"], "has no effect with a job file"],
     [["--once", "--available-now"], "--once and --available-now exclude each other"],
     [["--serve", "99999"], '--serve takes PORT or HOST:PORT: found "99999"'],
     [["nowhere.yaml"], 'There is no job file "nowhere.yaml"'],

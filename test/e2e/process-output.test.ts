@@ -70,8 +70,8 @@ test("update mode names each row's change, on the pipe and with --sql", async ()
 
 const MINUTE = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
 const CANDLE = [
-  "SELECT symbol, window_start, arg_min(price, ts) AS open, max(price) AS high, min(price) AS low,",
-  `arg_max(price, ts) AS close, sum(volume)::BIGINT AS volume FROM ${MINUTE} GROUP BY ALL`,
+  "SELECT symbol, window_start, first(price ORDER BY ts) AS open, max(price) AS high, min(price) AS low,",
+  `last(price ORDER BY ts) AS close, sum(volume)::BIGINT AS volume FROM ${MINUTE} GROUP BY ALL`,
 ].join(" ");
 
 const CANDLES_JOB = `

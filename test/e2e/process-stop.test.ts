@@ -34,7 +34,7 @@ test("SIGINT and SIGTERM in the middle: nothing is lost, nothing comes twice", a
   for (const [signal, code] of [
     ["SIGINT", 130],
     ["SIGTERM", 143],
-    ["SIGINT", 130],
+    ["SIGHUP", 129],
   ] as const) {
     const before = size();
     await using job = await start(["process", at("job.yaml")]);
@@ -81,7 +81,9 @@ async function pipeCodes(pipe: string): Promise<{ codes: string; stderr: string;
   );
   expect(code).toBe(0);
   const lines = stderr.trimEnd().split("\n");
-  return { codes: lines.at(-1) ?? "", stderr: lines.slice(0, -1).join("\n"), stdout };
+  // A slow machine may take longer than the patience of what waits for its first lines.
+  const said = lines.slice(0, -1).filter((line) => !line.includes("nothing has come yet"));
+  return { codes: lines.at(-1) ?? "", stderr: said.join("\n"), stdout };
 }
 
 test("| head -1 ends the whole pipe quietly", async () => {

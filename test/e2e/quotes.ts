@@ -20,7 +20,7 @@ export interface Candle {
   readonly change: number;
 }
 
-/** Quotes in the order of their lines: of equal times the first opens and closes. */
+/** Quotes in the order of their lines: of equal times the first opens and the last closes. */
 export function candlesOf(quotes: readonly Quote[], windowMs: number): Map<string, Candle> {
   const groups = new Map<string, Quote[]>();
   for (const quote of quotes) {
@@ -38,7 +38,7 @@ export function candlesOf(quotes: readonly Quote[], windowMs: number): Map<strin
 function candle(group: readonly Quote[], key: string): Candle {
   const [symbol = "", window_start = ""] = key.split(" ");
   const first = group.reduce((best, quote) => (quote.ts < best.ts ? quote : best));
-  const last = group.reduce((best, quote) => (quote.ts > best.ts ? quote : best));
+  const last = group.reduce((best, quote) => (quote.ts < best.ts ? best : quote));
   const prices = group.map(({ price }) => price);
   const volume = group.reduce((sum, quote) => sum + quote.volume, 0);
   const value = group.reduce((sum, quote) => sum + quote.price * quote.volume, 0);

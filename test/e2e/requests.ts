@@ -4,7 +4,8 @@ interface Request {
   readonly client: string;
   /** The start of its minute. */
   readonly minute: string;
-  readonly path: string;
+  /** Null where the client sent no request. */
+  readonly path: string | null;
   readonly status: number;
   readonly bytes: number | undefined;
   readonly isRobot: boolean;
@@ -26,7 +27,7 @@ export function requestsOf(lines: readonly string[]): Request[] {
     return {
       client,
       minute: new Date(`${day.replaceAll("/", " ")} ${hour}:${minute}:00 GMT`).toISOString(),
-      path: request.split(" ")[1] ?? "",
+      path: request.split(" ")[1]?.replaceAll(/\\(["\\])/g, "$1") ?? null,
       status: Number(status),
       bytes: bytes === "-" ? undefined : Number(bytes),
       isRobot: agent !== "-" && ROBOT.test(agent),
@@ -56,10 +57,15 @@ export function topPathsOf(requests: readonly Request[]): Record<string, unknown
   return [...Map.groupBy(people(requests), ({ minute }) => minute)].flatMap(([minute, group]) =>
     [...Map.groupBy(group, ({ path }) => path)]
       .map(([path, same]) => ({ path, requests: same.length }))
-      .toSorted((a, b) => b.requests - a.requests || (a.path < b.path ? -1 : 1))
+      .toSorted((a, b) => b.requests - a.requests || (isBefore(a.path, b.path) ? -1 : 1))
       .slice(0, 10)
       .map((top, index) => ({ window_start: minute, ...top, place: index + 1, dt: minute.slice(0, 10) })),
   );
+}
+
+/** Null stands last. */
+function isBefore(a: string | null, b: string | null): boolean {
+  return a !== null && (b === null || a < b);
 }
 
 function people(requests: readonly Request[]): readonly Request[] {

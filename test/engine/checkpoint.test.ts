@@ -1,12 +1,24 @@
 /** What a restart finds: all of a commit or nothing of it, and the plan of a batch that was not committed. */
 
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { cpSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { messageOf } from "../../src/base/error.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { type Sql, sql } from "../../src/duckdb/sql.ts";
 import { type BatchPlan, type Checkpoint, openCheckpoint } from "../../src/engine/checkpoint.ts";
+import { emptyFolder } from "../e2e/binary.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -55,6 +67,35 @@ describe("a checkpoint", () => {
       expect(progress).toBeUndefined();
       expect(pendingPlan).toEqual(JSON.parse(JSON.stringify(PLAN)) as BatchPlan);
     });
+  });
+
+  test("that is older than its plan is refused, until it is begun anew", async () => {
+    using copy = emptyFolder();
+    const killed = copy.path;
+    await inOneLife(async (checkpoint) => {
+      for (const batch of [1, 2, 3]) {
+        checkpoint.writePlan({ ...PLAN, batch });
+        await checkpoint.commit([CREATE], progressOf(batch));
+      }
+      // As a kill leaves it: nothing is closed.
+      cpSync(folder, killed, { recursive: true });
+    });
+    const log = path.join(killed, "checkpoint.duckdb.wal");
+    truncateSync(log, statSync(log).size / 3);
+    writeFileSync(path.join(killed, "mine.txt"), "of somebody else");
+    const opened = async (isReset: boolean): Promise<Pick<Checkpoint, "progress" | "pendingPlan">> => {
+      const database = await openDatabase({ threads: 1 });
+      try {
+        return await openCheckpoint(database, killed, { isReset });
+      } finally {
+        database.close();
+      }
+    };
+    expect(await opened(false).catch(messageOf)).toMatch(
+      /is older than what was written: it ends with batch [01], but batch 3 was begun.*--reset-checkpoint/s,
+    );
+    expect(await opened(true)).toMatchObject({ progress: undefined, pendingPlan: undefined });
+    expect(readdirSync(killed)).toContain("mine.txt");
   });
 
   test("has forgotten the plan of a batch that was committed", async () => {

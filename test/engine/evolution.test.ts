@@ -81,6 +81,7 @@ async function run(job: Job, { resets = [], last = false }: { resets?: string[];
     checkpointFolder: path.join(folder, "state"),
     resets,
     batchMs: 0,
+    allowsEmpty: true,
     until: last ? "once" : "available",
     bareRows: false,
     observe: () => {},
@@ -195,6 +196,12 @@ describe("goes on", () => {
 
 describe("is refused, with nothing changed", () => {
   const refused: readonly (readonly [what: string, job: Job, ...words: string[]])[] = [
+    [
+      "windows from another origin",
+      withQuery("minutes", MINUTES.replace("MINUTE)", "MINUTE, origin := TIMESTAMP '2026-01-01 00:00:30')")),
+      "query minutes",
+      "origin",
+    ],
     [
       "another aggregate",
       withQuery("minutes", MINUTES.replace("max", "min")),

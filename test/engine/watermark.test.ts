@@ -14,20 +14,37 @@ function timesOf(watermarks: Readonly<Record<string, bigint | null>>): ReadonlyM
 
 describe("a source's watermark", () => {
   test("is the highest event time less the delay, and never goes back", () => {
-    const first = advance(START, seen(100n), false);
+    const first = advance(START, seen(100n), { endsInput: false });
     expect(first.watermarkUs).toBe(90n);
-    expect(advance(first, seen(50n), false)).toEqual(first);
-    expect(advance(first, seen(null), false)).toEqual(first);
-    expect(advance(first, seen(101n), false).watermarkUs).toBe(91n);
+    expect(advance(first, seen(50n), { endsInput: false })).toEqual(first);
+    expect(advance(first, seen(null), { endsInput: false })).toEqual(first);
+    expect(advance(first, seen(101n), { endsInput: false }).watermarkUs).toBe(91n);
   });
 
   test("is before everything until an event has a time", () => {
-    expect(advance(START, seen(null), false).watermarkUs).toBeNull();
+    expect(advance(START, seen(null), { endsInput: false }).watermarkUs).toBeNull();
   });
 
   test("is beyond everything when the input ends, with or without events", () => {
-    expect(advance(START, seen(null), true).watermarkUs).toBe(INFINITY_US);
-    expect(advance(advance(START, seen(100n), false), seen(200n), true).maxEventTimeUs).toBe(200n);
+    expect(advance(START, seen(null), { endsInput: true }).watermarkUs).toBe(INFINITY_US);
+    expect(
+      advance(advance(START, seen(100n), { endsInput: false }), seen(200n), { endsInput: true })
+        .maxEventTimeUs,
+    ).toBe(200n);
+  });
+});
+
+describe("the watermark of a bounded run", () => {
+  const upTo = (toComeUs: bigint | null) => ({ endsInput: false, toComeUs });
+
+  test("stops at what is still to come, and stays where that is not known", () => {
+    const held = advance(START, seen(100n), upTo(null));
+    expect(held).toEqual({ ...START, maxEventTimeUs: 100n });
+    const bounded = advance(held, seen(200n), upTo(50n));
+    expect(bounded.watermarkUs).toBe(50n);
+    expect(advance(bounded, seen(null), upTo(null)).watermarkUs).toBe(50n);
+    expect(advance(bounded, seen(null), upTo(195n)).watermarkUs).toBe(190n);
+    expect(advance(bounded, seen(null), { ...upTo(null), endsInput: true }).watermarkUs).toBe(INFINITY_US);
   });
 });
 
@@ -42,22 +59,22 @@ describe("the watermark of a source in partitions", () => {
   };
 
   test("waits for the one that is least far, however the reading runs ahead in another", () => {
-    const first = advance(START, of({ "q/0": 1000n }), false, both);
+    const first = advance(START, of({ "q/0": 1000n }), { endsInput: false, holding: both });
     expect(first.watermarkUs).toBeNull();
-    const second = advance(first, of({ "q/1": 100n }), false, both);
+    const second = advance(first, of({ "q/1": 100n }), { endsInput: false, holding: both });
     expect(second.watermarkUs).toBe(90n);
     expect(second.maxEventTimeUs).toBe(1000n);
-    expect(advance(second, of({ "q/1": 5000n }), false, both).watermarkUs).toBe(990n);
+    expect(advance(second, of({ "q/1": 5000n }), { endsInput: false, holding: both }).watermarkUs).toBe(990n);
   });
 
   test("goes on without a partition of which nothing is awaited, and never back", () => {
-    const first = advance(START, of({ "q/0": 1000n, "q/1": 100n }), false, both);
-    const alone = advance(first, seen(null), false, ["q/0"]);
+    const first = advance(START, of({ "q/0": 1000n, "q/1": 100n }), { endsInput: false, holding: both });
+    const alone = advance(first, seen(null), { endsInput: false, holding: ["q/0"] });
     expect(alone.watermarkUs).toBe(990n);
-    expect(advance(alone, of({ "q/1": 200n }), false, both).watermarkUs).toBe(990n);
-    expect(advance(first, seen(null), false, []).watermarkUs).toBe(90n);
-    expect(advance(START, seen(null), false, []).watermarkUs).toBeNull();
-    expect(advance(alone, seen(null), true, both).watermarkUs).toBe(INFINITY_US);
+    expect(advance(alone, of({ "q/1": 200n }), { endsInput: false, holding: both }).watermarkUs).toBe(990n);
+    expect(advance(first, seen(null), { endsInput: false, holding: [] }).watermarkUs).toBe(90n);
+    expect(advance(START, seen(null), { endsInput: false, holding: [] }).watermarkUs).toBeNull();
+    expect(advance(alone, seen(null), { endsInput: true, holding: both }).watermarkUs).toBe(INFINITY_US);
   });
 });
 

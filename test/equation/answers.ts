@@ -34,7 +34,7 @@ export async function answersOf(
 ): Promise<ReadonlyMap<string, Answer>> {
   const answers = new Map<string, Answer>();
   for (const [name, { sql }] of Object.entries(queries))
-    answers.set(name, await queryAnswer(database, name, sql));
+    answers.set(name, await queryAnswer(database, name, raw(sql)));
   return answers;
 }
 

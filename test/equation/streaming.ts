@@ -1,6 +1,6 @@
 /** A job of the tests' own, run batch by batch as the test wants it cut, and killed where it says. */
 
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
@@ -35,7 +35,7 @@ export interface JobFiles {
   readonly text: string;
   /** The job's only source, which reads files. */
   readonly source: string;
-  readonly files: Readonly<Record<string, string>>;
+  readonly files: Readonly<Record<string, string | Uint8Array>>;
 }
 
 interface StreamingOptions {
@@ -67,6 +67,8 @@ export interface Streaming {
    * does.
    */
   crash(endByte: number | undefined, endsInput: boolean, point: CrashPoint): Promise<void>;
+  /** Whether every source has given all it has. */
+  isEnded(): boolean;
   /** The text of a query's file sink. */
   written(query: string): string;
   close(): Promise<void>;
@@ -85,7 +87,10 @@ export async function openStreamingJob(
   options: StreamingOptions,
 ): Promise<Streaming> {
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-equation-"));
-  for (const [name, content] of Object.entries(files)) writeFileSync(path.join(folder, name), content);
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
+    writeFileSync(path.join(folder, name), content);
+  }
   let crashAt: CrashPoint | undefined;
   const through = (parts: WrittenTo): WrittenTo => breakable(parts, () => crashAt);
   const run = await openRun(loadedJob(text, folder), {
@@ -135,6 +140,7 @@ export async function openStreamingJob(
       await run.restart(true);
       if (run.open().runner.lastBatch() !== before + 1) throw new Error("The crashed batch left no plan");
     },
+    isEnded: () => run.open().prepared.readers.every(({ source: { isEnded } }) => isEnded()),
     written: (query) => run.written(query),
     async close() {
       await run.close();

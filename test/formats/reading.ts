@@ -19,6 +19,7 @@ export interface Way {
   readonly select?: string;
   readonly logFormat?: string;
   readonly isReceived?: boolean;
+  readonly timezone?: string;
 }
 
 export interface Read {
@@ -36,7 +37,13 @@ export async function readBytes(database: Database, way: Way, bytes: Uint8Array)
     isReceived: way.isReceived === true,
   });
   const columns = Object.entries(way.columns ?? {}).map(([name, type]): Column => ({ name, type }));
-  const shape: Shape = { columns, header: undefined, delimiter: way.delimiter ?? ",", pattern: way.pattern };
+  const shape: Shape = {
+    columns,
+    header: undefined,
+    delimiter: way.delimiter ?? ",",
+    pattern: way.pattern,
+    timezone: way.timezone,
+  };
   const folder = mkdtempSync(path.join(tmpdir(), "streamkit-formats-"));
   const file = path.join(folder, "segment");
   writeFileSync(file, bytes);

@@ -47,6 +47,7 @@ async function opened(options: Readonly<Record<string, unknown>>): Promise<Opene
     name: "ticks",
     job: "limits",
     format: { name: "json", blank: "record" },
+    timeColumn: "ts",
     clock: { ...systemClock, monotonicMs: () => elapsedMs },
     committed: undefined,
     isDurable: false,

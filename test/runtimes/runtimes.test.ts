@@ -25,8 +25,9 @@ const QUOTES = [
   "0.01",
 ];
 const START = ["--start", "2026-01-05T14:30:00Z", "--step", "10ms"];
-const OHLC = `SELECT symbol, window_start, arg_min(price, ts) AS open, max(price) AS high, min(price) AS low,
-  arg_max(price, ts) AS close, sum(volume) AS volume FROM tumble(input, ts, INTERVAL 10 SECOND) GROUP BY ALL`;
+const OHLC = `SELECT symbol, window_start, first(price ORDER BY ts) AS open, max(price) AS high,
+  min(price) AS low, last(price ORDER BY ts) AS close, sum(volume) AS volume
+  FROM tumble(input, ts, INTERVAL 10 SECOND) GROUP BY ALL`;
 
 async function rows(command: readonly string[]): Promise<{ rows: string[]; words: string }> {
   const simulator = Bun.spawn([...command, ...QUOTES, ...START], { stdout: "pipe" });

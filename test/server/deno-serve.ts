@@ -16,7 +16,7 @@ const server = await serveHttp({
   host: "127.0.0.1",
   port: 0,
   fetch: () => Response.json({ subscribers: hub.subscribers, sequence: hub.sequence }),
-  upgrade: (request) => connectLive(request, hub, "127.0.0.1"),
+  upgrade: (request) => connectLive(request, hub, { host: "127.0.0.1" }),
 });
 process.stdout.write(`${server.url}\n`);
 process.stdin.on("data", (chunk: Buffer) => {

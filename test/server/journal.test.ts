@@ -95,6 +95,7 @@ function follow(checkpoint: string) {
   const taken: BatchOutcome[] = [];
   let broken = 0;
   const done = followJournal({
+    ended: () => {},
     folder: checkpoint,
     clock: systemClock,
     stop: stop.signal,

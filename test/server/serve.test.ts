@@ -61,8 +61,14 @@ test("--follow shows a running job, from before it started on", async () => {
   await until("the first batch is there", async () => (await snapshot(url)).totals.batches === 1);
   journal.append(feed.next());
   await until("the second batch is there", async () => (await snapshot(url)).totals.batches === 2);
-  journal.close();
   expect(await snapshot(url)).toMatchObject({ job: "market", feed: { kind: "engine", ended: false } });
+  journal.end("failed: The disk is full");
+  await until("it says why the job ended", async () => (await snapshot(url)).feed.ended);
+  expect((await snapshot(url)).feed).toMatchObject({ ended: true, reason: "failed: The disk is full" });
+  journal.append(feed.next());
+  await until("it goes on", async () => (await snapshot(url)).totals.batches === 3);
+  expect((await snapshot(url)).feed).toEqual({ kind: "engine", ended: false, brokenLines: 0 });
+  journal.close();
   child.kill("SIGTERM");
   expect(await child.exited).toBe(143);
 });

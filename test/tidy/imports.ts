@@ -6,7 +6,9 @@ import { type Import, importsOf, isCode, isShipped, type SourceFile } from "./tr
 const RANKS: Readonly<Record<string, number>> = {
   "src/base": 0,
   "src/runtime": 1,
+  "src/terminal": 2,
   "src/duckdb": 2,
+  "src/content": 2,
   "src/job": 3,
   "src/formats": 4,
   "src/simulate": 4,
@@ -25,9 +27,10 @@ const RANKS: Readonly<Record<string, number>> = {
 };
 
 /** What both ends of the live feed share: its messages, and the pure state that they are folded into. */
-const WEB_MAY_IMPORT = new Set(
-  ["candles", "protocol", "replica", "state"].map((name) => `src/server/${name}.ts`),
-);
+const WEB_MAY_IMPORT = new Set([
+  "src/base/exact-json.ts",
+  ...["candles", "protocol", "replica", "state"].map((name) => `src/server/${name}.ts`),
+]);
 
 export function upwardImports(files: readonly SourceFile[]): string[] {
   return linkedImports(files).flatMap(({ file, to, line }) => {

@@ -34,6 +34,7 @@ const TOP_LEVEL = new Set([
   ".oxlintrc.json",
   "LICENSE",
   "README.md",
+  ".npmrc",
   "biome.json",
   "bunfig.toml",
   "fixtures",

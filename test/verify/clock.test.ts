@@ -214,6 +214,7 @@ describe("max_ahead", () => {
             "The event time 2026-01-05T11:00:00.001Z is further ahead than max_ahead allows: " +
             "more than 1h after 2026-01-05T10:00:00.000Z, when it was read",
           batch: 1,
+          query: null,
         },
         {
           source: "s",
@@ -222,6 +223,7 @@ describe("max_ahead", () => {
           line: LINES[6],
           reason: expect.stringContaining("after 2026-01-05T10:01:00.000Z") as unknown,
           batch: 2,
+          query: null,
         },
       ]);
     }));

@@ -32,8 +32,9 @@ export interface Channel extends Intake {
   /** How long a commit may wait where nothing more is there to take. */
   readonly idleCommitMs: number;
   /**
-   * The next blocks, of about `maxBytes` in all and one at least. Waits for some; undefined when the channel
-   * is drained, when `stop` aborts, and while `isAwaited`. One caller at a time.
+   * The next blocks, of about `maxBytes` in all and one at least; none where all that was left is damaged.
+   * Waits for some; undefined when the channel is drained, when `stop` aborts, and while `isAwaited`. One
+   * caller at a time.
    */
   take(maxBytes: number, stop?: AbortSignal): Promise<Batch | undefined>;
   /** True where `take` would not wait. */

@@ -8,11 +8,12 @@ import { messageOf, StreamkitError } from "../../base/error.ts";
 import { failpoint } from "../../base/failpoint.ts";
 import { logger } from "../../base/log.ts";
 import type { Channel, Place } from "./channel.ts";
+import { damageMessage, nextRecord, setAside } from "./damage.ts";
 import { type Disk, type DiskFile, realDisk } from "./disk.ts";
 import { createLedger, waitingBytes } from "./ledger.ts";
 import { lockFolder } from "./lock.ts";
 import { openPosition } from "./position.ts";
-import { damaged, findSegments, recordWindow, segmentFile } from "./segments.ts";
+import { findSegments, recordWindow, segmentFile } from "./segments.ts";
 import { createWriter } from "./writer.ts";
 
 export interface DurableOptions {
@@ -49,7 +50,8 @@ async function openChannel(options: DurableOptions): Promise<Channel> {
   const lock = lockFolder(folder);
   const positions = await openPosition(folder, disk);
   const start: Place = positions.saved ?? { segment: 0, offset: 0 };
-  const { segments, cutBytes } = await findSegments(folder, disk, start.segment);
+  const { segments, cutBytes, damagedEnd } = await findSegments(folder, disk, start.segment);
+  if (damagedEnd !== undefined) log.warn(damageMessage(damagedEnd));
   if (cutBytes > 0) log.info(`cut ${cutBytes} bytes of an unfinished block from the end of "${folder}"`);
   const ledger = createLedger(segments, start);
   const segmentBytes = options.segmentBytes ?? Math.min(SEGMENT_BYTES, Math.ceil(maxBytes / LEAST_SEGMENTS));
@@ -87,13 +89,23 @@ async function openChannel(options: DurableOptions): Promise<Channel> {
     return released.segment > ledger.committed.segment || readable() === undefined;
   }
 
-  async function windowOf(number: number): Promise<ReturnType<typeof recordWindow>> {
+  async function readerOf(number: number): Promise<NonNullable<typeof reading>> {
     if (reading?.number !== number) {
       await reading?.file.close();
       const file = await disk.open(segmentFile(folder, number), "there");
       reading = { number, file, window: recordWindow(file) };
     }
-    return reading.window;
+    return reading;
+  }
+
+  /** Moves behind the record that the cursor stands before, which is damaged. */
+  async function passDamage(file: DiskFile, segment: { number: number; sizeBytes: number }): Promise<void> {
+    const path = segmentFile(folder, segment.number);
+    const to = (await nextRecord(file, cursor.offset, segment.sizeBytes)) ?? segment.sizeBytes;
+    const part = { path, from: cursor.offset, to };
+    await setAside(disk, part);
+    warn(damageMessage(part));
+    cursor = { segment: segment.number, offset: to };
   }
 
   return {
@@ -118,9 +130,13 @@ async function openChannel(options: DurableOptions): Promise<Channel> {
           await ledger.grown.wait(stop);
           continue;
         }
-        const window = await windowOf(segment.number);
+        const { file, window } = await readerOf(segment.number);
         const { blocks, sizeBytes } = await window(cursor.offset, segment.sizeBytes, maxBytes);
-        if (blocks.length === 0) throw damaged(segmentFile(folder, segment.number), cursor.offset);
+        if (blocks.length === 0) {
+          await passDamage(file, segment);
+          if (readable() === undefined) return { blocks, sizeBytes: 0, end: cursor };
+          continue;
+        }
         cursor = { segment: segment.number, offset: cursor.offset + sizeBytes };
         return { blocks, sizeBytes, end: cursor };
       }

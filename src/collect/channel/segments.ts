@@ -1,10 +1,11 @@
 /**
- * The segment files of a channel: found again at a start, with the torn end of the last one cut off. Only the
- * last can be torn: a segment is synced before the next begins.
+ * The segment files of a channel: found again at a start, with the unfinished end of the last one cut off.
+ * Only the last can have one: a segment is synced before the next begins. Other bytes that are no record were
+ * changed after they were written: `damage.ts` sets them aside.
  */
 
 import { join } from "node:path";
-import { StreamkitError } from "../../base/error.ts";
+import { type DamagedPart, nextRecord, setAside } from "./damage.ts";
 import type { Disk, DiskFile } from "./disk.ts";
 import { decodeBlock, headerReader } from "./record.ts";
 
@@ -22,8 +23,10 @@ export function segmentFile(folder: string, number: number): string {
 
 export interface Found {
   readonly segments: SegmentInfo[];
-  /** Bytes of a torn record that were cut off. Nobody was told that they are safe. */
+  /** Bytes of an unfinished record that were cut off. Nobody was told that they are safe. */
   readonly cutBytes: number;
+  /** The last segment's end, where it was written whole and is none any more. */
+  readonly damagedEnd: DamagedPart | undefined;
 }
 
 /** Segments before `first` were delivered; they are removed. */
@@ -38,18 +41,20 @@ export async function findSegments(folder: string, disk: Disk, first: number): P
     else segments.push({ number, sizeBytes, isSealed: true });
   }
   const last = segments.at(-1);
-  if (last === undefined) return { segments, cutBytes: 0 };
+  if (last === undefined) return { segments, cutBytes: 0, damagedEnd: undefined };
   const path = segmentFile(folder, last.number);
-  const wholeBytes = await withFile(disk, path, async (file) => {
-    const whole = await wholeRecords(file, last.sizeBytes);
-    if (whole < last.sizeBytes) await file.truncate(whole);
+  const { sizeBytes } = last;
+  const { wholeBytes, isUnfinished } = await withFile(disk, path, async (file) => {
+    const end = await endOfRecords(file, sizeBytes);
+    if (!end.isUnfinished) await setAside(disk, { path, from: end.wholeBytes, to: sizeBytes });
+    if (end.wholeBytes < sizeBytes) await file.truncate(end.wholeBytes);
     // What was read may not have been synced by the process before us.
     await file.sync();
-    return whole;
+    return end;
   });
-  const cutBytes = last.sizeBytes - wholeBytes;
   last.sizeBytes = wholeBytes;
-  return { segments, cutBytes };
+  if (isUnfinished) return { segments, cutBytes: sizeBytes - wholeBytes, damagedEnd: undefined };
+  return { segments, cutBytes: 0, damagedEnd: { path, from: wholeBytes, to: sizeBytes } };
 }
 
 async function withFile<T>(disk: Disk, path: string, action: (file: DiskFile) => Promise<T>): Promise<T> {
@@ -61,13 +66,24 @@ async function withFile<T>(disk: Disk, path: string, action: (file: DiskFile) =>
   }
 }
 
-/** The offset behind the last whole record. */
-async function wholeRecords(file: DiskFile, sizeBytes: number): Promise<number> {
+/**
+ * The offset behind the last whole record; damaged ones before it count as what they were. Behind it stands
+ * nothing, an unfinished record, or one that has all its bytes and the wrong checksum.
+ */
+async function endOfRecords(
+  file: DiskFile,
+  sizeBytes: number,
+): Promise<{ wholeBytes: number; isUnfinished: boolean }> {
   const window = recordWindow(file);
   for (let offset = 0; ; ) {
     const { sizeBytes: size, tail } = await window(offset, sizeBytes, READ_BYTES);
     offset += size;
-    if (tail !== "more") return offset;
+    if (tail === "more") continue;
+    if (tail === "end") return { wholeBytes: offset, isUnfinished: true };
+    // A damaged length may look like a record that the file ends in.
+    const next = await nextRecord(file, offset, sizeBytes);
+    if (next === undefined) return { wholeBytes: offset, isUnfinished: tail === "unfinished" };
+    offset = next;
   }
 }
 
@@ -77,8 +93,8 @@ export interface Window {
   readonly blocks: Extract<ReturnType<typeof decodeBlock>, { kind: "block" }>["block"][];
   /** Bytes of the records. */
   readonly sizeBytes: number;
-  /** What follows: more records, nothing, or bytes that are no whole record. */
-  readonly tail: "more" | "end" | "torn";
+  /** What follows: more records, nothing, a record that the file ends in, or bytes that are no record. */
+  readonly tail: "more" | "end" | "unfinished" | "damaged";
 }
 
 /** Reads the records of a file from an offset on. Their bytes stand in one buffer, which is used again. */
@@ -96,14 +112,14 @@ export function recordWindow(
       let at = 0;
       while (at < bytes.length) {
         const record = decodeBlock(bytes.subarray(at), headersOf);
-        if (record.kind === "torn") return { blocks, sizeBytes: at, tail: "torn" };
+        if (record.kind === "damaged") return { blocks, sizeBytes: at, tail: "damaged" };
         if (record.kind === "block") {
           blocks.push(record.block);
           at += record.sizeBytes;
           continue;
         }
         const isBeyond = offset + at + record.sizeBytes > end || bytes.length < wantedBytes;
-        if (isBeyond) return { blocks, sizeBytes: at, tail: "torn" };
+        if (isBeyond) return { blocks, sizeBytes: at, tail: "unfinished" };
         if (blocks.length > 0) return { blocks, sizeBytes: at, tail: "more" };
         wantedBytes = Math.max(record.sizeBytes, wantedBytes);
         break;
@@ -111,14 +127,4 @@ export function recordWindow(
       if (at >= bytes.length) return { blocks, sizeBytes: at, tail: offset + at < end ? "more" : "end" };
     }
   };
-}
-
-/** A sealed segment was whole when it was written. */
-export function damaged(path: string, offset: number): StreamkitError {
-  return new StreamkitError(
-    "io",
-    `"${path}" is damaged from byte ${offset} on, though it was written whole: the disk or somebody else ` +
-      "changed it. Move the file away to go on with what comes after it",
-    { component: "channel" },
-  );
 }

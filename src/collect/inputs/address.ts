@@ -2,26 +2,30 @@
 
 import { z } from "zod";
 import { StreamkitError } from "../../base/error.ts";
+import { logger } from "../../base/log.ts";
+import { isLoopback } from "../../base/loopback.ts";
 
 export interface Address {
   readonly host: string;
   readonly port: number;
 }
 
-const FORM = /^(\[[^\]]+\]|[^:[\]/]*):(\d{1,5})$/;
+const FORM = /^(\[[^\]]+\]|[^:[\]/\s]+):(\d{1,5})$/;
 
-/** Left out, the host is every address of the machine's. */
+/** An empty host, as an unset variable leaves it, must not mean every address. */
 export const listenField = z
   .string()
-  .refine((text) => addressOf(text) !== undefined, "must be HOST:PORT, like 127.0.0.1:5140")
+  .refine(
+    (text) => addressOf(text) !== undefined,
+    "must be HOST:PORT, like 127.0.0.1:5140; every address is 0.0.0.0",
+  )
   .describe("`HOST:PORT` to listen at; port 0 is any free one");
 
 function addressOf(text: string): Address | undefined {
   const found = FORM.exec(text);
   const port = Number(found?.[2] ?? Number.NaN);
   if (found === null || port > 65_535) return undefined;
-  const host = (found[1] ?? "").replaceAll(/[[\]]/g, "");
-  return { host: host === "" ? "0.0.0.0" : host, port };
+  return { host: (found[1] ?? "").replaceAll(/[[\]]/g, ""), port };
 }
 
 /** Of an option that was checked. */
@@ -44,4 +48,12 @@ export function listenOf(url: string, scheme: string): string | undefined {
 
 export function urlOf(scheme: string, { host, port }: Address): string {
   return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/** Loudly, where other machines can send: TCP and syslog have no way to ask who it is. */
+export function warnOfStrangers(url: string, { host }: Address, token?: string): void {
+  if (isLoopback(host) || token !== undefined) return;
+  logger("collect").warn(
+    `${url} is open beyond this machine: everybody who reaches it can send events, without a token`,
+  );
 }

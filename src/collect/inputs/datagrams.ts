@@ -9,7 +9,7 @@ import { logger } from "../../base/log.ts";
 import { counted } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
-import { type Address, urlOf } from "./address.ts";
+import { type Address, urlOf, warnOfStrangers } from "./address.ts";
 import { startFlushTimer } from "./flush-timer.ts";
 import { type Events, oneLine } from "./frames.ts";
 import type { Input, InputContext } from "./input.ts";
@@ -87,6 +87,7 @@ export async function serveDatagrams(
     throw error;
   });
   const where = urlOf(scheme, { ...address, port });
+  warnOfStrangers(where, address);
   socket.on("error", (cause) =>
     fail(new StreamkitError("io", `Cannot receive at ${where} any more: ${messageOf(cause)}`, { cause })),
   );

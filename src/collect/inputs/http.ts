@@ -7,11 +7,12 @@ import type { ReadableStream } from "node:stream/web";
 import { z } from "zod";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf, StreamkitError } from "../../base/error.ts";
+import { isSameSecret } from "../../base/secret.ts";
 import { durationMs } from "../../base/units.ts";
 import { serveHttp } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
-import { checkedAddress, listenField, listenOf, urlOf } from "./address.ts";
+import { checkedAddress, listenField, listenOf, urlOf, warnOfStrangers } from "./address.ts";
 import { type Fault, readBody, type Share, sharedRoom } from "./body.ts";
 import { countLines } from "./frames.ts";
 import type { InputKind } from "./input.ts";
@@ -81,9 +82,11 @@ export const httpInput: InputKind<Options> = {
     });
     const scheme = given.tls === undefined ? "http" : "https";
     const shownPath = given.path === "*" ? "/" : given.path;
+    const address = `${urlOf(scheme, { host, port: server.port })}${shownPath}`;
+    warnOfStrangers(address, { host, port: server.port }, given.token);
     return {
       done,
-      address: `${urlOf(scheme, { host, port: server.port })}${shownPath}`,
+      address,
       async close() {
         if (closed.signal.aborted) return;
         closed.abort();
@@ -200,7 +203,7 @@ function answer(status: number, text: string, headers: Readonly<Record<string, s
 function refusalOf(request: Request, { path, token, max_body: maxBody }: Options): Response | undefined {
   if (path !== "*" && new URL(request.url).pathname !== path) return answer(404, `POST to ${path}`);
   if (request.method !== "POST") return answer(405, `POST to ${path}`, { allow: "POST" });
-  if (token !== undefined && request.headers.get("authorization") !== `Bearer ${token}`)
+  if (token !== undefined && !isSameSecret(request.headers.get("authorization") ?? "", `Bearer ${token}`))
     return answer(401, "a token is needed", { "www-authenticate": "Bearer" });
   if (Number(request.headers.get("content-length") ?? 0) > maxBody) return tooLarge(maxBody);
   const encoding = encodingOf(request);

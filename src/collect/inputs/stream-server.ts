@@ -9,7 +9,7 @@ import { logger } from "../../base/log.ts";
 import type { ServerKeys } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
-import { type Address, urlOf } from "./address.ts";
+import { type Address, urlOf, warnOfStrangers } from "./address.ts";
 import { startFlushTimer } from "./flush-timer.ts";
 import type { Events, Framing } from "./frames.ts";
 import type { Input, InputContext } from "./input.ts";
@@ -96,9 +96,11 @@ export async function serveStreams(
     closed.abort();
     throw error;
   });
+  const where = urlOf(options.scheme, { ...options.address, port });
+  warnOfStrangers(where, options.address);
   return {
     done,
-    address: urlOf(options.scheme, { ...options.address, port }),
+    address: where,
     async close() {
       if (closed.signal.aborted) return;
       isClosing = true;

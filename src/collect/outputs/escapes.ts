@@ -3,6 +3,7 @@
  * from outside: none can lead out of the folder.
  */
 
+import { crc32 } from "node:zlib";
 import { StreamkitError } from "../../base/error.ts";
 import type { EventBlock } from "../../tail/block.ts";
 
@@ -88,7 +89,31 @@ function rounded(ms: number, roundMs: number): number {
   return roundMs > 0 ? Math.floor(ms / roundMs) * roundMs : ms;
 }
 
+/** What no file system takes in a name, and a colon, which HDFS refuses. */
+const UNSAFE = /[/\\:\p{Cc}]/gu;
+
 function safe(value: string): string {
-  const name = value.replaceAll(/[/\\\0]/g, "_").slice(0, 200);
+  const name = value.replaceAll(UNSAFE, "_");
   return name === "" || name === "." || name === ".." ? MISSING : name;
+}
+
+/**
+ * A name has 255 bytes at most. What is put behind it must fit too: the number, the id, a suffix, `.gz` and
+ * the number of a copy.
+ */
+const MAX_NAME_BYTES = 160;
+export const MAX_SUFFIX_BYTES = 60;
+
+/** The path with names that every file system takes; long ones that differ stay apart by a checksum. */
+export function withShortNames(path: string): string {
+  return path.split("/").map(shortened).join("/");
+}
+
+function shortened(name: string): string {
+  const bytes = Buffer.from(name);
+  if (bytes.length <= MAX_NAME_BYTES) return name;
+  const mark = `~${crc32(bytes).toString(16).padStart(8, "0")}`;
+  let end = MAX_NAME_BYTES - mark.length;
+  while (((bytes[end] ?? 0) & 0b1100_0000) === 0b1000_0000) end -= 1;
+  return `${bytes.toString("utf8", 0, end)}${mark}`;
 }

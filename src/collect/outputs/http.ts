@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { z } from "zod";
+import { answerText } from "../../base/answer-text.ts";
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import { durationMs } from "../../base/units.ts";
 import { trusting } from "../../runtime/trust.ts";
@@ -58,7 +59,7 @@ export const httpOutput: OutputKind<z.infer<typeof options>> = {
         }).catch((error: unknown) => {
           throw withReason(error);
         });
-        const text = await response.text();
+        const text = await answerText(response);
         if (response.ok) return;
         throw new StreamkitError(
           "io",

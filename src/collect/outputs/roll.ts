@@ -12,10 +12,12 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { z } from "zod";
 import { sync } from "../../base/durable.ts";
+import { messageOf } from "../../base/error.ts";
+import { logger } from "../../base/log.ts";
 import { durationMs } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import { cutAt } from "../interceptors/events.ts";
-import { pathMaker } from "./escapes.ts";
+import { MAX_SUFFIX_BYTES, pathMaker, withShortNames } from "./escapes.ts";
 import type { Output, OutputContext, OutputKind } from "./output.ts";
 import { openShelf, type Shelf } from "./shelf.ts";
 import { type Growing, openStage, type Stage, type StagedFile } from "./staged-files.ts";
@@ -31,7 +33,14 @@ const options = z.strictObject({
     .default("")
     .describe("folders below it, with `%{header}` and parts of the time like `%Y-%m-%d/%H`"),
   prefix: z.string().min(1).default("events").describe("what a file's name begins with, with the same"),
-  suffix: z.string().default("").describe("what it ends with, like `.log`"),
+  suffix: z
+    .string()
+    .refine(
+      (text) => Buffer.byteLength(text) <= MAX_SUFFIX_BYTES,
+      `must have ${MAX_SUFFIX_BYTES} bytes at most`,
+    )
+    .default("")
+    .describe("what it ends with, like `.log`"),
   roll_bytes: z
     .int()
     .min(0)
@@ -213,17 +222,35 @@ function savedOf({ name: own, stem, sizeBytes, events, openedAtMs }: Growing): S
 
 /** May be done again after a crash at any step. */
 async function name(stage: Stage, shelf: Shelf, file: StagedFile, given: Options): Promise<void> {
-  const target = `${file.stem}.${file.name}${given.suffix}`;
   const staged = stage.pathOf(file.name);
-  if (!given.gzip) return shelf.place(staged, target, stage.id);
   const packed = `${staged}.gz`;
+  if (given.gzip) await compress(staged, packed);
+  const [from, ending] = given.gzip ? [packed, `${given.suffix}.gz`] : [staged, given.suffix];
+  const place = (stem: string): Promise<void> =>
+    shelf.place(from, `${withShortNames(stem)}.${file.name}${ending}`, stage.id);
   try {
-    await pipeline(createReadStream(staged), createGzip(), createWriteStream(`${packed}.new`));
-    await sync(`${packed}.new`);
-    await rename(`${packed}.new`, packed);
+    await place(file.stem);
+  } catch (error) {
+    if (!NEVER_TAKEN.has((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    logger("collect").warn(
+      `${shelf.url} does not take the path "${file.stem}" (${messageOf(error)}): ` +
+        `its events go to "${RECOVERED}.${file.name}${ending}"`,
+    );
+    await place(RECOVERED);
+  }
+  if (given.gzip) await stage.remove(file.name);
+}
+
+/** What a file system says of a path that it will not take later either: others must not wait for it. */
+const NEVER_TAKEN = new Set(["ENAMETOOLONG", "ENOTDIR", "EISDIR", "EINVAL", "EILSEQ", "EEXIST"]);
+
+/** Nothing is done where the file is gone: it was compressed and moved before. */
+async function compress(from: string, to: string): Promise<void> {
+  try {
+    await pipeline(createReadStream(from), createGzip(), createWriteStream(`${to}.new`));
+    await sync(`${to}.new`);
+    await rename(`${to}.new`, to);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  await shelf.place(packed, `${target}.gz`, stage.id);
-  await stage.remove(file.name);
 }

@@ -1,9 +1,10 @@
 /** Where finished files are put: a folder of this machine, or another store like HDFS. */
 
 import { existsSync } from "node:fs";
-import { copyFile, mkdir, rename, rm } from "node:fs/promises";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
-import { sync } from "../../base/durable.ts";
+import { StreamkitError } from "../../base/error.ts";
+import { moveWithoutReplacing } from "../../base/move.ts";
 import { isRemote, openStore, type StoreContext } from "../../warehouse/stores.ts";
 
 export interface Shelf {
@@ -11,7 +12,8 @@ export interface Shelf {
   readonly url: string;
   /**
    * Moves a file of this machine to a path below the shelf: whole or not at all, and for good when it
-   * resolves. Where the local file is gone, it was moved before. `id` is the caller's own.
+   * resolves. Where the local file is gone, it was moved before. A folder's file of that name that holds
+   * something else stays, and the moved one gets a number. `id` is the caller's own.
    */
   place(localFile: string, target: string, id: string): Promise<void>;
 }
@@ -31,26 +33,22 @@ export function openShelf(to: string, context: StoreContext): Shelf {
   };
 }
 
+/** Nobody has so many files of one name; what never ends is worse than an error. */
+const MAX_COPIES = 100;
+
 function folderShelf(folder: string): Shelf {
   return {
     url: folder,
     async place(localFile, target) {
       const final = path.join(folder, target);
       await mkdir(path.dirname(final), { recursive: true });
-      try {
-        await rename(localFile, final);
-      } catch (error) {
-        const { code } = error as NodeJS.ErrnoException;
-        if (code === "ENOENT") return;
-        if (code !== "EXDEV") throw error;
-        // Another disk: beside its name first, so that nobody sees a part of it.
-        const beside = path.join(path.dirname(final), `.${path.basename(final)}.tmp`);
-        await copyFile(localFile, beside);
-        await sync(beside);
-        await rename(beside, final);
-        await rm(localFile);
+      // Tried in the same order after a crash: a name that was given then is found again.
+      for (let copy = 1; copy <= MAX_COPIES; copy += 1) {
+        const outcome = await moveWithoutReplacing(localFile, copy === 1 ? final : `${final}.${copy}`);
+        if (outcome === "moved") return;
+        if (outcome === "moved before") return rm(localFile, { force: true });
       }
-      await sync(path.dirname(final));
+      throw new StreamkitError("io", `"${final}" and ${MAX_COPIES} names like it are taken by other files`);
     },
   };
 }

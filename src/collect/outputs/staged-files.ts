@@ -48,30 +48,50 @@ async function ownId(folder: string): Promise<string> {
   const found = await readFile(file, "utf8").catch(() => "");
   if (found !== "") return found;
   const id = crypto.randomUUID().slice(0, 8);
-  await writeFile(`${file}.new`, id);
-  await rename(`${file}.new`, file);
+  await replaceFile(file, id);
   return id;
+}
+
+async function replaceFile(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text, { flush: true });
+  await rename(`${file}.new`, file);
+}
+
+/**
+ * Numbers for names: about the time in milliseconds, so that names sort by it, but none twice, whatever the
+ * clock says. The last one given stands in the folder before a file has it.
+ */
+async function openNumbers(folder: string, clock: Clock): Promise<() => Promise<number>> {
+  const file = path.join(folder, "last-number");
+  let last = Number.parseInt(await readFile(file, "utf8").catch(() => "0"), 10) || 0;
+  for (const name of await stagedNames(folder)) last = Math.max(last, Number.parseInt(name, 10));
+  return async () => {
+    last = Math.max(last + 1, Math.floor(clock.nowMs()));
+    await replaceFile(file, String(last));
+    return last;
+  };
+}
+
+async function stagedNames(folder: string): Promise<string[]> {
+  return (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+$/.test(name)).toSorted();
 }
 
 export async function openStage(folder: string, clock: Clock): Promise<Stage> {
   await mkdir(folder, { recursive: true });
   const id = await ownId(folder);
-  let lastNumber = 0;
+  const nextNumber = await openNumbers(folder, clock);
   const pathOf = (name: string): string => path.join(folder, name);
   return {
     id,
     pathOf,
     async create(stem) {
       const nowMs = Math.floor(clock.nowMs());
-      // Names by time, none twice.
-      lastNumber = Math.max(lastNumber + 1, nowMs);
-      const name = `${lastNumber}-${id}`;
+      const name = `${await nextNumber()}-${id}`;
       const file = await open(pathOf(name), "wx");
       const start = { sizeBytes: 0, events: 0, isDirty: true };
       return { name, stem, openedAtMs: nowMs, touchedAtMs: nowMs, file, ...start };
     },
     async resume({ name, stem, sizeBytes, events, openedAtMs }) {
-      lastNumber = Math.max(lastNumber, Number.parseInt(name, 10));
       try {
         const file = await open(pathOf(name), "r+");
         await file.truncate(sizeBytes);
@@ -96,7 +116,7 @@ export async function openStage(folder: string, clock: Clock): Promise<Stage> {
       growing.touchedAtMs = Math.floor(clock.nowMs());
       growing.isDirty = true;
     },
-    names: async () => (await readdir(folder)).filter((name) => /^\d+-[0-9a-f]+$/.test(name)).toSorted(),
+    names: () => stagedNames(folder),
     remove: (name) => rm(pathOf(name), { force: true }),
   };
 }

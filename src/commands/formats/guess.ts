@@ -98,9 +98,19 @@ async function tried(
   };
   try {
     const shape = { header: header?.names, delimiter: delimiter ?? ",", pattern: undefined };
+    const looked = {
+      parts: [
+        {
+          spots: [sample.bytes.subarray(header?.sizeBytes ?? 0)],
+          header: header?.names,
+          delimiter: shape.delimiter,
+        },
+      ],
+      isWhole: true,
+    };
     const columns =
       format.columnsInInput === true
-        ? await inferColumns(database, segment, { format: name, delimiter: shape.delimiter })
+        ? (await inferColumns(database, looked, { format: name, path: file, time: undefined }))?.columns
         : format.columns({ ...shape, columns: [] });
     if (columns === undefined || columns.length === 0) return [];
     const reading = { format, shape: { ...shape, columns }, select: raw("*") };

@@ -2,7 +2,8 @@
  * Which schema wrote a record. Confluent's wire format puts it before the data: a byte 0 and the schema's id
  * in 4 bytes, or a byte 1 and its GUID in 16; the GUID may stand in the record's header `__value_schema_id`
  * instead. Protobuf adds the path of the message in its file.
- * https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-format
+ * https://docs.confluent.io/platform/current/schema-registry/fundamentals/serdes-develop/index.html#wire-
+ * format
  */
 
 import { PayloadError, type PayloadReader } from "./payload-reader.ts";

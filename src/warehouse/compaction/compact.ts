@@ -47,6 +47,8 @@ export interface CompactOptions {
   readonly delayMs: number;
   /** False to leave what can't be done yet to the next run. */
   readonly waits: boolean;
+  /** Told what is done now. */
+  readonly tell?: (words: string) => void;
   readonly stop: AbortSignal;
 }
 
@@ -85,8 +87,9 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   }
   await note(options, listed, underWay, planned);
   const begun: Manifest[] = [];
-  for (const plan of planned) {
+  for (const [index, plan] of planned.entries()) {
     if (stop.aborted) break;
+    options.tell?.(`partition ${index + 1} of ${planned.length}`);
     const manifest = await begin(options, plan, listed);
     if (manifest !== undefined) begun.push(manifest);
     else skipped.push({ partition: plan.partition, reason: "its files changed meanwhile" });
@@ -101,6 +104,7 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
     underWay = next;
     if (underWay.length === 0 || !options.waits || stop.aborted) break;
     const dueMs = Math.min(...underWay.map(({ sinceMs }) => sinceMs + delayMs)) - clock.nowMs();
+    options.tell?.(`waiting until readers have finished: ${Math.ceil(Math.max(0, dueMs) / 1000)} s`);
     await clock.sleep(Math.max(0, Math.min(dueMs, MAX_SLEEP_MS)), stop);
   }
   return {

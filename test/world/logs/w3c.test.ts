@@ -217,6 +217,7 @@ describe("a source that cuts a log anywhere", () => {
           job: "cuts",
           format,
           clock: systemClock,
+          timeColumn: "ts",
           committed,
           isDurable: true,
           segmentFolder: path.join(folder, "segments"),

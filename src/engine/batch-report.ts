@@ -1,0 +1,41 @@
+/** The figures of a batch's report. */
+
+import { INFINITY_US } from "../duckdb/sql.ts";
+import { isClock } from "./clocks.ts";
+import type { BatchReport } from "./outcome.ts";
+import type { Intake } from "./source-reader.ts";
+import type { SourceTime, Watermarks } from "./watermark.ts";
+
+/** The figures of all sources together. */
+export function totals(
+  intakes: ReadonlyMap<string, Intake>,
+): Pick<BatchReport, "inputRows" | "inputBytes" | "lateRows" | "deadLetters"> {
+  const all = [...intakes.values()];
+  const sum = (figure: (intake: Intake) => number): number =>
+    all.reduce((total, intake) => total + figure(intake), 0);
+  return {
+    inputRows: sum(({ rows }) => rows),
+    inputBytes: sum(({ bytes }) => bytes),
+    lateRows: sum(({ lateRows }) => lateRows),
+    deadLetters: sum(({ deadLetters }) => deadLetters.length),
+  };
+}
+
+/** What the batch knows of event times after it. */
+export function timesOf(
+  times: ReadonlyMap<string, SourceTime>,
+  watermarks: Watermarks,
+  groups: readonly (readonly string[])[],
+): Pick<BatchReport, "watermarkMs" | "maxEventTimeMs"> {
+  const reached = groups
+    .map((sources) => watermarks.of(sources))
+    .filter((value) => value !== null && value !== INFINITY_US);
+  const seen = [...times].flatMap(([name, time]) => (isClock(name) ? [] : (time.maxEventTimeUs ?? [])));
+  return {
+    watermarkMs:
+      reached.length === 0
+        ? null
+        : Number(reached.reduce((a, b) => (b !== null && a !== null && b < a ? b : a)) ?? 0n) / 1000,
+    maxEventTimeMs: seen.length === 0 ? null : Number(seen.reduce((a, b) => (b > a ? b : a))) / 1000,
+  };
+}

@@ -1,0 +1,95 @@
+/** Whether what a job says of its sources is right: the endpoint, the types, the columns. */
+
+import { StreamkitError } from "../base/error.ts";
+import { openFaults } from "../base/faults.ts";
+import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
+import { raw, sql } from "../duckdb/sql.ts";
+import { namesAlike } from "../formats/column-names.ts";
+import type { LoadedJob } from "../job/load.ts";
+import { resolveSource } from "../sources/list.ts";
+import { optionOf } from "../sources/source.ts";
+import { checkEndpoint } from "./outputs.ts";
+import { parseQueries, withoutExcerpt } from "./query-texts.ts";
+import { describeSource, formatOf, knownColumns, type SourceShape } from "./source-reader.ts";
+import type { Stream } from "./stream.ts";
+import { checkTimezone } from "./timezone.ts";
+
+/** Throws code `job` at the source where what it says does not fit. */
+export async function shapeOf(
+  job: LoadedJob,
+  database: Database,
+  name: string,
+  found: readonly Column[] | undefined,
+): Promise<SourceShape> {
+  const { config, errorAt } = job;
+  const source = config.sources[name];
+  await checkSource(job, database, name);
+  const known = source === undefined ? undefined : knownColumns(source, found);
+  if (source === undefined || known === undefined)
+    throw errorAt(
+      ["sources", name],
+      "it has no schema, and only its input could tell: give it one with schema:",
+    );
+  try {
+    return await describeSource(database, name, source, known);
+  } catch (error) {
+    if (!(error instanceof StreamkitError)) throw error;
+    const isAboutSelect = error instanceof DuckdbError && source.select !== "*";
+    const place = isAboutSelect ? ["sources", name, "select"] : ["sources", name];
+    throw errorAt(place, withoutExcerpt(error.message), error);
+  }
+}
+
+/** The columns that decide a record's partition are in each source that processes share. */
+export function checkShared({ errorAt }: LoadedJob, { name, columns }: Stream, by: readonly string[]): void {
+  for (const column of by)
+    if (!columns.some((candidate) => candidate.name.toLowerCase() === column.toLowerCase()))
+      throw errorAt(
+        ["sources", name],
+        `it is shared by "${column}", which is none of its columns: ` +
+          `found ${columns.map((c) => c.name).join(", ")}`,
+      );
+}
+
+/** The endpoint is one of ours, and every type is DuckDB's. */
+async function checkSource({ config, errorAt }: LoadedJob, database: Database, name: string): Promise<void> {
+  const source = config.sources[name];
+  try {
+    const { kind } = resolveSource(source?.from);
+    const format = source === undefined ? undefined : formatOf(source);
+    if (format?.isDecodedBySource === true && kind.decodes?.includes(format.name) !== true)
+      throw new StreamkitError("job", `format ${format.name} is for a kafka source, found ${kind.name}`);
+  } catch (error) {
+    if (!(error instanceof StreamkitError)) throw error;
+    const [option = "from"] = optionOf(error);
+    throw errorAt(["sources", name, option], error.message, error);
+  }
+  await checkTimezone(database, source?.timezone).catch((error: unknown) => {
+    throw error instanceof StreamkitError
+      ? errorAt(["sources", name, "timezone"], error.message, error)
+      : error;
+  });
+  const schema = source?.schema ?? {};
+  const alike = namesAlike(Object.keys(schema));
+  if (alike !== undefined)
+    throw errorAt(["sources", name, "schema", alike[1]], `"${alike[0]}" is the same column to SQL`);
+  for (const [column, type] of Object.entries(schema)) {
+    try {
+      await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
+    } catch (error) {
+      throw errorAt(["sources", name, "schema", column], `"${type}" is no DuckDB type`, error);
+    }
+  }
+}
+
+/** What can be known of a job before its input tells the schemas. */
+export async function checkAhead(job: LoadedJob, database: Database): Promise<undefined> {
+  const { config, errorAt } = job;
+  const faults = openFaults();
+  for (const name of Object.keys(config.sources))
+    await faults.attempt(() => checkSource(job, database, name));
+  await parseQueries(database, { queries: config.queries, errorAt }, faults);
+  for (const [index, sink] of config.sinks.entries())
+    await faults.attempt(() => checkEndpoint(sink, ["sinks", index], errorAt));
+  faults.throwIfAny();
+}

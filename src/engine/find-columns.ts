@@ -1,0 +1,121 @@
+/** The columns of a source whose job names none: found from what is there, before the first batch. */
+
+import type { Clock } from "../base/clock.ts";
+import { logger } from "../base/log.ts";
+import type { Database } from "../duckdb/database.ts";
+import { parseTime, type RecordColumn, UNIT_NAMES } from "../formats/epoch.ts";
+import { type Inference, inferColumns } from "../formats/infer.ts";
+import type { Segment } from "../formats/read-segment.ts";
+import { MAX_SAMPLE_BYTES, type Sample, SPOTS, spotsOf } from "../formats/sample.ts";
+import type { SourceConfig } from "../job/schema.ts";
+import type { Limit, Range, Source } from "../sources/source.ts";
+import { DEFAULT_TIME_COLUMN } from "./event-time.ts";
+
+export interface FindOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly name: string;
+  readonly config: SourceConfig;
+  /** For files of the sample. */
+  readonly folder: string;
+  /** Whether lines come as they are made, so that more of them may be worth waiting for. */
+  readonly isLive: boolean;
+  readonly limit: Limit;
+  readonly waitForNews: () => Promise<void>;
+  readonly isStopped: () => boolean;
+}
+
+/**
+ * So long the first lines of a live source are collected, where a column might need a wider type than they
+ * show: a price may be whole in the first line, and not in the second.
+ */
+const COLLECTING_MS = 1000;
+
+/** Undefined where the input ended without a line, or we were stopped before its first. Takes nothing. */
+export async function findColumns(
+  source: Source,
+  options: FindOptions,
+): Promise<readonly RecordColumn[] | undefined> {
+  const { clock } = options;
+  let firstAtMs: number | undefined;
+  while (source.sample !== undefined && !source.isEnded() && !options.isStopped()) {
+    const sample = await source.sample();
+    const waitedMs = firstAtMs === undefined ? 0 : clock.monotonicMs() - firstAtMs;
+    const isLast = sample?.isWhole === true || waitedMs >= COLLECTING_MS;
+    // In between nothing is looked at: what came first may widen, and more is waited for.
+    if (sample !== undefined && (isLast || firstAtMs === undefined)) {
+      const found = await infer(sample, options).catch((error: unknown) => {
+        if (isLast) throw error;
+        return "unclear" as const;
+      });
+      if (found === undefined && sample.isWhole) break;
+      // A header alone names the columns; the first line tells their types, whenever it comes.
+      const hasValues = found === "unclear" || found?.hasValues === true;
+      if (hasValues) firstAtMs ??= clock.monotonicMs();
+      if (found !== undefined && found !== "unclear")
+        if (sample.isWhole || (hasValues && (isLast || !found.mayWiden))) return told(found, options);
+    }
+    await options.waitForNews();
+  }
+  return options.isStopped() ? undefined : columnsOfRanges(source, options);
+}
+
+/** From the first ranges as they are planned, which will be planned again. */
+async function columnsOfRanges(
+  source: Source,
+  options: FindOptions,
+): Promise<readonly RecordColumn[] | undefined> {
+  for (;;) {
+    const range = await source.plan(options.limit);
+    if (range !== undefined) {
+      const found = await inferRange(source, range, options);
+      if (found !== undefined) return told(found, options);
+      // Blank lines tell nothing and are no records.
+      await source.commit(range);
+    }
+    if (source.isEnded() || options.isStopped()) return undefined;
+    await options.waitForNews();
+  }
+}
+
+async function sampleOf({ path, sizeBytes, header, delimiter }: Segment): Promise<Sample> {
+  const spotBytes = Math.floor(MAX_SAMPLE_BYTES / SPOTS);
+  const spots = await spotsOf(path, { start: 0, end: sizeBytes, spotBytes });
+  return { isWhole: true, parts: [{ spots, header, delimiter }] };
+}
+
+async function inferRange(
+  source: Source,
+  range: Range,
+  options: FindOptions,
+): Promise<Inference | undefined> {
+  const segment = await source.read(range);
+  const sample = await sampleOf(segment);
+  const found = await infer(sample, options);
+  const waits = options.isLive && source.partitions === undefined && segment.sizeBytes < MAX_SAMPLE_BYTES;
+  if (found === undefined || !found.mayWiden || !waits) return found;
+  const untilMs = options.clock.monotonicMs() + COLLECTING_MS;
+  while (options.clock.monotonicMs() < untilMs && !options.isStopped() && !source.hasBacklog())
+    await options.waitForNews();
+  const next = await source.plan(options.limit, range);
+  if (next === undefined) return found;
+  const more = await sampleOf(await source.read(next));
+  const isAlike = JSON.stringify(more.parts[0]?.header) === JSON.stringify(sample.parts[0]?.header);
+  const spots = [sample, ...(isAlike ? [more] : [])].flatMap(({ parts }) => parts[0]?.spots ?? []);
+  return infer({ isWhole: true, parts: [{ ...sample.parts[0], spots }] }, options);
+}
+
+function infer(sample: Sample, { database, folder, config }: FindOptions): Promise<Inference | undefined> {
+  const { column, epoch } = parseTime(config.time ?? DEFAULT_TIME_COLUMN);
+  const time = epoch === undefined ? column : undefined;
+  return inferColumns(database, sample, { format: config.format, path: `${folder}/columns`, time });
+}
+
+function told({ columns, epochs }: Inference, { name }: FindOptions): readonly RecordColumn[] {
+  for (const { column, unit, example } of epochs)
+    logger("engine").info(
+      `${name}: "${column}" holds numbers like ${example}: they are read as ${UNIT_NAMES[unit]} since ` +
+        `1970; time: epoch_${unit === "ms" ? "us" : "ms"}(${column}), say, would read them otherwise`,
+    );
+  return columns;
+}

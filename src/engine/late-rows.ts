@@ -1,0 +1,50 @@
+/** What a batch knows of its late rows: how many of a source, how far behind, and who leaves them out. */
+
+import type { Database } from "../duckdb/database.ts";
+import { sql } from "../duckdb/sql.ts";
+import type { LateRows } from "./outcome.ts";
+import type { PreparedJob } from "./prepare.ts";
+import type { PlannedQuery } from "./query.ts";
+import type { Intake } from "./source-reader.ts";
+import { lateVariable, relation, type Stream } from "./stream.ts";
+
+const US_PER_MS = 1000;
+
+/** `watermarkUs`: of a source, before the batch. */
+export async function lateRowsOf(
+  database: Database,
+  { readers, queries, job }: Pick<PreparedJob, "readers" | "queries" | "job">,
+  intakes: ReadonlyMap<string, Intake>,
+  watermarkUs: (source: string) => bigint | null,
+): Promise<readonly LateRows[]> {
+  if (readers.every(({ name }) => intakes.get(name)?.lateRows === 0)) return [];
+  const leftOutOf = await leavingOut(database, queries);
+  return readers.flatMap(({ name }) => {
+    const { lateRows = 0, earliestLateUs = null } = intakes.get(name) ?? {};
+    const watermark = watermarkUs(name);
+    if (lateRows === 0 || earliestLateUs === null || watermark === null) return [];
+    return {
+      source: name,
+      rows: lateRows,
+      earliestMs: Number(earliestLateUs) / US_PER_MS,
+      watermarkMs: Number(watermark) / US_PER_MS,
+      delayMs: job.config.sources[name]?.watermark ?? 0,
+      leftOutOf: leftOutOf.filter(({ sources }) => sources.includes(name)).map((query) => query.name),
+    };
+  });
+}
+
+/** Queries whose rows of a batch are those that are not late: their input's view says so, or their setup. */
+async function leavingOut(
+  database: Database,
+  queries: readonly PlannedQuery[],
+): Promise<readonly Pick<Stream, "name" | "sources">[]> {
+  const views = await database.rows(sql`SELECT view_name AS name FROM duckdb_views()
+    WHERE contains(sql, ${lateVariable("")})`);
+  // A query that keeps rows of several inputs counts them: `totals`, `totals$1`.
+  const found = new Set(views.map(({ name }) => String(name).split("$")[0]));
+  return queries.flatMap(({ output, setup }) => {
+    const isByItself = setup.text.includes(lateVariable(output.name)) && output.times.size > 0;
+    return isByItself || found.has(relation.input(output.name)) ? [output] : [];
+  });
+}

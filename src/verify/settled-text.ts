@@ -1,0 +1,56 @@
+/**
+ * A query's text for the batch: where it orders rows inside of an aggregate, rows that tie are in the input's
+ * order, as in the stream. Every other text is run as it is.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { parseSelect, replaceNodes, selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { named } from "../engine/closing-query.ts";
+import { functionNames } from "../engine/function-names.ts";
+import { inInputOrder } from "../engine/input-order.ts";
+import { leafIndexOf, markLeaves } from "../engine/leaves.ts";
+import { withoutCtes } from "../engine/lineage.ts";
+import { overInput } from "../engine/places.ts";
+import { PLACE_COLUMN, rowNumber } from "../engine/stream.ts";
+import type { Catalog } from "../engine/syntax-facts.ts";
+
+/** `rowsOf`: by the name of a source, or of a query before this one, its rows with their places. */
+export async function settledText(
+  database: Database,
+  text: string,
+  rowsOf: ReadonlyMap<string, Sql>,
+): Promise<Sql> {
+  if (!/\border\s+by\b/i.test(text)) return raw(text);
+  const names = new Map([...rowsOf.keys()].map((name) => [name.toLowerCase(), name]));
+  const { aggregates, volatile } = await functionNames(database);
+  const catalog: Catalog = {
+    streamOf: (name) => names.get(name.toLowerCase()),
+    isAggregate: (name) => aggregates.has(name),
+    isVolatile: (name) => volatile.has(name),
+  };
+  const { tree, leaves } = markLeaves(withoutCtes(await parseSelect(database, text)), catalog);
+  const ordered = inInputOrder(tree, catalog, () => true);
+  if (ordered.leaves.size === 0) return raw(text);
+  for (const [name, rows] of rowsOf)
+    if ([...ordered.leaves].some((leaf) => leaves[leaf]?.stream === name))
+      await database.run(sql`CREATE OR REPLACE VIEW ${id(placedOf(name))} AS ${rows}`);
+  const settled = replaceNodes(ordered.tree, (node) => {
+    const leaf = leafIndexOf(node);
+    const place = leaf === undefined ? undefined : leaves[leaf];
+    if (leaf === undefined || place === undefined) return undefined;
+    return ordered.leaves.has(leaf) ? overInput(place.from, placedOf(place.stream)) : place.from;
+  }) as TreeNode;
+  const columns = await database.describe(raw(text));
+  return named(await selectText(database, settled), columns);
+}
+
+/** The rows of a table with their places. */
+export function placedRows(table: Sql, columns: readonly Column[]): Sql {
+  return sql`SELECT *, ${rowNumber(columns)} AS ${raw(PLACE_COLUMN)} FROM ${table}`;
+}
+
+/** Internal relations start with an underscore, which no name in a job may. */
+function placedOf(stream: string): string {
+  return `_placed_${stream}`;
+}

@@ -1,0 +1,57 @@
+/**
+ * The rows of a table's files with their partition columns, as DuckDB reads them from the folders' names; a
+ * query that rules partitions out does not open their files.
+ *
+ * DuckDB takes the texts `NULL`, `null` … in a folder's name for NULL. Hive, Spark and pyarrow don't: the
+ * text comes from the file's name then.
+ */
+
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { escapeValue, NULL_VALUE, valuesOfPath } from "./partition-path.ts";
+
+export interface PartitionedFiles {
+  /** A glob, or a list of files. */
+  readonly files: Sql;
+  /** What the table says of its partitions: what DuckDB finds in their names alone is a guess. */
+  readonly partitions: readonly Column[] | undefined;
+  /** The path of one of them: of a table that does not say its partitions, it tells their names. */
+  readonly example: string;
+  /** Whether files may lack columns that others have. */
+  readonly unites: boolean;
+}
+
+/** Types in whose values such a text is one like any other. */
+const TEXT = /^(?:VARCHAR|BLOB|ENUM\b.*)$/s;
+const FILE_COLUMN = "filename";
+const OTHER_FILE_COLUMN = "_streamkit_file";
+
+export async function partitionedRows(
+  database: Database,
+  { files, partitions, example, unites }: PartitionedFiles,
+): Promise<Sql> {
+  const known = (partitions ?? []).map(({ name, type }) => sql`${id(name)}: ${type}`);
+  const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
+  const read = (more: Sql): Sql =>
+    sql`read_parquet(${files}, hive_partitioning = true, ${hiveTypes} union_by_name = ${unites}${more})`;
+  const plain = sql`SELECT * FROM ${read(raw(""))}`;
+  const columns = await database.describe(plain);
+  const names = partitions?.map(({ name }) => name) ?? [...valuesOfPath(example).keys()];
+  const texts = names.flatMap((name) =>
+    columns.filter((column) => column.name.toLowerCase() === name.toLowerCase() && TEXT.test(column.type)),
+  );
+  if (texts.length === 0) return plain;
+  // DuckDB rules files out by this name of the column only.
+  const isTaken = columns.some(({ name }) => name.toLowerCase() === FILE_COLUMN);
+  const file = isTaken ? OTHER_FILE_COLUMN : FILE_COLUMN;
+  const option = isTaken ? sql`, filename = ${file}` : raw(", filename = true");
+  const items = texts.map((column) => sql`${textOf(column, id(file))} AS ${id(column.name)}`);
+  return sql`SELECT * EXCLUDE (${id(file)}) REPLACE (${items}) FROM ${read(option)}`;
+}
+
+function textOf({ name, type }: Column, file: Sql): Sql {
+  const folder = escapeValue(name).replaceAll(/[\\^$.|?*+()[\]{}]/g, String.raw`\$&`);
+  const found = sql`url_decode(regexp_extract(${file}, ${`/${folder}=([^/]*)/`}, 1))`;
+  const text = sql`nullif(nullif(${found}, ''), ${NULL_VALUE})`;
+  return sql`coalesce(${id(name)}, ${type === "VARCHAR" ? text : sql`CAST(${text} AS ${raw(type)})`})`;
+}
