@@ -4,7 +4,7 @@ import { join, raw, type Sql, sql } from "../../../duckdb/sql.ts";
 import { linesOf } from "../../lines.ts";
 import { withoutQuoteEscapes } from "./escapes.ts";
 import { type Layout, variablesOf } from "./layout.ts";
-import type { LineValues } from "./log-columns.ts";
+import type { TextValues } from "./log-columns.ts";
 import { layoutPattern } from "./pattern.ts";
 import { mixedOf, partsOfMixed, tokenText } from "./token-values.ts";
 import { foundToken, type Token, tokenCheck, tokenPattern } from "./tokens.ts";
@@ -37,7 +37,7 @@ function textOfToken(layout: Layout): (token: Token) => Sql {
 }
 
 /** The values of the rows of `found`. */
-export function foundValues(layout: Layout, tokens: readonly Token[] | undefined): LineValues {
+export function foundValues(layout: Layout, tokens: readonly Token[] | undefined): TextValues {
   const variables = variablesOf(layout);
   const looseText = (index: number, isQuoted: boolean): Sql => {
     const text = sql`loose.${raw(`v${index}`)}`;
