@@ -7,7 +7,7 @@ const HELP = `
 Examples:
   What formats there are, with their columns:
     streamkit formats
-  Which one a file has; it may be compressed with gzip:
+  Which one a file has; it may be compressed with gzip or zstd:
     streamkit formats /var/log/nginx/access.log
   The same of what a pipe gives:
     journalctl -o short-iso | streamkit formats -`;

@@ -1,8 +1,9 @@
-/** The first lines of a file, to guess its format by. */
+/** The first lines of a file, to guess its format by: as a job would read them, unpacked and decoded. */
 
-import { open, stat } from "node:fs/promises";
-import { constants, gunzipSync } from "node:zlib";
+import { createReadStream, type ReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../../base/error.ts";
+import { type Layers, openLayers } from "../../content/layers.ts";
 
 const MAX_BYTES = 512 * 1024;
 const MAX_LINES = 1000;
@@ -15,44 +16,33 @@ export interface Sample {
   readonly lines: number;
   /** Whether there are more lines behind them. */
   readonly isPart: boolean;
-  readonly isCompressed: boolean;
 }
-
-/** What files of other kinds begin with. */
-const OTHERS: readonly (readonly [start: string, what: string])[] = [
-  ["PAR1", "a Parquet file, which has no lines: `streamkit query \"FROM 'FILE'\"` reads it"],
-  ["PK\x03\x04", "a zip archive: unpack it first"],
-  ["(\xb5/\xfd", "compressed with zstd: `zstd -dc FILE | streamkit formats -` looks at what is in it"],
-  ["BZh", "compressed with bzip2: `bzip2 -dc FILE | streamkit formats -` looks at what is in it"],
-  ["\xfd7zXZ", "compressed with xz: `xz -dc FILE | streamkit formats -` looks at what is in it"],
-  ["%PDF", "a PDF document"],
-  ["\xff\xfe", "text in UTF-16: `iconv -f UTF-16 -t UTF-8 FILE` makes it readable"],
-  ["\xfe\xff", "text in UTF-16: `iconv -f UTF-16 -t UTF-8 FILE` makes it readable"],
-  ["Obj\x01", "an Avro file"],
-  ["ORC", "an ORC file"],
-  ["SQLite format 3", "an SQLite database"],
-];
 
 /** `-` is the standard input. Throws code `input` where there are no lines to look at. */
 export async function readSample(file: string): Promise<Sample> {
   const name = file === "-" ? "The standard input" : `"${file}"`;
-  const { bytes: raw, isPart } = await firstBytes(file);
-  const isCompressed = raw[0] === 0x1f && raw[1] === 0x8b;
-  const bytes = isCompressed ? unpacked(raw) : raw;
-  const start = bytes.toString("latin1", 0, 16);
-  const other = OTHERS.find(([mark]) => start.startsWith(mark));
-  if (other !== undefined)
-    throw new StreamkitError("input", `${name} is ${other[1].replaceAll("FILE", file)}`);
-  if (bytes.subarray(0, 4096).includes(0))
-    throw new StreamkitError("input", `${name} is no text: there are bytes 0 in it`);
-  return wholeLines(bytes, isPart, isCompressed, name);
+  const layers = await opened(file);
+  try {
+    refuseForeign(layers, file, name);
+    const { bytes: first, isPart } = await firstBytes(layers);
+    // Before the text they are the hole that a truncation left.
+    const hole = first.findIndex((byte) => byte !== 0);
+    const bytes = hole > 0 ? first.subarray(hole) : first;
+    if (bytes.subarray(0, 4096).includes(0))
+      throw new StreamkitError("input", `${name} is no text: there are bytes 0 in it`);
+    return wholeLines(bytes, isPart, name);
+  } finally {
+    await layers.close();
+  }
 }
 
-async function firstBytes(file: string): Promise<{ readonly bytes: Buffer; readonly isPart: boolean }> {
+async function opened(file: string): Promise<Layers> {
   try {
     if (file !== "-" && (await stat(file)).isDirectory())
       throw new StreamkitError("input", `"${file}" is a folder: name one of its files`);
-    return file === "-" ? await readInput() : await readStart(file);
+    const stream: ReadStream =
+      file === "-" ? createReadStream("", { fd: STDIN, autoClose: false }) : createReadStream(file);
+    return await openLayers(stream);
   } catch (error) {
     if (error instanceof StreamkitError) throw error;
     const isMissing = (error as NodeJS.ErrnoException).code === "ENOENT";
@@ -63,61 +53,42 @@ async function firstBytes(file: string): Promise<{ readonly bytes: Buffer; reado
   }
 }
 
-async function readStart(file: string) {
-  const handle = await open(file, "r");
-  try {
-    const { bytesRead, buffer } = await handle.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
-    return { bytes: buffer.subarray(0, bytesRead), isPart: (await handle.stat()).size > bytesRead };
-  } finally {
-    await handle.close();
-  }
+function refuseForeign({ inner }: Layers, file: string, name: string): void {
+  if (inner.is === "parquet")
+    throw new StreamkitError(
+      "input",
+      `${name} is a Parquet file, which has no lines: --format parquet reads it, ` +
+        `and so does \`streamkit query "FROM '${file}'"\``,
+    );
+  if (inner.is === "foreign") throw new StreamkitError("input", `${name} is ${inner.what}: ${inner.remedy}`);
 }
 
-/** What a pipe gives until it ends, or until it is enough. */
-async function readInput() {
-  const { createReadStream } = await import("node:fs");
+async function firstBytes({ content }: Layers) {
   const blocks: Buffer[] = [];
   let size = 0;
-  const input = createReadStream("", { fd: STDIN, autoClose: false });
-  for await (const block of input as AsyncIterable<Buffer>) {
-    blocks.push(block);
+  for await (const block of content) {
+    // It is the giver's again when the next one is asked for.
+    blocks.push(Buffer.from(block));
     size += block.length;
     if (size >= MAX_BYTES) break;
   }
   return { bytes: Buffer.concat(blocks), isPart: size >= MAX_BYTES };
 }
 
-/** As much as can be unpacked of the first part of a file. */
-function unpacked(bytes: Buffer): Buffer {
-  try {
-    return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, MAX_BYTES);
-  } catch (error) {
-    throw new StreamkitError("input", `It can't be unpacked with gzip: ${messageOf(error)}`, {
-      cause: error,
-    });
-  }
-}
-
-function wholeLines(bytes: Buffer, isPart: boolean, isCompressed: boolean, name: string): Sample {
+function wholeLines(bytes: Buffer, isPart: boolean, name: string): Sample {
   let end = 0;
   let lines = 0;
   for (let at = bytes.indexOf(LINE_FEED); at >= 0 && lines < MAX_LINES; at = bytes.indexOf(LINE_FEED, end)) {
     end = at + 1;
     lines += 1;
   }
-  const rest = bytes.subarray(end);
-  const isCut = isPart || lines === MAX_LINES;
-  if (rest.length > 0 && !isCut)
-    return {
-      bytes: Buffer.concat([bytes, Buffer.of(LINE_FEED)]),
-      lines: lines + 1,
-      isPart: false,
-      isCompressed,
-    };
+  const hasRest = end < bytes.length;
+  if (hasRest && !isPart && lines < MAX_LINES)
+    return { bytes: Buffer.concat([bytes, Buffer.of(LINE_FEED)]), lines: lines + 1, isPart: false };
   if (lines === 0)
     throw new StreamkitError(
       "input",
-      rest.length === 0 ? `${name} is empty` : `${name} has no line feed in ${MAX_BYTES} bytes`,
+      hasRest ? `${name} has no line feed in ${MAX_BYTES} bytes` : `${name} is empty`,
     );
-  return { bytes: bytes.subarray(0, end), lines, isPart: isCut && (isPart || rest.length > 0), isCompressed };
+  return { bytes: bytes.subarray(0, end), lines, isPart: isPart || hasRest };
 }

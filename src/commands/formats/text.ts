@@ -53,7 +53,7 @@ export function guessText(file: string, sample: Sample, guesses: readonly Guess[
 ${tableOf(guesses)}
 ${best.rows.length === 1 ? "The first row:" : `The first ${best.rows.length} rows:`}
 ${rows}${best.misfit === undefined ? "" : `\nThe first line that does not fit: ${best.misfit}\n`}
-${usage(file, sample, best)}`;
+${usage(file, best)}`;
 }
 
 const OTHERWISE = `What else there is:
@@ -85,15 +85,14 @@ function count(number: number, what: string): string {
   return number === 1 ? `1 ${what}` : `${number.toLocaleString("en")} ${what}s`;
 }
 
-function usage(file: string, { isCompressed }: Sample, { format, delimiter }: Guess): string {
+function usage(file: string, { format, delimiter }: Guess): string {
   const set = delimiter === undefined ? "" : ` --set 'sources.input.delimiter=${JSON.stringify(delimiter)}'`;
-  const input = file === "-" ? "" : isCompressed ? "" : ` --in ${quotedForShell(`file:${file}`)}`;
-  const before = isCompressed && file !== "-" ? `zcat ${quotedForShell(file)} | ` : "";
-  const from = JSON.stringify(file === "-" || isCompressed ? "-" : `file:${file}`);
+  const input = file === "-" ? "" : ` --in ${quotedForShell(`file:${file}`)}`;
+  const from = JSON.stringify(file === "-" ? "-" : `file:${file}`);
   const more = delimiter === undefined ? "" : `, delimiter: ${JSON.stringify(delimiter)}`;
   const sql = "SELECT count(*) AS lines FROM input";
   return `To use it:
-  ${before}streamkit process${input} --format ${format}${set} --once --sql "${sql}"
+  streamkit process${input} --format ${format}${set} --once --sql "${sql}"
 In a job file:
   sources:
     log: { from: ${from}, format: ${format}${more} }

@@ -7,7 +7,7 @@ import { raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout/layout.ts";
-import { type LineValues, logColumns, logValues } from "./layout/log-columns.ts";
+import { logColumns, logValues, type TextValues } from "./layout/log-columns.ts";
 import { required } from "./layout/token-values.ts";
 
 export interface EntryField extends Omit<Variable, "text" | "at"> {
@@ -29,7 +29,7 @@ interface EntryFormat {
 export function entryFormat({ name, summary, structure, fields, isEntry, otherwise }: EntryFormat): Format {
   const variables = fields.map((field, at): Variable => ({ ...field, text: field.names[0] ?? "", at }));
   const columns = logColumns({ parts: variables, escapes: "none", more: "none" });
-  const line: LineValues = {
+  const texts: TextValues = {
     text: (variable) => sql`nullif(${fields[variables.indexOf(variable)]?.from ?? raw("NULL")}, '')`,
   };
   const transformed = sql`json_transform(line, ${JSON.stringify(structure)})`;
@@ -41,10 +41,13 @@ export function entryFormat({ name, summary, structure, fields, isEntry, otherwi
     name,
     summary,
     columns: () => [...columns.map((column) => ({ name: column.name, type: column.type })), EXTRA],
-    read: (path) => sql`SELECT ${logValues(columns, line)}, CAST(line AS JSON) AS extra
+    read: (
+      path,
+      { timezone: zone },
+    ) => sql`SELECT ${logValues(columns, { ...texts, zone })}, CAST(line AS JSON) AS extra
       FROM (${entries(path)}) WHERE ${required(sql`coalesce(${isEntry}, false)`, otherwise)}`,
-    async findUnfit(database, path): Promise<UnfitLine[]> {
-      const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
+    async findUnfit(database, path, { timezone: zone }): Promise<UnfitLine[]> {
+      const problems = columns.flatMap(({ problem }) => problem?.({ ...texts, zone }) ?? []);
       const rows = await database.rows(sql`SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
           WHEN NOT coalesce(${isEntry}, false) THEN ${otherwise}
           ELSE coalesce(${[...problems, raw("NULL")]}) END AS reason

@@ -1,10 +1,13 @@
 /** logfmt: `level=info msg="it works" took=1.5 ok`: quoted values have JSON's escapes, a bare key is true. */
 
+import type { Column } from "../../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
+import { firstMisfit, misfitInText, strictText } from "../values/columns.ts";
+import { MISFIT_COLUMNS, reasonOfRow } from "../values/misfit.ts";
+import { quickReader, strictReader, type ValueReader } from "../values/strict.ts";
 import { required } from "./layout/token-values.ts";
-import { textProblem, textValue } from "./text-values.ts";
 
 const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
 const PAIR = String.raw`([^\s="]+)(?:=(?:${QUOTED}|[^\s"]*))?`;
@@ -17,19 +20,17 @@ export const logfmtFormat: Format = {
   summary: 'pairs like level=info msg="some words"; columns by schema, or found from the first lines',
   columnsInInput: true,
   columns: ({ columns }) => columns,
-  read(path, { columns }) {
-    const values = columns.map(
-      ({ name, type }) => sql`${textValue(name, type, valueOf(name))} AS ${id(name)}`,
-    );
-    return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)})
-      WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
-  },
-  async findUnfit(database, path, { columns }: Shape): Promise<UnfitLine[]> {
-    const problems = columns.map(({ name, type }) => textProblem(name, type, valueOf(name)));
-    const rows = await database.rows(sql`SELECT index, CASE WHEN NOT is_logfmt THEN ${NO_LOGFMT}
-        ELSE coalesce(${[...problems, raw("NULL")]}) END AS reason
-      FROM (${pairsOf(path)}) WHERE reason IS NOT NULL`);
-    return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
+  read: (path, shape) => readPairs(path, shape, quickReader(shape.timezone)),
+  exact: { read: (path, shape) => readPairs(path, shape, strictReader(shape.timezone)) },
+  async findUnfit(database, path, { columns, timezone }: Shape): Promise<UnfitLine[]> {
+    const reader = strictReader(timezone);
+    const misfits = columns.map((column) => misfitInText(columnText(column), column, reader));
+    const rows = await database.rows(sql`SELECT index, fault, ${MISFIT_COLUMNS} FROM (
+        SELECT index, CASE WHEN NOT is_logfmt THEN ${NO_LOGFMT} END AS fault,
+          CASE WHEN is_logfmt THEN ${firstMisfit(misfits)} END AS misfit
+        FROM (${pairsOf(path)}))
+      WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
+    return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
   },
   mayJoinLines: false,
   blank: "white space",
@@ -37,6 +38,19 @@ export const logfmtFormat: Format = {
   plain: unlessMarked,
   otherEncoding: "latin1",
 };
+
+function readPairs(path: string, { columns }: Shape, reader: ValueReader): Sql {
+  const values = columns.map(
+    (column) => sql`${strictText(columnText(column), column, reader)} AS ${id(column.name)}`,
+  );
+  return sql`SELECT ${join(values, ",\n")} FROM (${pairsOf(path)})
+    WHERE ${required(raw("is_logfmt"), NO_LOGFMT)}`;
+}
+
+/** Of an empty text, a text alone is a value. */
+function columnText({ name, type }: Column): Sql {
+  return type === "VARCHAR" ? valueOf(name) : sql`nullif(${valueOf(name)}, '')`;
+}
 
 /** SELECT index, is_logfmt, keys and pairs of each line. */
 function pairsOf(path: string): Sql {

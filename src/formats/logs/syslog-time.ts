@@ -1,17 +1,35 @@
 /** The time before a syslog message. */
 
 import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import type { Shape } from "../format.ts";
+import { inUtc } from "./layout/log-columns.ts";
 import { MAX_AHEAD_MS, YEARS_BACK, ZONE_HOURS } from "./syslog-patterns.ts";
+
+export type TimeShape = Pick<Shape, "timezone" | "writtenAtMs">;
+
+const ISO_TIME = String.raw`\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?`;
+const OFFSET = String.raw`(?:Z|[+-]\d\d:?\d\d)`;
+
+/** NULL where the text is no time. Without an offset it is one of the source's zone. */
+export function isoTime(text: Sql, { timezone }: TimeShape): Sql {
+  const time = sql`replace(${text}, ',', '.')`;
+  return sql`CASE WHEN regexp_full_match(${time}, ${ISO_TIME + OFFSET})
+      THEN CAST(TRY_CAST(${time} AS TIMESTAMPTZ) AS TIMESTAMP)
+    WHEN regexp_full_match(${time}, ${ISO_TIME})
+      THEN ${inUtc(sql`TRY_CAST(${time} AS TIMESTAMP)`, timezone)} END`;
+}
 
 /**
  * From the struct of `STAMPED_PARTS` to a TIMESTAMP, NULL where there is no such day. Without an offset or a
- * zone it is taken as UTC. Without a year it is in the latest one in which it is not more than a day ahead of
- * `writtenAtMs`, when the line was written or received: that is the same whenever the line is read again.
+ * zone it is one of the source's zone. Without a year it is in the latest one in which it is not more than a
+ * day ahead of `writtenAtMs`, when the line was written or received: that is the same whenever the line is
+ * read again.
  */
-export function stampedTime(stamped: Sql, writtenAtMs: number | undefined): Sql {
+export function stampedTime(stamped: Sql, shape: TimeShape): Sql {
+  const { timezone, writtenAtMs } = shape;
   const part = (name: string): Sql => sql`${stamped}.${raw(name)}`;
   const zones = [...ZONE_HOURS].map(([name, hours]) => sql`WHEN ${name} THEN ${hours}`);
-  const offset = sql`to_hours(CASE ${part("zone")} WHEN '' THEN 0 ${join(zones, " ")} END)`;
+  const offset = sql`to_hours(CASE ${part("zone")} ${join(zones, " ")} END)`;
   const given = sql`nullif(concat(${part("year_first")}, ${part("year_middle")}, ${part("year_last")}), '')`;
   const clock = sql`regexp_replace(replace(${part("clock")}, ',', '.'), '(\\.\\d{6})\\d+', '\\1')`;
   const inYear = (year: Sql): Sql =>
@@ -26,8 +44,7 @@ export function stampedTime(stamped: Sql, writtenAtMs: number | undefined): Sql 
     const time = inYear(sql`year(${written}) + ${1 - back}`);
     return sql`CASE WHEN ${time} <= ${limit} THEN ${time} END`;
   });
-  return sql`CASE WHEN ${part("iso")} <> ''
-      THEN CAST(TRY_CAST(replace(${part("iso")}, ',', '.') AS TIMESTAMPTZ) AS TIMESTAMP)
-    WHEN ${given} IS NOT NULL THEN ${inYear(given)} - ${offset}
-    ELSE coalesce(${candidates}) - ${offset} END`;
+  const old = sql`coalesce(${inYear(given)}, CASE WHEN ${given} IS NULL THEN coalesce(${candidates}) END)`;
+  return sql`CASE WHEN ${part("iso")} <> '' THEN ${isoTime(part("iso"), shape)}
+    WHEN ${part("zone")} = '' THEN ${inUtc(old, timezone)} ELSE ${old} - ${offset} END`;
 }

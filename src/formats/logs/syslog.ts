@@ -19,7 +19,7 @@ import {
   TAGGED,
   TAGGED_PARTS,
 } from "./syslog-patterns.ts";
-import { stampedTime } from "./syslog-time.ts";
+import { isoTime, stampedTime, type TimeShape } from "./syslog-time.ts";
 
 const COLUMNS: readonly Column[] = [
   { name: "ts", type: "TIMESTAMP" },
@@ -40,7 +40,7 @@ export const syslogFormat: Format = {
   summary: "syslog of RFC 5424 and RFC 3164, and files of rsyslog; facility and severity are their numbers",
   of: ({ isReceived = false }: FormatOptions) => ({
     ...syslogFormat,
-    read: (path, { writtenAtMs }) => readMessages(path, writtenAtMs, isReceived),
+    read: (path, shape) => readMessages(path, shape, isReceived),
     findUnfit: async (database, path): Promise<UnfitLine[]> => {
       if (isReceived) return [];
       const rows = await database.rows(sql`SELECT index FROM (${messagesOf(path)}) WHERE NOT ${IS_MESSAGE}`);
@@ -48,7 +48,7 @@ export const syslogFormat: Format = {
     },
   }),
   columns: () => COLUMNS,
-  read: (path, { writtenAtMs }) => readMessages(path, writtenAtMs, false),
+  read: (path, shape) => readMessages(path, shape, false),
   isDatedByFile: true,
   mayJoinLines: false,
   blank: "empty",
@@ -58,13 +58,13 @@ export const syslogFormat: Format = {
 
 const IS_MESSAGE = raw("(priority IS NOT NULL OR newer.found <> '' OR stamped.found <> '')");
 
-function readMessages(path: string, writtenAtMs: number | undefined, isReceived: boolean): Sql {
+function readMessages(path: string, shape: TimeShape, isReceived: boolean): Sql {
   const where = isReceived ? raw("") : sql` WHERE ${required(IS_MESSAGE, NO_MESSAGE)}`;
   // What has no host before its tag gets one that is none.
   const rest = sql`CASE WHEN regexp_matches(stamped.rest, ${HOSTLESS}) THEN '- ' || stamped.rest
     ELSE stamped.rest END`;
   const tagged = partsOf(rest, TAGGED, TAGGED_PARTS);
-  return sql`SELECT ${join(valuesOf(writtenAtMs), ",\n")} FROM (
+  return sql`SELECT ${join(valuesOf(shape), ",\n")} FROM (
     SELECT *, CASE WHEN stamped.found <> '' THEN ${tagged} END AS tagged
     FROM (${messagesOf(path)})${where})`;
 }
@@ -88,7 +88,7 @@ function partsOf(text: Sql, pattern: string, names: readonly string[]): Sql {
   return sql`regexp_extract(${text}, ${whole}, [${["found", ...names].map((name) => sql`${name}`)}])`;
 }
 
-function valuesOf(writtenAtMs: number | undefined): Sql[] {
+function valuesOf(shape: TimeShape): Sql[] {
   const isNew = raw("newer.found <> ''");
   const isStamped = raw("stamped.found <> ''");
   const isTagged = raw("tagged.found <> ''");
@@ -98,8 +98,8 @@ function valuesOf(writtenAtMs: number | undefined): Sql[] {
       WHEN ${isTagged} THEN nullif(nullif(tagged.${raw(name)}, ''), '-')
       WHEN ${isStamped} THEN ${untagged} END AS ${raw(name)}`;
   return [
-    sql`CASE WHEN ${isNew} THEN CAST(TRY_CAST(newer.time AS TIMESTAMPTZ) AS TIMESTAMP)
-      WHEN ${isStamped} THEN ${stampedTime(raw("stamped"), writtenAtMs)} END AS ts`,
+    sql`CASE WHEN ${isNew} THEN ${isoTime(raw("newer.time"), shape)}
+      WHEN ${isStamped} THEN ${stampedTime(raw("stamped"), shape)} END AS ts`,
     either("host", sql`split_part(stamped.rest, ' ', 1)`),
     either("app", sql`NULL`),
     sql`priority // 8 AS facility`,

@@ -10,7 +10,7 @@ import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Format, Shape, UnfitLine } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout/layout.ts";
-import { type LineValues, type LogColumn, logColumns, logValues } from "./layout/log-columns.ts";
+import { type LogColumn, logColumns, logValues, type TextValues } from "./layout/log-columns.ts";
 import { required } from "./layout/token-values.ts";
 import { CLOUDFRONT_FIELDS, IIS_FIELDS, W3C_COLUMNS } from "./w3c-fields.ts";
 
@@ -32,7 +32,7 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
   }));
   const variables = [DATE_AND_TIME, ...known.map(({ variable }) => variable)];
   const columns = logColumns({ parts: variables, escapes: "none", more: "none" }).map(withFraction);
-  const line: LineValues = {
+  const texts: TextValues = {
     text(variable) {
       if (variable === DATE_AND_TIME)
         return sql`${valueAt("date")} || ' ' || split_part(${valueAt("time")}, '.', 1)`;
@@ -45,11 +45,14 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     name,
     summary,
     columns: () => [...columns.map((column) => ({ name: column.name, type: column.type })), EXTRA],
-    read: (path, shape) => sql`SELECT ${logValues(columns, line)}, ${extra()} AS extra
+    read: (
+      path,
+      shape,
+    ) => sql`SELECT ${logValues(columns, { ...texts, zone: shape.timezone })}, ${extra()} AS extra
       FROM (${records(path, shape)})
       WHERE ${required(IS_RECORD, "The values are not those of #Fields")}`,
     async findUnfit(database, path, shape): Promise<UnfitLine[]> {
-      const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
+      const problems = columns.flatMap(({ problem }) => problem?.({ ...texts, zone: shape.timezone }) ?? []);
       // A #Fields line is no line of the records' numbers.
       const rows = await database.rows(sql`SELECT number, CASE
           WHEN place IS NULL THEN ${`No #Fields line is before it, which format ${name} needs`}

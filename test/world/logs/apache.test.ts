@@ -91,6 +91,10 @@ test("times in formats of their own, in parts", async () => {
     ["%{usec}t|%s", "1767619800123000|200"],
   ] as const)
     expect(only((await read(apache(format), [line])).rows, "ts", "status")).toEqual(expected);
+  const summer = { ...apache("%{%Y-%m-%d %T}t %s"), timezone: "Europe/Berlin" };
+  expect(only((await read(summer, ["2026-07-05 14:30:00 200"])).rows, "ts")).toEqual([
+    ["2026-07-05T12:30:00.000Z"],
+  ]);
   const { dead } = await read(apache("%{%Y-%m-%d %T}t %s"), [
     "2026-02-30 14:30:00 200",
     "2026-02-28 14:30 200",

@@ -54,7 +54,7 @@ test("a value that does not fit, and a line that is none, are dead letters with 
     "ok=maybe",
     "ts=31/12/2025",
     'msg="open',
-    "took=nan",
+    "took=fast",
     "n=9223372036854775808",
   ];
   const { rows, dead } = await read(way, lines);
@@ -65,14 +65,14 @@ test("a value that does not fit, and a line that is none, are dead letters with 
   const NONE = 'The line is no logfmt: pairs like level=info msg="some words" are expected';
   expect(dead).toEqual(
     [
-      '"n" is not a BIGINT: "1.5"',
+      '"n" is not a BIGINT: "1.5" (it is no integer, or out of range)',
       NONE,
-      '"price" is not a DECIMAL(9,2): "1.234"',
+      '"price" is not a DECIMAL(9,2): "1.234" (digits would be lost, or it is out of range)',
       '"ok" is not a BOOLEAN: "maybe"',
       '"ts" is not a TIMESTAMP: "31/12/2025"',
       NONE,
-      '"took" is not a DOUBLE: "nan"',
-      '"n" is not a BIGINT: "9223372036854775808"',
+      '"took" is not a DOUBLE: "fast"',
+      '"n" is not a BIGINT: "9223372036854775808" (out of its range)',
     ].map((reason, index) => `${offsets[index + 1]}: ${reason}`),
   );
 });

@@ -184,3 +184,30 @@ describe("the year of a time without one", () => {
       }
     });
 });
+
+test("a time without an offset is one of the source's zone, where it names one", async () => {
+  const lines = [
+    "Jan 12 2026 09:15:58 h a: b",
+    "Jul 12 2026 09:15:58 h a: b",
+    "2026-01-12 09:15:58 h a: b",
+    "2026-01-12T09:15:58Z h a: b",
+    "Jan 12 2026 09:15:58 UTC: %A: b",
+  ];
+  const times = async (way: object): Promise<unknown[]> =>
+    (await read({ format: "syslog", ...way }, lines)).rows.map(({ ts }) => ts);
+  const noon = "T09:15:58.000Z";
+  expect(await times({})).toEqual([
+    `2026-01-12${noon}`,
+    `2026-07-12${noon}`,
+    `2026-01-12${noon}`,
+    `2026-01-12${noon}`,
+    `2026-01-12${noon}`,
+  ]);
+  expect(await times({ timezone: "Europe/Berlin" })).toEqual([
+    "2026-01-12T08:15:58.000Z",
+    "2026-07-12T07:15:58.000Z",
+    "2026-01-12T08:15:58.000Z",
+    `2026-01-12${noon}`,
+    `2026-01-12${noon}`,
+  ]);
+});

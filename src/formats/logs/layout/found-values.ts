@@ -4,7 +4,7 @@ import { join, raw, type Sql, sql } from "../../../duckdb/sql.ts";
 import { linesOf } from "../../lines.ts";
 import { withoutQuoteEscapes } from "./escapes.ts";
 import { type Layout, variablesOf } from "./layout.ts";
-import type { LineValues } from "./log-columns.ts";
+import type { TextValues } from "./log-columns.ts";
 import { layoutPattern } from "./pattern.ts";
 import { mixedOf, partsOfMixed, tokenText } from "./token-values.ts";
 import { foundToken, type Token, tokenCheck, tokenPattern } from "./tokens.ts";
@@ -28,7 +28,7 @@ export function found(path: string, layout: Layout, tokens: readonly Token[] | u
   return sql`SELECT *${partsOfMixed(mixed, textOf)}, NOT is_whole AND loose.all <> '' AS is_loose FROM (
     SELECT *, CASE WHEN NOT is_whole THEN ${loose} END AS loose FROM (
       SELECT *, coalesce(${join([sql`token.all <> ''`, ...checks], " AND ")}, false) AS is_whole FROM (
-        SELECT index, line, regexp_extract(line, ${tokenPattern(tokens)},
+        SELECT index, line, regexp_extract(line, ${tokenPattern(tokens, layout)},
           ['all', ${tokens.map(({ name }) => sql`${name}`)}]) AS token FROM (${linesOf(path)}))))`;
 }
 
@@ -37,7 +37,7 @@ function textOfToken(layout: Layout): (token: Token) => Sql {
 }
 
 /** The values of the rows of `found`. */
-export function foundValues(layout: Layout, tokens: readonly Token[] | undefined): LineValues {
+export function foundValues(layout: Layout, tokens: readonly Token[] | undefined): TextValues {
   const variables = variablesOf(layout);
   const looseText = (index: number, isQuoted: boolean): Sql => {
     const text = sql`loose.${raw(`v${index}`)}`;

@@ -6,12 +6,13 @@
 
 import { isUtf8 } from "node:buffer";
 import { raw, type Sql, sql } from "../../../duckdb/sql.ts";
-import type { Format, UnfitLine } from "../../format.ts";
+import type { Format, Shape, UnfitLine } from "../../format.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../../lines.ts";
 import { withKeptEscapes } from "./escapes.ts";
 import { found, foundValues } from "./found-values.ts";
 import type { Layout } from "./layout.ts";
-import { logColumns, logValues } from "./log-columns.ts";
+import { type LineValues, logColumns, logValues } from "./log-columns.ts";
+import { withoutMoreValues } from "./more-values.ts";
 import { readFast, required } from "./token-values.ts";
 import { type Token, tokenCount, tokensOf } from "./tokens.ts";
 
@@ -26,20 +27,24 @@ export interface LogFormat {
 export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFormat): Format {
   const columns = logColumns(layout);
   const tokens = tokensOf(layout);
-  const tolerant = (path: string): Sql =>
-    sql`SELECT ${logValues(columns, foundValues(layout, tokens))} FROM (${found(path, layout, tokens)})
+  const foundIn = ({ timezone }: Shape): LineValues => ({
+    ...foundValues(layout, tokens),
+    zone: timezone,
+  });
+  const tolerant = (path: string, shape: Shape): Sql =>
+    sql`SELECT ${logValues(columns, foundIn(shape))} FROM (${found(path, layout, tokens)})
       WHERE ${required(sql`is_whole OR is_loose`, anotherForm(name, wayOut))}`;
   const fast =
     tokens === undefined
       ? { plain: unlessMarked }
       : {
-          read: (path: string): Sql => readFast(path, columns, tokens),
+          read: (path: string, { timezone }: Shape): Sql => readFast(path, columns, tokens, timezone),
           readTolerantly: tolerant,
           // The reader looks at the encoding of those values only that somebody asks for.
           plain: (bytes: Buffer) =>
             bytes.includes(BYTE_ORDER_MARK) || hasLoneReturn(bytes) || !isUtf8(bytes)
               ? undefined
-              : withKeptEscapes(bytes, layout.escapes),
+              : withKeptEscapes(withoutMore(bytes, layout, tokens), layout.escapes),
         };
   return {
     name,
@@ -48,8 +53,8 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
     fallibleColumns: columns.filter(({ problem }) => problem !== undefined).map((column) => column.name),
     read: tolerant,
     ...fast,
-    async findUnfit(database, path): Promise<UnfitLine[]> {
-      const line = foundValues(layout, tokens);
+    async findUnfit(database, path, shape): Promise<UnfitLine[]> {
+      const line = foundIn(shape);
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
       const another = whyNone({ name, layout, wayOut }, tokens);
       const reason = sql`CASE WHEN NOT (is_whole OR is_loose) THEN ${another}
@@ -64,6 +69,10 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
     dropsByteOrderMark: true,
     otherEncoding: "latin1",
   };
+}
+
+function withoutMore(bytes: Buffer, { more }: Layout, tokens: readonly Token[]): Buffer {
+  return more === "values" ? withoutMoreValues(bytes, tokens.length) : bytes;
 }
 
 const WAY_OUT =

@@ -6,12 +6,17 @@ import { unescaped } from "./escapes.ts";
 import { type Layout, type Variable, variablesOf } from "./layout.ts";
 import { DAY_FORMAT } from "./tokens.ts";
 
-/** Where a line's values come from. */
-export interface LineValues {
+/** Where a line's texts come from. */
+export interface TextValues {
   /** SQL of a variable's text as it stands in the line, without quotes; NULL where it is empty. */
   text(variable: Variable): Sql;
+}
+
+export interface LineValues extends TextValues {
   /** SQL of a time that the reader has read already; it fails where there is none. */
   readTime?(variable: Variable): Sql | undefined;
+  /** Of times without an offset, by its IANA name; UTC if undefined. */
+  readonly zone: string | undefined;
 }
 
 export interface LogColumn extends Column {
@@ -145,7 +150,7 @@ function timeOrNull(times: readonly Variable[], line: LineValues): Sql {
   if (time === "iso")
     return sql`CASE WHEN regexp_full_match(${text}, ${ISO_TIME})
       THEN CAST(CAST(${text} AS TIMESTAMPTZ) AS TIMESTAMP) END`;
-  if (time === "any") return anyTime(text);
+  if (time === "any") return anyTime(text, line.zone);
   if (typeof time === "string") {
     const whole = sql`CAST(CAST(${text} AS DECIMAL(26, 6)) * ${MICROSECONDS[time] ?? 1} AS BIGINT)`;
     const fractions = others.map((other) => fractionUs(other, line));
@@ -156,11 +161,18 @@ function timeOrNull(times: readonly Variable[], line: LineValues): Sql {
     typeof type === "object" && typeof type.time === "object" ? type.time.strptime : "",
   );
   const texts = times.map((each) => line.text(each));
-  return sql`CAST(strptime(concat_ws(' ', ${texts}), ${formats.join(" ")}) AS TIMESTAMP)`;
+  const read = sql`strptime(concat_ws(' ', ${texts}), ${formats.join(" ")})`;
+  const hasOffset = formats.some((format) => format.includes("%z"));
+  return hasOffset ? sql`CAST(${read} AS TIMESTAMP)` : inUtc(read, line.zone);
+}
+
+/** A time of a zone's clocks as the instant that it is. */
+export function inUtc(time: Sql, zone: string | undefined): Sql {
+  return zone === undefined ? time : sql`CAST(timezone(${zone}, ${time}) AS TIMESTAMP)`;
 }
 
 /** A number since 1970, whose unit its magnitude tells, or one of the forms that loggers write. */
-function anyTime(text: Sql): Sql {
+function anyTime(text: Sql, zone: string | undefined): Sql {
   const number = sql`CAST(${text} AS DECIMAL(38, 9))`;
   const inUnit = (us: string): Sql => sql`make_timestamp(CAST(trunc(${number} * ${raw(us)}) AS BIGINT))`;
   return sql`CASE WHEN regexp_full_match(${text}, '\\d{1,19}(?:\\.\\d*)?(?:[eE][+-]?\\d+)?')
@@ -168,7 +180,7 @@ function anyTime(text: Sql): Sql {
         WHEN ${number} < 1e17 THEN ${inUnit("1")} ELSE ${inUnit("0.001")} END
     WHEN regexp_full_match(${text}, ${ISO_TIME}) THEN CAST(CAST(${text} AS TIMESTAMPTZ) AS TIMESTAMP)
     WHEN regexp_full_match(${text}, '\\d{4}[-/]\\d\\d[-/]\\d\\d[T ]\\d\\d:\\d\\d:\\d\\d(?:\\.\\d+)?')
-      THEN CAST(replace(${text}, '/', '-') AS TIMESTAMP)
+      THEN ${inUtc(sql`CAST(replace(${text}, '/', '-') AS TIMESTAMP)`, zone)}
     ELSE CAST(try_strptime(${text}, ${`${DAY_FORMAT} %z`}) AS TIMESTAMP) END`;
 }
 

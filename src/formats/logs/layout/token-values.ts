@@ -38,12 +38,18 @@ export function tokenText(tokens: readonly Token[], mixed: Mixed, textOf: (token
 }
 
 /** SELECT of the columns by the fast reader: it fails where a line has another form. */
-export function readFast(path: string, columns: readonly LogColumn[], tokens: readonly Token[]): Sql {
+export function readFast(
+  path: string,
+  columns: readonly LogColumn[],
+  tokens: readonly Token[],
+  timezone: string | undefined,
+): Sql {
   const mixed = mixedOf(tokens);
   const textOf = (token: Token): Sql => id(token.name);
   const [day, zone] = ["day", "zone"].map((is) => tokens.find(({ half }) => half?.is === is));
   const checks = tokens.flatMap((token) => tokenCheck(token, textOf(token)) ?? []);
   const line: LineValues = {
+    zone: timezone,
     text: tokenText(tokens, mixed, textOf),
     readTime: (variable) =>
       day !== undefined && zone !== undefined && variable === day.half?.of ? readTime(day, zone) : undefined,

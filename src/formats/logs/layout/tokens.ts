@@ -93,9 +93,12 @@ const REST = '(?: (?:"")?)*';
 /** What the reader takes for one value: quoted, or up to the next space. */
 const TOKEN = String.raw`("(?:[^"\\]|\\.)*"|(?:[^ "][^ ]*)?)`;
 
+/** What may be cut off there, so that the reader does not see it. */
+const MORE_VALUES = String.raw`(?: (?:"(?:[^"\\]|\\.)*"|-|\d+(?:\.\d+)?)?)*`;
+
 /** The line that the reader takes is the first group, its tokens are the others. */
-export function tokenPattern(tokens: readonly Token[]): string {
-  return `^(${tokens.map(() => TOKEN).join(" ")}${REST})$`;
+export function tokenPattern(tokens: readonly Token[], { more }: Pick<Layout, "more">): string {
+  return `^(${tokens.map(() => TOKEN).join(" ")}${more === "values" ? MORE_VALUES : REST})$`;
 }
 
 /** How many values a line has, as the reader counts them. */
