@@ -17,7 +17,7 @@ import { type RecordLine, recordLines, textOfLine } from "./segment-lines.ts";
 import { engineValue, valueReader } from "./value.ts";
 
 /** What the engine made of a segment. */
-export interface EngineReading {
+interface EngineReading {
   readonly segment: Segment;
   readonly deadLetters: readonly DeadLetter[];
   /** Its rows, in the order of the lines. */

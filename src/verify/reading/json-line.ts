@@ -12,7 +12,7 @@ export type Cell =
 export const NULL_CELL: Cell = { kind: "null" };
 
 /** The values of the outermost object by their names; undefined where the line is no object. */
-export type JsonRecord = ReadonlyMap<string, Cell>;
+type JsonRecord = ReadonlyMap<string, Cell>;
 
 /** `null` is a record without values. Of a name that comes twice all cells are lost: it is in `twice`. */
 export interface JsonLine {

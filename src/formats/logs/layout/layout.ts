@@ -8,7 +8,7 @@ import { StreamkitError } from "../../../base/error.ts";
 /** How the text of a variable's value becomes a value. */
 export type VariableType = "VARCHAR" | "INTEGER" | "BIGINT" | "DOUBLE" | "request" | Time;
 
-export interface Time {
+interface Time {
   /**
    * `clf`: `17/May/2015:10:05:03 +0000`; `iso`: ISO 8601 with an offset; the others: a number of these since
    * 1970; `any`: one of them, as it comes; or a format of DuckDB's strptime.

@@ -73,7 +73,7 @@ function tokensOfWord(parts: readonly Part[], isQuoted: boolean): Omit<Token, "n
   }));
 }
 
-export function isClf({ type }: Variable): boolean {
+function isClf({ type }: Variable): boolean {
   return typeof type === "object" && type.time === "clf";
 }
 
@@ -116,7 +116,7 @@ export function foundToken(struct: Sql, { name }: Token, takesEscapes: boolean):
 }
 
 /** A token that is one variable and nothing else. */
-export function isAlone({ parts, half }: Token): boolean {
+function isAlone({ parts, half }: Token): boolean {
   return half === undefined && parts.length === 1 && isVariable(parts[0] ?? "");
 }
 
