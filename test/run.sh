@@ -56,7 +56,7 @@ for variant in "" --sanitize; do bash src/build/kafka-addon.sh $variant >/dev/nu
 node_modules/.bin/bun src/build/build.ts || close
 
 set +e
-node_modules/.bin/bun test --timeout 60000 "$@" 2>&1 | tee "$log"
+node_modules/.bin/bun test/lanes.ts "$@" 2>&1 | tee "$log"
 exit_code=${PIPESTATUS[0]}
 set -e
 sed -i $'s/\033\\[[0-9;]*m//g' "$log"
