@@ -6,7 +6,8 @@
  * @see https://www.rfc-editor.org/rfc/rfc8878
  */
 
-import { createZstdDecompress } from "node:zlib";
+import * as zlib from "node:zlib";
+import { StreamkitError } from "../base/error.ts";
 import { type ByteReader, byteReader } from "./byte-reader.ts";
 import { BadBytes, broken, type Chunks, type Ending } from "./ending.ts";
 import { UNPACKED_BYTES, type ZlibPump, zlibPump } from "./zlib-pump.ts";
@@ -61,7 +62,7 @@ async function passOver(reader: ByteReader): Promise<void> {
 
 async function* frame(reader: ByteReader): AsyncGenerator<Buffer, void> {
   const { bytes, sizeBytes, hasChecksum } = await frameHeader(reader);
-  const pump = zlibPump(createZstdDecompress({ chunkSize: UNPACKED_BYTES }));
+  const pump = zlibPump(decompressor());
   let unpackedBytes = 0;
   try {
     for await (const fed of fedBlocks(reader, bytes, hasChecksum))
@@ -74,6 +75,17 @@ async function* frame(reader: ByteReader): AsyncGenerator<Buffer, void> {
   }
   if (sizeBytes !== undefined && sizeBytes !== BigInt(unpackedBytes))
     throw broken("the length of its zstd data is another one");
+}
+
+/** Code `input` in a runtime that has none: Node has it from version 22.15 on. */
+function decompressor(): zlib.ZstdDecompress {
+  const make: typeof zlib.createZstdDecompress | undefined = zlib.createZstdDecompress;
+  if (make === undefined)
+    throw new StreamkitError(
+      "input",
+      "Zstandard is not read by this runtime: Bun, Deno and Node 22.15 read it",
+    );
+  return make({ chunkSize: UNPACKED_BYTES });
 }
 
 async function* decompressed(pump: ZlibPump, fed: Buffer): AsyncGenerator<Buffer, void> {

@@ -85,7 +85,8 @@ function filledAt(value: unknown, written: unknown, path: readonly PropertyKey[]
     const parsed: unknown = parse(value);
     return typeof parsed === "number" || typeof parsed === "boolean" ? parsed : value;
   }
-  if (typeof value !== "object" || value === null) return value;
+  // A key that is missing stays so: its issue is about that.
+  if (typeof value !== "object" || value === null || !Object.hasOwn(value, key)) return value;
   const inner = filledAt(partOf(value, key), partOf(written, key), rest);
   if (Array.isArray(value)) return value.map((item: unknown, index) => (index === key ? inner : item));
   return { ...value, [key]: inner };

@@ -32,16 +32,19 @@ export function describeIssues(
   return [...new Map(described.map((one) => [JSON.stringify([one.keyPath, one.message]), one])).values()];
 }
 
-/** Of a union all that is wrong with the branch that was meant. */
+/** Of a union all that is wrong with the branch that was meant: the one that knows the keys that are there. */
 function issuesOfBranch(issue: z.core.$ZodIssue, written: unknown): readonly z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
   const isBlock = isOfBlock(issue, written);
-  const branches = issue.errors
-    .filter((branch) => branch.length > 1 && !branch.some((inner) => isOfOtherType(inner, isBlock)))
-    .map((branch) => branch.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] })));
-  const [only, another] = branches;
+  const branches = issue.errors.filter((branch) => !branch.some((inner) => isOfOtherType(inner, isBlock)));
+  const knowing = branches.filter((branch) => !branch.some(isUnknownHere));
+  const [only, another] = knowing.length > 0 ? knowing : branches;
   if (only === undefined || another !== undefined) return [issue];
-  return only.flatMap((inner) => issuesOfBranch(inner, written));
+  return only.flatMap((inner) => issuesOfBranch({ ...inner, path: [...issue.path, ...inner.path] }, written));
+}
+
+function isUnknownHere({ code, path }: z.core.$ZodIssue): boolean {
+  return code === "unrecognized_keys" && path.length === 0;
 }
 
 /** All that is wrong anywhere in the branches of unions, with its whole path. */

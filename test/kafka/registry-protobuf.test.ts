@@ -131,7 +131,7 @@ function asLines(value: JsonValue, name: string): unknown {
     if (FLOATS.test(name)) return null;
     if (LONGS.test(name)) return `#${value}`;
     return name === "at"
-      ? value.replace(/(?:\.(\d+))?Z$/, (_, digits: string = "") => `.${digits.padEnd(6, "0")}Z`)
+      ? value.replace(/(?:\.(\d+))?Z$/, (_, digits: string = "") => `.${digits.padEnd(6, "0").slice(0, 6)}Z`)
       : value;
   }
   if (value === null || typeof value !== "object") return value;

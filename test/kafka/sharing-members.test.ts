@@ -168,7 +168,10 @@ test(
   "an error in one partition ends the process with one line, and it leaves the group",
   async () => {
     const poison = "CASE WHEN v = 1500 THEN 'poison' ELSE '1' END";
-    using job = await sharedJob({ sql: `SELECT k, CAST(${poison} AS BIGINT) AS x FROM ticks` });
+    using job = await sharedJob({
+      sql: `SELECT k, CAST(${poison} AS BIGINT) AS x FROM ticks`,
+      query: { on_error: "stop" },
+    });
     await using first = await job.start();
     await job.feed(someRows(0, 1000));
     await job.caughtUp();

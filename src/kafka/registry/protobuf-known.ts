@@ -41,7 +41,10 @@ export function knownMessage(message: DescMessage): KnownMessage | undefined {
   return KNOWN.get(message.typeName);
 }
 
-/** Microseconds, or nanoseconds where there are any. */
+/**
+ * Microseconds, as the column that the schema gets has them: in nanoseconds the years end in 2262. What is
+ * behind them is cut off.
+ */
 function writeTimestamp(input: PayloadReader, out: LineWriter, slot: number): void {
   const seconds = varintAt(input, slot);
   const nanos = varintAt(input, slot + 2) | 0;
@@ -49,8 +52,7 @@ function writeTimestamp(input: PayloadReader, out: LineWriter, slot: number): vo
     throw new PayloadError("A google.protobuf.Timestamp is not in the years 1 to 9999");
   const day = Math.floor(seconds / DAY_SECONDS);
   const second = seconds - day * DAY_SECONDS;
-  if (nanos % 1000 === 0) writeDayAndTime(out, day, second * 1e6 + nanos / 1000, 6, "Z");
-  else writeDayAndTime(out, day, second * 1e9 + nanos, 9, "Z");
+  writeDayAndTime(out, day, second * 1e6 + Math.floor(nanos / 1000), 6, "Z");
 }
 
 /** As DuckDB's INTERVAL reads it. */
