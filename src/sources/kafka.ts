@@ -10,9 +10,10 @@ import { type Connected, type Consumer, called, connectConsumer } from "../kafka
 import { faultOf, plainReason } from "../kafka/errors.ts";
 import { parseKafkaUrl } from "../kafka/options.ts";
 import { isAtEnd, isOver, type Partition } from "../kafka/partition.ts";
-import { openReader, type PartitionReader } from "../kafka/reader.ts";
+import { openReader, type PartitionReader, type Start } from "../kafka/reader.ts";
 import { parsePartitionName } from "../kafka/topics.ts";
 import { type Content, contentReader } from "./kafka-content.ts";
+import { keepOpening, keptOpening } from "./kafka-opening.ts";
 import { attributeColumns, kafkaSourceOptions } from "./kafka-options.ts";
 import { discovered, type KafkaPosition, openingOf } from "./kafka-position.ts";
 import { openSegments, type Segments } from "./kafka-segments.ts";
@@ -70,7 +71,7 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
     "topic.metadata.propagation.max.ms": 5000,
   });
   try {
-    const starts = await openingOf(connected, options, context);
+    const starts = await startsOf(connected, options, context);
     const content = await contentReader(options, context);
     let makeAhead = (): void => {};
     const reader = await openReader(starts, {
@@ -91,6 +92,18 @@ async function openKafka(options: Options, context: SourceContext): Promise<Sour
     await connected.close();
     throw error;
   }
+}
+
+async function startsOf(
+  connected: Connected<Consumer>,
+  options: Options,
+  context: SourceContext,
+): Promise<readonly Start[]> {
+  if (context.committed !== undefined) return openingOf(connected, options, context);
+  const began = await keptOpening(options, context);
+  const starts = await openingOf(connected, options, { ...context, committed: began && { ...began } });
+  await keepOpening(starts, options, context);
+  return starts;
 }
 
 interface Parts {

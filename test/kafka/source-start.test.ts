@@ -1,6 +1,7 @@
 /** Where a new checkpoint begins, and that a start that can't be is told where it stands in the job file. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
 import { output, start, streamkit } from "../e2e/running.ts";
@@ -93,6 +94,31 @@ describe("a new checkpoint begins", () => {
         Array.from({ length: (produced - first + 1) >> 1 }, (_, index) => first + 2 * index),
       );
     }
+  }, 60_000);
+  test("where it was opened first, though nothing came then", async () => {
+    using folder = emptyFolder();
+    const topic = "start-silent";
+    await kafka.createTopic(topic, { partitions: 2 });
+    await produce(0, 10, topic);
+    const file = writeJob(folder.path, {
+      from: `"kafka://${kafka.brokers}/${topic}?start=latest"`,
+      head: "batch: 20ms\ncheckpoint: ./state\n",
+      schema: "{ n: BIGINT }",
+      sql: "SELECT n FROM quotes",
+      sinks: '  - { from: out, to: "file:out.ndjson" }',
+    });
+    for (const signal of ["SIGTERM", "SIGKILL"] as const) {
+      await using job = await start(["process", file]);
+      await until("it is open", () => existsSync(join(folder.path, "state/segments/quotes/opening.json")));
+      job.kill(signal);
+      await job.finished();
+    }
+    await produce(10, 10, topic);
+    await output(["process", file, "--available-now", "--quiet"]);
+    const seen = rowsAt(join(folder.path, "out.ndjson")).map(({ n }) => Number(n));
+    expect(seen.toSorted((a, b) => a - b)).toEqual([10, 11, 12, 13, 14, 15, 16, 17, 18, 19]);
+    await output(["process", file, "--available-now", "--quiet", "--reset-checkpoint"]);
+    expect(rowsAt(join(folder.path, "out.ndjson"))).toEqual([]);
   }, 60_000);
 });
 
