@@ -16,6 +16,7 @@ import type { Position, Range } from "../sources/source.ts";
 import type { SavedPlan } from "./evolution.ts";
 import { openPlanFile, readPlanFile } from "./plan-file.ts";
 import { CHECKPOINT } from "./stream.ts";
+import { cutTornLog } from "./torn-log.ts";
 
 /** The layout of what is in a checkpoint. A new one must still read the old; 2: rows may wait in files. */
 const FORMAT_VERSION = 2;
@@ -161,7 +162,13 @@ export async function openCheckpoint(
 async function attach(database: Database, folder: string): Promise<void> {
   const file = databaseFile(folder);
   const asNew = existsSync(file) ? raw("") : raw(`(BLOCK_SIZE ${BLOCK_BYTES})`);
-  await database.run(sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`);
+  const attachment = sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`;
+  try {
+    await database.run(attachment);
+  } catch (error) {
+    if (!(await cutTornLog(`${file}.wal`, error))) throw error;
+    await database.run(attachment);
+  }
 }
 
 /** All that a job keeps in the folder, and nothing else. Throws where another process is using it. */

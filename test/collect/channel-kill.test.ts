@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { closeSync, openSync, readdirSync, readSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { CHANNEL_FAILPOINTS } from "../../src/base/failpoint.ts";
-import type { Death } from "../crash/episode.ts";
+import type { Kill } from "../crash/episode.ts";
 import { anyChannelDeaths, torture, wrongOutput } from "./channel-torture.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
@@ -19,7 +19,7 @@ let kills = 0;
 test(
   "killed at every failpoint",
   async () => {
-    const deaths = CHANNEL_FAILPOINTS.map((failpoint): Death => ({ failpoint }));
+    const deaths = CHANNEL_FAILPOINTS.map((failpoint): Kill => ({ failpoint }));
     const outcome = await torture({ seed: SEED, mode: "exact", deaths: () => deaths });
     expect(outcome).toMatchObject({ wrong: [], survived: [], kills: CHANNEL_FAILPOINTS.length });
     kills += outcome.kills;
@@ -53,7 +53,7 @@ describe("it is found out", () => {
     mode: "exact" | "away" = "away",
     failpoint = "channel-synced:4",
   ): Promise<string> => {
-    const deaths: Death[] = [{ failpoint }];
+    const deaths: Kill[] = [{ failpoint }];
     const { wrong } = await torture({
       seed: SEED,
       mode,

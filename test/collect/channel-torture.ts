@@ -4,13 +4,13 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CHANNEL_FAILPOINTS } from "../../src/base/failpoint.ts";
-import { type Death, type Random, randomBelow } from "../crash/episode.ts";
+import { type Kill, type Random, randomBelow } from "../crash/episode.ts";
 
 export type Mode = "exact" | "again" | "away";
 
 export interface TortureOptions {
   readonly seed: number;
-  readonly deaths: (random: Random) => Iterable<Death>;
+  readonly deaths: (random: Random) => Iterable<Kill>;
   /**
    * `exact`: the output knows how long it was, so that each block comes once; `again`: at least once; `away`:
    * nothing is delivered before the last life.
@@ -32,7 +32,7 @@ const MAX_PASSES = 3;
 /** Half of it is the start. */
 const MAX_LIFE_MS = 300;
 
-export function* anyChannelDeaths(lives: number, random: Random): Generator<Death> {
+export function* anyChannelDeaths(lives: number, random: Random): Generator<Kill> {
   for (let life = 0; life < lives; life += 1) {
     const name = CHANNEL_FAILPOINTS[random(2 * CHANNEL_FAILPOINTS.length)];
     yield name === undefined
@@ -109,7 +109,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-async function live(args: readonly string[], death: Death | undefined): Promise<Ended> {
+async function live(args: readonly string[], death: Kill | undefined): Promise<Ended> {
   const env = death !== undefined && "failpoint" in death ? { STREAMKIT_FAILPOINT: death.failpoint } : {};
   const child = Bun.spawn([process.execPath, join(import.meta.dirname, "channel-life.ts"), ...args], {
     env: { ...process.env, ...env },

@@ -1,0 +1,59 @@
+/**
+ * Power cuts and disks that fail, under the real binary: what was synced is enough to go on from, and an error
+ * of the disk is got over or said. Nothing is lost, nothing comes twice.
+ */
+
+import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { emptyFolder } from "../e2e/binary.ts";
+import { type Fault, type FaultyDisk, faultyDisk } from "../services/fuse/faulty-disk.ts";
+import { diskDeaths } from "./disk-deaths.ts";
+import { type Episode, runEpisode } from "./episode.ts";
+
+const SEED = Number(process.env["SEED"] ?? 20_260_105);
+const TIMEOUT_MS = 180_000;
+const FAULT_LIVES = 8;
+const CUT_LIVES = 10;
+const CUT_EPISODES = 4;
+/** Some lives make fewer changes than go well before the fault. */
+const LEAST_CUTS = 20;
+
+const folder = emptyFolder();
+let disk: FaultyDisk;
+beforeAll(async () => {
+  disk = await faultyDisk(folder.path);
+});
+afterAll(async () => {
+  await disk[Symbol.asyncDispose]();
+  folder[Symbol.dispose]();
+});
+
+const episode = (kind: Fault["kind"], seed: number, lives: number): Promise<Episode> =>
+  runEpisode({
+    seed,
+    disk,
+    forgetsPipe: kind === "power cut",
+    deaths: (random) => diskDeaths(kind, lives, random),
+  });
+
+describe("a disk that is", () => {
+  for (const kind of ["full", "half", "elsewhere", "broken"] as const)
+    test(
+      `${kind} for a moment (SEED=${SEED})`,
+      async () => expect((await episode(kind, SEED, FAULT_LIVES)).wrong).toEqual([]),
+      TIMEOUT_MS,
+    );
+});
+
+let cuts = 0;
+for (let number = 1; number <= CUT_EPISODES; number += 1)
+  test(
+    `power cuts (SEED=${SEED}, ${number})`,
+    async () => {
+      const { wrong, kills } = await episode("power cut", SEED + number, CUT_LIVES);
+      expect(wrong).toEqual([]);
+      cuts += kills;
+    },
+    TIMEOUT_MS,
+  );
+
+test(`at least ${LEAST_CUTS} cuts`, () => expect(cuts).toBeGreaterThanOrEqual(LEAST_CUTS));

@@ -1,0 +1,68 @@
+/** A disk that fails as a test tells it to: see server.ts. Needs root and /dev/fuse, as small-disk.ts needs root. */
+
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+
+export interface Fault {
+  /**
+   * `power cut`: the program is killed, and what it did not sync may be gone. The others refuse a change that
+   * can be refused so: `full` and `half` what takes room, `elsewhere` what moves a name, `broken` anything.
+   */
+  readonly kind: "power cut" | "full" | "half" | "elsewhere" | "broken";
+  /** So many changes of files and names go well before. */
+  readonly after: number;
+  /** So many changes in a row fail. */
+  readonly lasts: number;
+  /** Of what a power cut leaves. */
+  readonly seed: number;
+}
+
+export interface DiskOrder {
+  /** From now on a sync keeps nothing: a canary's. */
+  readonly forgetsSyncs?: boolean;
+  /** Keep all that is there now. */
+  readonly syncs?: boolean;
+  /** Undefined = everything goes well from now on. */
+  readonly fault?: Fault | undefined;
+}
+
+export interface DiskState {
+  /** Since it was mounted. */
+  readonly changes: number;
+  /** After a power cut, until the next order. */
+  readonly isOff: boolean;
+  /** The faults since the last order, in words. */
+  readonly told: readonly string[];
+}
+
+export interface FaultyDisk extends AsyncDisposable {
+  readonly path: string;
+  order(order: DiskOrder): void;
+  /** Keeps all that is there now. */
+  sync(): void;
+  state(): DiskState;
+}
+
+/** At the folder, for as long as the block lasts. */
+export async function faultyDisk(path: string): Promise<FaultyDisk> {
+  mkdirSync(path, { recursive: true });
+  const server = Bun.spawn([process.execPath, join(import.meta.dir, "server.ts"), path], {
+    stdin: "ignore",
+    stdout: "pipe",
+    stderr: "inherit",
+  });
+  const first = await server.stdout.getReader().read();
+  if (first.done) throw new Error(`No disk at ${path}: its server ended with ${await server.exited}`);
+  const control = join(path, ".control");
+  return {
+    path,
+    order: (order) => writeFileSync(control, JSON.stringify(order), { flag: "r+" }),
+    sync: () => writeFileSync(control, JSON.stringify({ syncs: true }), { flag: "r+" }),
+    state: () => JSON.parse(readFileSync(control, "utf8")) as DiskState,
+    async [Symbol.asyncDispose]() {
+      await Bun.spawn(["umount", "--lazy", path], { stdout: "ignore", stderr: "inherit" }).exited;
+      server.kill("SIGKILL");
+      await server.exited;
+    },
+  };
+}
