@@ -40,6 +40,13 @@ function behindMs({ watermarkMs, earliestMs }: LateRows): number {
 function firstWords(late: LateRows): string {
   const { source, rows, watermarkMs, delayMs, leftOutOf } = late;
   const verb = leftOutOf.length === 1 ? "leaves" : "leave";
+  if (late.isOfEnd === true)
+    return (
+      `${source}: ${counted(rows, "row comes", "rows come")} late, ${upTo(rows)}${spanText(behindMs(late))} ` +
+      `before ${timeText(watermarkMs)}: up to there the end of the input, when it ended before, has closed ` +
+      `${listed(leftOutOf)}. Stop a job that is to go on with a signal, or run it with --available-now: both ` +
+      "leave windows open"
+    );
   const behind = `${upTo(rows)}${spanText(behindMs(late))} behind the watermark`;
   return (
     `${source}: ${counted(rows, "row comes", "rows come")} late, ${behind} ` +
@@ -60,7 +67,7 @@ function tallyWords(late: LateRows): string {
   const { source, rows, watermarkMs } = late;
   return (
     `${source}: ${counted(rows, "more row has", "more rows have")} come late, ${upTo(rows)}` +
-    `${spanText(behindMs(late))} behind the watermark (${timeText(watermarkMs)})`
+    `${spanText(behindMs(late))} ${late.isOfEnd === true ? "before" : "behind the watermark"} (${timeText(watermarkMs)})`
   );
 }
 

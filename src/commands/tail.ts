@@ -7,6 +7,7 @@ import type { Lock } from "../base/lock-file.ts";
 import { counted, sizeFlagBytes } from "../base/units.ts";
 import { type Follower, openFollower } from "../tail/follower.ts";
 import { keyOf, type Listed, openGlobs } from "../tail/listing.ts";
+import { refuseMissing } from "../tail/missing.ts";
 import { cutOptionsOf } from "../tail/options.ts";
 import type { EventOutput } from "../tail/output.ts";
 import {
@@ -143,10 +144,12 @@ async function tail(patterns: readonly string[], flags: PipelineFlags, context: 
   try {
     lock = flags.position === undefined ? undefined : lockPositionFile(flags.position);
     const positions = flags.position === undefined ? undefined : readPositionFile(flags.position);
+    const found = await globs.list();
+    sayWhatIsNoFile(patterns, context);
+    if (flags.once === true && positions === undefined) refuseMissing(patterns, ".", found);
     for (const url of urls)
       outputs.push(await openEventOutput(url, context, { kafka, goesOn: positions !== undefined }));
-    sayWhatIsNoFile(patterns, context);
-    if ((await globs.list()).length === 0)
+    if (found.length === 0)
       context.say(
         `streamkit: no file matches ${patterns.map((pattern) => `"${pattern}"`).join(", ")}` +
           (flags.once === true ? "" : " yet"),

@@ -137,6 +137,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
       }
       return outputRows;
     },
+    closedAtEnd: (database) => ledger.closedBy(database, partial),
     commit(batch) {
       const isOpen = ledger.open(batch);
       const statements: Sql[] = [];

@@ -4,11 +4,12 @@ import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Database } from "../duckdb/database.ts";
-import { join, type Sql } from "../duckdb/sql.ts";
+import { INFINITY_US, join, type Sql } from "../duckdb/sql.ts";
 import type { SinkBatch } from "../sinks/sink.ts";
 import { timesOf, totals } from "./batch-report.ts";
 import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts";
-import { isClock } from "./clocks.ts";
+import { clockOf, isClock } from "./clocks.ts";
+import { openInputEnd, timeOfSource } from "./input-end.ts";
 import { emptyRelations } from "./job-outputs.ts";
 import { lateRowsOf } from "./late-rows.ts";
 import { openAside } from "./on-error/aside.ts";
@@ -19,9 +20,9 @@ import { type OpenSink, type Output, observedRows } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
-import { clockTime, savedPartitions, savedTime, textOf, usOf } from "./saved-times.ts";
+import { clockTime, savedPartitions, textOf, usOf } from "./saved-times.ts";
 import { reachedTimes } from "./sink-times.ts";
-import type { Intake } from "./source-reader.ts";
+import { type Intake, isTimedByClock, type SourceReader } from "./source-reader.ts";
 import { relation } from "./stream.ts";
 import { advance, openWatermarks, type Seen, type SourceTime } from "./watermark.ts";
 
@@ -35,6 +36,8 @@ export interface BatchRunner {
   /** The plan of the next batch, made now. */
   plan(of: Pick<BatchPlan, "ranges" | "idle" | "holding" | "toCome" | "endsInput">): BatchPlan;
   times(): ReadonlyMap<string, SourceTime>;
+  /** Whether the input has ended, and nothing came since: there is nothing left to close. */
+  hasEnded(): boolean;
   /** Whether a batch without input would move a watermark, now that these sources are silent. */
   movesWatermark(silent: Silence): boolean;
   /** Whether a sink has something to do that needs a batch. */
@@ -84,7 +87,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   let times: ReadonlyMap<string, SourceTime> = new Map([
     ...readers.map(({ name }): [string, SourceTime] => [
       name,
-      savedTime(prepared.job.config.sources[name]?.watermark ?? 0, saved?.sources[name]),
+      timeOfSource(prepared.job.config.sources[name]?.watermark ?? 0, saved?.sources[name]),
     ]),
     ...groups
       .flatMap((names) => names.filter(isClock))
@@ -92,6 +95,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   ]);
   await database.run(join(emptyRelations(readers), ";\n"));
   await database.run(keptLetterTable());
+  const inputEnd = await openInputEnd(database, queries, saved);
 
   // A sink that the job leaves out for a while goes on where it was when it comes back.
   const otherSinks = Object.fromEntries(
@@ -117,6 +121,14 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       }),
     );
 
+  /** Rows before it are late for a query at least. */
+  const lateBeforeUs = (reader: SourceReader): bigint | null => {
+    const { name } = reader;
+    const reachedUs = watermarks.of([name]);
+    const names = isTimedByClock(reader) ? [name, clockOf(name)] : [name];
+    return inputEnd.closedOf(names, reachedUs) ?? reachedUs;
+  };
+
   let wasClean = true;
   const ahead = await openReadAhead(database, readers);
   const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
@@ -128,7 +140,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         loadedAhead.find((candidate) => candidate.range === range) ??
         (range === undefined ? undefined : await reader.load(database, range, reader.name));
       const moment = {
-        watermarkUs: watermarks.of([reader.name]),
+        watermarkUs: lateBeforeUs(reader),
         plannedAtUs: plannedAtUs(plan),
         maxEventTimeUs: times.get(reader.name)?.maxEventTimeUs ?? null,
       };
@@ -158,6 +170,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       batch: plan.batch,
       plannedAtMs: plan.plannedAtMs,
       watermarksUs: watermarks.toJson(),
+      ...inputEnd.toJson(watermarks),
       sources: Object.fromEntries(
         readers.map(({ name, recordColumns }) => [name, progressOf(plan, name, recordColumns)]),
       ),
@@ -166,7 +179,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
         ...Object.fromEntries(sinks.map(({ id: sinkId, sink }) => [sinkId, sink.position()])),
       },
     };
-    const ofQueries = (): readonly Sql[] => queries.flatMap((query) => query.commit(batch));
+    const ofQueries = (): readonly Sql[] =>
+      queries.flatMap((query) => query.commit(inputEnd.seenBy(query, batch)));
     try {
       await checkpoint.commit([...ofQueries(), ...statements], progress);
     } catch (error) {
@@ -197,8 +211,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       plannedAtMs: nextPlannedAtMs(),
     }),
     times: () => times,
+    hasEnded: () => inputEnd.hasEnded(),
     isSinkDue: () => sinks.some(({ sink }) => sink.isDue?.(clock.nowMs()) === true),
     movesWatermark({ idle, ...silence }) {
+      if (inputEnd.hasEnded()) return false;
       const after = timesAfter(() => NOTHING_SEEN, { ...silence, endsInput: false });
       return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
     },
@@ -209,6 +225,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       checkpoint.writePlan(plan);
       // Into lanes that are free already, as at the start, and then into the one that held this batch.
       ahead.start(upcoming);
+      if (Object.keys(plan.ranges).length > 0) inputEnd.goOn(watermarks);
+      const isOver = inputEnd.hasEnded();
       const intakes = await readAll(plan);
       ahead.start(upcoming);
       const after = timesAfter(
@@ -218,10 +236,17 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       );
       const batch: Batch = {
         id: plan.batch,
-        watermarkBeforeUs: (sources) => watermarks.of(sources),
-        watermarkAfterUs: (sources) => watermarks.next(sources, after, plan.idle),
+        watermarkBeforeUs: (sources) => (isOver ? INFINITY_US : watermarks.of(sources)),
+        watermarkAfterUs: (sources) =>
+          isOver || plan.endsInput ? INFINITY_US : watermarks.next(sources, after, plan.idle),
       };
-      const late = await lateRowsOf(database, prepared, intakes, (name) => watermarks.of([name]));
+      const late = await lateRowsOf(
+        database,
+        prepared,
+        intakes,
+        (reader) => ({ reachedUs: watermarks.of([reader.name]), lateBeforeUs: lateBeforeUs(reader) }),
+        (query, us) => us < (inputEnd.leastOf(query, watermarks.of(query.sources)) ?? us),
+      );
       const counts = countsOf(intakes);
       let putAside = 0;
       for (const query of queries) {
@@ -233,11 +258,12 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
           inputs: query.inputs,
           originsOf: async (stream, rows) => intakes.get(stream)?.originsOf?.(rows),
         });
-        counts.set(query.output.name, await query.execute(database, batch, aside));
+        counts.set(query.output.name, await query.execute(database, inputEnd.seenBy(query, batch), aside));
         await aside.close();
         putAside += aside.letters();
         failpoint("query-executed");
       }
+      if (plan.endsInput) await inputEnd.end(database);
       wasClean &&= putAside === 0;
       const rowsOf = (output: Output): number => counts.get(output.relation) ?? 0;
       const sinkBatch = (output: Output): SinkBatch => ({

@@ -49,6 +49,10 @@ interface Progress {
   /** By source names joined with `+`: what the least watermark has reached. */
   readonly watermarksUs: Readonly<Record<string, string>>;
   readonly sinks: Readonly<Record<string, unknown>>;
+  /** Set while the input has ended. */
+  readonly hasEnded?: boolean;
+  /** By query, up to which watermark an end of the input has closed it; once that is reached, left out. */
+  readonly closedUs?: Readonly<Record<string, string>>;
 }
 
 export interface SourceProgress {

@@ -10,7 +10,7 @@ import type { Stream, TimeBound } from "./stream.ts";
 import type { WindowCall } from "./windows.ts";
 
 /** What a source's clock is called among the sources that a watermark is of; no source's name has a dot. */
-function clockOf(source: string): string {
+export function clockOf(source: string): string {
   return `${source}.clock`;
 }
 

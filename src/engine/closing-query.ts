@@ -10,7 +10,7 @@ import { type KeptStore, openClosingWindows, openKeptRows } from "./on-error/kep
 import type { Partners } from "./on-error/partners.ts";
 import type { Rest } from "./on-error/without.ts";
 import type { Batch, Explanation, Query } from "./query.ts";
-import type { Store } from "./store.ts";
+import { closedByAll, type Store } from "./store.ts";
 import { CHECKPOINT, relation, type Stream, type TimeBound } from "./stream.ts";
 
 export interface ClosingOptions {
@@ -104,6 +104,7 @@ export function closingQuery(options: ClosingOptions): Query {
       });
       return outputRows;
     },
+    closedAtEnd: (database) => closedByAll(stores, database),
     commit: (batch) => [
       ...stores.flatMap((store) => store.commit(batch)),
       ...(given === undefined || outputRows === 0 ? [] : [given.remember]),

@@ -87,6 +87,7 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
       await aside.overRows({ run: () => store.add(db, batch), suspects });
       return db.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${store.answer(store.added)}`);
     },
+    closedAtEnd: (db) => store.closedBy(db),
     commit: (batch) => store.commit(batch),
   };
 }

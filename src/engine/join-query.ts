@@ -15,7 +15,7 @@ import { emptyTable } from "./input.ts";
 import { openKeptIfAny } from "./on-error/kept-rows.ts";
 import type { Partners } from "./on-error/partners.ts";
 import type { Batch, Explanation, Query } from "./query.ts";
-import type { Store } from "./store.ts";
+import { closedByAll, type Store } from "./store.ts";
 import type { TimeBound } from "./stream.ts";
 
 /** What a pass reads at a place. */
@@ -89,6 +89,7 @@ export function joinQuery(options: JoinOptions): Query {
         late: partners.late,
         kept: (which) => openKeptIfAny(database, `${name}$${which}`, partners.kept(which)),
       }),
+    closedAtEnd: (database) => closedByAll(stores, database),
     commit: (batch) => stores.flatMap((store) => store.commit(batch)),
   };
 

@@ -5,31 +5,41 @@ import { sql } from "../duckdb/sql.ts";
 import type { LateRows } from "./outcome.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { PlannedQuery } from "./query.ts";
-import type { Intake } from "./source-reader.ts";
+import type { Intake, SourceReader } from "./source-reader.ts";
 import { lateVariable, relation, type Stream } from "./stream.ts";
 
 const US_PER_MS = 1000;
 
-/** `watermarkUs`: of a source, before the batch. */
+/** Of a source, before the batch: its watermark, and before which time rows are late for a query at least. */
+interface LateBound {
+  readonly reachedUs: bigint | null;
+  readonly lateBeforeUs: bigint | null;
+}
+
 export async function lateRowsOf(
   database: Database,
   { readers, queries, job }: Pick<PreparedJob, "readers" | "queries" | "job">,
   intakes: ReadonlyMap<string, Intake>,
-  watermarkUs: (source: string) => bigint | null,
+  boundOf: (reader: SourceReader) => LateBound,
+  isLateFor: (query: Pick<Stream, "name" | "sources">, us: bigint) => boolean,
 ): Promise<readonly LateRows[]> {
   if (readers.every(({ name }) => intakes.get(name)?.lateRows === 0)) return [];
   const leftOutOf = await leavingOut(database, queries);
-  return readers.flatMap(({ name }) => {
+  return readers.flatMap((reader) => {
+    const { name } = reader;
     const { lateRows = 0, earliestLateUs = null } = intakes.get(name) ?? {};
-    const watermark = watermarkUs(name);
-    if (lateRows === 0 || earliestLateUs === null || watermark === null) return [];
+    const { reachedUs, lateBeforeUs } = boundOf(reader);
+    if (lateRows === 0 || earliestLateUs === null || lateBeforeUs === null) return [];
     return {
       source: name,
       rows: lateRows,
       earliestMs: Number(earliestLateUs) / US_PER_MS,
-      watermarkMs: Number(watermark) / US_PER_MS,
+      watermarkMs: Number(lateBeforeUs) / US_PER_MS,
+      isOfEnd: lateBeforeUs !== reachedUs,
       delayMs: job.config.sources[name]?.watermark ?? 0,
-      leftOutOf: leftOutOf.filter(({ sources }) => sources.includes(name)).map((query) => query.name),
+      leftOutOf: leftOutOf
+        .filter((query) => query.sources.includes(name) && isLateFor(query, earliestLateUs))
+        .map((query) => query.name),
     };
   });
 }

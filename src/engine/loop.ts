@@ -2,7 +2,6 @@
 
 import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
-import { INFINITY_US } from "../duckdb/sql.ts";
 import type { Range } from "../sources/source.ts";
 import type { BatchRunner } from "./batch-runner.ts";
 import type { BoundedInput } from "./bounded-input.ts";
@@ -72,7 +71,7 @@ export async function runLoop(
     const isDue =
       runner.movesWatermark(silence) ||
       (!isOver && (isTickDue(prepared, runner, options) || runner.isSinkDue()));
-    if (hasInput || (endsInput && !isClosed(runner)) || isDue) {
+    if (hasInput || (endsInput && !runner.hasEnded()) || isDue) {
       await intake.planAhead(ranges, upcoming);
       await execute(runner.plan({ ranges, ...silence, endsInput }));
       dueMs = startedMs + batchMs;
@@ -172,16 +171,10 @@ async function waitForTurn(prepared: PreparedJob, options: LoopOptions, untilMs:
   }
 }
 
-/** True when every watermark is already at the end of time: there is nothing left to close. */
-function isClosed(runner: BatchRunner): boolean {
-  const times = [...runner.times().values()];
-  return times.length > 0 && times.every(({ watermarkUs }) => watermarkUs === INFINITY_US);
-}
-
 /** Time by the clock goes on without input: windows over it must close. */
 function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { batchMs }: LoopOptions): boolean {
   const goesByClock = shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isClock));
-  if (runner.lastBatch() === 0 || !goesByClock) return false;
+  if (runner.lastBatch() === 0 || runner.hasEnded() || !goesByClock) return false;
   return runner.sinceLastPlanMs() >= Math.max(batchMs, TICK_MS);
 }
 

@@ -52,6 +52,8 @@ export interface LateRows {
   readonly earliestMs: number;
   /** That of the source, before the batch: what passed them. */
   readonly watermarkMs: number;
+  /** Whether it is no watermark, but up to where an end of the input has closed what was open. */
+  readonly isOfEnd?: boolean;
   /** The source's `watermark:`. */
   readonly delayMs: number;
   /** The queries that have no row of them. */

@@ -64,6 +64,11 @@ export interface Query {
    * Asked again for the same batch it leaves out what can wait, a rewrite of the state.
    */
   commit(batch: Batch): readonly Sql[];
+  /**
+   * Of a query that forgets what the watermark has passed: the watermark that would have passed all that it
+   * had, in microseconds. Asked after `execute` in the batch that ends the input; null where there was none.
+   */
+  closedAtEnd?(database: Database): Promise<bigint | null>;
 }
 
 /** A query in its place in the job. */

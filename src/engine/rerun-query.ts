@@ -12,7 +12,7 @@ import { openKeptIfAny } from "./on-error/kept-rows.ts";
 import type { Partners } from "./on-error/partners.ts";
 import type { OutputMode } from "./outcome.ts";
 import { type Batch, type Explanation, endsInput, type Query } from "./query.ts";
-import type { Store } from "./store.ts";
+import { closedByAll, type Store } from "./store.ts";
 import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
 
 /** A place where the query reads, and which of its columns splits the answer for each split key. */
@@ -126,6 +126,7 @@ export function rerunQuery(options: RerunOptions): Query {
         late: partners.late,
         kept: (which) => openKeptIfAny(database, `${name}$${which}`, partners.kept(which)),
       }),
+    closedAtEnd: (database) => closedByAll(stores, database),
     commit: (batch) => stores.flatMap((store) => store.commit(batch)),
   };
 

@@ -18,6 +18,7 @@ import {
   type TimeBound,
   WINDOW_END_COLUMN,
 } from "./stream.ts";
+import { laterUs } from "./watermark.ts";
 import { windowLedger } from "./window-ledger.ts";
 
 /** What tells one kind of store from another. */
@@ -84,6 +85,15 @@ export interface Store extends StoreOptions {
   /** Hides what closes at one of the times in the query `hidden`, for this batch. */
   hideEnds(hidden: Sql): void;
   commit(batch: Batch): readonly Sql[];
+  /** The watermark that would have passed all its rows; null where it has none, or never forgets one. */
+  closedBy(database: Database): Promise<bigint | null>;
+}
+
+/** The same of several. */
+export async function closedByAll(stores: readonly Store[], database: Database): Promise<bigint | null> {
+  let last: bigint | null = null;
+  for (const store of stores) last = laterUs(last, await store.closedBy(database));
+  return last;
 }
 
 const order = raw(ORDER_COLUMN);
@@ -132,6 +142,7 @@ export function openStore(options: StoreOptions): Store {
     },
     addedRows: () => addedRows,
     isEmpty: () => ledger.isEmpty(),
+    closedBy: (database) => ledger.closedBy(database, partial),
     async add(database, batch) {
       await ledger.refresh(database, batch);
       if (batch.id !== batchAtHand) {

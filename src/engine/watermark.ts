@@ -2,7 +2,8 @@
  * Watermarks. A source's is the highest event time seen less the allowed disorder; a stream's is the least of
  * its sources', without those that are idle. Of a source in partitions, which are read each at its own pace,
  * the highest event time of the one that is least far counts. None ever goes back. In a bounded run none
- * passes what is still to come (`bounded-input.ts`). At the end of the input all are INFINITY_US.
+ * passes what is still to come (`bounded-input.ts`). The end of the input leaves them where the events are:
+ * what it closes is another matter (`input-end.ts`).
  */
 
 import { INFINITY_US } from "../duckdb/sql.ts";
@@ -37,17 +38,17 @@ interface Course {
 
 /** A source's time after a batch. */
 export function advance(time: SourceTime, seen: Seen, { endsInput, holding, toComeUs }: Course): SourceTime {
-  const maxEventTimeUs = later(time.maxEventTimeUs, seen.maxEventTimeUs);
+  const maxEventTimeUs = laterUs(time.maxEventTimeUs, seen.maxEventTimeUs);
   const partitions = new Map(time.partitions);
   for (const [name, us] of seen.partitions ?? [])
-    partitions.set(name, later(partitions.get(name) ?? null, us));
+    partitions.set(name, laterUs(partitions.get(name) ?? null, us));
   const leastMaxUs = holding === undefined ? maxEventTimeUs : leastOf(partitions, holding);
   const reachedUs = leastMaxUs === null ? null : leastMaxUs - time.delayUs;
-  const allowedUs = toComeUs === undefined ? reachedUs : leastUs([reachedUs, toComeUs]);
+  const allowedUs = toComeUs === undefined || endsInput ? reachedUs : leastUs([reachedUs, toComeUs]);
   return {
     ...time,
     maxEventTimeUs,
-    watermarkUs: endsInput ? INFINITY_US : later(time.watermarkUs, allowedUs),
+    watermarkUs: laterUs(time.watermarkUs, allowedUs),
     ...(holding === undefined ? {} : { partitions }),
   };
 }
@@ -81,12 +82,14 @@ export function openWatermarks(
   const reached = new Map<string, WatermarkUs>(
     Object.entries(saved).map(([key, value]) => [key, BigInt(value)]),
   );
+  // So former versions wrote the end of the input.
+  for (const [key, value] of reached) if (value === INFINITY_US) reached.delete(key);
   const keyOf = (sources: readonly string[]): string => sources.toSorted().join("+");
   const next: Watermarks["next"] = (sources, times, idle) => {
     const speaking = sources.filter((name) => !idle.includes(name));
     const holding = speaking.length === 0 ? sources : speaking;
     const least = leastUs(holding.map((name) => times.get(name)?.watermarkUs ?? null));
-    return later(reached.get(keyOf(sources)) ?? null, least);
+    return laterUs(reached.get(keyOf(sources)) ?? null, least);
   };
   return {
     of: (sources) => reached.get(keyOf(sources)) ?? null,
@@ -107,7 +110,7 @@ function leastUs(values: readonly WatermarkUs[]): WatermarkUs {
   return known.reduce((least, value) => (value < least ? value : least), INFINITY_US);
 }
 
-function later(a: bigint | null, b: bigint | null): bigint | null {
+export function laterUs(a: bigint | null, b: bigint | null): bigint | null {
   if (a === null) return b;
   return b === null || a > b ? a : b;
 }

@@ -35,6 +35,8 @@ export interface WindowLedger {
   size(): number;
   /** True where there surely was no row yet, this batch's counted. */
   isEmpty(): boolean;
+  /** The watermark that would close all rows of the state and of `added`; null without a row or a window. */
+  closedBy(database: Database, added: Sql): Promise<bigint | null>;
   /**
    * Whether the state has grown to twice its size after the last rewrite. Forgets what closed in this batch.
    */
@@ -97,6 +99,18 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
     size: () => size ?? sizeBeforeRewrite,
     isEmpty: () => size === 0,
     open: (batch) => open(batch.watermarkAfterUs(sources)),
+    async closedBy(database, added) {
+      if (bound === undefined) return null;
+      const ends = sql`SELECT ${end} FROM ${state} UNION ALL SELECT ${end} FROM ${added}`;
+      const [row] = await database.rows(sql`
+        SELECT epoch_us(t) AS latest, epoch_us(CASE WHEN isfinite(b) THEN b ELSE t END) AS passed
+        FROM (SELECT t, ${bound(raw("t"))} AS b
+          FROM (SELECT max(${end}) FILTER (isfinite(${end})) AS t FROM (${ends}))) WHERE t IS NOT NULL`);
+      if (row === undefined) return null;
+      const [latest, passed] = [row["latest"] as bigint, row["passed"] as bigint];
+      // A bound is behind the watermark by as much at all times.
+      return latest + (latest - passed);
+    },
     isRewriteDue() {
       if (hasClosed) isEarliestKnown = false;
       if ((size ?? 0) < Math.max(minRowsToRewrite, 2 * sizeAfterRewrite)) return false;

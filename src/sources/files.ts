@@ -11,6 +11,7 @@ import { z } from "zod";
 import { logger } from "../base/log.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Segment } from "../formats/read-segment.ts";
+import { noFileError, noMatchError } from "../tail/missing.ts";
 import { hasFieldLines } from "./field-lines.ts";
 import { openFileOrder } from "./file-order.ts";
 import { sampleFiles } from "./file-sample.ts";
@@ -18,8 +19,8 @@ import { openContents } from "./files/contents.ts";
 import { refuseUnknownEncoding } from "./files/encoding.ts";
 import { openFieldLeads } from "./files/field-leads.ts";
 import { guessFormat } from "./files/guess.ts";
-import { noFileError, noMatchError } from "./files/missing.ts";
 import { type FilesPosition, filesPosition, NOT_BEGUN, nameIn, progressOf } from "./files/position.ts";
+import { printOf, refuseReplaced } from "./files/prints.ts";
 import { type FileShare, writeSegment } from "./files/segment.ts";
 import type { Header } from "./header.ts";
 import type { Again, Position, Range, Source, SourceContext, SourceGuess, SourceKind } from "./source.ts";
@@ -99,7 +100,12 @@ async function openFiles(
     endsAt: (file) => endsAt.get(file),
   });
   const remarks = new Map<string, readonly string[]>();
+  const refuseOther = (file: string, position: FilesPosition): Promise<void> => {
+    const name = nameIn(baseFolder, file);
+    return refuseReplaced({ file, name }, progressOf(position, name), position.prints?.[name]);
+  };
   try {
+    for (const file of first) await refuseOther(file, committed);
     await contents.refuseForeign(first, (file) => progressOf(committed, nameIn(baseFolder, file)));
   } catch (error) {
     await contents.close();
@@ -158,6 +164,7 @@ async function openFiles(
       const before = previous === undefined ? committed : filesPosition(previous.to, baseFolder);
       const files = { ...before.files };
       const notes = { ...before.contents };
+      const prints = { ...before.prints };
       const pieces: string[] = [];
       let bytesLeft = limit.maxBytes;
       let header: Header | undefined;
@@ -165,6 +172,7 @@ async function openFiles(
       for (const file of everything ?? (await listed())) {
         const name = nameIn(baseFolder, file);
         const from = progressOf(before, name);
+        if (from !== NOT_BEGUN && !(await contents.hasSameSize(file, from))) await refuseOther(file, before);
         if (context.hasHeader && (await contents.mayHaveMore(file, from))) {
           const own = await contents.header(file, from);
           if (header !== undefined && own !== undefined && !isAlike(own, header)) hasMore = true;
@@ -174,6 +182,7 @@ async function openFiles(
         const step = await contents.next(file, from, { ...limit, maxBytes: bytesLeft });
         files[name] = step.to.offset;
         if (step.to.note !== undefined) notes[name] = step.to.note;
+        if (step.bytes > 0) prints[name] = await printOf(file, step.to);
         bytesLeft -= step.bytes;
         if (step.bytes > 0 || step.hasLetters) pieces.push(name);
         const isRated = limit.maxLines !== Number.POSITIVE_INFINITY && bytesLeft < limit.maxBytes;
@@ -186,8 +195,8 @@ async function openFiles(
         if (everything !== undefined && !hasMore) everything = [];
         return undefined;
       }
-      const to = Object.keys(notes).length === 0 ? { files, pieces } : { files, pieces, contents: notes };
-      return { from: withoutPieces(before), to };
+      const contentNotes = Object.keys(notes).length === 0 ? {} : { contents: notes };
+      return { from: withoutPieces(before), to: { files, pieces, ...contentNotes, prints } };
     },
     again: whole === undefined ? undefined : againOf(whole),
     read,

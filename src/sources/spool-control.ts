@@ -11,7 +11,8 @@ const SIZE = 2;
 const WHOLE_BYTES = 3;
 const ENDED = 4;
 const ANNOUNCED = 5;
-const CELLS = 6;
+const STOPPING = 6;
+const CELLS = 7;
 
 export interface SpoolControl {
   readonly memory: SharedArrayBuffer;
@@ -29,12 +30,20 @@ export interface SpoolControl {
    * Begins the next segment, which already holds `sizeBytes` of an unfinished line. Wakes a waiting worker.
    */
   nextSegment(sizeBytes: number): void;
+  /** Before the worker begins: the first segment, and what it holds already. */
+  begin(segmentNumber: number, sizeBytes: number, wholeBytes: number): void;
   end(): void;
+  /** Asks the worker to read no more. */
+  stop(): void;
+  isStopping(): boolean;
   /** True once until `takeAnnouncement`: so that one message is enough for many writes. */
   announce(): boolean;
   takeAnnouncement(): void;
-  /** Worker only: blocks until the current segment is another one than `segmentNumber`. */
-  waitForNextSegment(segmentNumber: number): void;
+  /**
+   * Worker only: blocks until the current segment is another one than `segmentNumber`, or `timeoutMs` have
+   * passed.
+   */
+  waitForNextSegment(segmentNumber: number, timeoutMs: number): void;
 }
 
 export function spoolControl(memory = new SharedArrayBuffer(CELLS * 4)): SpoolControl {
@@ -62,10 +71,18 @@ export function spoolControl(memory = new SharedArrayBuffer(CELLS * 4)): SpoolCo
       Atomics.add(cells, SEGMENT_NUMBER, 1);
       Atomics.notify(cells, SEGMENT_NUMBER);
     },
+    begin(segmentNumber, sizeBytes, wholeBytes) {
+      Atomics.store(cells, SEGMENT_NUMBER, segmentNumber);
+      Atomics.store(cells, SIZE, sizeBytes);
+      Atomics.store(cells, WHOLE_BYTES, wholeBytes);
+    },
+    stop: () => void Atomics.store(cells, STOPPING, 1),
+    isStopping: () => Atomics.load(cells, STOPPING) === 1,
     end: () => void Atomics.store(cells, ENDED, 1),
     announce: () => Atomics.exchange(cells, ANNOUNCED, 1) === 0,
     takeAnnouncement: () => void Atomics.store(cells, ANNOUNCED, 0),
-    waitForNextSegment: (segmentNumber) => void Atomics.wait(cells, SEGMENT_NUMBER, segmentNumber),
+    waitForNextSegment: (segmentNumber, timeoutMs) =>
+      void Atomics.wait(cells, SEGMENT_NUMBER, segmentNumber, timeoutMs),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { closeSync, openSync, readSync, renameSync, truncateSync, writeSync } from "node:fs";
-import { readdir, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { failpoint } from "../base/failpoint.ts";
 import { segmentPath } from "./spool-control.ts";
 
@@ -44,23 +44,63 @@ export function endLine(folder: string, segment: number, sizeBytes: number): voi
  * pipe.
  */
 export async function leftoverSegments(folder: string, firstSegment: number): Promise<number[]> {
-  const names = (await readdir(folder)).toSorted();
-  for (const name of names) {
+  const segments = await segmentsFrom(folder, firstSegment);
+  for (const { number, sizeBytes } of segments) {
+    const path = segmentPath(folder, number);
+    if (sizeBytes === 0) await rm(path, { force: true });
+    else closeLine(path, sizeBytes);
+  }
+  return segments.filter(({ sizeBytes }) => sizeBytes > 0).map(({ number }) => number);
+}
+
+/** A segment that is still written to. */
+export interface OpenSegment {
+  readonly number: number;
+  readonly sizeBytes: number;
+  /** Up to and with its last line feed. */
+  readonly wholeBytes: number;
+}
+
+/**
+ * The same where the stream goes on that was read before: the last segment is written on, and a line in it
+ * that has no end yet gets its rest.
+ */
+export async function continuedSegments(
+  folder: string,
+  firstSegment: number,
+): Promise<{ readonly sealed: number[]; readonly open: OpenSegment | undefined }> {
+  const segments = await segmentsFrom(folder, firstSegment);
+  const last = segments.pop();
+  const sealed = segments.map(({ number }) => number);
+  if (last === undefined) return { sealed, open: undefined };
+  const bytes = await readFile(segmentPath(folder, last.number));
+  return { sealed, open: { ...last, wholeBytes: bytes.lastIndexOf(LINE_FEED) + 1 } };
+}
+
+/**
+ * The next segment is there before one is planned: so the last one is never planned, and a stream that goes
+ * on may be written to it.
+ */
+export function makeSegment(folder: string, segment: number): void {
+  withFile(segmentPath(folder, segment), "a", () => {});
+}
+
+/** Those that count, in order; what a crash left of a cut is finished, and what was committed removed. */
+async function segmentsFrom(
+  folder: string,
+  firstSegment: number,
+): Promise<{ readonly number: number; readonly sizeBytes: number }[]> {
+  for (const name of (await readdir(folder)).toSorted()) {
     if (name.endsWith(".torn")) await rm(`${folder}/${name}`, { force: true });
     const match = /^(\d+)\.segment\.after-(\d+)$/.exec(name);
     if (match !== null) finishCut(folder, Number(match[1]) - 1, Number(match[2]), `${folder}/${name}`);
   }
-  const segments: number[] = [];
+  const segments = [];
   for (const name of (await readdir(folder)).toSorted()) {
     const number = Number(/^(\d+)\.segment$/.exec(name)?.[1] ?? Number.NaN);
     if (Number.isNaN(number)) continue;
-    const path = `${folder}/${name}`;
-    const { size } = await stat(path);
-    if (number < firstSegment || size === 0) await rm(path, { force: true });
-    else {
-      closeLine(path, size);
-      segments.push(number);
-    }
+    if (number < firstSegment) await rm(`${folder}/${name}`, { force: true });
+    else segments.push({ number, sizeBytes: (await stat(`${folder}/${name}`)).size });
   }
   return segments;
 }

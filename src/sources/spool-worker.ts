@@ -1,14 +1,18 @@
 /**
  * The thread that reads a descriptor into segment files, as fast as the system gives it. Bytes in, bytes out:
- * it looks at them only to find the last line feed, and unpacks what is compressed. It stops reading while
- * the current segment is full.
+ * it looks at them only to find the last line feed, and unpacks what is compressed.
+ *
+ * The pipe may outlive the process: what is taken out of it must not be lost. So it reads only while the
+ * current segment has room, writes what it has read before it reads again, and is not killed in a read: asked
+ * to stop, it says when it has.
  */
 
-import { closeSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { failpoint } from "../base/failpoint.ts";
 import { isJsonDocument, mayBecomeJsonDocument } from "../content/json-values.ts";
 import { openLayers } from "../content/layers.ts";
 import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
+import { type Readable, readableOf } from "../runtime/readable.ts";
 import { type SpoolControl, segmentPath, spoolControl } from "./spool-control.ts";
 
 export interface SpoolOrder {
@@ -25,6 +29,10 @@ export interface SpoolMessage {
   readonly failure?: string;
   /** NULs that were passed over at the start. */
   readonly passedBytes?: number;
+  /** Nothing is read or written any more. */
+  readonly isDone?: true;
+  /** It was stopped in the middle of bytes that are one whole, like packed ones: the rest alone says nothing. */
+  readonly isCutOff?: true;
 }
 
 declare const self: { onmessage: ((event: { data: SpoolOrder }) => void) | null };
@@ -34,17 +42,26 @@ const CAN_NOT = "can't be read to its end";
 const READ_BYTES = 262_144;
 const LINE_FEED = 10;
 
+/** So long it waits for input or for room before it looks whether it is to stop. */
+const WAIT_MS = 50;
+
 self.onmessage = (event) => {
   const control = spoolControl(event.data.memory);
-  spool(event.data, control).catch((error: unknown) =>
-    postMessage({ failure: `${CAN_NOT}: ${String(error)}` }),
-  );
+  spool(event.data, control)
+    .catch((error: unknown) => {
+      if (!(error instanceof Stopped)) postMessage({ failure: `${CAN_NOT}: ${String(error)}` });
+    })
+    .finally(() => postMessage({ isDone: true }));
 };
+
+/** Thrown where the next byte would be read, or room be waited for. */
+class Stopped extends Error {}
 
 async function spool(order: SpoolOrder, control: SpoolControl): Promise<void> {
   const segments = openSegments(order, control);
-  const input = chunksOf(order.descriptor);
-  const first = firstBytes(input, order.isJson);
+  const input = chunksOf(await readableOf(order.descriptor), order, control);
+  // What goes on in a segment is what it was before: lines.
+  const first = control.size() > 0 ? Buffer.alloc(0) : firstBytes(input, segments, order.isJson);
   const signature = signatureOf(first);
   const isDocument = order.isJson && isJsonDocument(first.toString("utf8"));
   if (signature.is === "text" && !isDocument) {
@@ -57,7 +74,11 @@ async function spool(order: SpoolOrder, control: SpoolControl): Promise<void> {
     return segments.finish();
   }
   const failure =
-    strangenessOf(signature) ?? (await spoolLayers(joined(first, input), segments, order.isJson));
+    strangenessOf(signature) ??
+    (await spoolLayers(joined(first, input), segments, order.isJson).catch((error: unknown) => {
+      if (error instanceof Stopped) postMessage({ isCutOff: true });
+      throw error;
+    }));
   if (failure === undefined) return segments.finish();
   segments.dropHalfLine();
   postMessage({ failure });
@@ -97,15 +118,20 @@ function passNuls(bytes: Buffer): Buffer {
   return bytes.subarray(passedBytes);
 }
 
-/** Enough to tell what it is, where it is nothing but text; a pipe may give a byte at a time. */
-function firstBytes(input: Iterator<Buffer>, isJson: boolean): Buffer {
+/**
+ * Enough to tell what it is, where it is nothing but text; a pipe may give a byte at a time. Until that is
+ * known, they stand in the segment as they are.
+ */
+function firstBytes(input: Iterator<Buffer>, segments: Segments, isJson: boolean): Buffer {
   let bytes: Buffer = Buffer.alloc(0);
   while (bytes.length < SIGNATURE_BYTES) {
     const next = input.next();
     if (next.done === true) break;
+    segments.hold(next.value);
     bytes = Buffer.concat([bytes, next.value]);
     if (!mayBecomeMore(bytes) && !(isJson && mayBecomeJsonDocument(bytes.toString("utf8")))) break;
   }
+  segments.dropHeld();
   return bytes;
 }
 
@@ -115,18 +141,35 @@ function* joined(first: Buffer, rest: Iterable<Buffer>): Generator<Buffer, void>
 }
 
 /** Each is the caller's until it asks for the next one. */
-function* chunksOf(descriptor: number): Generator<Buffer, void> {
+function* chunksOf(input: Readable, order: SpoolOrder, control: SpoolControl): Generator<Buffer, void> {
   const buffer = Buffer.allocUnsafe(READ_BYTES);
   for (;;) {
-    const count = readSome(descriptor, buffer);
+    if (!waitForRoom(order, control) || control.isStopping()) throw new Stopped();
+    const count = input.read(buffer, WAIT_MS);
     if (count === 0) return;
-    yield buffer.subarray(0, count);
+    if (count !== undefined) yield buffer.subarray(0, count);
+  }
+}
+
+/** At most one read more than a full segment. False where it is to stop before there is room. */
+function waitForRoom({ maxSegmentBytes }: SpoolOrder, control: SpoolControl): boolean {
+  let isTold = false;
+  for (;;) {
+    const current = control.segmentNumber();
+    if (control.size() < maxSegmentBytes) return true;
+    if (control.isStopping()) return false;
+    if (!isTold) postMessage({});
+    isTold = true;
+    control.waitForNextSegment(current, WAIT_MS);
   }
 }
 
 interface Segments {
-  /** Blocks while the current segment is full. */
+  /** Blocks while the current segment is full, as it may be where few bytes unpack to many. */
   append(bytes: Buffer): void;
+  /** Writes bytes of which it is not known yet whether they are lines, and takes them back. */
+  hold(bytes: Buffer): void;
+  dropHeld(): void;
   /** Whether nothing was appended yet. */
   isEmpty(): boolean;
   /** A last line without a line feed is a line all the same. */
@@ -137,7 +180,7 @@ interface Segments {
 
 function openSegments(order: SpoolOrder, control: SpoolControl): Segments {
   let file = openSegment(order, control.segmentNumber());
-  let isEmpty = true;
+  let isEmpty = control.size() === 0;
   const withSegment = (action: (descriptor: number) => void): void => {
     control.lock();
     try {
@@ -153,16 +196,12 @@ function openSegments(order: SpoolOrder, control: SpoolControl): Segments {
   return {
     append(bytes) {
       isEmpty = false;
-      // Before a byte is written, there must be room: at most one read more than a full segment.
-      for (;;) {
-        const current = control.segmentNumber();
-        if (control.size() < order.maxSegmentBytes) break;
-        postMessage({});
-        control.waitForNextSegment(current);
-      }
+      if (!waitForRoom(order, control)) throw new Stopped();
       withSegment((descriptor) => append(descriptor, control, bytes));
       if (control.announce()) postMessage({});
     },
+    hold: (bytes) => withSegment((descriptor) => writeFully(descriptor, bytes)),
+    dropHeld: () => withSegment((descriptor) => ftruncateSync(descriptor, control.size())),
     isEmpty: () => isEmpty,
     finish() {
       withSegment((descriptor) => finish(descriptor, control));
@@ -187,8 +226,12 @@ function openSegment(
   return { segmentNumber, descriptor: openSync(segmentPath(order.folder, segmentNumber), "a") };
 }
 
-function append(descriptor: number, control: SpoolControl, bytes: Uint8Array): void {
+function writeFully(descriptor: number, bytes: Uint8Array): void {
   for (let written = 0; written < bytes.length; ) written += writeSync(descriptor, bytes, written);
+}
+
+function append(descriptor: number, control: SpoolControl, bytes: Uint8Array): void {
+  writeFully(descriptor, bytes);
   failpoint("spool-appended");
   const lastLineFeed = bytes.lastIndexOf(LINE_FEED);
   const wholeBytes = lastLineFeed < 0 ? control.wholeBytes() : control.size() + lastLineFeed + 1;
@@ -200,21 +243,4 @@ function finish(descriptor: number, control: SpoolControl): void {
   closeSync(descriptor);
   failpoint("spool-ended");
   control.end();
-}
-
-const PAUSE_MS = 2;
-const pauseCell = new Int32Array(new SharedArrayBuffer(4));
-
-/** 0 at the end. A descriptor that somebody set to non-blocking is asked again after a pause. */
-function readSome(descriptor: number, buffer: Buffer): number {
-  for (;;) {
-    try {
-      return readSync(descriptor, buffer, 0, buffer.length, null);
-    } catch (error) {
-      const code = (error as NodeJS.ErrnoException).code;
-      if (code === "EOF") return 0;
-      if (code !== "EAGAIN") throw error;
-      Atomics.wait(pauseCell, 0, 0, PAUSE_MS);
-    }
-  }
 }

@@ -1,6 +1,7 @@
 /**
  * Standard input. It can't be read again, so its bytes are spooled to segment files, and those stay until the
- * batch that read them is committed: after a crash what was read but not committed comes first.
+ * batch that read them is committed: after a crash, or a stop, what was read but not committed comes first.
+ * Where the same pipe goes on then, it goes on in the middle of a line, too.
  */
 
 import { closeSync, openSync, readSync } from "node:fs";
@@ -18,7 +19,8 @@ import { offsetAfterLines } from "./line-offsets.ts";
 import { recordCut } from "./record-cut.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
 import { segmentPath, spoolControl } from "./spool-control.ts";
-import { cutSegment, endLine, leftoverSegments } from "./spool-files.ts";
+import { continuedSegments, cutSegment, endLine, leftoverSegments, makeSegment } from "./spool-files.ts";
+import { goesOn, noteStream } from "./spool-stream.ts";
 import type { SpoolMessage, SpoolOrder } from "./spool-worker.ts";
 
 const STDIN = 0;
@@ -37,6 +39,9 @@ export const stdinKind: SourceKind = {
 
 const LINE_FEED = 10;
 
+/** The worker looks 20 times a second whether it is to stop. */
+const MAX_STOP_MS = 5000;
+
 /** Position: the number of the next segment, and the byte offset in the stream at which it starts. */
 interface SpoolPosition {
   readonly segment: number;
@@ -47,7 +52,8 @@ interface SpoolPosition {
   readonly delimiter?: string | undefined;
 }
 
-async function openSpool(descriptor: number, context: SourceContext): Promise<Source> {
+/** Of any descriptor; the standard input is 0. */
+export async function openSpool(descriptor: number, context: SourceContext): Promise<Source> {
   const folder = context.segmentFolder;
   await mkdir(folder, { recursive: true });
   const committed = (context.committed as SpoolPosition | undefined) ?? {
@@ -55,10 +61,15 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     offset: 0,
     header: undefined,
   };
-  const sealed = await leftoverSegments(folder, committed.segment);
+  const { sealed, open } = (await goesOn(folder, descriptor))
+    ? await continuedSegments(folder, committed.segment)
+    : { sealed: await leftoverSegments(folder, committed.segment), open: undefined };
+  await noteStream(folder, descriptor);
   const control = spoolControl();
-  const firstNumber = (sealed.at(-1) ?? committed.segment - 1) + 1;
-  for (let number = 0; number < firstNumber; number += 1) control.nextSegment(0);
+  const firstNumber = open?.number ?? (sealed.at(-1) ?? committed.segment - 1) + 1;
+  control.begin(firstNumber, open?.sizeBytes ?? 0, open?.wholeBytes ?? 0);
+  let isCutOff = false;
+  const done = Promise.withResolvers<void>();
   let failure: string | undefined;
   let passedBytes = 0;
   await enlargePipe(descriptor, PIPE_BYTES);
@@ -66,6 +77,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
   worker.onmessage = (event: MessageEvent<SpoolMessage>) => {
     failure = event.data.failure ?? failure;
     passedBytes += event.data.passedBytes ?? 0;
+    isCutOff ||= event.data.isCutOff === true;
+    if (event.data.isDone === true) done.resolve();
     context.notify();
   };
   const order: SpoolOrder = {
@@ -111,7 +124,8 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
       if (whole === 0) return undefined;
       const wholeLeft = Math.max(0, control.wholeBytes() - whole);
       if (isOverlong) endLine(folder, number, size);
-      else if (whole < size) cutSegment(folder, number, whole, size);
+      if (whole < size) cutSegment(folder, number, whole, size);
+      else makeSegment(folder, number + 1);
       control.nextSegment(size - whole);
       control.append(size - whole, wholeLeft);
       return number;
@@ -189,7 +203,16 @@ async function openSpool(descriptor: number, context: SourceContext): Promise<So
     isEnded: () => control.hasEnded() && sealed.length === 0 && control.wholeBytes() === 0,
     hasBacklog: () => sealed.length > 1 || control.hasEnded() || control.size() >= context.maxSegmentBytes,
     async close() {
+      control.stop();
+      const isStopped = new AbortController();
+      await Promise.race([done.promise, context.clock.sleep(MAX_STOP_MS, isStopped.signal)]);
+      isStopped.abort();
       worker.terminate();
+      if (isCutOff)
+        logger("stdin").warn(
+          "The standard input is packed, or one document of JSON, and was stopped before its end: what comes " +
+            "after that can't be read alone. Give it once more from its start, to a new checkpoint",
+        );
     },
   };
 }

@@ -11,6 +11,7 @@ import type { Segment } from "../formats/read-segment.ts";
 import { nameField } from "../job/fields.ts";
 import { type Follower, openFollower, type TailBlock } from "../tail/follower.ts";
 import { openGlobs } from "../tail/listing.ts";
+import { refuseMissing } from "../tail/missing.ts";
 import { cutOptionsOf, tailFields } from "../tail/options.ts";
 import { openWake } from "../tail/wake.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
@@ -60,6 +61,8 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
   const planned: Planned[] = segments.found.map((found, index) => withRange(found, first + index));
   const positions = planned.at(-1)?.files ?? segments.files;
   const globs = openGlobs([given.path].flat(), context.baseFolder, () => clock.nowMs());
+  if (takesWhatIsThere && positions === undefined && context.allowsEmpty !== true)
+    refuseMissing([given.path].flat(), context.baseFolder, await globs.list());
   const follower: Follower = openFollower({
     ...cutOptionsOf(given),
     globs,

@@ -94,11 +94,11 @@ function isWorthKeeping({ offset, gzip }: Tracked): boolean {
 }
 
 /**
- * Whether a new file may go on with what was read of another one. Where that was, the file is a new one that
- * begins alike, unless the whole device has another number now.
+ * Whether a new file may go on with what was read of another one, if it has the same bytes. Where that was,
+ * it is the same log put back: from a backup, by an editor, on another device.
  */
-export function mayBeCopyOf(listed: Pick<Listed, "path" | "device">, file: Tracked): boolean {
-  if (listed.path === file.path) return listed.device !== file.device;
+export function mayBeCopyOf(listed: Pick<Listed, "path">, file: Tracked): boolean {
+  if (listed.path === file.path) return true;
   return file.wasReplaced || isRotatedName(listed.path, file.path);
 }
 

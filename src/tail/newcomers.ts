@@ -2,8 +2,8 @@
  * What a new file is: what goes on with one that was read before, a file of its own, or one of which that
  * can't be said yet.
  *
- * - One that begins with what was read of a file that is gone or was truncated, and has a name that rotation
- *   may give: its copy, gone on with where the original was left.
+ * - One that begins with what was read of a file that is gone or was truncated, and has its name, or one that
+ *   rotation may give: its copy, gone on with where the original was left.
  * - One that so far equals the beginning of a file that is there may be a copy in the making: after a while,
  *   when nobody truncates the original, it is a file of its own, however much they are alike.
  * - One that is compressed is looked through first, where it may be made of what was read.
@@ -194,7 +194,8 @@ export function openNewcomers(
 
   const goOn = (file: Tracked, original: Tracked): Tracked => {
     gone.remove(original);
-    Object.assign(file, continued(positionOf(original)), { isRotated: true });
+    const isRotated = file.path !== original.path;
+    Object.assign(file, continued(positionOf(original)), { isRotated });
     return file;
   };
 

@@ -2,7 +2,7 @@
 
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
-import { sql, timestampUs } from "../duckdb/sql.ts";
+import { type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { isHiddenFolder } from "./hive-layout.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
 import type { Bound, PartitionRule, ReachedTime } from "./partition-rule.ts";
@@ -43,12 +43,17 @@ export function openRetention(options: RetentionOptions): Retention {
   };
 }
 
-/** One event from the far future must not remove everything. */
+/**
+ * One event from the far future must not remove everything. What is infinite stays so: the end of the input
+ * says nothing of the time that events have reached.
+ */
 function notAfter({ columns, watermark }: ReachedTime, wallMs: number): ReachedTime {
   const wall = timestampUs(BigInt(Math.floor(wallMs)) * 1000n);
+  const capped = (reached: Sql): Sql =>
+    sql`CASE WHEN isinf(${reached}) THEN ${reached} ELSE least(${reached}, ${wall}) END`;
   return {
-    columns: new Map([...columns].map(([name, reached]) => [name, sql`least(${reached}, ${wall})`])),
-    watermark: sql`least(${watermark}, ${wall})`,
+    columns: new Map([...columns].map(([name, reached]) => [name, capped(reached)])),
+    watermark: capped(watermark),
   };
 }
 

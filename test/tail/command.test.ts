@@ -1,7 +1,7 @@
 /** `streamkit tail` as a person runs it. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
 import { output, shell, start, streamkit } from "../e2e/running.ts";
@@ -66,6 +66,29 @@ test("where nothing matches yet, it says so and waits for it", async () => {
   await until("the word", () => tail.stderr().includes(`no file matches "${log}" yet`));
   writeFileSync(log, "1\n");
   await until("the line", () => tail.stdout() === "1\n");
+});
+
+test("with --once a file that is not there is refused, unless it was read before", async () => {
+  using folder = emptyFolder();
+  const log = path.join(folder.path, "app.log");
+  for (const args of [[], ["--out", `roll:${path.join(folder.path, "out")}`]]) {
+    const { code, stderr } = await streamkit(["tail", log, "--once", ...args]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringContaining(`There is no file "${log}"`),
+    });
+    expect((await streamkit(["tail", `${log}*`, "--once", ...args])).stderr).toContain(
+      `No file matches "${log}*"`,
+    );
+  }
+  const job = ["process", "--in", `tail:${log}`, "--schema", "id BIGINT", "--sql", "FROM input", "--once"];
+  expect(await streamkit(job)).toMatchObject({ code: 1, stdout: "" });
+  expect(await streamkit([...job, "--allow-empty"])).toMatchObject({ code: 0 });
+  writeFileSync(log, "1\n");
+  const again = ["tail", log, "--once", "--position", path.join(folder.path, "position")];
+  expect(await output(again)).toBe("1\n");
+  rmSync(log);
+  expect(await output(again)).toBe("");
 });
 
 test("a folder is no file, and it says what its files are", async () => {

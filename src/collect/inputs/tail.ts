@@ -11,6 +11,7 @@ import { counted } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import { type Follower, openFollower } from "../../tail/follower.ts";
 import { openGlobs } from "../../tail/listing.ts";
+import { refuseMissing } from "../../tail/missing.ts";
 import { cutOptionsOf, tailFields } from "../../tail/options.ts";
 import {
   isOfPositionFile,
@@ -60,17 +61,20 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
       : path.resolve(baseFolder, given.position ?? path.join(context.stateFolder, "positions"));
   const lock = position === undefined ? undefined : lockPositionFile(position);
   let follower: Follower | undefined;
+  let isFirst = true;
   const wake: Wake = openWake(takesWhatIsThere ? [] : globs.folders, clock, (file) =>
     follower?.noticed(file),
   );
   try {
+    const positions = position === undefined ? undefined : readPositionFile(position);
+    isFirst = positions === undefined;
     follower = openFollower({
       ...cutOptionsOf(given),
       headers: given.headers,
       from: given.from,
       globs,
       clock,
-      positions: position === undefined ? undefined : readPositionFile(position),
+      positions,
       takesWhatIsThere,
       isOwn: ({ path: file }) =>
         context.isOwn(file) || (position !== undefined && isOfPositionFile(file, position)),
@@ -108,6 +112,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
   }
 
   async function follow(files: Follower, { sleep }: Wake): Promise<void> {
+    if (takesWhatIsThere && isFirst) refuseMissing(patterns, baseFolder, await globs.list());
     let keptAtMs = Number.NEGATIVE_INFINITY;
     let turnedAtMs = clock.monotonicMs();
     let isKept = position === undefined || existsSync(position);

@@ -43,6 +43,8 @@ export interface FileContents {
   /** Throws code `input` where one of them can't be read by this job. `begun` are let be. */
   refuseForeign(files: readonly string[], progressOf: (file: string) => Progress): Promise<void>;
   mayHaveMore(file: string, from: Progress): Promise<boolean>;
+  /** Whether it is as long as when it was read so far. */
+  hasSameSize(file: string, from: Progress): Promise<boolean>;
   /** The column names in the first line; undefined where there is no line yet. */
   header(file: string, from: Progress): Promise<Header | undefined>;
   next(file: string, from: Progress, limit: Limit): Promise<FileStep>;
@@ -164,6 +166,9 @@ export function openContents(context: SourceContext, options: ContentOptions): F
     async mayHaveMore(file, { offset, note }) {
       const { size } = await statOf(file);
       return note === undefined ? size > offset : note.endedAtBytes !== size;
+    },
+    async hasSameSize(file, { offset, note }) {
+      return (await stat(file)).size === (note === undefined ? offset : note.endedAtBytes);
     },
     header,
     async next(file, from, limit) {

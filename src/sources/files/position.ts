@@ -16,6 +16,8 @@ export interface FilesPosition {
   readonly pieces?: readonly string[];
   /** Those whose number counts something else than their bytes. */
   readonly contents?: Readonly<Record<string, ContentNote>>;
+  /** What the bytes that were read are known by (`prints.ts`); left out by older versions. */
+  readonly prints?: Readonly<Record<string, string>>;
 }
 
 interface ContentNote {
@@ -40,13 +42,14 @@ export function nameIn(baseFolder: string, file: string): string {
 }
 
 export function filesPosition(position: Position | undefined, baseFolder: string): FilesPosition {
-  const { files, contents, pieces } = (position ?? { files: {} }) as unknown as FilesPosition;
+  const { files, contents, pieces, prints } = (position ?? { files: {} }) as unknown as FilesPosition;
   const named = <T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> =>
     Object.fromEntries(Object.entries(record).map(([file, value]) => [nameIn(baseFolder, file), value]));
   return {
     files: named(files),
     ...(pieces === undefined ? {} : { pieces: pieces.map((file) => nameIn(baseFolder, file)) }),
     ...(contents === undefined ? {} : { contents: named(contents) }),
+    ...(prints === undefined ? {} : { prints: named(prints) }),
   };
 }
 
