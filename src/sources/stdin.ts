@@ -7,6 +7,7 @@
 import { closeSync, openSync, readSync } from "node:fs";
 import { mkdir, readFile, rm, stat } from "node:fs/promises";
 import { z } from "zod";
+import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
@@ -178,6 +179,12 @@ export async function openSpool(descriptor: number, context: SourceContext): Pro
         header: header?.names ?? (fields === undefined ? start.header : fieldNames(fields)),
         delimiter: header?.delimiter ?? start.delimiter,
       };
+      if (context.isDurable) {
+        // Before a plan counts on it: it is all there is of what the pipe gave.
+        if (header !== undefined) await sync(keptHeader);
+        await sync(segmentPath(folder, next));
+        await sync(folder);
+      }
       return { from: { ...start }, to: { ...to } };
     },
     async read(range): Promise<Segment> {

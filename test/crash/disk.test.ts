@@ -57,3 +57,20 @@ for (let number = 1; number <= CUT_EPISODES; number += 1)
   );
 
 test(`at least ${LEAST_CUTS} cuts`, () => expect(cuts).toBeGreaterThanOrEqual(LEAST_CUTS));
+
+test(
+  "it is found out where a sync keeps nothing",
+  async () => {
+    using place = emptyFolder();
+    await using forgetful = await faultyDisk(place.path);
+    forgetful.forgetSyncs();
+    const { wrong } = await runEpisode({
+      seed: SEED,
+      disk: forgetful,
+      forgetsPipe: true,
+      deaths: (random) => diskDeaths("power cut", CUT_LIVES, random),
+    });
+    expect(wrong).not.toEqual([]);
+  },
+  TIMEOUT_MS,
+);

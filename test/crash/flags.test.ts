@@ -5,7 +5,7 @@ import { run } from "../e2e/binary.ts";
 
 const torture = (...flags: string[]) => run("bash", ["test/crash/run.sh", ...flags]);
 
-for (const kind of [[], ["--kafka"]])
+for (const kind of [[], ["--kafka"], ["--disk"]])
   test(`help, and wrong flags${kind.join("")}`, async () => {
     const help = await torture(...kind, "--help");
     expect(help.code).toBe(0);

@@ -2,14 +2,15 @@
 
 import { parseArgs } from "node:util";
 
-const HELP = `npm run torture -- [--kafka] [--kills N] [--seed S]
+const HELP = `npm run torture -- [--kafka | --disk] [--kills N] [--seed S]
 
 Kills the built binary at its failpoints and at any other moment, starts it again, and compares all that its
 sinks hold with the batch answer of DuckDB. Prints the seed of each episode, and for one that went wrong the
 command that repeats it; exit code 1 then.
 
   --kafka     from topic to topic and to Parquet, with a real broker that is killed in every tenth life
-  --kills N   how many kills (without Kafka 1000, with Kafka 300)
+  --disk      on a disk in memory that loses power, runs full or breaks at any of its changes (needs root)
+  --kills N   how many kills (1000; with Kafka 300, on a disk 2000)
   --seed S    of the first episode; any number if left out
 `;
 
@@ -20,6 +21,7 @@ export function tortureFlags(defaultKills: number): { readonly kills: number; re
       options: {
         help: { type: "boolean", short: "h" },
         kafka: { type: "boolean" },
+        disk: { type: "boolean" },
         kills: { type: "string", default: String(defaultKills) },
         seed: { type: "string", default: String(1 + (Date.now() % 1_000_000_000)) },
       },

@@ -40,6 +40,8 @@ export interface FaultyDisk extends AsyncDisposable {
   order(order: DiskOrder): void;
   /** Keeps all that is there now. */
   sync(): void;
+  /** From now on a sync of the program's keeps nothing: a canary's. */
+  forgetSyncs(): void;
   state(): DiskState;
 }
 
@@ -57,6 +59,7 @@ export async function faultyDisk(path: string): Promise<FaultyDisk> {
   return {
     path,
     order: (order) => writeFileSync(control, JSON.stringify(order), { flag: "r+" }),
+    forgetSyncs: () => writeFileSync(control, JSON.stringify({ forgetsSyncs: true }), { flag: "r+" }),
     sync: () => writeFileSync(control, JSON.stringify({ syncs: true }), { flag: "r+" }),
     state: () => JSON.parse(readFileSync(control, "utf8")) as DiskState,
     async [Symbol.asyncDispose]() {

@@ -175,7 +175,7 @@ function control({ opcode, node, body }: Request): Buffer | undefined {
 }
 
 function obey({ fault: next, syncs = false, forgetsSyncs = false }: DiskOrder): void {
-  forgets = forgetsSyncs;
+  forgets ||= forgetsSyncs;
   if (syncs) tree.syncAll();
   isOff = false;
   fault = next;

@@ -1,0 +1,34 @@
+/** npm run torture -- --disk: lives on a disk that fails, each by another fault, with the seed that repeats it. */
+
+import { emptyFolder } from "../e2e/binary.ts";
+import { type Fault, faultyDisk } from "../services/fuse/faulty-disk.ts";
+import { diskDeaths } from "./disk-deaths.ts";
+import { runEpisode } from "./episode.ts";
+import { tortureFlags } from "./flags.ts";
+
+const LIVES = 10;
+const KINDS: readonly Fault["kind"][] = ["power cut", "full", "half", "elsewhere", "broken"];
+
+const { kills: wanted, seed: firstSeed } = tortureFlags(2000);
+using folder = emptyFolder();
+await using disk = await faultyDisk(folder.path);
+let lives = 0;
+let rows = 0;
+for (let seed = firstSeed; lives < wanted; seed += 1) {
+  const kind = KINDS[seed % KINDS.length] ?? "broken";
+  const livesNow = Math.min(LIVES, wanted - lives);
+  const episode = await runEpisode({
+    seed,
+    disk,
+    forgetsPipe: kind === "power cut",
+    deaths: (random) => diskDeaths(kind, livesNow, random),
+  });
+  lives += livesNow;
+  rows += episode.rows;
+  process.stdout.write(`${lives} of ${wanted} lives, seed ${seed}, ${kind}, ${rows} rows\n`);
+  if (episode.wrong.length === 0) continue;
+  process.stdout.write(`WRONG with seed ${seed}:\n${episode.wrong.join("\n")}\n`);
+  process.stdout.write(`To repeat it: npm run torture -- --disk --kills ${livesNow} --seed ${seed}\n`);
+  process.exitCode = 1;
+  break;
+}
