@@ -35,6 +35,8 @@ const MAX_LOG_COMMITS = 64;
  * from 4.8 to 1.3 MB, and a large state was neither larger nor slower; with smaller ones it was.
  */
 const BLOCK_BYTES = 65_536;
+/** What every database file of DuckDB begins with: its main header, and two that are written in turn. */
+const HEADERS_BYTES = 3 * 4096;
 
 /**
  * Everything that a restart needs beside the state tables. Times are microseconds as text: JSON has no
@@ -165,6 +167,8 @@ export async function openCheckpoint(
 
 async function attach(database: Database, folder: string): Promise<void> {
   const file = databaseFile(folder);
+  // One that was never whole holds nothing: its making was cut short, as by a full disk.
+  if (sizeOf(file) < HEADERS_BYTES) await rm(file, { force: true });
   const asNew = existsSync(file) ? raw("") : raw(`(BLOCK_SIZE ${BLOCK_BYTES})`);
   const attachment = sql`ATTACH ${file} AS ${id(CHECKPOINT)} ${asNew}`;
   try {
