@@ -11,7 +11,7 @@ import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
-import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
+import type { Claim, Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
 import { CHECKPOINT, relation, type TimeBound } from "./stream.ts";
@@ -47,9 +47,12 @@ export interface SinkRequest {
   readonly database: Database;
   /** The job's, for paths. */
   readonly baseFolder: string;
-  readonly contextOf: (
-    input: SinkInput,
-  ) => Omit<SinkContext, "committed" | "timeColumns" | "state" | "deadLetters">;
+  readonly contextOf: (input: SinkInput) => Omit<
+    SinkContext,
+    "committed" | "timeColumns" | "state" | "deadLetters" | "claimant"
+  > & {
+    readonly claimant: Omit<SinkContext["claimant"], "adopts">;
+  };
 }
 
 /** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
@@ -61,7 +64,7 @@ export function checkEndpoint(
   try {
     return resolveSink(config);
   } catch (error) {
-    const isUrlOnly = Object.keys(config).every((key) => key === "from" || key === "to");
+    const isUrlOnly = Object.keys(config).every((key) => ["from", "to", "adopt"].includes(key));
     throw errorAt(
       isUrlOnly && config.to !== undefined ? [...keyPath, "to"] : keyPath,
       messageOf(error),
@@ -92,6 +95,11 @@ export async function checkSinks(
         `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
       );
     const { kind, options } = checkEndpoint(config, ["sinks", index], errorAt);
+    if (config.adopt !== undefined && kind.claim === undefined)
+      throw errorAt(
+        ["sinks", index, "adopt"],
+        `adopt is for files and tables, which have an owner: ${kind.name} has none`,
+      );
     const spelled = placeOf(kind, options);
     const places = spelled === undefined ? [] : plainPlacesOf(kind, spelled, baseFolder);
     const other = places.map((place) => taken.get(place)).find((found) => found !== undefined);
@@ -167,33 +175,77 @@ export function checkTests(
   });
 }
 
-/** Opens sinks that `checkSinks` has let through. */
+/** Opens sinks that `checkSinks` has let through: none before each of their targets is known to be the job's. */
 export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
   const opened: OpenSink[] = [];
-  for (const [index, config] of request.sinks.entries()) {
-    const output = request.outputs.get(config.from);
-    if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
-    const { kind, options } = resolveSink(config);
-    const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
-    const sinkId = savedIdOf(kind, placeOf(kind, options), request) ?? formerId;
-    const committed = request.saved[sinkId] ?? request.saved[formerId];
-    try {
-      const sink = await kind.open(options, {
-        ...request.contextOf(sinkInputOf(output)),
-        committed,
-        timeColumns: [...output.times.keys()],
-        state: (name) => stateTable(name, sinkId),
-        deadLetters: id(relation.deadLetters),
-      });
-      opened.push({ id: sinkId, formerId, output, sink });
-    } catch (error) {
-      throw error instanceof StreamkitError && error.code === "job"
-        ? request.errorAt(["sinks", index], error.message, error)
-        : error;
+  const claims: Claim[] = [];
+  const entries = request.sinks.map((config, index) => entryOf(request, config, index));
+  try {
+    for (const { kind, options, context, keyPath } of entries)
+      claims.push(
+        await at(request, keyPath, async () => (await kind.claim?.(options, context)) ?? UNCLAIMED),
+      );
+    for (const claim of claims) await claim.take();
+    for (const [index, { kind, options, context, keyPath, ...names }] of entries.entries()) {
+      const sink = await at(request, keyPath, () => kind.open(options, context));
+      opened.push({ ...names, sink: releasedWith(sink, claims[index] ?? UNCLAIMED) });
     }
+  } catch (error) {
+    // What went wrong is told, not what then can't be closed.
+    for (const { sink } of opened) await sink.close().catch(() => undefined);
+    for (const claim of claims.slice(opened.length)) claim.release();
+    throw error;
   }
   await warnOfWaiting(request, opened);
   return opened;
+}
+
+const UNCLAIMED: Claim = { take: async () => {}, release: () => {} };
+
+function entryOf(request: SinkRequest, config: SinkConfig, index: number) {
+  const output = request.outputs.get(config.from);
+  if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
+  const { kind, options } = resolveSink(config);
+  const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
+  const sinkId = savedIdOf(kind, placeOf(kind, options), request) ?? formerId;
+  const { claimant, ...given } = request.contextOf(sinkInputOf(output));
+  const context: SinkContext = {
+    ...given,
+    claimant: { ...claimant, adopts: config.adopt === true },
+    committed: request.saved[sinkId] ?? request.saved[formerId],
+    timeColumns: [...output.times.keys()],
+    state: (name) => stateTable(name, sinkId),
+    deadLetters: id(relation.deadLetters),
+  };
+  return { id: sinkId, formerId, output, kind, options, context, keyPath: ["sinks", index] };
+}
+
+/** What is wrong with the job is told at its place in it. */
+async function at<T>(
+  { errorAt }: SinkRequest,
+  keyPath: readonly PropertyKey[],
+  action: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    throw error instanceof StreamkitError && error.code === "job"
+      ? errorAt(keyPath, error.message, error)
+      : error;
+  }
+}
+
+function releasedWith(sink: Sink, claim: Claim): Sink {
+  return {
+    ...sink,
+    async close() {
+      try {
+        await sink.close();
+      } finally {
+        claim.release();
+      }
+    },
+  };
 }
 
 /** Rows that wait for a place which the job doesn't write to any more. */

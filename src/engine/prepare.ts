@@ -102,7 +102,9 @@ export async function prepareJob(
     : await checkAhead(job, database);
   const checkpoint = await openCheckpoint(database, checkpointFolder, {
     isReset: given.resetsCheckpoint === true,
+    jobName: job.config.name,
   });
+  const called = calledAs(job, checkpoint);
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();
@@ -129,7 +131,7 @@ export async function prepareJob(
       planned = await adopted(planned ?? (await planJob(job, database, given, columns)));
     }
     for (const [name, config] of sources) {
-      const source = await openSource(name, job, given, await keptOf(name, checkpoint));
+      const source = await openSource(name, called, given, await keptOf(name, checkpoint));
       opened.set(name, source);
       const found =
         columns.get(name) ??
@@ -148,12 +150,23 @@ export async function prepareJob(
       if (source === undefined) throw new StreamkitError("bug", `Source ${shape.name} is not open`);
       return openReader(shape, source, keepsLateRows(job, shape.name));
     });
-    return { ...planned, checkpoint, readers, close };
+    return { ...planned, job: called, checkpoint, readers, close };
   } catch (error) {
     // What went wrong is told, not what then can't be closed.
     await close().catch(() => {});
     throw error;
   }
+}
+
+/** Names of former versions, which called all jobs alike that did not say theirs. */
+const FORMER_NAME = "job";
+
+/**
+ * A job that does not say its name keeps the one under which its checkpoint began, whatever its file is called
+ * now: files and marks bear it.
+ */
+function calledAs(job: LoadedJob, { isDurable, jobName = FORMER_NAME }: Checkpoint): LoadedJob {
+  return job.isNamed || !isDurable ? job : { ...job, config: { ...job.config, name: jobName } };
 }
 
 /**

@@ -10,6 +10,7 @@ import { z } from "zod";
 import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { claimFile } from "./file-claim.ts";
 import { jsonLineBytes } from "./json-lines.ts";
 import type { Sink, SinkContext, SinkKind } from "./sink.ts";
 
@@ -23,9 +24,13 @@ export const fileSink: SinkKind<z.infer<typeof options>> = {
   fromUrl: (url) => (url.startsWith("file:") ? { path: url.slice("file:".length) } : undefined),
   target: ({ path: name }) => path.normalize(name),
   plainTargets: (target, baseFolder) => [path.resolve(baseFolder, target)],
-  open: ({ path: name }, context) =>
-    openFile(path.resolve(context.baseFolder, shardPath(name, context)), context),
+  claim: ({ path: name }, context) => claimFile(placeOf(name, context), context),
+  open: ({ path: name }, context) => openFile(placeOf(name, context), context),
 };
+
+function placeOf(name: string, context: SinkContext): string {
+  return path.resolve(context.baseFolder, shardPath(name, context));
+}
 
 interface FilePosition {
   readonly sizeBytes: number;

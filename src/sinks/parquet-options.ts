@@ -25,6 +25,10 @@ export const parquetOptions = z.strictObject({
       "a table is called NAME or DATABASE.NAME, each a letter and then letters, digits and _",
     )
     .describe("the table's name: NAME or DATABASE.NAME"),
+  beside_others: z
+    .boolean()
+    .default(false)
+    .describe("true: other jobs write to the table too, each under a name of its own"),
   partition_by: z
     .array(z.string())
     .default([])

@@ -146,6 +146,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         committedBatch: 0,
         plannedBatch: 0,
         checkpointId: "",
+        claimant: { owner: { job: job.config.name, checkpoint: "", folder: "", host: "" }, isReset: false },
         isDurable: false,
         stdout: NO_OUTPUT,
         clock,
