@@ -75,7 +75,8 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
     throw errorAt(["sources", name, "schema", alike[1]], `"${alike[0]}" is the same column to SQL`);
   for (const [column, type] of Object.entries(schema)) {
     try {
-      await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
+      // In parentheses, which nothing but a type fits into.
+      await database.describe(sql`SELECT CAST(NULL AS ${raw(type)}) AS x`);
     } catch (error) {
       throw errorAt(["sources", name, "schema", column], `"${type}" is no DuckDB type`, error);
     }

@@ -185,10 +185,10 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
       claims.push(
         await at(request, keyPath, async () => (await kind.claim?.(options, context)) ?? UNCLAIMED),
       );
-    for (const claim of claims) await claim.take();
+    for (const claim of claims) await claim.take("opened");
     for (const [index, { kind, options, context, keyPath, ...names }] of entries.entries()) {
       const sink = await at(request, keyPath, () => kind.open(options, context));
-      opened.push({ ...names, sink: releasedWith(sink, claims[index] ?? UNCLAIMED) });
+      opened.push({ ...names, sink: claimedWith(sink, claims[index] ?? UNCLAIMED) });
     }
   } catch (error) {
     // What went wrong is told, not what then can't be closed.
@@ -235,9 +235,17 @@ async function at<T>(
   }
 }
 
-function releasedWith(sink: Sink, claim: Claim): Sink {
+function claimedWith(sink: Sink, claim: Claim): Sink {
+  let isTaken = false;
   return {
     ...sink,
+    async write(database, batch) {
+      if (!isTaken && batch.rows > 0) {
+        await claim.take("written");
+        isTaken = true;
+      }
+      await sink.write(database, batch);
+    },
     async close() {
       try {
         await sink.close();

@@ -23,7 +23,7 @@ import { inPlainNames } from "./plain-names.ts";
 import { planAppend } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
 import type { Query } from "./query.ts";
-import { refusal, refuseDoubleNames, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
+import { refusal, refuseDoubleNames, refuseFiles, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
 import { isGroupingOne, isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
 import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import { statelessQuery } from "./stateless-query.ts";
@@ -43,6 +43,7 @@ import { nameOf, WINDOW_COLUMNS, windowNames } from "./windows.ts";
 /** Throws code `job` with the reason and a way out. */
 export async function planQuery(given: QueryRequest): Promise<Query> {
   const { database, config, select, catalog } = given;
+  refuseFiles(select);
   const columns = await database.describe(raw(config.sql));
   refuseDoubleNames(columns);
   const flat = withoutCtes(select);

@@ -41,7 +41,8 @@ export async function claimFile(target: string, { claimant, isDurable }: SinkCon
       ),
   );
   return {
-    async take() {
+    async take(moment) {
+      if (moment !== "opened") return;
       if (!isDurable) return rm(mark, { force: true });
       const text = markText(claimant.owner);
       if (found !== undefined && markText(found) === text) return;

@@ -73,7 +73,7 @@ export const parquetSink: SinkKind<ParquetOptions> = {
 };
 
 async function claimParquet(given: ParquetOptions, context: SinkContext): Promise<Claim> {
-  const take = await claimTable({
+  const claim = await claimTable({
     store: openStore(given.warehouse, context),
     folder: tableFolder(given.table),
     table: given.table,
@@ -82,7 +82,7 @@ async function claimParquet(given: ParquetOptions, context: SinkContext): Promis
     besideOthers: given.beside_others,
     isKnown: context.committed !== undefined,
   });
-  return { take, release: () => {} };
+  return { ...claim, release: () => {} };
 }
 
 function probes({ partition_by, complete }: ParquetOptions, input: SinkInput): readonly Probe[] {

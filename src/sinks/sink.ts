@@ -118,8 +118,8 @@ export interface Probe {
 
 /** A target that nobody else has: nothing is changed until it is taken. */
 export interface Claim {
-  /** Leaves the mark. */
-  take(): Promise<void>;
+  /** Leaves the mark: when the sink is opened, or not before there are rows. May be called again. */
+  take(moment: "opened" | "written"): Promise<void>;
   /** Lets others have it who know of the mark; also where it was not taken. */
   release(): void;
 }

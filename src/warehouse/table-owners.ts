@@ -25,8 +25,13 @@ export interface TableClaim {
   readonly isKnown: boolean;
 }
 
-/** Throws code `job` where it is another job's. The function that is returned leaves the mark. */
-export async function claimTable(claim: TableClaim): Promise<() => Promise<void>> {
+/**
+ * Throws code `job` where it is another job's. Otherwise the mark may be left: in a table that nobody has
+ * written to, when there are rows, as a run without any leaves nothing.
+ */
+export async function claimTable(
+  claim: TableClaim,
+): Promise<{ take(moment: "opened" | "written"): Promise<void> }> {
   const { store, folder, writer, claimant } = claim;
   const { owner, adopts } = claimant;
   const isDurable = owner.checkpoint !== "";
@@ -39,12 +44,17 @@ export async function claimTable(claim: TableClaim): Promise<() => Promise<void>
   const [first] = others;
   const isWelcome = claim.besideOthers || adopts || (isDurable && claim.isKnown);
   if (first !== undefined && !isWelcome) throw refused(claim, first.mark);
-  return async () => {
-    if (!isDurable) return;
-    if (adopts && !claim.besideOthers)
-      for (const { path: place, mark } of others)
-        await store.write(place, markText({ ...mark, takenBy: owner } as Mark));
-    if (own === undefined || markText(own) !== markText(owner)) await store.write(path, markText(owner));
+  const isEmpty = own === undefined && others.length === 0 && !claim.isKnown;
+  let isTaken = !isDurable;
+  return {
+    async take(moment) {
+      if (isTaken || (isEmpty && moment === "opened")) return;
+      if (adopts && !claim.besideOthers)
+        for (const { path: place, mark } of others)
+          await store.write(place, markText({ ...mark, takenBy: owner } as Mark));
+      if (own === undefined || markText(own) !== markText(owner)) await store.write(path, markText(owner));
+      isTaken = true;
+    },
   };
 }
 

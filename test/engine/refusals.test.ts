@@ -52,6 +52,13 @@ const T = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
 
 /** SQL, what the reason must say, what the way out must say. */
 const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])[] = [
+  // What is no input of the job.
+  ["SELECT t.* FROM ticks AS t, read_text('/etc/hostname')", /found read_text/, /tables:/],
+  ["SELECT *, (SELECT count(*) FROM glob('/etc/*')) AS n FROM ticks", /found glob/, /tables:/],
+  ["WITH f AS (FROM READ_CSV('/etc/passwd')) SELECT ticks.* FROM ticks, f", /found read_csv/, /tables:/],
+  ["SELECT ticks.* FROM ticks, '/etc/passwd.csv'", /passwd.csv/, /tables:/],
+  ["SELECT ticks.* FROM ticks, 'http://127.0.0.1:1/x.parquet'", /x.parquet/, /tables:/],
+  ["FROM query('SELECT content AS x FROM read_text(''/etc/hostname'')')", /query\(\)/, /write/],
   // Windows and bounds.
   [
     "SELECT window_start, count(*) FROM session(ticks, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL",
