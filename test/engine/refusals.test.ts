@@ -58,7 +58,7 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
   ["WITH f AS (FROM READ_CSV('/etc/passwd')) SELECT ticks.* FROM ticks, f", /found read_csv/, /tables:/],
   ["SELECT ticks.* FROM ticks, '/etc/passwd.csv'", /passwd.csv/, /tables:/],
   ["SELECT ticks.* FROM ticks, 'http://127.0.0.1:1/x.parquet'", /x.parquet/, /tables:/],
-  ["FROM query('SELECT content AS x FROM read_text(''/etc/hostname'')')", /query\(\)/, /write/],
+  ["FROM ticks, query('SELECT content FROM read_text(''/etc/hostname'')')", /query\(\)/, /write/],
   // Windows and bounds.
   [
     "SELECT window_start, count(*) FROM session(ticks, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL",
