@@ -5,11 +5,11 @@
  */
 
 import { existsSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Position, Range } from "../sources/source.ts";
@@ -117,7 +117,7 @@ export async function openCheckpoint(
 ): Promise<Checkpoint> {
   if (folder === undefined) {
     await database.run(sql`ATTACH ':memory:' AS ${id(CHECKPOINT)}`);
-    const working = await mkdtemp(path.join(tmpdir(), "streamkit-"));
+    const working = await temporaryFolder("run");
     return {
       ...fromFolder(database, working, {
         id: "",

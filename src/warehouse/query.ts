@@ -1,11 +1,11 @@
 /** Queries over a warehouse: its tables are views over their Parquet files. */
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
@@ -50,7 +50,7 @@ const INTERRUPT_MS = 50;
 /** Answers go to what `output` gives, when they do. */
 export async function openQuestions(request: QueryRequest, output: () => ByteOutput): Promise<Questions> {
   const database = await openDatabase();
-  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
+  const folder = await temporaryFolder("query");
   const close = async (): Promise<void> => {
     database.close();
     await rm(folder, { recursive: true, force: true });
