@@ -1,20 +1,18 @@
 /** Which rows go to which sink, and to whoever watches. */
 
-import { messageOf, StreamkitError } from "../base/error.ts";
+import { messageOf } from "../base/error.ts";
 import { readExactJson } from "../base/exact-json.ts";
 import type { Faults } from "../base/faults.ts";
-import { logger } from "../base/log.ts";
-import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
-import type { Claim, Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
+import type { SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
-import { CHECKPOINT, relation, type TimeBound } from "./stream.ts";
+import type { TimeBound } from "./stream.ts";
 
 /** A relation that sinks may read. */
 export interface Output {
@@ -29,37 +27,20 @@ export interface Output {
   readonly times: ReadonlyMap<string, TimeBound>;
 }
 
-export interface OpenSink {
-  /** Names the sink's position in the checkpoint: what it is and where it writes. */
-  readonly id: string;
-  /** The name that the first checkpoints gave it: by its place in the job's list. */
-  readonly formerId: string;
-  readonly output: Output;
-  readonly sink: Sink;
-}
-
-export interface SinkRequest {
+/** The sinks of a job, and what they may read. */
+export interface SinkEntries {
   readonly sinks: readonly SinkConfig[];
   readonly outputs: ReadonlyMap<string, Output>;
   readonly errorAt: ErrorAt;
-  /** Positions of sinks in the checkpoint. */
-  readonly saved: Readonly<Record<string, unknown>>;
-  readonly database: Database;
   /** The job's, for paths. */
   readonly baseFolder: string;
-  readonly contextOf: (input: SinkInput) => Omit<
-    SinkContext,
-    "committed" | "timeColumns" | "state" | "deadLetters" | "claimant"
-  > & {
-    readonly claimant: Omit<SinkContext["claimant"], "adopts">;
-  };
 }
 
 /** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
 export function checkEndpoint(
   config: SinkConfig,
   keyPath: readonly PropertyKey[],
-  errorAt: SinkRequest["errorAt"],
+  errorAt: ErrorAt,
 ): ReturnType<typeof resolveSink> {
   try {
     return resolveSink(config);
@@ -78,7 +59,7 @@ export function checkEndpoint(
  * wrong themselves.
  */
 export async function checkSinks(
-  { sinks, outputs, errorAt, baseFolder }: Omit<SinkRequest, "contextOf" | "saved" | "database">,
+  { sinks, outputs, errorAt, baseFolder }: SinkEntries,
   unknown: ReadonlySet<string>,
   faults: Faults,
 ): Promise<void> {
@@ -135,7 +116,7 @@ export async function sinkWarnings(
 /** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
 export async function probeSinks(
   database: Database,
-  { sinks, outputs, errorAt }: Pick<SinkRequest, "sinks" | "outputs" | "errorAt">,
+  { sinks, outputs, errorAt }: Omit<SinkEntries, "baseFolder">,
 ): Promise<void> {
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
@@ -175,121 +156,14 @@ export function checkTests(
   });
 }
 
-/** Opens sinks that `checkSinks` has let through: none before each of their targets is known to be the job's. */
-export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
-  const opened: OpenSink[] = [];
-  const claims: Claim[] = [];
-  const entries = request.sinks.map((config, index) => entryOf(request, config, index));
-  try {
-    for (const { kind, options, context, keyPath } of entries)
-      claims.push(
-        await at(request, keyPath, async () => (await kind.claim?.(options, context)) ?? UNCLAIMED),
-      );
-    for (const claim of claims) await claim.take("opened");
-    for (const [index, { kind, options, context, keyPath, ...names }] of entries.entries()) {
-      const sink = await at(request, keyPath, () => kind.open(options, context));
-      opened.push({ ...names, sink: claimedWith(sink, claims[index] ?? UNCLAIMED) });
-    }
-  } catch (error) {
-    // What went wrong is told, not what then can't be closed.
-    for (const { sink } of opened) await sink.close().catch(() => undefined);
-    for (const claim of claims.slice(opened.length)) claim.release();
-    throw error;
-  }
-  await warnOfWaiting(request, opened);
-  return opened;
-}
-
-const UNCLAIMED: Claim = { take: async () => {}, release: () => {} };
-
-function entryOf(request: SinkRequest, config: SinkConfig, index: number) {
-  const output = request.outputs.get(config.from);
-  if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
-  const { kind, options } = resolveSink(config);
-  const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
-  const sinkId = savedIdOf(kind, placeOf(kind, options), request) ?? formerId;
-  const { claimant, ...given } = request.contextOf(sinkInputOf(output));
-  const context: SinkContext = {
-    ...given,
-    claimant: { ...claimant, adopts: config.adopt === true },
-    committed: request.saved[sinkId] ?? request.saved[formerId],
-    timeColumns: [...output.times.keys()],
-    state: (name) => stateTable(name, sinkId),
-    deadLetters: id(relation.deadLetters),
-  };
-  return { id: sinkId, formerId, output, kind, options, context, keyPath: ["sinks", index] };
-}
-
-/** What is wrong with the job is told at its place in it. */
-async function at<T>(
-  { errorAt }: SinkRequest,
-  keyPath: readonly PropertyKey[],
-  action: () => Promise<T>,
-): Promise<T> {
-  try {
-    return await action();
-  } catch (error) {
-    throw error instanceof StreamkitError && error.code === "job"
-      ? errorAt(keyPath, error.message, error)
-      : error;
-  }
-}
-
-function claimedWith(sink: Sink, claim: Claim): Sink {
-  let isTaken = false;
-  return {
-    ...sink,
-    async write(database, batch) {
-      if (!isTaken && batch.rows > 0) {
-        await claim.take("written");
-        isTaken = true;
-      }
-      await sink.write(database, batch);
-    },
-    async close() {
-      try {
-        await sink.close();
-      } finally {
-        claim.release();
-      }
-    },
-  };
-}
-
-/** Rows that wait for a place which the job doesn't write to any more. */
-async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly OpenSink[]): Promise<void> {
-  for (const name of Object.keys(saved)) {
-    if (opened.some((sink) => sink.id === name || sink.formerId === name)) continue;
-    const rowsIn = (count: Sql, table: string): Promise<number> =>
-      database.row(sql`SELECT ${count} AS rows FROM ${stateTable(table, name)}`).then(
-        ({ rows }) => Number(rows ?? 0),
-        () => 0,
-      );
-    const count = (await rowsIn(raw("count(*)"), "rows")) + (await rowsIn(raw("sum(rows)"), "files"));
-    if (count > 0)
-      logger("engine").warn(
-        `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job now: ` +
-          "they are written when it is one again",
-      );
-  }
-}
-
-function stateTable(name: string, sinkId: string): Sql {
-  return id(CHECKPOINT, `sink_${name}_${sinkId}`);
-}
-
-/** Where a query had only one sink of a kind, its place in the list says nothing. */
-function formerIdOf(prefix: string, index: number, saved: SinkRequest["saved"]): string {
-  const candidates = Object.keys(saved).filter((name) => name.startsWith(prefix));
-  return candidates.length === 1 && candidates[0] !== undefined ? candidates[0] : `${prefix}${index}`;
-}
-
-function placeOf(kind: SinkKind, options: unknown): string | undefined {
+/** Undefined where a sink has no place of its own. */
+export function placeOf(kind: SinkKind, options: unknown): string | undefined {
   const target = kind.target(options);
   return target === undefined ? undefined : `${kind.name}:${target}`;
 }
 
-function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): readonly string[] {
+/** Its names, the same for each way to spell it. */
+export function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): readonly string[] {
   const prefix = `${kind.name}:`;
   if (!place.startsWith(prefix)) return [place];
   const target = place.slice(prefix.length);
@@ -297,17 +171,7 @@ function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): reado
   return plain.map((name) => `${prefix}${name}`);
 }
 
-/** A place has the name in the checkpoint under which it is there first, however the job spells it now. */
-function savedIdOf(kind: SinkKind, place: string | undefined, request: SinkRequest): string | undefined {
-  const { saved, baseFolder } = request;
-  if (place === undefined || Object.hasOwn(saved, place)) return place;
-  const plain = new Set(plainPlacesOf(kind, place, baseFolder));
-  const isSame = (name: string): boolean =>
-    plainPlacesOf(kind, name, baseFolder).some((one) => plain.has(one));
-  return Object.keys(saved).find(isSame) ?? place;
-}
-
-function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
+export function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
   return { query: name, mode, key, columns };
 }
 

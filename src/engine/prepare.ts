@@ -14,6 +14,7 @@ import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
+import { calledAs } from "./called-as.ts";
 import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { timeSource } from "./event-time.ts";
@@ -156,17 +157,6 @@ export async function prepareJob(
     await close().catch(() => {});
     throw error;
   }
-}
-
-/** Names of former versions, which called all jobs alike that did not say theirs. */
-const FORMER_NAME = "job";
-
-/**
- * A job that does not say its name keeps the one under which its checkpoint began, whatever its file is called
- * now: files and marks bear it.
- */
-function calledAs(job: LoadedJob, { isDurable, jobName = FORMER_NAME }: Checkpoint): LoadedJob {
-  return job.isNamed || !isDurable ? job : { ...job, config: { ...job.config, name: jobName } };
 }
 
 /**

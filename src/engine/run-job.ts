@@ -13,8 +13,9 @@ import type { Membership } from "../sources/source.ts";
 import { openRunner } from "./batch-runner.ts";
 import { openBoundedInput } from "./bounded-input.ts";
 import { runLoop } from "./loop.ts";
+import { openSinks } from "./open-sinks.ts";
 import type { BatchOutcome } from "./outcome.ts";
-import { type Output, openSinks } from "./outputs.ts";
+import type { Output } from "./outputs.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob, prepareJob } from "./prepare.ts";
 
 export interface RunOptions {

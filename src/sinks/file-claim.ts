@@ -11,11 +11,23 @@ import path from "node:path";
 import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
 import { lockFile } from "../base/lock-file.ts";
-import { isSamePlace, markText, mayTake, readMark, refusalOf } from "../base/owner.ts";
+import { isSamePlace, markText, mayTake, type Owner, readMark, refusalOf } from "../base/owner.ts";
 import type { Claim, SinkContext } from "./sink.ts";
 
 /** With room for what stands before and behind it. */
 const MAX_NAME_BYTES = 150;
+
+/** The file is another one since a batch, or shorter: what is in it then is not what the checkpoint knows. */
+export interface Restart {
+  /** The first batch that is written into it. */
+  readonly batch: number;
+  /** Where that begins. */
+  readonly sizeBytes: number;
+}
+
+interface Mark extends Owner {
+  readonly restart?: Restart;
+}
 
 const NOTHING: Claim = { take: async () => {}, release: () => {} };
 
@@ -24,7 +36,7 @@ export async function claimFile(target: string, { claimant, isDurable }: SinkCon
   // Nobody owns a device or a pipe.
   if (existsSync(target) && !(await stat(target)).isFile()) return NOTHING;
   const { mark, lock } = await placesBeside(target);
-  const found = readMark(await readFile(mark, "utf8").catch(() => undefined));
+  const found = await readMarkAt(mark);
   const isBegunAnew = found !== undefined && isSamePlace(found, claimant.owner) && !existsSync(target);
   if (found !== undefined && !isBegunAnew && !mayTake(found, claimant))
     throw refusalOf(`"${target}"`, found, claimant, { wouldDo: "remove the rows that are in it" });
@@ -44,15 +56,36 @@ export async function claimFile(target: string, { claimant, isDurable }: SinkCon
     async take(moment) {
       if (moment !== "opened") return;
       if (!isDurable) return rm(mark, { force: true });
-      const text = markText(claimant.owner);
-      if (found !== undefined && markText(found) === text) return;
-      await writeFile(`${mark}.new`, text);
-      await sync(`${mark}.new`);
-      await rename(`${mark}.new`, mark);
-      await sync(path.dirname(mark));
+      const { restart, ...owner } = found ?? {};
+      if (markText(owner as Owner) === markText(claimant.owner)) return;
+      // A checkpoint that was moved knows of the restart all the same.
+      const isSame = found?.checkpoint === claimant.owner.checkpoint && restart !== undefined;
+      await writeMark(mark, { ...claimant.owner, ...(isSame ? { restart } : {}) });
     },
     release: unlock,
   };
+}
+
+/** Before a batch is written into a file that was removed or cut: a crash may come before its commit. */
+export async function noteRestart(target: string, owner: Owner, restart: Restart): Promise<void> {
+  await writeMark((await placesBeside(target)).mark, { ...owner, restart });
+}
+
+/** What was noted of a batch that the checkpoint does not know of. */
+export async function restartOf(target: string, committedBatch: number): Promise<Restart | undefined> {
+  const restart = (await readMarkAt((await placesBeside(target)).mark))?.restart;
+  return restart !== undefined && restart.batch > committedBatch ? restart : undefined;
+}
+
+async function readMarkAt(mark: string): Promise<Mark | undefined> {
+  return readMark<Mark>(await readFile(mark, "utf8").catch(() => undefined));
+}
+
+async function writeMark(mark: string, content: Mark): Promise<void> {
+  await writeFile(`${mark}.new`, markText(content));
+  await sync(`${mark}.new`);
+  await rename(`${mark}.new`, mark);
+  await sync(path.dirname(mark));
 }
 
 /** The same ones by whatever name the file is called. */

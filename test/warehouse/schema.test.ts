@@ -141,7 +141,7 @@ test("a copy of the table is a table", async () => {
   const refused = await other.run(rows);
   expect(refused.code).toBe(2);
   expect(refused.stderr).toContain("adopt: true");
-  const { stderr } = await other.run([], { flags: ["--once", "--set", "sinks.0.adopt=true"] });
+  const { stderr } = await other.run(rows, { flags: ["--once", "--set", "sinks.0.adopt=true"] });
   expect(stderr).toContain('1 file of t removed: "job" wrote them with another checkpoint');
   // The job's name is the same and its checkpoint is another: what it does not know of is not its own.
   expect((await parquetRows(other.table)).map((row) => row["n"])).toEqual([2]);
