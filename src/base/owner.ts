@@ -63,8 +63,8 @@ export function refusalOf(
 ): StreamkitError {
   const words = isSamePlace(mark, owner)
     ? `${target} was written by this job, "${owner.job}", with the checkpoint that was in ${owner.folder} ` +
-      `and is gone: a new one would ${wouldDo}. Nothing was touched. Put the checkpoint back, or begin anew ` +
-      "with --reset-checkpoint, or with adopt: true in the sink"
+      `and is gone: a new one would ${wouldDo}. Nothing was touched. Put the checkpoint back, or begin ` +
+      "anew with --reset-checkpoint, or with adopt: true in the sink"
     : `${target} is written by the job ${called(mark)}: the job ${called(owner)} would ${wouldDo}. Nothing ` +
       `was touched. Give it a target of its own, or let it take this one over with adopt: true in the sink` +
       wayOut;

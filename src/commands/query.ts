@@ -24,9 +24,10 @@ interface QueryFlags {
 const HELP = `
 Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
 dead_letters and the state tables (checkpoint.NAME), as a batch left them: the job may be running. Any file
-can be named in the query itself, but with --no-allow-files, for SQL that somebody else has written. From a warehouse that is elsewhere, the files of the tables that the query
-names are fetched for it, without those of partitions that its WHERE rules out. Nothing is changed: SELECT,
-FROM, SHOW TABLES, DESCRIBE, SUMMARIZE, EXPLAIN and the like are taken, several with semicolons between.
+can be named in the query itself, but with --no-allow-files, which is for SQL that somebody else has written.
+From a warehouse that is elsewhere, the files of the tables that the query names are fetched for it, without
+those of partitions that its WHERE rules out. Nothing is changed: SELECT, FROM, SHOW TABLES, DESCRIBE,
+SUMMARIZE, EXPLAIN and the like are taken, several with semicolons between.
 
 At a terminal, without a query, it is a shell: SQL until a semicolon, Tab completes, .help tells the rest.
 

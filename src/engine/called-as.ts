@@ -7,8 +7,8 @@ import type { Checkpoint } from "./checkpoint.ts";
 const FORMER_NAME = "job";
 
 /**
- * A job that does not say its name keeps the one under which its checkpoint began, whatever its file is called
- * now: files and marks bear it.
+ * A job that does not say its name keeps the one under which its checkpoint began, whatever its file is
+ * called now: files and marks bear it.
  */
 export function calledAs(job: LoadedJob, { isDurable, jobName = FORMER_NAME }: Checkpoint): LoadedJob {
   return job.isNamed || !isDurable ? job : { ...job, config: { ...job.config, name: jobName } };

@@ -90,7 +90,7 @@ export interface Checkpoint {
   readonly progress: Progress | undefined;
   /** Tells this checkpoint from all others, also from one that was in the same folder. */
   readonly id: string;
-  /** What the job was called when it began; undefined without a folder, and where an older version made it. */
+  /** What the job was called when it began; undefined in memory, and where an older version made it. */
   readonly jobName: string | undefined;
   /** The id of the one that was in the folder until it was reset just now. */
   readonly formerId: string | undefined;

@@ -32,7 +32,7 @@ export interface SinkRequest extends SinkEntries {
   };
 }
 
-/** Opens sinks that `checkSinks` has let through: none before each of their targets is known to be the job's. */
+/** Opens sinks that `checkSinks` has let through. */
 export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
   const opened: OpenSink[] = [];
   const claims: Claim[] = [];

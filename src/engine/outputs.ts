@@ -4,7 +4,6 @@ import { messageOf } from "../base/error.ts";
 import { readExactJson } from "../base/exact-json.ts";
 import type { Faults } from "../base/faults.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";

@@ -25,10 +25,6 @@ export const parquetOptions = z.strictObject({
       "a table is called NAME or DATABASE.NAME, each a letter and then letters, digits and _",
     )
     .describe("the table's name: NAME or DATABASE.NAME"),
-  beside_others: z
-    .boolean()
-    .default(false)
-    .describe("true: other jobs write to the table too, each under a name of its own"),
   partition_by: z
     .array(z.string())
     .default([])
@@ -95,6 +91,10 @@ export const parquetOptions = z.strictObject({
     .default(false)
     .describe("columns that the metastore's table lacks are added to it; else they are refused"),
   keep: durationField.optional().describe("partitions that are older than this by the watermark are removed"),
+  beside_others: z
+    .boolean()
+    .default(false)
+    .describe("true: other jobs write to the table too, each under a name of its own"),
 });
 
 export type ParquetOptions = z.infer<typeof parquetOptions>;

@@ -1,7 +1,7 @@
 /**
  * A shell command that ends with us: it and whatever it starts are a group of processes, and a watcher in
- * that group ends all of it when our end of a pipe closes without a word. A kernel closes it for whoever dies,
- * be it of `kill -9`.
+ * that group ends all of it when our end of a pipe closes without a word. The kernel closes it for whoever
+ * dies, be it of `kill -9`.
  */
 
 import { spawn } from "node:child_process";
@@ -14,7 +14,8 @@ export interface HookEnd {
 
 /** The watcher's descriptor of the pipe. */
 const PIPE = 3;
-const WATCHED = `(read -r word <&${PIPE} || kill -s KILL 0) >/dev/null 2>&1 & exec ${PIPE}<&-; exec sh -c "$1"`;
+const WATCHER = `(read -r word <&${PIPE} || kill -s KILL 0) >/dev/null 2>&1 &`;
+const WATCHED = `${WATCHER} exec ${PIPE}<&-; exec sh -c "$1"`;
 
 /** Resolves when the command has ended; after the timeout it is killed. Rejects where it can't be run. */
 export function runHookCommand(

@@ -1,6 +1,6 @@
 /**
- * Whose a table is: `_streamkit/owners/WRITER.json` for each writer with a checkpoint, which readers pass over.
- * Writers of several names may stand side by side, as files bear their names, but only where they say so.
+ * Whose a table is: `_streamkit/owners/WRITER.json` for each writer with a checkpoint, which readers pass
+ * over. Writers of several names may stand side by side, as files bear their names, where they say so.
  */
 
 import { type Claimant, markText, mayTake, type Owner, readMark, refusalOf } from "../base/owner.ts";

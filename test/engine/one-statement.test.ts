@@ -1,4 +1,4 @@
-/** SQL of a job is what stands there and no more: a text that ends it to begin another statement is refused. */
+/** SQL of a job is one statement: a text that ends it to begin another is refused, and nothing of it runs. */
 
 import { expect, test } from "bun:test";
 import { existsSync, writeFileSync } from "node:fs";

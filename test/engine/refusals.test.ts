@@ -59,6 +59,22 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
   ["SELECT ticks.* FROM ticks, '/etc/passwd.csv'", /passwd.csv/, /tables:/],
   ["SELECT ticks.* FROM ticks, 'http://127.0.0.1:1/x.parquet'", /x.parquet/, /tables:/],
   ["FROM ticks, query('SELECT content FROM read_text(''/etc/hostname'')')", /query\(\)/, /write/],
+  // Sizes of windows.
+  ["SELECT * FROM tumble(ticks, ts, 60)", /number without a unit: 60/, /INTERVAL 60 SECOND/],
+  [
+    "SELECT window_start, count(*) FROM tumble(ticks, ts, '60') GROUP BY ALL",
+    /without a unit: 60/,
+    /1 minute/,
+  ],
+  ["SELECT * FROM hop(ticks, ts, INTERVAL 1 MINUTE, 1.5)", /without a unit/, /INTERVAL/],
+  ["SELECT * FROM cumulate(ticks, ts, INTERVAL '60', '1 hour')", /without a unit: 60/, /INTERVAL/],
+  [
+    "SELECT k, count(*) FROM session(ticks, ts, 60, k) GROUP BY k, window_start",
+    /without a unit/,
+    /INTERVAL/,
+  ],
+  ["WITH w AS (FROM tumble(ticks, ts, 60)) SELECT * FROM w", /without a unit: 60/, /INTERVAL/],
+  ["SELECT * FROM tumble(ticks, ts, INTERVAL 0 MINUTE)", /not longer than nothing/, /positive/],
   // Windows and bounds.
   [
     "SELECT window_start, count(*) FROM session(ticks, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL",

@@ -1,4 +1,4 @@
-/** A static table whose file is no table for a moment keeps its rows, says so once, and says when it is well. */
+/** A static table whose file is no table for a moment keeps its rows, says so, and says when it is well. */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";

@@ -62,7 +62,7 @@ sinks: ${sinks}
   };
 }
 
-test("another job is refused with both names, and the file stays as it is, whoever comes first again", async () => {
+test("another job is refused with both names, and the file stays as it is", async () => {
   using jobs = house();
   expect(await jobs.run("a")).toBeUndefined();
   const refused = await jobs.run("b");

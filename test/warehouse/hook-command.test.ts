@@ -34,7 +34,8 @@ test.each(["SIGKILL", "SIGTERM"] as const)("%s of the caller ends all of it", as
   using folder = emptyFolder();
   const pids = join(folder.path, "pids");
   const script = join(folder.path, "caller.ts");
-  const command = `sleep 300 & echo $! > ${pids}.new; echo $$ >> ${pids}.new; mv ${pids}.new ${pids}; sleep 300; true`;
+  const noted = `echo $! > ${pids}.new; echo $$ >> ${pids}.new; mv ${pids}.new ${pids}`;
+  const command = `sleep 300 & ${noted}; sleep 300; true`;
   writeFileSync(
     script,
     `import { runHookCommand } from ${JSON.stringify(MODULE)};
