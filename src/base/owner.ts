@@ -32,10 +32,10 @@ export function markText(owner: Owner): string {
 }
 
 /** Undefined where there is no mark, or none that can be read: then nobody can be named either. */
-export function readMark<T extends Owner = Owner>(text: string | undefined): T | undefined {
+export function readMark(text: string | undefined): Owner | undefined {
   try {
-    const found = JSON.parse(text ?? "") as Partial<Owner> | null;
-    return typeof found?.job === "string" && typeof found.checkpoint === "string" ? (found as T) : undefined;
+    const found = JSON.parse(text ?? "") as Owner | null;
+    return typeof found?.job === "string" && typeof found.checkpoint === "string" ? found : undefined;
   } catch {
     return undefined;
   }

@@ -51,15 +51,20 @@ export function refuseUnitless({ kind, parameters }: WindowCall): void {
     const constant = size["class"] === "CAST" ? (size["child"] as TreeNode) : size;
     if (constant["class"] !== "CONSTANT") continue;
     const { type, value } = constant["value"] as TreeNode;
-    const isText = textIn(type as TreeNode, "id") === "VARCHAR";
-    const isNumber = !isText && /INT|DECIMAL|DOUBLE|FLOAT/.test(textIn(type as TreeNode, "id"));
-    if (!isNumber && !(isText && /^\s*[+-]?[\d.]+\s*$/.test(String(value)))) continue;
-    const found = isText || Number.isInteger(value) ? `: ${String(value)}` : "";
+    const isNumber = /INT|DECIMAL|DOUBLE|FLOAT/.test(textIn(type as TreeNode, "id"));
+    const isOfText = typeof value === "string" && /^\s*[+-]?[\d.]+\s*$/.test(value);
+    if (!isNumber && !isOfText) continue;
+    // What is no INTEGER stands otherwise in the tree.
+    const found = isOfText ? `: ${value}` : typeof value === "number" && isWhole(type) ? `: ${value}` : "";
     throw refusal(
       `${kind}(…) has a number without a unit${found}`,
       "write an interval, like INTERVAL 60 SECOND or '1 minute'",
     );
   }
+}
+
+function isWhole(type: Tree | undefined): boolean {
+  return /INT/.test(textIn(type as TreeNode, "id"));
 }
 
 async function intervalOf(database: Database, given: Sql): Promise<Interval> {

@@ -78,7 +78,7 @@ export async function restartOf(target: string, committedBatch: number): Promise
 }
 
 async function readMarkAt(mark: string): Promise<Mark | undefined> {
-  return readMark<Mark>(await readFile(mark, "utf8").catch(() => undefined));
+  return readMark(await readFile(mark, "utf8").catch(() => undefined));
 }
 
 async function writeMark(mark: string, content: Mark): Promise<void> {

@@ -221,7 +221,7 @@ async function refuseWrong<T>(
     const found = tables.length === 0 ? "no table is there" : `found ${tables.join(", ")}`;
     // Below its message DuckDB shows the statement, which is not quite the user's.
     const reason = error.message.replace(/\n\s*LINE \d+:[\s\S]*$/, "");
-    const isShutOut = /^Permission Error: Cannot access/.test(reason);
+    const isShutOut = reason.startsWith("Permission Error: Cannot access");
     const wayOut = isShutOut ? "; a query may name files with --allow-files" : "";
     const message =
       missing === undefined

@@ -62,7 +62,7 @@ const ownersFolder = (folder: string): string => joinPath(folder, "_streamkit/ow
 
 async function markAt(store: Store, path: string): Promise<Mark | undefined> {
   const found = await store.read(path);
-  return found === undefined ? undefined : readMark<Mark>(Buffer.from(found).toString());
+  return found === undefined ? undefined : readMark(Buffer.from(found).toString());
 }
 
 /** Other jobs that write to the table: of a job that processes share, each partition has a mark. */

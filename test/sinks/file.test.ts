@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import { messageOf } from "../../src/base/error.ts";
 import { configureLogging } from "../../src/base/log.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
@@ -141,5 +142,5 @@ test("what is shorter than the checkpoint says, or longer, is what it was before
   await job.open();
   expect(job.lines()).toEqual([line(1), line(2)]);
   truncateSync(job.target, 3);
-  await expect(job.open()).rejects.toThrow("put it back, or remove it");
+  expect(await job.open().catch(messageOf)).toContain("put it back, or remove it");
 });
