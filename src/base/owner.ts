@@ -48,7 +48,7 @@ export function mayTake(mark: Owner, { owner, adopts, isReset, formerId }: Claim
 }
 
 /** A checkpoint that was deleted and begun anew. */
-export function isSamePlace(mark: Owner, owner: Owner): boolean {
+function isSamePlace(mark: Owner, owner: Owner): boolean {
   return (
     owner.folder !== "" && mark.job === owner.job && mark.folder === owner.folder && mark.host === owner.host
   );

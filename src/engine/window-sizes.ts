@@ -2,7 +2,7 @@
 
 import type { Database } from "../duckdb/database.ts";
 import { join, type Sql, sql } from "../duckdb/sql.ts";
-import { expressionText, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { expressionText, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { refusal } from "./refusals.ts";
 import { monthsOf, restUsOf, stepsIn } from "./window-macros.ts";
 import type { WindowCall, WindowSizes } from "./windows.ts";
@@ -54,7 +54,7 @@ export function refuseUnitless({ kind, parameters }: WindowCall): void {
     const isNumber = /INT|DECIMAL|DOUBLE|FLOAT/.test(textIn(type as TreeNode, "id"));
     const isOfText = typeof value === "string" && /^\s*[+-]?[\d.]+\s*$/.test(value);
     if (!isNumber && !isOfText) continue;
-    // What is no INTEGER stands otherwise in the tree.
+    // A DECIMAL stands in the tree without its point.
     const found = isOfText ? `: ${value}` : typeof value === "number" && isWhole(type) ? `: ${value}` : "";
     throw refusal(
       `${kind}(…) has a number without a unit${found}`,

@@ -11,7 +11,7 @@ import path from "node:path";
 import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
 import { lockFile } from "../base/lock-file.ts";
-import { isSamePlace, markText, mayTake, type Owner, readMark, refusalOf } from "../base/owner.ts";
+import { markText, mayTake, type Owner, readMark, refusalOf } from "../base/owner.ts";
 import type { Claim, SinkContext } from "./sink.ts";
 
 /** With room for what stands before and behind it. */
@@ -37,8 +37,8 @@ export async function claimFile(target: string, { claimant, isDurable }: SinkCon
   if (existsSync(target) && !(await stat(target)).isFile()) return NOTHING;
   const { mark, lock } = await placesBeside(target);
   const found = await readMarkAt(mark);
-  const isBegunAnew = found !== undefined && isSamePlace(found, claimant.owner) && !existsSync(target);
-  if (found !== undefined && !isBegunAnew && !mayTake(found, claimant))
+  // Where the file is gone there is nothing to lose: whoever removed it has given it up.
+  if (found !== undefined && existsSync(target) && !mayTake(found, claimant))
     throw refusalOf(`"${target}"`, found, claimant, { wouldDo: "remove the rows that are in it" });
   const { unlock } = lockFile(
     lock,

@@ -148,9 +148,14 @@ test.each([FILE, TABLE])(
   },
 );
 
-test("who removes the file with the checkpoint begins anew without a word", async () => {
+test("a file that was removed is anybody's, and who removes it with the checkpoint begins anew", async () => {
   using jobs = house();
   await jobs.run("a");
+  rmSync(jobs.at("out.ndjson"));
+  expect(await jobs.run("b")).toBeUndefined();
+  expect(jobs.rows()).toEqual(["b1", "b2"]);
+  expect(await jobs.run("a")).toContain('is written by the job "b"');
+  rmSync(jobs.at(".out.ndjson.streamkit"));
   rmSync(jobs.at("state-a"), { recursive: true });
   rmSync(jobs.at("out.ndjson"));
   expect(await jobs.run("a", { ids: [5] })).toBeUndefined();
