@@ -35,7 +35,8 @@ function house() {
       const state = checkpoint === undefined ? "" : `checkpoint: ${checkpoint}\n`;
       writeFileSync(
         at(`${file}.yaml`),
-        `${own}${state}sources: { s: { from: "file:${file}.ndjson", schema: { id: VARCHAR } } }
+        `${own}${state}batch: 0
+sources: { s: { from: "file:${file}.ndjson", schema: { id: VARCHAR } } }
 queries: { q: SELECT id FROM s }
 sinks: ${sinks}
 `,
@@ -69,7 +70,7 @@ test("another job is refused with both names, and the file stays as it is", asyn
   expect(refused).toContain('"a"');
   expect(refused).toContain('"b"');
   expect(refused).toContain("adopt: true");
-  expect(refused).toContain(`b.yaml:4:10: sinks.0`);
+  expect(refused).toContain(`b.yaml:5:10: sinks.0`);
   expect(await jobs.run("a", { ids: [1, 2] })).toBeUndefined();
   expect(jobs.rows()).toEqual(["a1", "a2"]);
 });
