@@ -18,14 +18,16 @@ interface QueryFlags {
   readonly file?: string;
   readonly format: "table" | "json" | "ndjson" | "csv" | "parquet";
   readonly out?: string;
+  readonly allowFiles: boolean;
 }
 
 const HELP = `
 Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
 dead_letters and the state tables (checkpoint.NAME), as a batch left them: the job may be running. Any file
-can be named in the query itself. From a warehouse that is elsewhere, the files of the tables that the query
-names are fetched for it, without those of partitions that its WHERE rules out. Nothing is changed: SELECT,
-FROM, SHOW TABLES, DESCRIBE, SUMMARIZE, EXPLAIN and the like are taken, several with semicolons between.
+can be named in the query itself, but with --no-allow-files, which is for SQL that somebody else has written.
+From a warehouse that is elsewhere, the files of the tables that the query names are fetched for it, without
+those of partitions that its WHERE rules out. Nothing is changed: SELECT, FROM, SHOW TABLES, DESCRIBE,
+SUMMARIZE, EXPLAIN and the like are taken, several with semicolons between.
 
 At a terminal, without a query, it is a shell: SQL until a semicolon, Tab completes, .help tells the rest.
 
@@ -54,6 +56,8 @@ export function queryCommand(context: Context): Command {
       "--out <file>",
       "write to a file instead of stdout; its name tells the format: .csv, .json, .ndjson, .parquet",
     )
+    .option("--allow-files", "the query may name files of this machine; it does if nothing is said", true)
+    .option("--no-allow-files", "it reads the warehouse and the checkpoint, and nothing else")
     .addHelpText("after", HELP)
     .action((text: string | undefined, flags: QueryFlags, given: Command) =>
       query(text, { ...flags, format: formatOf(flags, given) }, context),

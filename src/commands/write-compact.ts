@@ -1,10 +1,11 @@
 /** `streamkit write --compact TABLE`: a table's small files become few. */
 
-import { mkdtemp, rm } from "node:fs/promises";
-import { hostname, tmpdir } from "node:os";
+import { rm } from "node:fs/promises";
+import { hostname } from "node:os";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { processIdentity } from "../base/process-identity.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import { counted, durationFlagMs, sizeFlagBytes } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import { type CompactReport, compactTable } from "../warehouse/compaction/compact.ts";
@@ -73,7 +74,7 @@ export async function runCompact(flags: CompactFlags, context: Context): Promise
 
 /** On the table's own disk where that is one of this machine: files are moved then, not copied. */
 async function workingFolderOf({ localFolder }: Store, folder: string): Promise<string> {
-  if (localFolder === undefined) return mkdtemp(path.join(tmpdir(), "streamkit-compact-"));
+  if (localFolder === undefined) return temporaryFolder("compact");
   return path.join(localFolder, folder, "_streamkit", "compacting");
 }
 

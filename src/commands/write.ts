@@ -150,6 +150,8 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     parquet: {
       warehouse: flags.warehouse,
       table,
+      // Each checkpoint, and each run without one, has a name of its own.
+      beside_others: true,
       partition_by: flags.partitionBy ?? [],
       ...(flags.metastore === undefined ? {} : { metastore: flags.metastore }),
       ...(flags.location === undefined ? {} : { location: flags.location }),

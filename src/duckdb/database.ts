@@ -53,7 +53,7 @@ export interface Database {
   textBlocks(query: Sql): AsyncGenerator<readonly string[]>;
   /** A query's columns, a block of rows at a time, in the query's order: as DuckDB's own values. */
   columnBlocks(query: Sql): AsyncGenerator<readonly (readonly unknown[])[]>;
-  /** The columns that a query would have. */
+  /** The columns that a query would have. Throws code `engine` where it is not one statement. */
   describe(query: Sql): Promise<Column[]>;
   /** A second connection to the same database: same tables, temporary ones and variables of its own. */
   another(): Promise<Database>;
@@ -64,6 +64,9 @@ export interface Database {
 
 export async function openDatabase(options: DatabaseOptions = {}): Promise<Database> {
   const instance = await DuckDBInstance.create(options.readOnlyPath ?? ":memory:", {
+    // What is not in DuckDB itself would come from the internet, and run here.
+    autoinstall_known_extensions: "false",
+    autoload_known_extensions: "false",
     ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     ...(options.readOnlyPath === undefined ? {} : { access_mode: "READ_ONLY" }),
     ...(options.temporaryFolder === undefined ? {} : { temp_directory: options.temporaryFolder }),
@@ -141,6 +144,9 @@ function fromConnection(
       }
     },
     async describe(query) {
+      // What a person wrote may end this statement and begin others, which would be run.
+      const count = await database.statements(query);
+      if (count !== 1) throw new DuckdbError(`One statement is expected, found ${count}`, query, undefined);
       const rows = await database.rows({ text: `DESCRIBE ${query.text}` });
       return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
     },
@@ -155,8 +161,14 @@ async function attempt<T>(statement: Sql, action: () => Promise<T>): Promise<T> 
   try {
     return await action();
   } catch (error) {
-    throw new DuckdbError(messageOf(error), statement, error);
+    throw new DuckdbError(withoutExtensions(messageOf(error)), statement, error);
   }
+}
+
+/** DuckDB's advice is to install what is missing, and nothing is installed here. */
+function withoutExtensions(message: string): string {
+  const advice = message.indexOf("\n\nPlease try installing and loading");
+  return advice < 0 ? message : `${message.slice(0, advice)}: streamkit installs no extensions of DuckDB`;
 }
 
 /** What DuckDB said, and to which statement. */

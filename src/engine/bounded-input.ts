@@ -23,7 +23,7 @@ import type { Database } from "../duckdb/database.ts";
 import type { Position } from "../sources/source.ts";
 import type { ToCome } from "./checkpoint.ts";
 import { type EarliestToCome, lookThrough } from "./look-through.ts";
-import type { OpenSink } from "./outputs.ts";
+import type { OpenSink } from "./open-sinks.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Ranges } from "./read-ahead.ts";
 import { isTimedByClock, type SourceReader } from "./source-reader.ts";

@@ -12,7 +12,7 @@ import { checkEndpoint } from "./outputs.ts";
 import { parseQueries, withoutExcerpt } from "./query-texts.ts";
 import { describeSource, formatOf, knownColumns, type SourceShape } from "./source-reader.ts";
 import type { Stream } from "./stream.ts";
-import { checkTimezone } from "./timezone.ts";
+import { checkTimezone, readsByTimezone } from "./timezone.ts";
 
 /** Throws code `job` at the source where what it says does not fit. */
 export async function shapeOf(
@@ -31,13 +31,21 @@ export async function shapeOf(
       "it has no schema, and only its input could tell: give it one with schema:",
     );
   try {
-    return await describeSource(database, name, source, known);
+    const shape = await describeSource(database, name, source, known);
+    const { format, shape: records } = shape.reading;
+    // What the input tells may be another thing tomorrow.
+    if (source.timezone === undefined || shape.isFound || readsByTimezone(format, records)) return shape;
   } catch (error) {
     if (!(error instanceof StreamkitError)) throw error;
     const isAboutSelect = error instanceof DuckdbError && source.select !== "*";
     const place = isAboutSelect ? ["sources", name, "select"] : ["sources", name];
     throw errorAt(place, withoutExcerpt(error.message), error);
   }
+  throw errorAt(
+    ["sources", name, "timezone"],
+    `it has no effect: no time of format ${formatOf(source).name} is without a UTC offset here. ` +
+      "Leave it out, or declare the time's column as a TIMESTAMP",
+  );
 }
 
 /** The columns that decide a record's partition are in each source that processes share. */
@@ -75,7 +83,8 @@ async function checkSource({ config, errorAt }: LoadedJob, database: Database, n
     throw errorAt(["sources", name, "schema", alike[1]], `"${alike[0]}" is the same column to SQL`);
   for (const [column, type] of Object.entries(schema)) {
     try {
-      await database.describe(sql`SELECT NULL::${raw(type)} AS x`);
+      // In parentheses, which nothing but a type fits into.
+      await database.describe(sql`SELECT CAST(NULL AS ${raw(type)}) AS x`);
     } catch (error) {
       throw errorAt(["sources", name, "schema", column], `"${type}" is no DuckDB type`, error);
     }

@@ -5,11 +5,11 @@
  */
 
 import { existsSync, statSync } from "node:fs";
-import { mkdir, mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, rm } from "node:fs/promises";
 import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { Position, Range } from "../sources/source.ts";
@@ -97,6 +97,10 @@ export interface Checkpoint {
   readonly progress: Progress | undefined;
   /** Tells this checkpoint from all others, also from one that was in the same folder. */
   readonly id: string;
+  /** What the job was called when it began; undefined in memory, and where an older version made it. */
+  readonly jobName: string | undefined;
+  /** The id of the one that was in the folder until it was reset just now. */
+  readonly formerId: string | undefined;
   /** What the state belongs to; undefined in a new checkpoint, and in one that does not say it. */
   readonly savedPlan: SavedPlan | undefined;
   /** The plan of a batch that was not committed. */
@@ -116,14 +120,16 @@ export interface Checkpoint {
 export async function openCheckpoint(
   database: Database,
   folder: string | undefined,
-  { isReset = false }: { readonly isReset?: boolean } = {},
+  { isReset = false, jobName = "job" }: { readonly isReset?: boolean; readonly jobName?: string } = {},
 ): Promise<Checkpoint> {
   if (folder === undefined) {
     await database.run(sql`ATTACH ':memory:' AS ${id(CHECKPOINT)}`);
-    const working = await mkdtemp(path.join(tmpdir(), "streamkit-"));
+    const working = await temporaryFolder("run");
     return {
       ...fromFolder(database, working, {
         id: "",
+        jobName: undefined,
+        formerId: undefined,
         progress: undefined,
         savedPlan: undefined,
         pendingPlan: undefined,
@@ -142,7 +148,7 @@ export async function openCheckpoint(
     };
   }
   await mkdir(folder, { recursive: true });
-  if (isReset) await removeCheckpoint(database, folder);
+  const formerId = isReset ? await removeCheckpoint(database, folder) : undefined;
   try {
     await attach(database, folder);
   } catch (error) {
@@ -156,13 +162,21 @@ export async function openCheckpoint(
   }
   await database.run(sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, "progress")} (json VARCHAR)`);
   const identity = id(CHECKPOINT, "identity");
-  const { id: own } =
-    await database.row(sql`CREATE TABLE IF NOT EXISTS ${identity} AS SELECT uuid()::VARCHAR AS id;
-    SELECT id FROM ${identity}`);
+  const own = await database.row(
+    sql`CREATE TABLE IF NOT EXISTS ${identity} AS SELECT uuid()::VARCHAR AS id, ${jobName} AS job;
+    SELECT * FROM ${identity}`,
+  );
   const progress = await readProgress(database, folder);
   const pendingPlan = pendingPlanOf(folder, progress);
   const savedPlan = await readSavedPlan(database);
-  return fromFolder(database, folder, { id: String(own), progress, savedPlan, pendingPlan });
+  return fromFolder(database, folder, {
+    id: String(own["id"]),
+    jobName: own["job"] === undefined ? undefined : String(own["job"]),
+    formerId,
+    progress,
+    savedPlan,
+    pendingPlan,
+  });
 }
 
 async function attach(database: Database, folder: string): Promise<void> {
@@ -179,22 +193,28 @@ async function attach(database: Database, folder: string): Promise<void> {
   }
 }
 
-/** All that a job keeps in the folder, and nothing else. Throws where another process is using it. */
-async function removeCheckpoint(database: Database, folder: string): Promise<void> {
+/**
+ * All that a job keeps in the folder, and nothing else. Returns the id of what was there, where it can be
+ * read. Throws where another process is using it.
+ */
+async function removeCheckpoint(database: Database, folder: string): Promise<string | undefined> {
+  let former: Row | undefined;
   try {
     await attach(database, folder);
+    [former] = await database.rows(sql`SELECT id FROM ${id(CHECKPOINT, "identity")}`).catch(() => []);
     await database.run(sql`DETACH ${id(CHECKPOINT)}`);
   } catch (error) {
     // Damaged ones are what a reset is for; the caller tells of a lock when it opens the database.
-    if (/lock/i.test(messageOf(error))) return;
+    if (/lock/i.test(messageOf(error))) return undefined;
   }
   for (const name of await readdir(folder))
     if (OWN_NAMES.test(name)) await rm(path.join(folder, name), { recursive: true });
+  return former === undefined ? undefined : String(former["id"]);
 }
 
 const OWN_NAMES = /^(?:checkpoint\.duckdb.*|plan\.json|live\.ndjson.*|segments|waiting)$/;
 
-type Found = Pick<Checkpoint, "id" | "progress" | "savedPlan" | "pendingPlan">;
+type Found = Pick<Checkpoint, "id" | "jobName" | "formerId" | "progress" | "savedPlan" | "pendingPlan">;
 
 function fromFolder(database: Database, folder: string, found: Found): Checkpoint {
   const { savedPlan } = found;

@@ -1,20 +1,17 @@
 /** Which rows go to which sink, and to whoever watches. */
 
-import { messageOf, StreamkitError } from "../base/error.ts";
+import { messageOf } from "../base/error.ts";
 import { readExactJson } from "../base/exact-json.ts";
 import type { Faults } from "../base/faults.ts";
-import { logger } from "../base/log.ts";
-import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
-import type { Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
+import type { SinkInput, SinkKind } from "../sinks/sink.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
-import { CHECKPOINT, relation, type TimeBound } from "./stream.ts";
+import type { TimeBound } from "./stream.ts";
 
 /** A relation that sinks may read. */
 export interface Output {
@@ -29,39 +26,25 @@ export interface Output {
   readonly times: ReadonlyMap<string, TimeBound>;
 }
 
-export interface OpenSink {
-  /** Names the sink's position in the checkpoint: what it is and where it writes. */
-  readonly id: string;
-  /** The name that the first checkpoints gave it: by its place in the job's list. */
-  readonly formerId: string;
-  readonly output: Output;
-  readonly sink: Sink;
-}
-
-export interface SinkRequest {
+/** The sinks of a job, and what they may read. */
+export interface SinkEntries {
   readonly sinks: readonly SinkConfig[];
   readonly outputs: ReadonlyMap<string, Output>;
   readonly errorAt: ErrorAt;
-  /** Positions of sinks in the checkpoint. */
-  readonly saved: Readonly<Record<string, unknown>>;
-  readonly database: Database;
   /** The job's, for paths. */
   readonly baseFolder: string;
-  readonly contextOf: (
-    input: SinkInput,
-  ) => Omit<SinkContext, "committed" | "timeColumns" | "state" | "deadLetters">;
 }
 
 /** The kind and options of a sink's entry. Throws code `job` at the entry, or at its `to`. */
 export function checkEndpoint(
   config: SinkConfig,
   keyPath: readonly PropertyKey[],
-  errorAt: SinkRequest["errorAt"],
+  errorAt: ErrorAt,
 ): ReturnType<typeof resolveSink> {
   try {
     return resolveSink(config);
   } catch (error) {
-    const isUrlOnly = Object.keys(config).every((key) => key === "from" || key === "to");
+    const isUrlOnly = Object.keys(config).every((key) => ["from", "to", "adopt"].includes(key));
     throw errorAt(
       isUrlOnly && config.to !== undefined ? [...keyPath, "to"] : keyPath,
       messageOf(error),
@@ -75,7 +58,7 @@ export function checkEndpoint(
  * wrong themselves.
  */
 export async function checkSinks(
-  { sinks, outputs, errorAt, baseFolder }: Omit<SinkRequest, "contextOf" | "saved" | "database">,
+  { sinks, outputs, errorAt, baseFolder }: SinkEntries,
   unknown: ReadonlySet<string>,
   faults: Faults,
 ): Promise<void> {
@@ -92,6 +75,11 @@ export async function checkSinks(
         `nothing is called "${config.from}": found ${[...outputs.keys()].join(", ")}`,
       );
     const { kind, options } = checkEndpoint(config, ["sinks", index], errorAt);
+    if (config.adopt !== undefined && kind.claim === undefined)
+      throw errorAt(
+        ["sinks", index, "adopt"],
+        `adopt is for files and tables, which have an owner: ${kind.name} has none`,
+      );
     const spelled = placeOf(kind, options);
     const places = spelled === undefined ? [] : plainPlacesOf(kind, spelled, baseFolder);
     const other = places.map((place) => taken.get(place)).find((found) => found !== undefined);
@@ -127,7 +115,7 @@ export async function sinkWarnings(
 /** The SQL in sinks' options. Throws code `job` with DuckDB's message where it is wrong. */
 export async function probeSinks(
   database: Database,
-  { sinks, outputs, errorAt }: Pick<SinkRequest, "sinks" | "outputs" | "errorAt">,
+  { sinks, outputs, errorAt }: Omit<SinkEntries, "baseFolder">,
 ): Promise<void> {
   for (const [index, config] of sinks.entries()) {
     const output = outputs.get(config.from);
@@ -167,69 +155,14 @@ export function checkTests(
   });
 }
 
-/** Opens sinks that `checkSinks` has let through. */
-export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
-  const opened: OpenSink[] = [];
-  for (const [index, config] of request.sinks.entries()) {
-    const output = request.outputs.get(config.from);
-    if (output === undefined) throw new StreamkitError("bug", `No output ${config.from}`);
-    const { kind, options } = resolveSink(config);
-    const formerId = formerIdOf(`${config.from}/${kind.name}/`, index, request.saved);
-    const sinkId = savedIdOf(kind, placeOf(kind, options), request) ?? formerId;
-    const committed = request.saved[sinkId] ?? request.saved[formerId];
-    try {
-      const sink = await kind.open(options, {
-        ...request.contextOf(sinkInputOf(output)),
-        committed,
-        timeColumns: [...output.times.keys()],
-        state: (name) => stateTable(name, sinkId),
-        deadLetters: id(relation.deadLetters),
-      });
-      opened.push({ id: sinkId, formerId, output, sink });
-    } catch (error) {
-      throw error instanceof StreamkitError && error.code === "job"
-        ? request.errorAt(["sinks", index], error.message, error)
-        : error;
-    }
-  }
-  await warnOfWaiting(request, opened);
-  return opened;
-}
-
-/** Rows that wait for a place which the job doesn't write to any more. */
-async function warnOfWaiting({ database, saved }: SinkRequest, opened: readonly OpenSink[]): Promise<void> {
-  for (const name of Object.keys(saved)) {
-    if (opened.some((sink) => sink.id === name || sink.formerId === name)) continue;
-    const rowsIn = (count: Sql, table: string): Promise<number> =>
-      database.row(sql`SELECT ${count} AS rows FROM ${stateTable(table, name)}`).then(
-        ({ rows }) => Number(rows ?? 0),
-        () => 0,
-      );
-    const count = (await rowsIn(raw("count(*)"), "rows")) + (await rowsIn(raw("sum(rows)"), "files"));
-    if (count > 0)
-      logger("engine").warn(
-        `${counted(count, "row")} wait in the checkpoint for ${name}, which is no sink of the job now: ` +
-          "they are written when it is one again",
-      );
-  }
-}
-
-function stateTable(name: string, sinkId: string): Sql {
-  return id(CHECKPOINT, `sink_${name}_${sinkId}`);
-}
-
-/** Where a query had only one sink of a kind, its place in the list says nothing. */
-function formerIdOf(prefix: string, index: number, saved: SinkRequest["saved"]): string {
-  const candidates = Object.keys(saved).filter((name) => name.startsWith(prefix));
-  return candidates.length === 1 && candidates[0] !== undefined ? candidates[0] : `${prefix}${index}`;
-}
-
-function placeOf(kind: SinkKind, options: unknown): string | undefined {
+/** Undefined where a sink has no place of its own. */
+export function placeOf(kind: SinkKind, options: unknown): string | undefined {
   const target = kind.target(options);
   return target === undefined ? undefined : `${kind.name}:${target}`;
 }
 
-function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): readonly string[] {
+/** Its names, the same for each way to spell it. */
+export function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): readonly string[] {
   const prefix = `${kind.name}:`;
   if (!place.startsWith(prefix)) return [place];
   const target = place.slice(prefix.length);
@@ -237,17 +170,7 @@ function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string): reado
   return plain.map((name) => `${prefix}${name}`);
 }
 
-/** A place has the name in the checkpoint under which it is there first, however the job spells it now. */
-function savedIdOf(kind: SinkKind, place: string | undefined, request: SinkRequest): string | undefined {
-  const { saved, baseFolder } = request;
-  if (place === undefined || Object.hasOwn(saved, place)) return place;
-  const plain = new Set(plainPlacesOf(kind, place, baseFolder));
-  const isSame = (name: string): boolean =>
-    plainPlacesOf(kind, name, baseFolder).some((one) => plain.has(one));
-  return Object.keys(saved).find(isSame) ?? place;
-}
-
-function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
+export function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
   return { query: name, mode, key, columns };
 }
 

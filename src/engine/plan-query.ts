@@ -4,7 +4,7 @@
  * refusal with the reason and a way out.
  */
 
-import type { Column } from "../duckdb/database.ts";
+import type { Column, Database } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import type { QueryConfig } from "../job/schema.ts";
@@ -23,7 +23,7 @@ import { inPlainNames } from "./plain-names.ts";
 import { planAppend } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
 import type { Query } from "./query.ts";
-import { refusal, refuseDoubleNames, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
+import { refusal, refuseDoubleNames, refuseFiles, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
 import { isGroupingOne, isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
 import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import { statelessQuery } from "./stateless-query.ts";
@@ -31,6 +31,7 @@ import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
   groupKeysOf,
   hasModifier,
+  includesName,
   indexOfExpression,
   isColumn,
   isDistinctOn,
@@ -38,15 +39,18 @@ import {
   selectListOf,
 } from "./syntax-facts.ts";
 import { timingOf } from "./timing.ts";
-import { nameOf, WINDOW_COLUMNS, windowNames } from "./windows.ts";
+import { refuseUnitless, windowSizes } from "./window-sizes.ts";
+import { hasConstantOrigin, hasConstantSize, nameOf, WINDOW_COLUMNS, windowNames } from "./windows.ts";
 
 /** Throws code `job` with the reason and a way out. */
 export async function planQuery(given: QueryRequest): Promise<Query> {
   const { database, config, select, catalog } = given;
-  const columns = await database.describe(raw(config.sql));
-  refuseDoubleNames(columns);
+  refuseFiles(select);
   const flat = withoutCtes(select);
   const { tree, leaves } = markLeaves(flat, catalog);
+  for (const { window } of leaves) if (window !== undefined) refuseUnitless(window);
+  const columns = await database.describe(raw(config.sql));
+  refuseDoubleNames(columns);
   refuseChanging(leaves, given.streams);
   refuseUnfit(flat, leaves, catalog);
   const notRowWise = whyNotRowWise(flat, catalog);
@@ -73,6 +77,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
   const isMerging = isSimpleAggregate(select, catalog) && !hasSessions;
   if (!isMerging) await refuseHiddenAggregate(shaped);
   if (isRowWise) {
+    await checkSizes(database, flat, leaves, streams);
     if (config.mode !== "append")
       throw refusal(
         `mode ${config.mode} needs an aggregation: these rows never change`,
@@ -97,6 +102,20 @@ async function overItsGroups(shaped: Shaped): Promise<TreeNode | undefined> {
   const known = namesIn(input, leaf.window);
   const plain = inPlainNames(flat, known);
   return aroundGroups(database, plain, groupKeysOf(plain, known, catalog), columns, catalog);
+}
+
+/** Of windows that are only added to rows: nothing else looks at their sizes before there are rows. */
+async function checkSizes(
+  database: Database,
+  select: TreeNode,
+  leaves: readonly LeafPlace[],
+  streams: ReadonlyMap<string, Stream>,
+): Promise<void> {
+  for (const { stream, window } of leaves) {
+    if (window === undefined || !hasConstantSize(window) || !hasConstantOrigin(window)) continue;
+    const time = streams.get(stream)?.columns.find(({ name }) => includesName([window.timeColumn], name));
+    await windowSizes(database, select, window, time?.type);
+  }
 }
 
 function planStateful(shaped: Shaped): Promise<Query> {

@@ -14,6 +14,7 @@ import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
+import { calledAs } from "./called-as.ts";
 import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
 import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
 import { timeSource } from "./event-time.ts";
@@ -102,7 +103,9 @@ export async function prepareJob(
     : await checkAhead(job, database);
   const checkpoint = await openCheckpoint(database, checkpointFolder, {
     isReset: given.resetsCheckpoint === true,
+    jobName: job.config.name,
   });
+  const called = calledAs(job, checkpoint);
   const opened = new Map<string, Source>();
   const close = async (): Promise<void> => {
     for (const source of opened.values()) await source.close();
@@ -129,7 +132,7 @@ export async function prepareJob(
       planned = await adopted(planned ?? (await planJob(job, database, given, columns)));
     }
     for (const [name, config] of sources) {
-      const source = await openSource(name, job, given, await keptOf(name, checkpoint));
+      const source = await openSource(name, called, given, await keptOf(name, checkpoint));
       opened.set(name, source);
       const found =
         columns.get(name) ??
@@ -148,7 +151,7 @@ export async function prepareJob(
       if (source === undefined) throw new StreamkitError("bug", `Source ${shape.name} is not open`);
       return openReader(shape, source, keepsLateRows(job, shape.name));
     });
-    return { ...planned, checkpoint, readers, close };
+    return { ...planned, job: called, checkpoint, readers, close };
   } catch (error) {
     // What went wrong is told, not what then can't be closed.
     await close().catch(() => {});

@@ -2,7 +2,7 @@
 
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
-import { nodesOf, type TreeNode } from "../duckdb/syntax.ts";
+import { nodesOf, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import type { Stream } from "./stream.ts";
 import { includesName } from "./syntax-facts.ts";
 import { nameOf, WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
@@ -32,6 +32,36 @@ export function refuseRowid(select: TreeNode, inputs: readonly Stream[]): void {
     )
   )
     throw refusal("rowid counts the rows of a batch only", "use a column of the record");
+}
+
+/** Table functions that read what is no input of the job. */
+const READS_FILES =
+  /^(?:glob$|(?:read|sniff|parquet|json|csv|arrow|sqlite|postgres|mysql|iceberg|delta|st|duckdb|pragma)_)/;
+/** Of those that begin so, these read their arguments. */
+const READS_ARGUMENTS: ReadonlySet<string> = new Set(["json_each", "json_tree"]);
+/** To DuckDB, a table that is called so is a file. */
+const FILE_NAME = /[/\\:*?]|\.(?:csv|tsv|txt|json|jsonl|ndjson|parquet|gz|zst|bz2|db|duckdb)$/i;
+
+/** A file may differ from batch to batch, and is nobody's to read who only writes the SQL. */
+export function refuseFiles(select: TreeNode): void {
+  for (const node of nodesOf(select)) {
+    const called = node["function"];
+    const name =
+      node["type"] === "TABLE_FUNCTION" && isNode(called)
+        ? textIn(called, "function_name").toLowerCase()
+        : undefined;
+    const isReader = name !== undefined && READS_FILES.test(name) && !READS_ARGUMENTS.has(name);
+    const table = node["type"] === "BASE_TABLE" ? textIn(node, "table_name") : "";
+    if (isReader || FILE_NAME.test(table))
+      throw refusal(
+        `a query reads sources, tables and other queries: found ${isReader ? `${name}(…)` : `'${table}'`}`,
+        "name the file in tables:, where it is read again when it changes",
+      );
+  }
+}
+
+function isNode(tree: TreeNode[string] | undefined): tree is TreeNode {
+  return typeof tree === "object" && tree !== null && !Array.isArray(tree);
 }
 
 export function refuseDoubleNames(columns: readonly Column[]): void {

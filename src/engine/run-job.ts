@@ -1,6 +1,7 @@
 /** Runs a job from its loaded file to its end: the one call that commands make. */
 
-import { availableParallelism } from "node:os";
+import { availableParallelism, hostname } from "node:os";
+import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf } from "../base/error.ts";
 import { logger } from "../base/log.ts";
@@ -12,8 +13,9 @@ import type { Membership } from "../sources/source.ts";
 import { openRunner } from "./batch-runner.ts";
 import { openBoundedInput } from "./bounded-input.ts";
 import { runLoop } from "./loop.ts";
+import { openSinks } from "./open-sinks.ts";
 import type { BatchOutcome } from "./outcome.ts";
-import { type Output, openSinks } from "./outputs.ts";
+import type { Output } from "./outputs.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob, prepareJob } from "./prepare.ts";
 
 export interface RunOptions {
@@ -123,6 +125,16 @@ async function runPrepared(
       plannedBatch: checkpoint.pendingPlan?.batch ?? checkpoint.progress?.batch ?? 0,
       plannedAtMs: checkpoint.pendingPlan?.plannedAtMs,
       checkpointId: checkpoint.id,
+      claimant: {
+        owner: {
+          job: job.config.name,
+          checkpoint: checkpoint.id,
+          folder: checkpoint.isDurable ? path.resolve(checkpoint.folder) : "",
+          host: hostname(),
+        },
+        isReset: options.resetsCheckpoint === true,
+        formerId: checkpoint.formerId,
+      },
       isDurable: checkpoint.isDurable,
       stdout: options.stdout,
       clock,

@@ -3,7 +3,7 @@
  * file: nothing of a table may be left out, so each type holds every value.
  */
 
-import { closeSync, existsSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import { SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
@@ -22,6 +22,7 @@ const JSON_LINES = /\.(?:nd)?jsonl?$/i;
  * those that a pattern of Parquet files names are. Throws code `job` where it is no table.
  */
 export async function tableQuery(database: Database, file: string): Promise<Sql> {
+  if (existsSync(file) && statSync(file).size === 0) throw new StreamkitError("job", "it is empty");
   const signature = await firstSignature(file);
   if (signature.is === "parquet") return sql`FROM read_parquet(${file}, hive_partitioning = false)`;
   if (signature.is === "foreign")

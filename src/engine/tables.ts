@@ -5,14 +5,28 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
-import type { Database } from "../duckdb/database.ts";
-import { id, sql } from "../duckdb/sql.ts";
+import type { Column, Database } from "../duckdb/database.ts";
+import { id, raw, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
+import { withoutExcerpt } from "./query-texts.ts";
 import { tableQuery } from "./table-file.ts";
 
 export interface StaticTables {
   /** Reads those again whose file has changed; looks no more often than `refresh` says. */
   refresh(): Promise<void>;
+}
+
+interface Watched {
+  readonly name: string;
+  readonly file: string;
+  readonly refreshMs: number;
+  /** What queries were planned with. */
+  readonly columns: readonly Column[];
+  lookedAtMs: number;
+  /** Of the file whose rows the table has. */
+  version: string;
+  /** Why its rows are not those of the file now; told once. */
+  fault: string | undefined;
 }
 
 /** Loads every table. Throws code `job` where a file can't be read. */
@@ -23,16 +37,13 @@ export async function openTables(
   clock: Clock,
 ): Promise<StaticTables> {
   const watched = await Promise.all(
-    Object.entries(tables).map(async ([name, { from, refresh }]) => {
+    Object.entries(tables).map(async ([name, { from, refresh }]): Promise<Watched> => {
       const file = path.resolve(baseFolder, from.replace(/^file:/, ""));
+      const version = await versionOf(file);
       await load(database, name, file);
-      return {
-        name,
-        file,
-        refreshMs: refresh,
-        lookedAtMs: clock.monotonicMs(),
-        version: await versionOf(file),
-      };
+      const columns = await database.describe(sql`FROM ${id(name)}`);
+      const lookedAtMs = clock.monotonicMs();
+      return { name, file, refreshMs: refresh, columns, lookedAtMs, version, fault: undefined };
     }),
   );
   return {
@@ -40,17 +51,28 @@ export async function openTables(
       for (const table of watched) {
         if (clock.monotonicMs() - table.lookedAtMs < table.refreshMs) continue;
         table.lookedAtMs = clock.monotonicMs();
-        const version = await versionOf(table.file);
-        if (version === table.version) continue;
-        try {
-          await load(database, table.name, table.file);
-          table.version = version;
-        } catch (error) {
-          logger("tables").warn(`Table ${table.name} keeps its rows: ${messageOf(error)}`);
-        }
+        await refreshTable(database, table);
       }
     },
   };
+}
+
+/** A file that is no table now, as one is that is just being written, leaves the table as it is. */
+async function refreshTable(database: Database, table: Watched): Promise<void> {
+  const version = await versionOf(table.file);
+  if (version === table.version && table.fault === undefined) return;
+  try {
+    // Back again as it was.
+    if (version !== table.version) await loadAgain(database, table);
+    table.version = version;
+    if (table.fault !== undefined) logger("tables").info(`Table ${table.name} is as its file again`);
+    table.fault = undefined;
+  } catch (error) {
+    const [fault = ""] = withoutExcerpt(messageOf(error)).split("\n");
+    if (fault !== table.fault)
+      logger("tables").warn(`Table ${table.name} keeps the rows that it had: "${table.file}" ${fault}`);
+    table.fault = fault;
+  }
 }
 
 async function load(database: Database, name: string, file: string): Promise<void> {
@@ -60,6 +82,33 @@ async function load(database: Database, name: string, file: string): Promise<voi
     throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${messageOf(error)}`, {
       cause: error,
     });
+  }
+}
+
+/** The same columns, of the same types, with the file's rows; at least one. Throws where that can't be. */
+async function loadAgain(database: Database, { name, file, columns }: Watched): Promise<void> {
+  const query = await tableQuery(database, file).catch((error: unknown) => {
+    throw new StreamkitError("input", `can't be read: ${messageOf(error)}`, { cause: error });
+  });
+  const found = new Set((await database.describe(query)).map((column) => column.name));
+  const missing = columns.filter((column) => !found.has(column.name)).map((column) => column.name);
+  if (missing.length > 0)
+    throw new StreamkitError(
+      "input",
+      `has no column "${missing.join('", "')}": found ${[...found].join(", ")}`,
+    );
+  const values = columns.map((column) => sql`${id(column.name)}::${raw(column.type)} AS ${id(column.name)}`);
+  await database.run(raw("BEGIN"));
+  try {
+    const rows = await database.runCounting(
+      sql`CREATE OR REPLACE TABLE ${id(name)} AS SELECT ${values} FROM (${query})`,
+    );
+    if (rows === 0) throw new StreamkitError("input", "has no rows");
+    await database.run(raw("COMMIT"));
+  } catch (error) {
+    await database.run(raw("ROLLBACK"));
+    if (error instanceof StreamkitError && error.code === "input") throw error;
+    throw new StreamkitError("input", `does not fit: ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import type { Database } from "../duckdb/database.ts";
 import { join, type Sql, sql } from "../duckdb/sql.ts";
-import { expressionText, type TreeNode } from "../duckdb/syntax.ts";
+import { expressionText, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { refusal } from "./refusals.ts";
 import { monthsOf, restUsOf, stepsIn } from "./window-macros.ts";
 import type { WindowCall, WindowSizes } from "./windows.ts";
@@ -43,6 +43,28 @@ export async function windowSizes(
   } else if (origin !== undefined)
     throw refusal("a session has no origin: it begins with a key's own row", "leave the origin out");
   return { sizes, origin };
+}
+
+/** A number says nothing of a time; Postgres and DuckDB take a text of one for seconds. */
+export function refuseUnitless({ kind, parameters }: WindowCall): void {
+  for (const size of kind === "session" ? parameters.slice(0, 1) : parameters) {
+    const constant = size["class"] === "CAST" ? (size["child"] as TreeNode) : size;
+    if (constant["class"] !== "CONSTANT") continue;
+    const { type, value } = constant["value"] as TreeNode;
+    const isNumber = /INT|DECIMAL|DOUBLE|FLOAT/.test(textIn(type as TreeNode, "id"));
+    const isOfText = typeof value === "string" && /^\s*[+-]?[\d.]+\s*$/.test(value);
+    if (!isNumber && !isOfText) continue;
+    // A DECIMAL stands in the tree without its point.
+    const found = isOfText ? `: ${value}` : typeof value === "number" && isWhole(type) ? `: ${value}` : "";
+    throw refusal(
+      `${kind}(…) has a number without a unit${found}`,
+      "write an interval, like INTERVAL 60 SECOND or '1 minute'",
+    );
+  }
+}
+
+function isWhole(type: Tree | undefined): boolean {
+  return /INT/.test(textIn(type as TreeNode, "id"));
 }
 
 async function intervalOf(database: Database, given: Sql): Promise<Interval> {

@@ -3,6 +3,7 @@
  * wrong.
  */
 
+import path from "node:path";
 import { z } from "zod";
 import { durationMs, sizeBytes, timeMs } from "../base/units.ts";
 
@@ -49,6 +50,16 @@ export const jobNameField = z
     "a name of letters, digits, _, - and . that starts with a letter is expected",
   )
   .regex(/^(?!.*\.\d+$)/, "a name that does not end with a dot and a number is expected");
+
+/** What a job is called that gives no name: as its file, with `_` for what `jobNameField` does not take. */
+export function nameOfFile(file: string): string {
+  const name = path
+    .basename(file, path.extname(file))
+    .replaceAll(/[^A-Za-z0-9_.-]+/g, "_")
+    .replace(/[.-]+$/, "")
+    .replace(/\.(\d+)$/, "_$1");
+  return /^[A-Za-z]/.test(name) ? name : `job_${name}`.replace(/_+$/, "");
+}
 
 /** One character; `tab` and `\t` are what people can type. */
 export const delimiterField = z

@@ -7,9 +7,11 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { type Document, isScalar, LineCounter, parseDocument, type Scalar } from "yaml";
+import type { z } from "zod";
 import { JobError, messageOf, StreamkitError } from "../base/error.ts";
 import { openFaults } from "../base/faults.ts";
 import { substituteVariables, withFilledValues, withoutSecrets } from "./environment.ts";
+import { nameOfFile } from "./fields.ts";
 import { describeIssues } from "./issue.ts";
 import { dataFileWords, missingFileHint } from "./missing-file.ts";
 import type { JobConfig, JobSchema } from "./schema.ts";
@@ -34,6 +36,8 @@ interface TextPlace {
 
 export interface LoadedJob {
   readonly config: JobConfig;
+  /** Whether the job says its name itself: it is called after its file where it does not. */
+  readonly isNamed: boolean;
   /** The folder that the job's paths are relative to. */
   readonly folder: string;
   readonly errorAt: ErrorAt;
@@ -96,7 +100,7 @@ export function loadJobText(text: string, file: string, schema: JobSchema, optio
   const written = document.toJS() as unknown;
   const substituted = substituteVariables(written, { env: options.env, errorAt, used });
   return {
-    config: checked(schema, substituted, written, errorAt),
+    ...named(checked(schema, substituted, written, errorAt), file),
     folder: path.dirname(path.resolve(file)),
     errorAt,
     withoutSecrets: (text) => withoutSecrets(text, used),
@@ -119,7 +123,7 @@ async function loadModule(file: string, schema: JobSchema, options: LoadOptions)
   if (options.overrides.length > 0)
     throw new StreamkitError("usage", "--set works with YAML and JSON job files only");
   return {
-    config: checked(schema, exported, exported, errorAt),
+    ...named(checked(schema, exported, exported, errorAt), file),
     folder: path.dirname(path.resolve(file)),
     errorAt,
     withoutSecrets: (text) => text,
@@ -131,7 +135,7 @@ function checked(
   value: unknown,
   written: unknown,
   errorAt: LoadedJob["errorAt"],
-): JobConfig {
+): z.output<JobSchema> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const filled = withFilledValues(value, written, result.error.issues);
@@ -142,6 +146,10 @@ function checked(
     faults.add(errorAt(keyPath, message));
   faults.throwIfAny();
   throw new StreamkitError("bug", "A failed validation without an issue");
+}
+
+function named(config: z.output<JobSchema>, file: string): Pick<LoadedJob, "config" | "isNamed"> {
+  return { config: { ...config, name: config.name ?? nameOfFile(file) }, isNamed: config.name !== undefined };
 }
 
 const COLON_HINT =

@@ -163,10 +163,16 @@ export function jobSchema(
   const sinkSchema = z.strictObject({
     from: z.string().describe("the query, source, `dead_letters` or `late` whose rows are written"),
     to: z.string().optional().describe("an endpoint URL: `-`, `file:PATH`"),
+    adopt: z
+      .boolean()
+      .optional()
+      .describe("true: take over a file or table that another job, or another checkpoint, has written"),
     ...connectorFields(sinks),
   });
   return z.strictObject({
-    name: jobNameField.default("job").describe("names output files and the checkpoint"),
+    name: jobNameField
+      .optional()
+      .describe("names output files and groups of Kafka; the job file's own name if left out"),
     batch: durationField
       .default(1000)
       .describe("time between micro-batches, `1s` if left out; 0 = as soon as there is input"),
@@ -189,7 +195,8 @@ export function jobSchema(
 }
 
 export type JobSchema = ReturnType<typeof jobSchema>;
-export type JobConfig = z.output<JobSchema>;
+/** Every job has a name: where the file gives none, the file's own. */
+export type JobConfig = z.output<JobSchema> & { readonly name: string };
 export type SourceConfig = JobConfig["sources"][string];
 export type SinkConfig = JobConfig["sinks"][number];
 export type QueryConfig = z.output<typeof querySchema>;

@@ -64,6 +64,8 @@ const ABORT_TIMEOUT_MS = 3000;
 const COORDINATOR_RETRY_MS = 100;
 const RETRY_MS = 500;
 const MAX_RETRY_MS = 5000;
+/** The one that every topic has. */
+const MARKED_PARTITION = 0;
 /** How many requests may be on their way at a time. */
 const MAX_UNDER_WAY = 4;
 
@@ -219,20 +221,12 @@ async function openSession(
     throw error;
   }
   const lane = openProducerLane(producer.library, producer.client);
-  const place = { topic, partition: 0 };
+  const place = { topic, partition: MARKED_PARTITION };
   return {
     lane,
     alive: producer.alive,
     isAway: producer.isAway,
-    async mark() {
-      if (marks === undefined) return undefined;
-      const { client, brokers } = marks;
-      const [found] = await askedAgain(reach, `Kafka at ${brokers} does not tell a group's offsets`, () =>
-        called<readonly KafkaTopicPartition[]>((done) => client.committed([place], CALL_TIMEOUT_MS, done)),
-      );
-      if (found?.offset === undefined || found.offset < 0) return undefined;
-      return { offset: found.offset, text: found.metadata ?? "" };
-    },
+    mark: async () => (marks === undefined ? undefined : markOf(reach, marks, topic)),
     async transact(records, { offset, text }) {
       const { client } = producer;
       const consumer = marks?.client;
@@ -262,6 +256,29 @@ async function openSession(
       await marks?.close();
     },
   };
+}
+
+/** The mark that stands in another group. Throws code `io`. */
+export async function markIn(reach: Reach, topic: string, group: string): Promise<Mark | undefined> {
+  const marks = await connectConsumer(reach, { "group.id": group, "enable.auto.commit": false });
+  try {
+    return await markOf(reach, marks, topic);
+  } finally {
+    await marks.close();
+  }
+}
+
+async function markOf(
+  reach: Reach,
+  { client, brokers }: Connected<Consumer>,
+  topic: string,
+): Promise<Mark | undefined> {
+  const place = { topic, partition: MARKED_PARTITION };
+  const [found] = await askedAgain(reach, `Kafka at ${brokers} does not tell a group's offsets`, () =>
+    called<readonly KafkaTopicPartition[]>((done) => client.committed([place], CALL_TIMEOUT_MS, done)),
+  );
+  if (found?.offset === undefined || found.offset < 0) return undefined;
+  return { offset: found.offset, text: found.metadata ?? "" };
 }
 
 /** For a while, where the group's coordinator is not there yet: not librdkafka's to wait for. */

@@ -1,6 +1,6 @@
 /**
  * A topic of Kafka. With a checkpoint, a batch is one transaction, which also commits the batch's id as an
- * offset of a group: after a crash, that tells whether the batch is there.
+ * offset of a group of its own: after a crash, that tells whether the batch is there.
  */
 
 import { z } from "zod";
@@ -8,9 +8,10 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { Reach } from "../kafka/client.ts";
 import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
 import { isInTopic } from "../kafka/topic-search.ts";
-import { type Mark, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
+import { type Mark, markIn, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
 import { lineOf } from "./json-lines.ts";
 import {
   type Probe,
@@ -74,11 +75,12 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
   const reach = { connection: given, baseFolder, clock };
   const query = recordsQuery(given, input);
   const committed = context.committed as KafkaSinkPosition | undefined;
+  const group = markGroup(name);
   const writer = await openTopicWriter({
     reach,
     topic: given.topic,
     stop,
-    transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group: name } : undefined,
+    transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group } : undefined,
   });
   let committedBatch = committed?.batch ?? 0;
   let writtenBatch = committed?.written ?? 0;
@@ -86,7 +88,7 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
   let doubtful: number | undefined;
   try {
     if (isDurable) {
-      const mark = await writer.mark();
+      const mark = (await writer.mark()) ?? (await formerMark(reach, given.topic, context));
       writtenBatch = foundBatch(mark, writtenBatch, given.topic, context);
       if (mark === undefined && context.plannedAtMs !== undefined) doubtful = context.plannedBatch;
     }
@@ -96,7 +98,7 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
   }
   const isThere = async (batch: AsyncIterable<Records>): Promise<boolean> => {
     const sinceMs = context.plannedAtMs ?? 0;
-    const found = await isInTopic(reach, { topic: given.topic, group: name, records: batch, sinceMs });
+    const found = await isInTopic(reach, { topic: given.topic, group, records: batch, sinceMs });
     if (found)
       logger("kafka").info(
         `The topic "${given.topic}" holds all records of batch ${doubtful} from before the crash, though ` +
@@ -119,6 +121,18 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
     position: (): KafkaSinkPosition => ({ batch: committedBatch, written: writtenBatch }),
     close: () => writer.close(),
   };
+}
+
+/** A group that nobody consumes in: one that is called as the job may be somebody's. */
+function markGroup(name: string): string {
+  return `streamkit-${name}`;
+}
+
+/** Former versions marked their batches in the group of the job's name, where others may have committed. */
+async function formerMark(reach: Reach, topic: string, context: SinkContext): Promise<Mark | undefined> {
+  if (context.plannedBatch === 0) return undefined;
+  const mark = await markIn(reach, topic, context.writer);
+  return mark?.text.startsWith(`${context.checkpointId} `) === true ? mark : undefined;
 }
 
 /** Says which checkpoint's batch it is, and of which rows. */

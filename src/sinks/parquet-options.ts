@@ -91,6 +91,10 @@ export const parquetOptions = z.strictObject({
     .default(false)
     .describe("columns that the metastore's table lacks are added to it; else they are refused"),
   keep: durationField.optional().describe("partitions that are older than this by the watermark are removed"),
+  beside_others: z
+    .boolean()
+    .default(false)
+    .describe("true: other jobs write to the table too, each under a name of its own"),
 });
 
 export type ParquetOptions = z.infer<typeof parquetOptions>;

@@ -37,12 +37,14 @@ import { type PartitionRule, partitionRule } from "../warehouse/partition-rule.t
 import { openRetention, partitionFolders } from "../warehouse/retention.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore, plainPlaces } from "../warehouse/stores.ts";
+import { claimTable } from "../warehouse/table-owners.ts";
 import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
 import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
 import {
+  type Claim,
   type Probe,
   rowsLike,
   type Sink,
@@ -66,8 +68,22 @@ export const parquetSink: SinkKind<ParquetOptions> = {
     if (given.metastore !== undefined) await hiveTableOf(given, input, database);
     return tableWarnings(database, input.columns, given.partition_by.map(parsePartition), rowsLike(input));
   },
+  claim: claimParquet,
   open: openParquet,
 };
+
+async function claimParquet(given: ParquetOptions, context: SinkContext): Promise<Claim> {
+  const claim = await claimTable({
+    store: openStore(given.warehouse, context),
+    folder: tableFolder(given.table),
+    table: given.table,
+    writer: context.writer,
+    claimant: context.claimant,
+    besideOthers: given.beside_others,
+    isKnown: context.committed !== undefined,
+  });
+  return { ...claim, release: () => {} };
+}
 
 function probes({ partition_by, complete }: ParquetOptions, input: SinkInput): readonly Probe[] {
   const values = partition_by.map(parsePartition).map(({ name, expression }) => {

@@ -8,6 +8,7 @@
 
 import type { z } from "zod";
 import type { Clock } from "../base/clock.ts";
+import type { Claimant } from "../base/owner.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
@@ -84,6 +85,8 @@ export interface SinkContext {
   /** When that was planned, if a crash has left it behind. */
   readonly plannedAtMs?: number | undefined;
   readonly checkpointId: string;
+  /** Whose the target is to be. */
+  readonly claimant: Claimant;
   /** Bare rows, without query and batch, on standard output. */
   readonly bareRows: boolean;
   /** True where what is written must survive a power cut. */
@@ -113,6 +116,14 @@ export interface Probe {
   readonly select: Sql;
 }
 
+/** A target that nobody else has: nothing is changed until it is taken. */
+export interface Claim {
+  /** Leaves the mark: when the sink is opened, or not before there are rows. May be called again. */
+  take(moment: "opened" | "written"): Promise<void>;
+  /** Lets others have it who know of the mark; also where it was not taken. */
+  release(): void;
+}
+
 export interface SinkKind<Options = unknown> {
   readonly name: string;
   readonly summary: string;
@@ -133,6 +144,11 @@ export interface SinkKind<Options = unknown> {
   probes?(options: Options, input: SinkInput): readonly Probe[];
   /** What readers of the place will stumble over, as sentences for `check`. */
   warnings?(options: Options, input: SinkInput, database: Database): Promise<readonly string[]>;
+  /**
+   * Looks whose the target is, before any sink of the job is opened. Throws code `job` where it is another
+   * job's, and `io` where another process has it open. Left out where each may write beside others.
+   */
+  claim?(options: Options, context: SinkContext): Promise<Claim>;
   open(options: Options, context: SinkContext): Promise<Sink>;
 }
 

@@ -3,11 +3,11 @@
  * ways: all rows in one batch, and each in a batch of its own; what comes out may not depend on that.
  */
 
-import { mkdir, mkdtemp, rm, stat, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import type { Database } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
 import { readTree, type TreeNode, writeTree } from "../duckdb/syntax.ts";
@@ -45,7 +45,7 @@ interface Way {
 /** One after the other. Throws code `job` at the place of what is no row, no column or no value. */
 export async function* runExamples(job: LoadedJob, clock: Clock): AsyncGenerator<ExampleResult> {
   for (const [index, test] of job.config.tests.entries()) {
-    const folder = await mkdtemp(path.join(tmpdir(), "streamkit-test-"));
+    const folder = await temporaryFolder("test");
     try {
       const lines = exampleLines(job, test, index);
       const failures: ExampleFailure[] = [];

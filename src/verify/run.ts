@@ -11,8 +11,8 @@ import { StreamkitError } from "../base/error.ts";
 import { type Database, openDatabase } from "../duckdb/database.ts";
 import { type BatchRunner, openRunner } from "../engine/batch-runner.ts";
 import type { Checkpoint } from "../engine/checkpoint.ts";
+import { type OpenSink, openSinks } from "../engine/open-sinks.ts";
 import type { BatchOutcome } from "../engine/outcome.ts";
-import { type OpenSink, openSinks } from "../engine/outputs.ts";
 import { type PreparedJob, prepareJob } from "../engine/prepare.ts";
 import type { Ranges } from "../engine/read-ahead.ts";
 import type { LoadedJob } from "../job/load.ts";
@@ -146,6 +146,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
         committedBatch: 0,
         plannedBatch: 0,
         checkpointId: "",
+        claimant: { owner: { job: job.config.name, checkpoint: "", folder: "", host: "" }, isReset: false },
         isDurable: false,
         stdout: NO_OUTPUT,
         clock,

@@ -7,11 +7,11 @@
  * How many rows would have been late with the job's own is told.
  */
 
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, rm } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import { type PlannedJob, planForCheck } from "../engine/prepare.ts";
@@ -102,7 +102,7 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
   const { shapes, queries } = await plannedJob(job, options);
   const order = queries.map(({ output }) => output.name);
   if (order.length === 0) throw job.errorAt([], "it has no query: there is nothing to compare");
-  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-verify-"));
+  const folder = await temporaryFolder("verify");
   try {
     const lastPlanMs = options.startMs + MAX_RUN_MS;
     const { clock, through } = options;

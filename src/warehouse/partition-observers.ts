@@ -3,10 +3,10 @@
  * after a crash: what it does must bear that.
  */
 
-import { spawn } from "node:child_process";
 import { answerText } from "../base/answer-text.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
+import { runHookCommand } from "./hook-command.ts";
 import { joinPath, type Store } from "./store.ts";
 
 interface Partition {
@@ -77,17 +77,12 @@ export function urlHook(url: string, { store, folder, table }: HookTarget): Part
   };
 }
 
-function runShell(command: string, env: Readonly<Record<string, string | undefined>>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    // Our stdout is the rows': what the command prints goes to stderr.
-    const child = spawn("sh", ["-c", command], { env, stdio: ["ignore", 2, 2], timeout: HOOK_TIMEOUT_MS });
-    child.on("error", (error) => reject(hookError(`can't be run: ${messageOf(error)}`, error)));
-    child.on("exit", (code, signal) => {
-      if (code === 0) resolve();
-      else
-        reject(hookError(code === null ? `was ended by ${String(signal)}` : `ended with exit code ${code}`));
-    });
+async function runShell(command: string, env: Readonly<Record<string, string | undefined>>): Promise<void> {
+  const { code, signal } = await runHookCommand(command, env, HOOK_TIMEOUT_MS).catch((error: unknown) => {
+    throw hookError(`can't be run: ${messageOf(error)}`, error);
   });
+  if (code === 0) return;
+  throw hookError(code === null ? `was ended by ${String(signal)}` : `ended with exit code ${code}`);
 }
 
 function hookError(what: string, cause?: unknown): StreamkitError {

@@ -1,7 +1,6 @@
 /** A question's answer on standard output or in a file, in the format asked for. */
 
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
@@ -18,11 +17,12 @@ export interface AnswerStyle {
   readonly out?: string;
 }
 
+/** `folder` is for files on their way. */
 export async function printAnswer(
   database: Database,
   query: Sql,
   { format, out }: AnswerStyle,
-  stdout: ByteOutput,
+  { stdout, folder }: { readonly stdout: ByteOutput; readonly folder: string },
 ): Promise<void> {
   if (out !== undefined) {
     await database.run(sql`COPY (${query}) TO ${out} ${copyOptions(format)}`);
@@ -37,7 +37,7 @@ export async function printAnswer(
       return printJson(database, query, format === "json", stdout);
     case "csv":
     case "parquet":
-      return printFile(database, query, format, stdout);
+      return printFile(database, query, format, { stdout, folder });
   }
 }
 
@@ -62,17 +62,16 @@ async function printFile(
   database: Database,
   query: Sql,
   format: "csv" | "parquet",
-  stdout: ByteOutput,
+  { stdout, folder }: { readonly stdout: ByteOutput; readonly folder: string },
 ): Promise<void> {
   if (format === "parquet" && stdout.isTerminal)
     throw new StreamkitError("usage", "--format parquet is no text: use --out FILE, or a pipe");
-  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
+  const file = path.join(folder, "answer");
   try {
-    const file = path.join(folder, "answer");
     await database.run(sql`COPY (${query}) TO ${file} ${copyOptions(format)}`);
     await stdout.send(await readFile(file));
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(file, { force: true });
   }
 }
 

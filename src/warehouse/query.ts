@@ -1,11 +1,11 @@
 /** Queries over a warehouse: its tables are views over their Parquet files. */
 
 import { existsSync } from "node:fs";
-import { mkdtemp, readdir, rm, symlink } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, rm, symlink } from "node:fs/promises";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { temporaryFolder } from "../base/temporary-folder.ts";
 import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
@@ -26,6 +26,8 @@ export interface QueryRequest extends AnswerStyle {
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly checkpoint?: string;
+  /** Whether questions may name files; without that, the warehouse and the checkpoint are all there is. */
+  readonly allowFiles: boolean;
 }
 
 /** A database with the tables of a warehouse, and of a checkpoint, that questions are put to. */
@@ -48,7 +50,7 @@ const INTERRUPT_MS = 50;
 /** Answers go to what `output` gives, when they do. */
 export async function openQuestions(request: QueryRequest, output: () => ByteOutput): Promise<Questions> {
   const database = await openDatabase();
-  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-query-"));
+  const folder = await temporaryFolder("query");
   const close = async (): Promise<void> => {
     database.close();
     await rm(folder, { recursive: true, force: true });
@@ -63,16 +65,18 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
       const names = await attachCheckpoint(database, request.checkpoint, place);
       kept.push(...names.map((name) => `checkpoint.${name}`));
     }
+    if (!request.allowFiles) await shutOut(database, request, folder);
   } catch (error) {
     await close();
     throw error;
   }
 
+  const to = () => ({ stdout: output(), folder });
   let underWay: { isGivenUp: boolean; isOver: boolean } | undefined;
   const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
     const question = questionOf(statement);
     const tables = [...(await openTables(database, statement, request, folder)), ...kept];
-    if (question.kind === "tables") return printAnswer(database, TABLE_NAMES, style, output());
+    if (question.kind === "tables") return printAnswer(database, TABLE_NAMES, style, to());
     // What is no statement by itself would close the parentheses that it is put into.
     await refuseWrong(() => database.statements(raw(question.text)), { ...request, tables });
     if (question.kind === "explain") {
@@ -81,12 +85,12 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
         return output().send(plan.map(({ text }) => `${text.trimEnd()}\n`).join(""));
       const rows = plan.map(({ name, text }) => sql`(${literal(name)}, ${literal(text)})`);
       const query = sql`FROM (VALUES ${rows}) AS plan(explain_key, explain_value)`;
-      return printAnswer(database, query, style, output());
+      return printAnswer(database, query, style, to());
     }
     // In parentheses also SHOW, DESCRIBE and SUMMARIZE are queries; the line feed ends a comment.
     const query = sql`SELECT * FROM (${raw(question.text)}\n)`;
     await refuseWrong(() => database.describe(query), { ...request, tables });
-    await printAnswer(database, query, style, output());
+    await printAnswer(database, query, style, to());
   };
 
   return {
@@ -133,6 +137,19 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     percentDone: () => database.percentDone(),
     close,
   };
+}
+
+/** From now on DuckDB opens nothing but the warehouse, our own folder and the answer's file. */
+async function shutOut(
+  database: Database,
+  { warehouse, clock, env, out }: QueryRequest,
+  folder: string,
+): Promise<void> {
+  const { localFolder } = openStore(warehouse, { baseFolder: ".", clock, env });
+  const folders = [folder, ...(localFolder === undefined ? [] : [localFolder])];
+  await database.run(sql`SET allowed_directories = [${folders.map((name) => sql`${name}`)}];
+    SET allowed_paths = [${out === undefined ? raw("") : sql`${out}`}];
+    SET enable_external_access = false; SET lock_configuration = true`);
 }
 
 /** As a question names them: without the database that they all are in. */
@@ -204,8 +221,12 @@ async function refuseWrong<T>(
     const found = tables.length === 0 ? "no table is there" : `found ${tables.join(", ")}`;
     // Below its message DuckDB shows the statement, which is not quite the user's.
     const reason = error.message.replace(/\n\s*LINE \d+:[\s\S]*$/, "");
+    const isShutOut = reason.startsWith("Permission Error: Cannot access");
+    const wayOut = isShutOut ? "; a query may name files with --allow-files" : "";
     const message =
-      missing === undefined ? reason : `There is no table "${missing}" in "${warehouse}": ${found}`;
+      missing === undefined
+        ? `${reason}${wayOut}`
+        : `There is no table "${missing}" in "${warehouse}": ${found}`;
     throw new StreamkitError("usage", message, { cause: error });
   }
 }

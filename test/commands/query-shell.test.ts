@@ -42,7 +42,13 @@ async function shell() {
     send: async (bytes: Uint8Array | string) => void (shown += String(bytes)),
   };
   const home = { XDG_STATE_HOME: join(folder.path, "state") };
-  const request = { warehouse: folder.path, clock: systemClock, env: {}, format: "table" as const };
+  const request = {
+    warehouse: folder.path,
+    clock: systemClock,
+    env: {},
+    allowFiles: true,
+    format: "table" as const,
+  };
   const questions = await openQuestions(request, () => stdout);
   const stop = new AbortController();
   let hasEnded = false;

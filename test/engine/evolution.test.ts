@@ -285,8 +285,8 @@ describe("--reset", () => {
 });
 
 test("a checkpoint without a commit keeps nothing, and takes any plan", async () => {
-  rmSync(path.join(folder, "state"), { recursive: true });
-  rmSync(path.join(folder, "in"), { recursive: true });
+  for (const name of ["state", "in", ...readdirSync(folder).filter((found) => found.endsWith(".ndjson"))])
+    rmSync(path.join(folder, name), { recursive: true });
   mkdirSync(path.join(folder, "in"));
   await run(JOB);
   expect(existsSync(path.join(folder, "state/plan.json"))).toBe(false);

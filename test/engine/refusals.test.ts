@@ -52,6 +52,29 @@ const T = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
 
 /** SQL, what the reason must say, what the way out must say. */
 const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])[] = [
+  // What is no input of the job.
+  ["SELECT t.* FROM ticks AS t, read_text('/etc/hostname')", /found read_text/, /tables:/],
+  ["SELECT *, (SELECT count(*) FROM glob('/etc/*')) AS n FROM ticks", /found glob/, /tables:/],
+  ["WITH f AS (FROM READ_CSV('/etc/passwd')) SELECT ticks.* FROM ticks, f", /found read_csv/, /tables:/],
+  ["SELECT ticks.* FROM ticks, '/etc/passwd.csv'", /passwd.csv/, /tables:/],
+  ["SELECT ticks.* FROM ticks, 'http://127.0.0.1:1/x.parquet'", /x.parquet/, /tables:/],
+  ["FROM ticks, query('SELECT content FROM read_text(''/etc/hostname'')')", /query\(\)/, /write/],
+  // Sizes of windows.
+  ["SELECT * FROM tumble(ticks, ts, 60)", /number without a unit: 60/, /INTERVAL 60 SECOND/],
+  [
+    "SELECT window_start, count(*) FROM tumble(ticks, ts, '60') GROUP BY ALL",
+    /without a unit: 60/,
+    /1 minute/,
+  ],
+  ["SELECT * FROM hop(ticks, ts, INTERVAL 1 MINUTE, 1.5)", /without a unit/, /INTERVAL/],
+  ["SELECT * FROM cumulate(ticks, ts, INTERVAL '60', '1 hour')", /without a unit: 60/, /INTERVAL/],
+  [
+    "SELECT k, count(*) FROM session(ticks, ts, 60, k) GROUP BY k, window_start",
+    /without a unit/,
+    /INTERVAL/,
+  ],
+  ["WITH w AS (FROM tumble(ticks, ts, 60)) SELECT * FROM w", /without a unit: 60/, /INTERVAL/],
+  ["SELECT * FROM tumble(ticks, ts, INTERVAL 0 MINUTE)", /not longer than nothing/, /positive/],
   // Windows and bounds.
   [
     "SELECT window_start, count(*) FROM session(ticks, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL",

@@ -81,13 +81,13 @@ for (const missed of [[2], [2, 3, 4]])
 test("a topic whose mark is older than the checkpoint is refused", async () => {
   using job = await sinkJob();
   for (const v of [1, 2, 3]) await done(job, v);
-  const [mark] = await kafka.judge.groupOffsets(job.topic);
+  const [mark] = await kafka.judge.groupOffsets(job.group);
   if (mark === undefined) throw new Error("There is no mark");
-  await kafka.judge.setGroupOffsets(job.topic, [{ ...mark, offset: mark.offset - 1 }]);
+  await kafka.judge.setGroupOffsets(job.group, [{ ...mark, offset: mark.offset - 1 }]);
   const { code, stderr } = await job.once(row(4));
   expect(code).not.toBe(0);
   expect(stderr).toContain("the topic is an older copy");
-  await kafka.judge.setGroupOffsets(job.topic, [mark]);
+  await kafka.judge.setGroupOffsets(job.group, [mark]);
   await done(job, 5);
   expect(await values(job)).toEqual([1, 2, 3, 4, 5]);
 });
@@ -104,10 +104,33 @@ test("a checkpoint is refused after another one has written", async () => {
   expect(stderr).toContain("was last written by another checkpoint of this job");
 });
 
+test("the mark stands in no group that somebody may read with", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  expect(await kafka.judge.groupOffsets(job.topic)).toEqual([]);
+  // Somebody else's, in a group that is called as the job is.
+  await kafka.judge.setGroupOffsets(job.topic, [{ topic: job.topic, partition: 0, offset: 9, metadata: "" }]);
+  await done(job, 2);
+  expect(await values(job)).toEqual([1, 2]);
+});
+
+test("a mark of a former version, in the group of the job's name, tells what is there", async () => {
+  using job = await sinkJob();
+  await done(job, 1);
+  expect((await job.once(row(2), { env: { STREAMKIT_FAILPOINT: "kafka-committed" } })).code).not.toBe(0);
+  const [mark] = await kafka.judge.groupOffsets(job.group);
+  if (mark === undefined) throw new Error("There is no mark");
+  await kafka.judge.setGroupOffsets(job.topic, [mark]);
+  await kafka.judge.deleteGroup(job.group);
+  await done(job, 3);
+  expect(await values(job)).toEqual([1, 2, 3]);
+  expect((await kafka.judge.groupOffsets(job.group)).length).toBe(1);
+});
+
 test("a mark that the broker has forgotten is no fault", async () => {
   using job = await sinkJob();
   await done(job, 1);
-  await kafka.judge.deleteGroup(job.topic);
+  await kafka.judge.deleteGroup(job.group);
   await done(job, 2);
   expect(await values(job)).toEqual([1, 2]);
 });
@@ -119,7 +142,7 @@ describe("a crash, and the broker forgets the mark", () => {
     const [first = [], second = []] = rows;
     if (rows.length > 1) await done(job, first);
     expect((await job.once(rows.length > 1 ? second : first, crash(failpoint))).code).not.toBe(0);
-    await kafka.judge.deleteGroup(job.topic).catch(() => undefined);
+    await kafka.judge.deleteGroup(job.group).catch(() => undefined);
     const { code, stderr } = await job.once();
     expect({ code, stderr }).toMatchObject({ code: 0 });
     const records = await kafka.judge.read(job.topic);

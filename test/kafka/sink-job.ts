@@ -10,7 +10,10 @@ import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 export interface SinkJob extends Disposable {
   readonly folder: string;
   readonly file: string;
+  /** The job's name too. */
   readonly topic: string;
+  /** Where the marks of its batches stand. */
+  readonly group: string;
   /** The job of this folder, over all files that were put into it, until all is written. */
   once(rows?: readonly unknown[], options?: RunWith): Promise<RunResult>;
   /** One more file for the source. */
@@ -75,6 +78,7 @@ export async function sinkJob(parts: JobParts = {}, service?: KafkaService): Pro
     folder,
     file,
     topic,
+    group: `streamkit-${topic}`,
     put,
     async once(rows, { flags = ["--available-now"], env = {} } = {}) {
       if (rows !== undefined) put(rows);

@@ -198,7 +198,7 @@ test("without a checkpoint rows are written without transactions", async () => {
   expect(await written(job)).toHaveLength(1);
   const transactions = await kafka.judge.listTransactions();
   expect(transactions.filter(({ id }) => id.includes(job.topic))).toEqual([]);
-  expect(await kafka.judge.groupOffsets(job.topic)).toEqual([]);
+  expect(await kafka.judge.groupOffsets(job.group)).toEqual([]);
 });
 
 describe("what is wrong is told", () => {

@@ -8,6 +8,8 @@ import { parquetRows } from "../e2e/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const stop = { flags: ["--available-now"] };
+/** A job whose checkpoint was deleted begins anew when that is said. */
+const anew = { flags: ["--once", "--reset-checkpoint"] };
 const row = (n: number) => ({ ts: `2026-01-05T09:0${n}:00Z`, n });
 const numbers = async (job: TableJob): Promise<number[]> =>
   (await parquetRows(job.table)).map(({ n }) => Number(n)).toSorted((a, b) => a - b);
@@ -27,7 +29,7 @@ test("without its checkpoint it is refused, and the table is as it was", async (
   await compact(job);
   const before = job.everything();
   rmSync(join(job.folder, "state"), { recursive: true });
-  const { code, stderr } = await job.run([row(1), row(2), row(3)]);
+  const { code, stderr } = await job.run([row(1), row(2), row(3)], anew);
   expect(code).toBe(2);
   expect(stderr).toContain('holds rows of "job" up to batch 2, but this checkpoint knows of none');
   const [compacted = ""] = job.files();
@@ -50,7 +52,7 @@ test("what was compacted twice is known as well", async () => {
   await compact(job);
   expect(job.files()).toHaveLength(2);
   rmSync(join(job.folder, "state"), { recursive: true });
-  const { code, stderr } = await job.run([row(1)]);
+  const { code, stderr } = await job.run([row(1)], anew);
   expect(code).toBe(2);
   expect(stderr).toContain("up to batch 4");
 });
@@ -78,7 +80,7 @@ test("while a compaction waits for readers it is refused too", async () => {
   const flags = ["--idle", "0s", "--delay", "1h", "--no-wait", "--warehouse", join(job.folder, "warehouse")];
   expect(await streamkit(["write", "--compact", "t", ...flags])).toMatchObject({ code: 0 });
   rmSync(join(job.folder, "state"), { recursive: true });
-  const { code, stderr } = await job.run([row(1)]);
+  const { code, stderr } = await job.run([row(1)], anew);
   expect(code).toBe(2);
   expect(stderr).toContain('holds rows of "job"');
 });

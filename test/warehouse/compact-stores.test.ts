@@ -66,6 +66,7 @@ test.each(Object.entries(PLACES))(
     expect(await ask()).toEqual(expected);
     expect(await files()).toEqual([
       "_streamkit/compacted.json",
+      expect.stringMatching(/^_streamkit\/owners\/write_/) as unknown as string,
       "_streamkit/schema.json",
       expect.stringMatching(/^k=a b\/compacted-/) as unknown as string,
       expect.stringMatching(/^k=a b\/part-/) as unknown as string,

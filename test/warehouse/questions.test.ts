@@ -35,8 +35,13 @@ function pipe(): ByteOutput & { text(): string } {
   return { isTerminal: false, write, send: async (bytes) => write(bytes), text: () => text };
 }
 
-async function ask(text: string, output: ByteOutput, style: Partial<AnswerStyle> = {}): Promise<void> {
-  const request = { warehouse: folder.path, clock: systemClock, env: {}, format: "table" as const, ...style };
+async function ask(
+  text: string,
+  output: ByteOutput,
+  style: Partial<AnswerStyle & { readonly allowFiles: boolean }> = {},
+): Promise<void> {
+  const plain = { clock: systemClock, env: {}, allowFiles: true, format: "table" as const };
+  const request = { warehouse: folder.path, ...plain, ...style };
   const questions = await openQuestions(request, () => output);
   try {
     await questions.ask(text);
@@ -60,6 +65,65 @@ test("comments, semicolons and several statements are what they are in SQL", asy
   const refused = (text: string) => answer(text, "csv").catch((error: unknown) => (error as Error).message);
   expect(await refused("SELECT 1; SELECT 2")).toStartWith("--format csv takes one query, found 2");
   expect(await refused(" ; -- nothing")).toBe("An SQL query is expected");
+});
+
+test("a question changes nothing, however it is written, and installs nothing", async () => {
+  const secret = join(folder.path, "secret.txt");
+  const written = join(folder.path, "pwned.csv");
+  const copy = `COPY (SELECT 42) TO '${written}'`;
+  for (const text of [
+    copy,
+    `SELECT 1); ${copy}; SELECT * FROM (SELECT 2`,
+    `/* SELECT */ ${copy}`,
+    `SELECT 1 -- ;\n); ${copy}; SELECT (1`,
+    `DESCRIBE SELECT 1); ${copy}; SELECT * FROM (SELECT 1`,
+    `EXPLAIN ANALYZE ${copy}`,
+    `FROM query('${copy.replaceAll("'", "''")}')`,
+    `WITH x AS (${copy}) SELECT 1`,
+    `PREPARE p AS ${copy}`,
+    `ATTACH '${secret}' AS x`,
+    "INSTALL httpfs",
+    "LOAD httpfs",
+    "SET threads = 1",
+    "PRAGMA enable_profiling",
+    "CREATE MACRO m() AS 1",
+    "SELECT getenv('HOME')",
+    "CALL pragma_version()",
+  ])
+    expect(await answer(text).catch(() => "refused")).toBe("refused");
+  for (const name of [secret, written]) expect(existsSync(name)).toBe(false);
+  for (const text of ["FROM 'http://127.0.0.1:1/x.csv'", "FROM sqlite_scan('a', 'b')"])
+    expect(await answer(text).catch((error: unknown) => (error as Error).message)).toMatch(
+      /streamkit installs no extensions of DuckDB$/,
+    );
+});
+
+test("without files there are the warehouse and the answer, and nothing else", async () => {
+  const output = pipe();
+  const shut = (text: string, style: Partial<AnswerStyle> = {}) =>
+    ask(text, output, { format: "ndjson", ...style, allowFiles: false }).then(
+      () => "answered",
+      (error: unknown) => (error as Error).message,
+    );
+  for (const text of [
+    "FROM read_text('/etc/hostname')",
+    "FROM read_csv('/etc/passwd')",
+    "FROM '/etc/passwd.csv'",
+    "FROM sniff_csv('/etc/passwd')",
+    "FROM glob('/etc/*')",
+    `FROM read_text('${folder.path}/../../etc/hostname')`,
+    "FROM 'http://127.0.0.1:1/x.csv'",
+  ])
+    expect(await shut(text)).toContain("file system operations are disabled");
+  expect(output.text()).toBe("");
+  expect(await shut("SELECT count(*) AS n FROM web.hits")).toBe("answered");
+  expect(output.text()).toBe('{"n":500}\n');
+  for (const format of ["csv", "parquet", "json"] as const)
+    expect(await shut("FROM ticks LIMIT 1", { format })).toBe("answered");
+  using elsewhere = emptyFolder();
+  const out = join(elsewhere.path, "a.csv");
+  expect(await shut("FROM ticks LIMIT 1", { format: "csv", out })).toBe("answered");
+  expect(existsSync(out)).toBe(true);
 });
 
 test("SHOW TABLES names all tables; DESCRIBE, SUMMARIZE, PRAGMA and EXPLAIN tell more", async () => {

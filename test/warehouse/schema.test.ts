@@ -137,7 +137,12 @@ test("a copy of the table is a table", async () => {
   using job = await firstRun();
   using other = tableJob({ schema: SCHEMA, query: "SELECT n, v, s FROM rows", parquet: PARQUET });
   cpSync(job.table, other.table, { recursive: true });
-  const { stderr } = await other.run([{ ...ROW, n: 2 }]);
+  const refused = await other.run([]);
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("adopt: true");
+  const { stderr } = await other.run([{ ...ROW, n: 2 }], {
+    flags: ["--once", "--set", "sinks.0.adopt=true"],
+  });
   expect(stderr).toContain('1 file of t removed: "job" wrote them with another checkpoint');
   // The job's name is the same and its checkpoint is another: what it does not know of is not its own.
   expect((await parquetRows(other.table)).map((row) => row["n"])).toEqual([2]);

@@ -1,9 +1,9 @@
 /** Tries the formats on a sample, with the readers that a job has. */
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { StreamkitError } from "../../base/error.ts";
+import { temporaryFolder } from "../../base/temporary-folder.ts";
 import { type Column, type Database, openDatabase } from "../../duckdb/database.ts";
 import { id, raw, sql } from "../../duckdb/sql.ts";
 import { inferColumns } from "../../formats/infer.ts";
@@ -42,7 +42,7 @@ const ROWS_SHOWN = 3;
 
 /** Those that at least one line fits, the best first. */
 export async function guess(sample: Sample): Promise<readonly Guess[]> {
-  const folder = await mkdtemp(path.join(tmpdir(), "streamkit-formats-"));
+  const folder = await temporaryFolder("formats");
   const database = await openDatabase();
   try {
     const found: Guess[] = [];
