@@ -89,7 +89,7 @@ test("no window is given twice: rows of one that the end closed are late, told a
     expect(new Set(starts).size).toBe(starts.length);
   }
   expect(windows("merged").at(-1)?.window_start).toBe("2026-01-05T11:30:00.000Z");
-  expect(rows.get("merged")).toContainEqual(expect.stringContaining('"2026-01-05T11:00:00.000Z"'));
+  expect(rows.get("merged")?.join()).toContain('"2026-01-05T11:00:00.000Z"');
   expect(rows.get("kept")?.at(-1)).toContain("[91,92]");
   // The last one only for the hour of the minutes that end in it.
   expect(lateRows).toBe(3);
@@ -100,7 +100,7 @@ test("the watermark of the events goes on: a row behind it is late, a day later 
   const behind = row("2026-01-05T23:00:00Z", "a", 95);
   const { lateRows, rows } = await answersOf([day(1), behind + day(2)], "once");
   expect(lateRows).toBe(1);
-  expect(rows.get("late")).toEqual([expect.stringContaining('"id":95')]);
+  expect(rows.get("late")?.join()).toContain('"id":95');
   expect(rows.get("merged")?.join()).not.toContain("2026-01-05");
 }, 60_000);
 
@@ -122,10 +122,8 @@ test("a checkpoint of a former version, whose watermark is the end, goes on", as
     closedUs?: Record<string, string>;
   }
   const { hasEnded, closedUs, ...progress } = JSON.parse(String(found?.["json"])) as Progress;
-  expect({ hasEnded, closed: Object.keys(closedUs ?? {}) }).toEqual({
-    hasEnded: true,
-    closed: expect.arrayContaining(["merged", "sessions", "met"]),
-  });
+  expect(hasEnded).toBe(true);
+  expect(Object.keys(closedUs ?? {})).toEqual(expect.arrayContaining(["merged", "sessions", "met"]));
   progress.sources.s.watermarkUs = String(INFINITY_US);
   for (const key of Object.keys(progress.watermarksUs)) progress.watermarksUs[key] = String(INFINITY_US);
   await database.run(sql`UPDATE former.progress SET json = ${JSON.stringify(progress)}`);
