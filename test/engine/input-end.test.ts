@@ -123,7 +123,7 @@ test("a checkpoint of a former version, whose watermark is the end, goes on", as
   }
   const { hasEnded, closedUs, ...progress } = JSON.parse(String(found?.["json"])) as Progress;
   expect(hasEnded).toBe(true);
-  expect(Object.keys(closedUs ?? {})).toEqual(expect.arrayContaining(["merged", "sessions", "met"]));
+  for (const name of ["merged", "sessions", "met"]) expect(closedUs?.[name]).toBeDefined();
   progress.sources.s.watermarkUs = String(INFINITY_US);
   for (const key of Object.keys(progress.watermarksUs)) progress.watermarksUs[key] = String(INFINITY_US);
   await database.run(sql`UPDATE former.progress SET json = ${JSON.stringify(progress)}`);
