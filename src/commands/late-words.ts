@@ -40,12 +40,12 @@ function behindMs({ watermarkMs, earliestMs }: LateRows): number {
 function firstWords(late: LateRows): string {
   const { source, rows, watermarkMs, delayMs, leftOutOf } = late;
   const verb = leftOutOf.length === 1 ? "leaves" : "leave";
+  const much = `${counted(rows, "row comes", "rows come")} late, ${upTo(rows)}${spanText(behindMs(late))}`;
   if (late.isOfEnd === true)
     return (
-      `${source}: ${counted(rows, "row comes", "rows come")} late, ${upTo(rows)}${spanText(behindMs(late))} ` +
-      `before ${timeText(watermarkMs)}: up to there the end of the input, when it ended before, has closed ` +
-      `${listed(leftOutOf)}. Stop a job that is to go on with a signal, or run it with --available-now: both ` +
-      "leave windows open"
+      `${source}: ${much} before ${timeText(watermarkMs)}: up to there the end of the input, when it ended ` +
+      `before, has closed ${listed(leftOutOf)}. A job that is to go on leaves windows open when it is ` +
+      "stopped by a signal, or run with --available-now"
     );
   const behind = `${upTo(rows)}${spanText(behindMs(late))} behind the watermark`;
   return (
@@ -64,10 +64,11 @@ function neededText(valueMs: number): string {
 }
 
 function tallyWords(late: LateRows): string {
-  const { source, rows, watermarkMs } = late;
+  const { source, rows, watermarkMs, isOfEnd } = late;
+  const bound = isOfEnd === true ? "before what an end closed" : "behind the watermark";
   return (
     `${source}: ${counted(rows, "more row has", "more rows have")} come late, ${upTo(rows)}` +
-    `${spanText(behindMs(late))} ${late.isOfEnd === true ? "before" : "behind the watermark"} (${timeText(watermarkMs)})`
+    `${spanText(behindMs(late))} ${bound} (${timeText(watermarkMs)})`
   );
 }
 

@@ -4,7 +4,7 @@
  */
 
 import { fstatSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile, rm, writeFile } from "node:fs/promises";
 
 const FILE = "stream";
 
@@ -16,6 +16,11 @@ export async function goesOn(folder: string, descriptor: number): Promise<boolea
 
 export async function noteStream(folder: string, descriptor: number): Promise<void> {
   await writeFile(`${folder}/${FILE}`, (await streamOf(descriptor)) ?? "");
+}
+
+/** It has ended: nothing goes on with it. */
+export async function forgetStream(folder: string): Promise<void> {
+  await rm(`${folder}/${FILE}`, { force: true });
 }
 
 /** Undefined where that can't be told: a terminal has whole lines. */

@@ -31,7 +31,7 @@ export interface SpoolMessage {
   readonly passedBytes?: number;
   /** Nothing is read or written any more. */
   readonly isDone?: true;
-  /** It was stopped in the middle of bytes that are one whole, like packed ones: the rest alone says nothing. */
+  /** It was stopped in the middle of bytes that are one whole, like packed ones. */
   readonly isCutOff?: true;
 }
 

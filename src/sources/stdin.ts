@@ -21,7 +21,7 @@ import { recordCut } from "./record-cut.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
 import { segmentPath, spoolControl } from "./spool-control.ts";
 import { continuedSegments, cutSegment, endLine, leftoverSegments, makeSegment } from "./spool-files.ts";
-import { goesOn, noteStream } from "./spool-stream.ts";
+import { forgetStream, goesOn, noteStream } from "./spool-stream.ts";
 import type { SpoolMessage, SpoolOrder } from "./spool-worker.ts";
 
 const STDIN = 0;
@@ -215,10 +215,13 @@ export async function openSpool(descriptor: number, context: SourceContext): Pro
       await Promise.race([done.promise, context.clock.sleep(MAX_STOP_MS, isStopped.signal)]);
       isStopped.abort();
       worker.terminate();
+      if (control.size() === 0 && sealed.length === 0)
+        await rm(segmentPath(folder, control.segmentNumber()), { force: true });
+      if (control.hasEnded() && sealed.length === 0) await forgetStream(folder);
       if (isCutOff)
         logger("stdin").warn(
-          "The standard input is packed, or one document of JSON, and was stopped before its end: what comes " +
-            "after that can't be read alone. Give it once more from its start, to a new checkpoint",
+          "The standard input is packed, or one document of JSON, and was stopped before its end: what " +
+            "comes after that can't be read alone. Give it once more from its start, to a new checkpoint",
         );
     },
   };

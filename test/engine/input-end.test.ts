@@ -1,4 +1,4 @@
-/** A job that goes on after its input had ended: what the end closed stays closed, and the rest is as ever. */
+/** A job goes on after its input had ended: what the end closed stays closed, and the rest is as ever. */
 
 import { expect, test } from "bun:test";
 import { readdirSync, renameSync } from "node:fs";
@@ -11,15 +11,16 @@ import { runIn, writtenIn } from "../world/bounded-runs/bounded.ts";
 /** One of each way to keep a state that the watermark ends. */
 const QUERIES: Readonly<Record<string, string>> = {
   merged: "SELECT k, window_start, count(*) AS n FROM tumble(s, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
-  sliding:
-    "SELECT window_start, sum(id)::BIGINT AS n FROM hop(s, ts, INTERVAL 1 MINUTE, INTERVAL 3 MINUTE) GROUP BY ALL",
-  sessions:
-    "SELECT k, window_start, window_end, count(*) AS n FROM session(s, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL",
+  sliding: `SELECT window_start, sum(id)::BIGINT AS n
+    FROM hop(s, ts, INTERVAL 1 MINUTE, INTERVAL 3 MINUTE) GROUP BY ALL`,
+  sessions: `SELECT k, window_start, window_end, count(*) AS n
+    FROM session(s, ts, INTERVAL 1 MINUTE, k) GROUP BY ALL`,
   kept: "SELECT window_start, list(id ORDER BY id) AS ids FROM tumble(s, ts, INTERVAL 1 HOUR) GROUP BY ALL",
   different: "SELECT DISTINCT ts, k FROM s",
-  met: "SELECT a.id, b.id AS other FROM s a JOIN s b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 10 SECOND",
-  alone:
-    "SELECT a.id FROM s a LEFT JOIN s b ON a.id = b.id + 1 AND b.ts BETWEEN a.ts - INTERVAL 9 SECOND AND a.ts WHERE b.id IS NULL",
+  met: `SELECT a.id, b.id AS other
+    FROM s a JOIN s b ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 10 SECOND`,
+  alone: `SELECT a.id FROM s a
+    LEFT JOIN s b ON a.id = b.id + 1 AND b.ts BETWEEN a.ts - INTERVAL 9 SECOND AND a.ts WHERE b.id IS NULL`,
   ends: "SELECT window_end AS till, count(*) AS n FROM tumble(s, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
   counted: "SELECT window_start, count(*) AS n FROM tumble(ends, till, INTERVAL 1 HOUR) GROUP BY ALL",
 };
@@ -27,7 +28,8 @@ const NAMES = Object.keys(QUERIES);
 
 const JOB = `
 checkpoint: state
-sources: { s: { from: "file:in/*.ndjson", schema: { ts: TIMESTAMP, k: VARCHAR, id: BIGINT }, watermark: 10s } }
+sources:
+  s: { from: "file:in/*.ndjson", schema: { ts: TIMESTAMP, k: VARCHAR, id: BIGINT }, watermark: 10s }
 queries:
 ${NAMES.map((name) => `  ${name}: ${JSON.stringify(QUERIES[name])}`).join("\n")}
 sinks:
@@ -87,7 +89,7 @@ test("no window is given twice: rows of one that the end closed are late, told a
     expect(new Set(starts).size).toBe(starts.length);
   }
   expect(windows("merged").at(-1)?.window_start).toBe("2026-01-05T11:30:00.000Z");
-  expect(rows.get("merged")).toContainEqual(expect.stringContaining('"2026-01-05T11:00:00.000Z"'));
+  expect(rows.get("merged")?.join()).toContain('"2026-01-05T11:00:00.000Z"');
   expect(rows.get("kept")?.at(-1)).toContain("[91,92]");
   // The last one only for the hour of the minutes that end in it.
   expect(lateRows).toBe(3);
@@ -95,13 +97,11 @@ test("no window is given twice: rows of one that the end closed are late, told a
 }, 60_000);
 
 test("the watermark of the events goes on: a row behind it is late, a day later as well", async () => {
-  const { lateRows, rows } = await answersOf(
-    [day(0), day(1), row("2026-01-05T23:00:00Z", "a", 95), day(2)],
-    "once",
-  );
+  const behind = row("2026-01-05T23:00:00Z", "a", 95);
+  const { lateRows, rows } = await answersOf([day(1), behind + day(2)], "once");
   expect(lateRows).toBe(1);
-  const whole = await answersOf([DAYS.map((_, number) => day(number)).join("")], "once");
-  expect(sorted(rows.get("merged"))).toEqual(sorted(whole.rows.get("merged")));
+  expect(rows.get("late")?.join()).toContain('"id":95');
+  expect(rows.get("merged")?.join()).not.toContain("2026-01-05");
 }, 60_000);
 
 test("a checkpoint of a former version, whose watermark is the end, goes on", async () => {
@@ -122,10 +122,8 @@ test("a checkpoint of a former version, whose watermark is the end, goes on", as
     closedUs?: Record<string, string>;
   }
   const { hasEnded, closedUs, ...progress } = JSON.parse(String(found?.["json"])) as Progress;
-  expect({ hasEnded, closed: Object.keys(closedUs ?? {}) }).toEqual({
-    hasEnded: true,
-    closed: expect.arrayContaining(["merged", "sessions", "met"]),
-  });
+  expect(hasEnded).toBe(true);
+  for (const name of ["merged", "sessions", "met"]) expect(closedUs?.[name]).toBeDefined();
   progress.sources.s.watermarkUs = String(INFINITY_US);
   for (const key of Object.keys(progress.watermarksUs)) progress.watermarksUs[key] = String(INFINITY_US);
   await database.run(sql`UPDATE former.progress SET json = ${JSON.stringify(progress)}`);

@@ -28,8 +28,8 @@ export async function refuseReplaced(
   throw new StreamkitError(
     "input",
     `"${name}" is another file than the one of which ${read} ${offset === 1 ? "was" : "were"} read before, ` +
-      "or was changed in front of that: files at rest only grow. Give new input a new name, follow a log with " +
-      "tail:, or read everything anew with --reset-checkpoint",
+      "or was changed in front of that: files at rest only grow. Give new input a new name, follow a log " +
+      "with tail:, or read everything anew with --reset-checkpoint",
   );
 }
 

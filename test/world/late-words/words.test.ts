@@ -85,6 +85,14 @@ describe("the words", () => {
     expect(words[1]).toContain('so the queries "a", "b", "c" and 2 other queries leave them out');
   });
 
+  test("say where it is the end of an input that has closed what they belong to", () => {
+    const { words, see } = wordsAt();
+    see([late(2, 1500, { isOfEnd: true, leftOutOf: ["a"] })]);
+    expect(words[0]).toStartWith("ticks: 2 rows come late, up to 1s before ");
+    expect(words[0]).toContain('the end of the input, when it ended before, has closed the query "a"');
+    expect(words[0]).toContain("--available-now");
+  });
+
   test("are not said where no query goes by time", () => {
     const { words, see } = wordsAt();
     see([late(2, 1500, { leftOutOf: [] })]);
