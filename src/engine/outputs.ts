@@ -183,7 +183,7 @@ export async function openSinks(request: SinkRequest): Promise<OpenSink[]> {
         committed,
         timeColumns: [...output.times.keys()],
         state: (name) => stateTable(name, sinkId),
-        deadLetters: id(relation.deadLetters),
+        deadLetters: id(relation.newLetters),
       });
       opened.push({ id: sinkId, formerId, output, sink });
     } catch (error) {

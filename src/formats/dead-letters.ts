@@ -1,0 +1,237 @@
+/**
+ * Dead letters as rows: lines that became no record, with their place and the reason. However many there are,
+ * none is an object of JavaScript: they are written into files, which DuckDB reads, and stay in a table or,
+ * where that would be large, in Parquet files beside the segment.
+ */
+
+import { rm, writeFile } from "node:fs/promises";
+import { StreamkitError } from "../base/error.ts";
+import type { Database } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { innerFeedsOf } from "./inner-feeds.ts";
+import { linesAsTheyAre } from "./lines.ts";
+import type { Segment, SourceLetter } from "./segment.ts";
+import type { Line, LineBlock } from "./segment-lines.ts";
+import { standInsReplaced } from "./stand-ins.ts";
+
+export interface DeadLetters {
+  readonly count: number;
+  /**
+   * SELECT number, origin, byte_offset, line, reason, in the order of `number`: the line's place among all
+   * lines of the segment, from 0.
+   */
+  readonly rows: Sql;
+  /**
+   * What `rows` reads, where they are many; else they are in a table, until the next segment is read into the
+   * same place. The files belong to whoever has the letters.
+   */
+  readonly files: readonly string[];
+}
+
+const COLUMNS = raw("number BIGINT, origin VARCHAR, byte_offset BIGINT, line VARCHAR, reason VARCHAR");
+
+export const NO_LETTERS: DeadLetters = {
+  count: 0,
+  rows: raw(`SELECT NULL::BIGINT AS number, NULL::VARCHAR AS origin, NULL::BIGINT AS byte_offset,
+    NULL::VARCHAR AS line, NULL::VARCHAR AS reason WHERE false`),
+  files: [],
+};
+
+/** Letters of several hands, one after the other. */
+export function allLetters(parts: readonly DeadLetters[]): DeadLetters {
+  const some = parts.filter(({ count }) => count > 0);
+  if (some.length === 0) return NO_LETTERS;
+  return {
+    count: some.reduce((sum, { count }) => sum + count, 0),
+    rows: join(
+      some.map(({ rows }) => rows),
+      " UNION ALL ",
+    ),
+    files: some.flatMap(({ files }) => files),
+  };
+}
+
+/** What a source could not read, behind the lines of its segment: a few. */
+export function lettersOfSource(letters: readonly SourceLetter[] = []): DeadLetters {
+  const rows = letters.map(
+    ({ origin, offset, line, reason }, index) =>
+      sql`(${Number.MAX_SAFE_INTEGER - index}, ${origin}, ${offset}, ${line}, ${reason})`,
+  );
+  if (rows.length === 0) return NO_LETTERS;
+  return {
+    count: rows.length,
+    rows: sql`SELECT * FROM (VALUES ${rows}) AS letters(number, origin, byte_offset, line, reason)`,
+    files: [],
+  };
+}
+
+export interface FirstLetter {
+  readonly number: number;
+  readonly reason: string;
+  readonly place: string;
+}
+
+/** Undefined where there is none. */
+export async function firstLetter(
+  database: Database,
+  { count, rows }: DeadLetters,
+): Promise<FirstLetter | undefined> {
+  if (count === 0) return undefined;
+  const row = await database.row(sql`SELECT number, reason, origin, byte_offset FROM (${rows}) LIMIT 1`);
+  return {
+    number: Number(row["number"]),
+    reason: String(row["reason"]),
+    place: `${String(row["origin"])}, at ${String(row["byte_offset"])}`,
+  };
+}
+
+/** The numbers of their lines, ascending. */
+export async function letterNumbers(database: Database, { count, rows }: DeadLetters): Promise<Float64Array> {
+  const numbers = new Float64Array(count);
+  if (count === 0) return numbers;
+  let next = 0;
+  for await (const [block = []] of database.columnBlocks(sql`SELECT number::DOUBLE FROM (${rows})`)) {
+    numbers.set(block as number[], next);
+    next += block.length;
+  }
+  return numbers.sort();
+}
+
+export async function forgetLetters({ files }: DeadLetters): Promise<void> {
+  for (const file of files) await rm(file, { force: true });
+}
+
+/** Lines of a block that become letters. */
+export interface UnfitLines {
+  readonly indexes: readonly number[];
+  /** For each index that by which `reasons` knows it; the index itself if left out. */
+  readonly keys?: readonly number[];
+  /** A query with the columns `index` and `reason`, one row for each key. */
+  readonly reasons: Sql;
+}
+
+export interface LetterWriter {
+  /** Blocks come in their order. */
+  add(block: LineBlock, lines: UnfitLines): Promise<void>;
+  letters(): Promise<DeadLetters>;
+}
+
+/** What a table holds before it becomes a file. */
+const MAX_TABLE_LETTERS = 50_000;
+
+/** `table` and the files are made anew; `name` tells several writers of a segment apart. */
+export function openLetters(database: Database, segment: Segment, table: string): LetterWriter {
+  const placeOf = placeFinder(segment);
+  const path = `${segment.path}.${table}`;
+  const files: string[] = [];
+  let count = 0;
+  let inTable = 0;
+  const emptied = sql`CREATE OR REPLACE TABLE ${id(table)} (${COLUMNS})`;
+
+  const places = (block: LineBlock, { indexes, keys = indexes }: UnfitLines): { text: string; of: Sql } => {
+    const origins = new Map<string, number>();
+    const texts = indexes.map((index, place) => {
+      const line = block.at(index);
+      const { origin, offset } = placeOf(line);
+      const known = origins.get(origin) ?? origins.size;
+      origins.set(origin, known);
+      return `${keys[place]},${line.number},${offset},${known}\n`;
+    });
+    const [only = ""] = origins.keys();
+    const names = [...origins.keys()].map((origin) => sql`${origin}`);
+    return { text: texts.join(""), of: origins.size === 1 ? sql`${only}` : sql`[${names}][origin_at + 1]` };
+  };
+
+  /** The source's own, where it knows better; else an empty line. */
+  const ownReasons = (block: LineBlock, indexes: readonly number[]): string =>
+    indexes
+      .map((index) => `${(segment.reasons?.get(block.at(index).number) ?? "").replaceAll("\n", " ")}\n`)
+      .join("");
+
+  const toFile = async (): Promise<void> => {
+    const file = `${path}${files.length}.parquet`;
+    await database.run(sql`COPY ${id(table)} TO ${file} (FORMAT parquet); ${emptied}`);
+    files.push(file);
+    inTable = 0;
+  };
+
+  return {
+    async add(block, lines) {
+      if (lines.indexes.length === 0) return;
+      const { text, of } = places(block, lines);
+      const own =
+        segment.reasons === undefined
+          ? raw("")
+          : sql` POSITIONAL JOIN (SELECT line AS own FROM (${linesAsTheyAre(`${path}.reasons`)}))`;
+      try {
+        await writeFile(`${path}.lines`, block.ownTextOf(lines.indexes));
+        await writeFile(`${path}.places`, text);
+        if (segment.reasons !== undefined)
+          await writeFile(`${path}.reasons`, ownReasons(block, lines.indexes));
+        const added = sql`INSERT INTO ${id(table)}
+          SELECT number, ${of}, byte_offset, ${ownText(segment)},
+            ${segment.reasons === undefined ? raw("found.reason") : raw("coalesce(nullif(own, ''), found.reason)")}
+          FROM (SELECT * FROM (${linesAsTheyAre(`${path}.lines`)}) POSITIONAL JOIN (FROM read_csv(
+              ${`${path}.places`}, auto_detect = false, header = false, delim = ',', quote = '', escape = '',
+              columns = {'key': 'BIGINT', 'number': 'BIGINT', 'byte_offset': 'BIGINT', 'origin_at': 'INTEGER'}))${own})
+            AS placed JOIN (${lines.reasons}) AS found ON found.index = placed.key
+          ORDER BY number`;
+        const written = await database.runCounting(count === 0 ? sql`${emptied}; ${added}` : added);
+        if (written !== lines.indexes.length)
+          throw new StreamkitError("bug", `${lines.indexes.length} lines gave ${written} dead letters`);
+      } finally {
+        await rm(`${path}.lines`, { force: true });
+        await rm(`${path}.places`, { force: true });
+        await rm(`${path}.reasons`, { force: true });
+      }
+      count += lines.indexes.length;
+      inTable += lines.indexes.length;
+      if (inTable > MAX_TABLE_LETTERS) await toFile();
+    },
+    async letters() {
+      if (count === 0) return NO_LETTERS;
+      if (files.length === 0) return { count, rows: sql`SELECT * FROM ${id(table)}`, files };
+      if (inTable > 0) await toFile();
+      const names = files.map((file) => sql`${file}`);
+      return { count, rows: sql`SELECT * FROM read_parquet([${names}])`, files };
+    },
+  };
+}
+
+/** A line's text as it came. */
+function ownText({ holdsInnerFeeds, standIns }: Segment): Sql {
+  const line = raw("placed.line");
+  const own =
+    standIns !== undefined
+      ? standInsReplaced(line, standIns)
+      : holdsInnerFeeds === true
+        ? innerFeedsOf(line)
+        : line;
+  return sql`replace(${own}, chr(0), ${"\\0"})`;
+}
+
+export interface Place {
+  readonly origin: string;
+  /** Byte offset of the line's first byte in its origin; of a partition, the record's offset. */
+  readonly offset: number;
+}
+
+/** Lines must be asked for in their order. */
+export function placeFinder({ path, pieces }: Segment): (line: Line) => Place {
+  let index = 0;
+  let linesBefore = 0;
+  return (line) => {
+    for (;;) {
+      const next = pieces[index + 1];
+      if (next === undefined || next.segmentOffset > line.segmentOffset) break;
+      linesBefore += pieces[index]?.partition?.lines ?? 0;
+      index += 1;
+    }
+    const piece = pieces[index];
+    if (piece === undefined || piece.segmentOffset > line.segmentOffset)
+      throw new StreamkitError("bug", `No piece of ${path} holds ${line.segmentOffset}`);
+    const { origin, partition, originOffset, segmentOffset } = piece;
+    if (partition === undefined) return { origin, offset: originOffset + line.segmentOffset - segmentOffset };
+    return { origin, offset: partition.offsetOf(line.number - linesBefore) };
+  };
+}
