@@ -104,9 +104,7 @@ export async function forgetLetters({ files }: DeadLetters): Promise<void> {
 /** Lines of a block that become letters. */
 export interface UnfitLines {
   readonly indexes: readonly number[];
-  /** For each index that by which `reasons` knows it; the index itself if left out. */
-  readonly keys?: readonly number[];
-  /** A query with the columns `index` and `reason`, one row for each key. */
+  /** A query with the columns `index` and `reason`: a row for each line, whose order `index` gives. */
   readonly reasons: Sql;
 }
 
@@ -117,7 +115,7 @@ export interface LetterWriter {
 }
 
 /** What a table holds before it becomes a file. */
-const MAX_TABLE_LETTERS = 50_000;
+const MAX_TABLE_LETTERS = 16_000;
 
 /** `table` and the files are made anew; `name` tells several writers of a segment apart. */
 export function openLetters(database: Database, segment: Segment, table: string): LetterWriter {
@@ -126,20 +124,21 @@ export function openLetters(database: Database, segment: Segment, table: string)
   const files: string[] = [];
   let count = 0;
   let inTable = 0;
+  let isMade = false;
   const emptied = sql`CREATE OR REPLACE TABLE ${id(table)} (${COLUMNS})`;
 
-  const places = (block: LineBlock, { indexes, keys = indexes }: UnfitLines): { text: string; of: Sql } => {
+  const places = (block: LineBlock, indexes: readonly number[]): { text: string; origin: Sql } => {
     const origins = new Map<string, number>();
-    const texts = indexes.map((index, place) => {
+    const texts = indexes.map((index) => {
       const line = block.at(index);
       const { origin, offset } = placeOf(line);
       const known = origins.get(origin) ?? origins.size;
       origins.set(origin, known);
-      return `${keys[place]},${line.number},${offset},${known}\n`;
+      return `${line.number},${offset},${known}\n`;
     });
     const [only = ""] = origins.keys();
     const names = [...origins.keys()].map((origin) => sql`${origin}`);
-    return { text: texts.join(""), of: origins.size === 1 ? sql`${only}` : sql`[${names}][origin_at + 1]` };
+    return { text: texts.join(""), origin: origins.size === 1 ? sql`${only}` : sql`[${names}][origin_at + 1]` };
   };
 
   /** The source's own, where it knows better; else an empty line. */
@@ -148,50 +147,66 @@ export function openLetters(database: Database, segment: Segment, table: string)
       .map((index) => `${(segment.reasons?.get(block.at(index).number) ?? "").replaceAll("\n", " ")}\n`)
       .join("");
 
-  const toFile = async (): Promise<void> => {
+  const toFile = async (rows: Sql): Promise<number> => {
     const file = `${path}${files.length}.parquet`;
-    await database.run(sql`COPY ${id(table)} TO ${file} (FORMAT parquet); ${emptied}`);
+    const written = await database.runCounting(sql`COPY (${rows}) TO ${file} (FORMAT parquet)`);
     files.push(file);
+    return written;
+  };
+  const tableToFile = async (): Promise<void> => {
+    if (inTable === 0) return;
+    await toFile(sql`FROM ${id(table)}`);
+    await database.run(emptied);
     inTable = 0;
+  };
+  /** The letters of the files that were written. All of them stand in the same order. */
+  const rowsOf = (origin: Sql, reasons: Sql): Sql => {
+    const own =
+      segment.reasons === undefined
+        ? { reason: raw("reason"), join: raw("") }
+        : {
+            reason: raw("coalesce(nullif(own, ''), reason)"),
+            join: sql` POSITIONAL JOIN (SELECT line AS own FROM (${linesAsTheyAre(`${path}.reasons`)}))`,
+          };
+    return sql`SELECT number, ${origin} AS origin, byte_offset, ${ownText(segment)} AS line,
+        ${own.reason} AS reason
+      FROM (${linesAsTheyAre(`${path}.lines`)}) AS placed
+      POSITIONAL JOIN (SELECT number, byte_offset, origin_at FROM read_csv(${`${path}.places`},
+        auto_detect = false, header = false, delim = ',', quote = '', escape = '',
+        columns = {'number': 'BIGINT', 'byte_offset': 'BIGINT', 'origin_at': 'INTEGER'}))
+      POSITIONAL JOIN (SELECT reason FROM (${reasons}) ORDER BY index)${own.join}`;
   };
 
   return {
-    async add(block, lines) {
-      if (lines.indexes.length === 0) return;
-      const { text, of } = places(block, lines);
-      const own =
-        segment.reasons === undefined
-          ? raw("")
-          : sql` POSITIONAL JOIN (SELECT line AS own FROM (${linesAsTheyAre(`${path}.reasons`)}))`;
+    async add(block, { indexes, reasons }) {
+      if (indexes.length === 0) return;
+      const isMany = indexes.length > MAX_TABLE_LETTERS;
+      if (isMany) await tableToFile();
+      const { text, origin } = places(block, indexes);
       try {
-        await writeFile(`${path}.lines`, block.ownTextOf(lines.indexes));
+        await writeFile(`${path}.lines`, block.ownTextOf(indexes));
         await writeFile(`${path}.places`, text);
-        if (segment.reasons !== undefined)
-          await writeFile(`${path}.reasons`, ownReasons(block, lines.indexes));
-        const added = sql`INSERT INTO ${id(table)}
-          SELECT number, ${of}, byte_offset, ${ownText(segment)},
-            ${segment.reasons === undefined ? raw("found.reason") : raw("coalesce(nullif(own, ''), found.reason)")}
-          FROM (SELECT * FROM (${linesAsTheyAre(`${path}.lines`)}) POSITIONAL JOIN (FROM read_csv(
-              ${`${path}.places`}, auto_detect = false, header = false, delim = ',', quote = '', escape = '',
-              columns = {'key': 'BIGINT', 'number': 'BIGINT', 'byte_offset': 'BIGINT', 'origin_at': 'INTEGER'}))${own})
-            AS placed JOIN (${lines.reasons}) AS found ON found.index = placed.key
-          ORDER BY number`;
-        const written = await database.runCounting(count === 0 ? sql`${emptied}; ${added}` : added);
-        if (written !== lines.indexes.length)
-          throw new StreamkitError("bug", `${lines.indexes.length} lines gave ${written} dead letters`);
+        if (segment.reasons !== undefined) await writeFile(`${path}.reasons`, ownReasons(block, indexes));
+        const rows = rowsOf(origin, reasons);
+        const added = sql`INSERT INTO ${id(table)} ${rows}`;
+        const written = isMany
+          ? await toFile(rows)
+          : await database.runCounting(isMade ? added : sql`${emptied}; ${added}`);
+        if (written !== indexes.length)
+          throw new StreamkitError("bug", `${indexes.length} lines gave ${written} dead letters`);
       } finally {
-        await rm(`${path}.lines`, { force: true });
-        await rm(`${path}.places`, { force: true });
-        await rm(`${path}.reasons`, { force: true });
+        for (const name of ["lines", "places", "reasons"]) await rm(`${path}.${name}`, { force: true });
       }
-      count += lines.indexes.length;
-      inTable += lines.indexes.length;
-      if (inTable > MAX_TABLE_LETTERS) await toFile();
+      count += indexes.length;
+      if (isMany) return;
+      isMade = true;
+      inTable += indexes.length;
+      if (inTable > MAX_TABLE_LETTERS) await tableToFile();
     },
     async letters() {
       if (count === 0) return NO_LETTERS;
       if (files.length === 0) return { count, rows: sql`SELECT * FROM ${id(table)}`, files };
-      if (inTable > 0) await toFile();
+      await tableToFile();
       const names = files.map((file) => sql`${file}`);
       return { count, rows: sql`SELECT * FROM read_parquet([${names}])`, files };
     },

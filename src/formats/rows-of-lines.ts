@@ -105,7 +105,6 @@ export async function lettersOfRows(
   for await (const { block, indexes, rows } of rowsByBlock(database, read, wanted.sort()))
     await letters.add(block, {
       indexes,
-      keys: rows,
       reasons: sql`SELECT index, reason FROM ${id(unfit)}
         WHERE index BETWEEN ${rows[0] ?? 0} AND ${rows.at(-1) ?? 0}`,
     });

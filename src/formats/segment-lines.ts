@@ -36,7 +36,7 @@ export interface BlockBounds {
 }
 
 /** Large enough that planning a statement costs little beside running it, small enough for any machine. */
-const BLOCK_BOUNDS: BlockBounds = { maxLines: 131_072, maxBytes: 8_388_608 };
+const BLOCK_BOUNDS: BlockBounds = { maxLines: 32_768, maxBytes: 4_194_304 };
 
 const MARK = Buffer.from(BYTE_ORDER_MARK);
 const LINE_FEED = 10;
