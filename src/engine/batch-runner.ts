@@ -12,12 +12,13 @@ import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts
 import { isClock } from "./clocks.ts";
 import { emptyRelations } from "./job-outputs.ts";
 import { lateRowsOf } from "./late-rows.ts";
+import { observedRows } from "./observed-rows.ts";
 import { openAside } from "./on-error/aside.ts";
 import { deadLetterRelation } from "./on-error/batch-letters.ts";
 import { openKeptLetters } from "./on-error/kept-letters.ts";
 import { letterKinds } from "./on-error/letter-kinds.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
-import { type OpenSink, type Output, observedRows } from "./outputs.ts";
+import type { OpenSink, Output } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";

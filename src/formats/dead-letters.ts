@@ -138,7 +138,10 @@ export function openLetters(database: Database, segment: Segment, table: string)
     });
     const [only = ""] = origins.keys();
     const names = [...origins.keys()].map((origin) => sql`${origin}`);
-    return { text: texts.join(""), origin: origins.size === 1 ? sql`${only}` : sql`[${names}][origin_at + 1]` };
+    return {
+      text: texts.join(""),
+      origin: origins.size === 1 ? sql`${only}` : sql`[${names}][origin_at + 1]`,
+    };
   };
 
   /** The source's own, where it knows better; else an empty line. */
