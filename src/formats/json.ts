@@ -11,6 +11,7 @@ import { linesOf } from "./lines.ts";
 import { firstMisfit, misfitIn, strictValue, textShape } from "./values/columns.ts";
 import { withQuotedNumbers } from "./values/json-numbers.ts";
 import { exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
+import { misshapenJson } from "./values/json-structure.ts";
 import { misfitReason } from "./values/misfit.ts";
 import type { ValueReader } from "./values/strict.ts";
 
@@ -50,7 +51,7 @@ function readJson(path: string, { columns }: Shape, reader: ValueReader, maxLine
 
 /**
  * Text that is no JSON, and values that do not fit: the transform that gives NULL for what is of another
- * structure, over all columns at once. A structure inside of another one is left to the reader.
+ * structure, over all columns at once. Structures inside of others are looked at one by one.
  */
 function findUnfit(_database: Database, path: string, shape: Shape, take: TakeUnfit): Promise<number> {
   const reader = exactJsonReader(shape.timezone);
@@ -62,7 +63,9 @@ function findUnfit(_database: Database, path: string, shape: Shape, take: TakeUn
   );
   const misfits = shape.columns.map((column) => {
     const place = literal(`$."${column.name.replaceAll('"', '\\"')}"`);
-    return sql`CASE WHEN ${read(column)} IS NULL AND json_type(line, ${place}) <> 'NULL'
+    const isOther = sql`${read(column)} IS NULL AND json_type(line, ${place}) <> 'NULL'`;
+    const misshapen = misshapenJson(sql`json_extract(line, ${place})`, column.type);
+    return sql`CASE WHEN ${misshapen === undefined ? isOther : sql`(${isOther}) OR ${misshapen}`}
       THEN struct_pack(path := ${column.name}, type := ${column.type},
         text := CAST(json_extract(line, ${place}) AS VARCHAR))
       ELSE ${misfitIn(read(column), column, reader)} END`;

@@ -85,7 +85,9 @@ async function readBlock(apart: Apart, block: LineBlock): Promise<boolean> {
   const { database, reading, path, letters } = apart;
   const unfit = openUnfit(database, block.count);
   await unfit.addEach(block.unreadable);
-  if (unfit.count() === 0 && (await isTaken(apart, block, unfit.fitting()))) return block.count > 0;
+  // All lines at once were tried before.
+  if (!block.isAll && unfit.count() === 0 && (await isTaken(apart, block, unfit.fitting())))
+    return block.count > 0;
   let isDone = false;
   while (!isDone) {
     const candidates = unfit.fitting();

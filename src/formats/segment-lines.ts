@@ -19,6 +19,8 @@ export interface Line {
 /** Records that stand one after the other; they are counted from 0 in each block. */
 export interface LineBlock {
   readonly count: number;
+  /** Whether there is no other block. */
+  readonly isAll: boolean;
   /** How many records are before the block. */
   readonly recordsBefore: number;
   at(index: number): Line;
@@ -122,6 +124,7 @@ function blockOf(
     isVerbatim ? asTheyAre(indexes) : changed(indexes, (line) => textOfLine(line, format));
   return {
     count: starts.length,
+    isAll: from === 0 && to === bytes.length,
     recordsBefore,
     at: (index) => ({ segmentOffset: start(index), number: numbers[index] ?? 0 }),
     unreadable,
