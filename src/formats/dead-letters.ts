@@ -94,7 +94,7 @@ export async function letterNumbers(database: Database, { count, rows }: DeadLet
     numbers.set(block as number[], next);
     next += block.length;
   }
-  return numbers.sort();
+  return numbers.toSorted();
 }
 
 export async function forgetLetters({ files }: DeadLetters): Promise<void> {

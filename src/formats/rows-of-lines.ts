@@ -67,7 +67,7 @@ export async function placesOfRows(
 ): Promise<ReadonlyMap<number, Place>> {
   const { segment } = read;
   const places = new Map<number, Place>();
-  const ascending = Float64Array.from(wanted).sort();
+  const ascending = Float64Array.from(wanted).toSorted();
   if (segment.slices !== undefined) {
     const records = segment.slices.reduce((sum, { from, to }) => sum + to - from, 0);
     if (records !== read.rows) throw rowsNoRecords(read.rows, records);
@@ -102,7 +102,7 @@ export async function lettersOfRows(
     next += block.length;
   }
   const letters = openLetters(database, segment, letterTable);
-  for await (const { block, indexes, rows } of rowsByBlock(database, read, wanted.sort()))
+  for await (const { block, indexes, rows } of rowsByBlock(database, read, wanted.toSorted()))
     await letters.add(block, {
       indexes,
       reasons: sql`SELECT index, reason FROM ${id(unfit)}

@@ -205,7 +205,7 @@ export function snapshotOf(state: LiveState): StateSnapshot {
     feed: state.feed,
     totals: state.totals,
     reports: state.reports,
-    tables: Array.from(state.tables.values(), ({ chars: _, ...table }) => ({
+    tables: Array.from(state.tables.values(), ({ chars: _chars, ...table }) => ({
       ...table,
       rows: [...table.rows.values()],
     })),

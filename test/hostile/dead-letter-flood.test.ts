@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
 import { systemClock } from "../../src/base/clock.ts";
+import { messageOf } from "../../src/base/error.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import type { BatchOutcome } from "../../src/engine/outcome.ts";
 import { runJob } from "../../src/engine/run-job.ts";
@@ -120,13 +121,13 @@ const repeated = (count: number, ...lines: readonly string[]): string[] =>
 const deadLettersIn = (outcomes: readonly BatchOutcome[]): number =>
   outcomes.reduce((sum, { report }) => sum + report.deadLetters, 0);
 
+const failureOf = (running: Promise<unknown>): Promise<string> => running.then(() => "", messageOf);
+
 describe("max_bad", () => {
   test("left out, a source that fits nothing stops, and says the way out", async () => {
-    const stopped = run(repeated(120_000, "x\n"), {});
-    await expect(stopped).rejects.toThrow(
-      "s: this is not json: 120,000 of 120,000 lines: first reason: Malformed JSON",
-    );
-    await expect(stopped).rejects.toThrow("max_bad: off");
+    const stopped = await failureOf(run(repeated(120_000, "x\n"), {}));
+    expect(stopped).toContain("s: this is not json: 120,000 of 120,000 lines: first reason: Malformed JSON");
+    expect(stopped).toContain("max_bad: off");
   });
 
   test("left out, one line that fits is enough, and few lines are let be", async () => {
@@ -137,12 +138,14 @@ describe("max_bad", () => {
   test("is a share of what comes, and off is none", async () => {
     const half = repeated(120_000, "x\n", '{"id":1}\n');
     expect(deadLettersIn(await run(half, { max_bad: "50%" }))).toBe(60_000);
-    await expect(run(half, { max_bad: "49.9%" })).rejects.toThrow("60,000 of 120,000 lines");
+    expect(await failureOf(run(half, { max_bad: "49.9%" }))).toContain("60,000 of 120,000 lines");
     expect(deadLettersIn(await run(repeated(110_000, "x\n"), { max_bad: "off" }))).toBe(110_000);
   });
 
   test("is refused where it is no share", async () => {
     for (const share of ["half", "150%", "-1%", "50"])
-      await expect(run([], { max_bad: share })).rejects.toThrow("a share like 50% is expected, or off");
+      expect(await failureOf((async () => run([], { max_bad: share }))())).toContain(
+        "a share like 50% is expected, or off",
+      );
   });
 });
