@@ -8,7 +8,7 @@ import type { Database } from "../duckdb/database.ts";
 import { type DeadLetters, firstLetter } from "../formats/dead-letters.ts";
 
 export interface BadShare {
-  /** Looks at a batch: the lines that are rows, and those that are none. Throws code `input` beyond the share. */
+  /** Looks at a batch: its rows, and the lines that are none. Throws code `input` beyond the share. */
   see(database: Database, rows: number, unread: DeadLetters): Promise<void>;
 }
 

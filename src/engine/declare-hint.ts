@@ -30,7 +30,8 @@ export function declareHint(
       ' ' || wider || ' with schema: or --schema'`;
     return {
       ...letters,
-      rows: sql`SELECT * EXCLUDE (named, wider) REPLACE (coalesce(${said}, reason) AS reason) FROM (${hinted})`,
+      rows: sql`SELECT * EXCLUDE (named, wider) REPLACE (coalesce(${said}, reason) AS reason)
+        FROM (${hinted})`,
     };
   };
 }

@@ -71,7 +71,8 @@ export async function takeFarAhead(
   const isBeyond = beyond(timeColumn, limitUs);
   // What is no line is shown as JSON.
   const text = segment.slices === undefined ? raw("NULL") : sql`CAST(to_json(${id(table)}) AS VARCHAR)`;
-  const why = ` ${FAR_AHEAD}: more than ${durationText(guard.maxAheadMs)} after ${isoTime(plannedAtUs)}, when it was read`;
+  const limit = durationText(guard.maxAheadMs);
+  const why = ` ${FAR_AHEAD}: more than ${limit} after ${isoTime(plannedAtUs)}, when it was read`;
   const { rows } = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
   const unfit = `_unfit_of_${table}`;
   await database.run(sql`CREATE OR REPLACE TABLE ${id(unfit)} AS

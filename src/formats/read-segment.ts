@@ -2,8 +2,8 @@
  * A segment becomes a table; what does not fit becomes dead letters.
  *
  * First the format's reader takes the whole segment at full speed. Only if it refuses, the segment is taken
- * apart (`read-apart.ts`). The reader itself is the judge, so a line's fate never depends on its neighbours or
- * on how the stream was cut.
+ * apart (`read-apart.ts`). The reader itself is the judge, so a line's fate never depends on its neighbours
+ * or on how the stream was cut.
  */
 
 import { readFile, rm, writeFile } from "node:fs/promises";

@@ -24,7 +24,8 @@ async function kept(
     let most = 0;
     for (const [batch, count] of batches.entries()) {
       await database.run(sql`${deadLetterRelation()};
-        INSERT INTO ${id(relation.newLetters)} SELECT 's', 'in', i, rpad(i || '', ${lineBytes}, ' '), 'r', ${batch}, NULL
+        INSERT INTO ${id(relation.newLetters)} SELECT 's', 'in', i,
+          rpad(i || '', ${lineBytes}, ' '), 'r', ${batch}, NULL
         FROM range(${number}, ${number + count}) AS numbers(i)`);
       number += count;
       const statements = await letters.statements(count, (batch + 1) * DAY_MS);

@@ -22,7 +22,8 @@ export function deadLetterRelation(unread: readonly UnreadOfSource[] = [], batch
   const many: Sql[] = [];
   for (const { source, letters } of unread) {
     if (letters.count === 0) continue;
-    const rows = sql`SELECT ${source} AS source, origin, byte_offset, line, reason, ${batchId}::BIGINT AS batch,
+    const rows = sql`SELECT ${source} AS source, origin, byte_offset, line, reason,
+      ${batchId}::BIGINT AS batch,
       NULL::VARCHAR AS query FROM (${letters.rows})`;
     if (letters.files.length === 0) few.push(sql`INSERT INTO ${added} ${rows}`);
     else many.push(rows);

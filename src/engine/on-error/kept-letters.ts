@@ -45,7 +45,7 @@ export async function openKeptLetters(database: Database, bounds: KeepBounds): P
       const rows = kept.rows + added.rows;
       const bytes = kept.bytes + added.bytes;
       const isWithin = rows <= SLACK * bounds.rows && bytes <= SLACK * bounds.size && plannedAtMs < cutoffMs;
-      // A commit that fails ends the run, so what it adds may be counted before. A rewrite is looked at again.
+      // A commit that fails ends the run, so what it adds may be counted before.
       kept = isWithin ? { rows, bytes, oldestMs: kept.oldestMs ?? plannedAtMs } : undefined;
       return isWithin
         ? [sql`INSERT INTO ${KEPT} BY NAME ${newest}`]

@@ -45,7 +45,7 @@ export async function letterKinds(database: Database): Promise<readonly LetterKi
   }));
 }
 
-const OTHERS = `more of a batch than ${MAX_TOLD_APART.toLocaleString("en-US")}, whose reasons are not told apart`;
+const OTHERS = "more of a batch than 100,000, whose reasons are not told apart";
 
 function textOf(value: Row[string] | undefined): string | null {
   return value === null || value === undefined ? null : String(value);

@@ -1,4 +1,4 @@
-/** Whether a JSON value has the structure of a nested type: lists where lists are wanted, objects for structs. */
+/** Whether a JSON value has the structure of a nested type: lists for lists, objects for structs. */
 
 import { join, literal, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import { elementType, structFields, typeParts } from "../../duckdb/type-text.ts";

@@ -14,7 +14,8 @@ export function misfitReason(column: string): Sql {
   const shown = sql`CASE WHEN length(${text}) > ${MAX_VALUE_LETTERS}
     THEN left(${text}, ${MAX_VALUE_LETTERS}) || '…' ELSE ${text} END`;
   const article = sql`CASE WHEN regexp_matches(${type}, '^[AEIO]') THEN 'an' ELSE 'a' END`;
-  return sql`CASE WHEN ${id(column)} IS NOT NULL THEN '"' || ${path} || '" is not ' || ${article} || ' ' || ${type} || ': "' || ${shown} || '"'
+  return sql`CASE WHEN ${id(column)} IS NOT NULL THEN '"' || ${path} || '" is not '
+    || ${article} || ' ' || ${type} || ': "' || ${shown} || '"'
     || coalesce(' (' || ${whyNot(type, text)} || ')', '') END`;
 }
 
