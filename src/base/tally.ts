@@ -1,81 +1,84 @@
 /**
- * Tells of things that come again and again: of each kind the first at once, then how many more there were,
- * once an interval, and in the end how many in all. Bounded: kinds beyond a number are told as one.
+ * Tells of things that come again and again: of each kind the first at once, then what has come together
+ * since, once an interval, and in the end the rest. Bounded: kinds beyond a number are told as one.
  */
 
 import type { Clock } from "./clock.ts";
 
-/** Some things of one kind. `words` says what they are, like `ticks: 2 lines could not be read: …`. */
-export interface Tallied {
-  readonly kind: string;
-  readonly count: number;
-  words(count: number): string;
-}
-
-export interface Tally {
-  add(found: Tallied): void;
+export interface Tally<Seen> {
+  add(kind: string, seen: Seen): void;
+  /** Tells what is due, for those who come by anyway; time alone tells it too. */
+  tick(): void;
   /** Tells what was not told yet. */
   finish(): void;
   /** Tells nothing any more. */
   close(): void;
-  /** Of each kind the words for all of it, the most frequent first; of those that came once all is told. */
-  summary(): readonly string[];
+  /** Of each kind all of it, where it was not told as a whole at once. */
+  totals(): readonly Seen[];
 }
 
-export interface TallyOptions {
+export interface TallyOptions<Seen> {
   readonly clock: Clock;
-  readonly intervalMs: number;
-  readonly tell: (words: string) => void;
+  readonly intervalMs?: number;
+  /** Two of one kind as one. */
+  readonly together: (earlier: Seen, later: Seen) => Seen;
+  /** `total`: with all that was told of its kind before; undefined the first time. */
+  readonly tell: (seen: Seen, total: Seen | undefined) => void;
 }
 
+const INTERVAL_MS = 60_000;
 const MAX_KINDS = 50;
 const OTHERS = "other kinds";
 
-interface Known {
-  last: Tallied;
-  untold: number;
-  toldAtOnce: number;
-  total: number;
+interface Known<Seen> {
+  untold: Seen | undefined;
+  total: Seen;
+  isToldAtOnce: boolean;
+  toldMs: number;
 }
 
-export function openTally({ clock, intervalMs, tell }: TallyOptions): Tally {
-  const kinds = new Map<string, Known>();
+export function openTally<Seen>(options: TallyOptions<Seen>): Tally<Seen> {
+  const { clock, intervalMs = INTERVAL_MS, together, tell } = options;
+  const kinds = new Map<string, Known<Seen>>();
   const ended = new AbortController();
   let isWaiting = false;
 
-  const flush = (): void => {
+  const flush = (isDue: (known: Known<Seen>) => boolean): void => {
     for (const known of kinds.values()) {
-      if (known.untold > 0) tell(`${known.last.words(known.untold)} (${known.total} in all)`);
-      known.untold = 0;
+      if (known.untold === undefined || !isDue(known)) continue;
+      tell(known.untold, known.total);
+      known.untold = undefined;
+      known.toldMs = clock.monotonicMs();
     }
+  };
+  const tick = (): void => {
+    const nowMs = clock.monotonicMs();
+    flush(({ toldMs }) => nowMs - toldMs >= intervalMs);
   };
   const flushLater = async (): Promise<void> => {
     if (isWaiting) return;
     isWaiting = true;
     await clock.sleep(intervalMs, ended.signal);
     isWaiting = false;
-    if (!ended.signal.aborted) flush();
+    if (!ended.signal.aborted) flush(() => true);
   };
   return {
-    add(found) {
-      const kind = kinds.has(found.kind) || kinds.size < MAX_KINDS ? found.kind : OTHERS;
-      const known = kinds.get(kind);
+    add(kind, seen) {
+      const name = kinds.has(kind) || kinds.size < MAX_KINDS ? kind : OTHERS;
+      const known = kinds.get(name);
       if (known === undefined) {
-        kinds.set(kind, { last: found, untold: 0, toldAtOnce: found.count, total: found.count });
-        tell(found.words(found.count));
+        kinds.set(name, { untold: undefined, total: seen, isToldAtOnce: true, toldMs: clock.monotonicMs() });
+        tell(seen, undefined);
         return;
       }
-      known.last = found;
-      known.untold += found.count;
-      known.total += found.count;
+      known.untold = known.untold === undefined ? seen : together(known.untold, seen);
+      known.total = together(known.total, seen);
+      known.isToldAtOnce = false;
       void flushLater();
     },
-    finish: flush,
+    tick,
+    finish: () => flush(() => true),
     close: () => ended.abort(),
-    summary: () =>
-      [...kinds.values()]
-        .filter(({ total, toldAtOnce }) => total > toldAtOnce)
-        .toSorted((a, b) => b.total - a.total)
-        .map(({ last, total }) => last.words(total)),
+    totals: () => [...kinds.values()].flatMap(({ total, isToldAtOnce }) => (isToldAtOnce ? [] : [total])),
   };
 }

@@ -8,7 +8,7 @@ import type { LoadedJob } from "../job/load.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Context } from "./context.ts";
 import { openLateWords } from "./late-words.ts";
-import { letterWords } from "./letter-words.ts";
+import { type LetterTally, letterWords } from "./letter-words.ts";
 
 export interface Account {
   add(outcome: BatchOutcome): void;
@@ -17,8 +17,6 @@ export interface Account {
   close(): void;
 }
 
-/** After a kind's first dead letter, how many more there were is told so often. */
-const TALLY_INTERVAL_MS = 60_000;
 const MAX_SUMMARY_LINES = 10;
 
 /** Counts over all batches, and tells of what was left out on the way. */
@@ -30,10 +28,13 @@ export function openAccount(
   const log = logger("process");
   const startedMs = clock.monotonicMs();
   const lateWords = openLateWords(clock);
-  const letters = openTally({
+  const letters = openTally<LetterTally>({
     clock,
-    intervalMs: TALLY_INTERVAL_MS,
-    tell: (words) => log.warn(words.replaceAll(/[{}]/g, "$&$&")),
+    together: (earlier, later) => ({ ...later, count: earlier.count + later.count }),
+    tell(seen, total) {
+      const inAll = total === undefined ? "" : ` (${total.count} in all)`;
+      log.warn(`${seen.words(seen.count)}${inAll}`.replaceAll(/[{}]/g, "$&$&"));
+    },
   });
   let batches = 0;
   let rows = 0;
@@ -49,7 +50,10 @@ export function openAccount(
       dead += report.deadLetters;
       if (quiet) return;
       lateWords.see(outcome);
-      for (const kind of kinds) letters.add(letterWords(kind, offsetName(job, kind.source)));
+      for (const kind of kinds) {
+        const tallied = letterWords(kind, offsetName(job, kind.source));
+        letters.add(tallied.kind, tallied);
+      }
       if (isFirst) log.info(whereLetters);
     },
     finish() {
@@ -66,11 +70,17 @@ export function openAccount(
       ];
       letters.finish();
       say(`streamkit: ${parts.join(", ")}`);
-      const lines = letters.summary();
+      const lines = letters
+        .totals()
+        .toSorted((a, b) => b.count - a.count)
+        .map(({ words, count }) => words(count));
       for (const line of lines.slice(0, MAX_SUMMARY_LINES)) say(`  ${line}`);
       if (lines.length > MAX_SUMMARY_LINES) say(`  and ${lines.length - MAX_SUMMARY_LINES} kinds more`);
     },
-    close: () => letters.close(),
+    close() {
+      letters.close();
+      lateWords.close();
+    },
   };
 }
 

@@ -3,6 +3,7 @@
 import { existsSync, statSync } from "node:fs";
 import path from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { logger } from "../base/log.ts";
 import type { PreparedJob } from "../engine/prepare.ts";
 import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
@@ -10,7 +11,7 @@ import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
-import { type Journal, openJournal, replayJournal } from "../server/journal.ts";
+import { type Journal, openOptionalJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
 import { openAccount, whereLettersAre } from "./account.ts";
 import type { Context } from "./context.ts";
@@ -110,8 +111,10 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
         if (checkpointFolder !== undefined && shared === undefined) {
           // What a page was shown before a restart, it is shown again.
-          if (hub !== undefined) replayJournal(checkpointFolder, (outcome) => hub.publish(outcome));
-          journal = openJournal(checkpointFolder);
+          if (hub !== undefined) replay(checkpointFolder, hub);
+          journal = openOptionalJournal(checkpointFolder, (words) =>
+            logger("process").warn(plainWords(words)),
+          );
         }
         // Once a process, not once a partition.
         if (hasSaidStart) return;
@@ -136,6 +139,20 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     journal?.close();
     await server?.close();
   }
+}
+
+/** What a page was shown before is a help to it, and no more. */
+function replay(folder: string, hub: Hub): void {
+  try {
+    replayJournal(folder, (outcome) => hub.publish(outcome));
+  } catch (error) {
+    logger("process").warn(plainWords(`Cannot read the journal of ${folder}: ${messageOf(error)}`));
+  }
+}
+
+/** The log takes braces for places of values. */
+function plainWords(text: string): string {
+  return text.replaceAll(/[{}]/g, "$&$&");
 }
 
 /** The flag's folder is relative to where we are, the job's to the job. */

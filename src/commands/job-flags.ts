@@ -12,6 +12,7 @@ export interface JobFlags {
   readonly watermark?: string;
   readonly pattern?: string;
   readonly timezone?: string;
+  readonly maxBad?: string;
   readonly logFormat?: string;
   readonly delimiter?: string;
   readonly in?: string;
@@ -45,6 +46,10 @@ export function addJobFlags(command: Command, argument: string, inUrl?: string):
       "with --sql: what times without a UTC offset are in, like Europe/Berlin (default: UTC)",
     )
     .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
+    .option(
+      "--max-bad <share>",
+      "with --sql: how many of 100,000 lines may be unreadable, like 50%, or off (default: not all of them)",
+    )
     .option("--set <key=value>", "replace a value of the job file; repeatable", collect);
 }
 

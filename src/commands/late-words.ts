@@ -2,13 +2,15 @@
 
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
-import { openThrottle } from "../base/throttle.ts";
+import { openTally } from "../base/tally.ts";
 import { counted, durationText } from "../base/units.ts";
 import type { BatchOutcome, LateRows } from "../engine/outcome.ts";
 
 export interface LateWords {
   /** Every batch, with late rows or without. */
   see(outcome: Pick<BatchOutcome, "late">): void;
+  /** Says nothing any more. */
+  close(): void;
 }
 
 /** `warn` is given one line at a time. */
@@ -16,20 +18,21 @@ export function openLateWords(
   clock: Clock,
   warn: (line: string) => void = (line) => logger("process").warn(line),
 ): LateWords {
-  const throttle = openThrottle<LateRows>({
+  const tally = openTally<LateRows>({
     clock,
     together: (a, b) => ({
       ...(behindMs(a) > behindMs(b) ? a : b),
       rows: a.rows + b.rows,
     }),
-    say: (_, late, isFirst) => warn(isFirst ? firstWords(late) : tallyWords(late)),
+    tell: (late, total) => warn(total === undefined ? firstWords(late) : tallyWords(late)),
   });
   return {
     see({ late = [] }) {
       // Where no query goes by time, nobody leaves them out.
-      for (const each of late) if (each.leftOutOf.length > 0) throttle.add(each.source, each);
-      throttle.tick();
+      for (const each of late) if (each.leftOutOf.length > 0) tally.add(each.source, each);
+      tally.tick();
     },
+    close: () => tally.close(),
   };
 }
 

@@ -1,6 +1,5 @@
 /** Dead letters in words for a person, as they come. */
 
-import type { Tallied } from "../base/tally.ts";
 import { counted } from "../base/units.ts";
 import type { LetterKind } from "../engine/outcome.ts";
 
@@ -9,11 +8,18 @@ function plain(text: string): string {
   return text.replaceAll(/\p{Cc}+/gu, " ");
 }
 
+/** Dead letters of one kind: `words` says what so many of them are. */
+export interface LetterTally {
+  readonly kind: string;
+  readonly count: number;
+  words(count: number): string;
+}
+
 /** `offsetName`: what a place in the source's input is called: `byte`, or a topic's `offset`. */
 export function letterWords(
   { source, query, kind, count, reason, origin, byteOffset, line }: LetterKind,
   offsetName: string,
-): Tallied {
+): LetterTally {
   const offset = byteOffset === null ? "" : `, ${offsetName} ${byteOffset}`;
   const place = origin === null ? "" : ` (${origin}${offset})`;
   const isLine = query === null && origin !== null;

@@ -44,6 +44,7 @@ async function loadedJobOf(file: string | undefined, flags: JobFlags, context: C
     watermark: flags.watermark,
     pattern: flags.pattern,
     timezone: flags.timezone,
+    maxBad: flags.maxBad,
     logFormat: flags.logFormat,
     delimiter: flags.delimiter,
     from: flags.in ?? "-",

@@ -26,6 +26,7 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
   delimiter: TABLE,
   time: TABLE,
   timezone: TABLE,
+  maxBad: TABLE,
   watermark: RUN,
   checkpoint: RUN,
   name: RUN,

@@ -23,6 +23,7 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly format: string;
   readonly schema?: string;
   readonly timezone?: string;
+  readonly maxBad?: string;
   readonly pattern?: string;
   readonly logFormat?: string;
   readonly delimiter?: string;
@@ -90,6 +91,10 @@ export function writeCommand(context: Context): Command {
     .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
     .option("--delimiter <character>", "with --format csv: what separates values, or tab; else found")
     .option("--time <column>", 'the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
+    .option(
+      "--max-bad <share>",
+      "how many of 100,000 lines may be unreadable, like 50%, or off (default: not all)",
+    )
     .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
     .option("--watermark <duration>", "how far out of order events may come (default: 0)")
     .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
@@ -145,6 +150,7 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
     watermark: flags.watermark,
     pattern: flags.pattern,
     timezone: flags.timezone,
+    maxBad: flags.maxBad,
     logFormat: flags.logFormat,
     delimiter: flags.delimiter,
     parquet: {

@@ -17,7 +17,7 @@ export function totals(
     inputRows: sum(({ rows }) => rows),
     inputBytes: sum(({ bytes }) => bytes),
     lateRows: sum(({ lateRows }) => lateRows),
-    deadLetters: sum(({ deadLetters }) => deadLetters.length),
+    deadLetters: sum(({ deadLetters: letters }) => letters.reduce((total, { count }) => total + count, 0)),
   };
 }
 

@@ -5,6 +5,7 @@ import { failpoint } from "../base/failpoint.ts";
 import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, join, type Sql } from "../duckdb/sql.ts";
+import { type DeadLetters, forgetLetters } from "../formats/dead-letters.ts";
 import type { SinkBatch } from "../sinks/sink.ts";
 import { timesOf, totals } from "./batch-report.ts";
 import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts";
@@ -12,12 +13,14 @@ import { clockOf, isClock } from "./clocks.ts";
 import { openInputEnd, timeOfSource } from "./input-end.ts";
 import { emptyRelations } from "./job-outputs.ts";
 import { lateRowsOf } from "./late-rows.ts";
+import { observedRows } from "./observed-rows.ts";
 import { openAside } from "./on-error/aside.ts";
-import { deadLetterTable, keepLetters, keptLetterTable } from "./on-error/batch-letters.ts";
+import { deadLetterRelation } from "./on-error/batch-letters.ts";
+import { openKeptLetters } from "./on-error/kept-letters.ts";
 import { letterKinds } from "./on-error/letter-kinds.ts";
 import type { OpenSink } from "./open-sinks.ts";
 import type { BatchOutcome, BatchReport } from "./outcome.ts";
-import { type Output, observedRows } from "./outputs.ts";
+import type { Output } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
 import type { Batch } from "./query.ts";
 import { openReadAhead, type Ranges } from "./read-ahead.ts";
@@ -95,8 +98,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       .map((clock): [string, SourceTime] => [clock, clockTime(watermarks.of([clock]))]),
   ]);
   await database.run(join(emptyRelations(readers), ";\n"));
-  await database.run(keptLetterTable());
   const inputEnd = await openInputEnd(database, queries, saved);
+  const keptLetters = await openKeptLetters(database, prepared.job.config.dead_letters.keep);
 
   // A sink that the job leaves out for a while goes on where it was when it comes back.
   const otherSinks = Object.fromEntries(
@@ -131,6 +134,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   };
 
   let wasClean = true;
+  /** Of the last batch that had any: its relation is there until the next one's. */
+  let told: readonly DeadLetters[] = [];
   const ahead = await openReadAhead(database, readers);
   const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
     const intakes = new Map<string, Intake>();
@@ -150,8 +155,12 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     }
     const isClean = totals(intakes).deadLetters === 0;
     if (!isClean || !wasClean) {
-      const unread = [...intakes].map(([name, { deadLetters }]) => [name, deadLetters] as const);
-      await database.run(deadLetterTable(new Map(unread), plan.batch));
+      const unread = [...intakes].flatMap(([source, { deadLetters }]) =>
+        deadLetters.map((letters) => ({ source, letters })),
+      );
+      await database.run(deadLetterRelation(unread, plan.batch));
+      for (const letters of told) await forgetLetters(letters);
+      told = unread.map(({ letters }) => letters);
     }
     wasClean = isClean;
     failpoint("batch-read");
@@ -165,7 +174,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     sinkBatch: (output: Output) => SinkBatch,
   ): Promise<void> => {
     const statements = sinks.flatMap(({ output, sink }) => sink.commit?.(sinkBatch(output)) ?? []);
-    if (deadLetters > 0) statements.push(keepLetters());
+    statements.push(...(await keptLetters.statements(deadLetters, plan.plannedAtMs)));
     watermarks.advance(times, plan.idle);
     const progress = {
       batch: plan.batch,
@@ -219,7 +228,10 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       const after = timesAfter(() => NOTHING_SEEN, { ...silence, endsInput: false });
       return groups.some((sources) => watermarks.next(sources, after, idle) !== watermarks.of(sources));
     },
-    close: () => ahead.close(),
+    async close() {
+      await ahead.close();
+      for (const letters of told) await forgetLetters(letters);
+    },
     async run(plan, schedulingDelayMs, upcoming = []) {
       const startedAtMs = clock.nowMs();
       const startedMs = clock.monotonicMs();

@@ -3,7 +3,7 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import { type EpochTime, holdsNumbers, parseTime, type RecordColumn } from "../formats/epoch.ts";
-import type { Reading } from "../formats/read-segment.ts";
+import type { Reading } from "../formats/reading.ts";
 import type { SourceConfig } from "../job/schema.ts";
 
 /** Of a source that does not name its event time. */

@@ -7,8 +7,10 @@
 import { durationText } from "../base/units.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { DeadLetters } from "../formats/dead-letters.ts";
 import type { Format } from "../formats/format.ts";
-import { type DeadLetter, lettersOfRows, type Segment } from "../formats/read-segment.ts";
+import { lettersOfRows } from "../formats/rows-of-lines.ts";
+import type { Segment } from "../formats/segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
 import type { SourceKind } from "../sources/source.ts";
 
@@ -54,7 +56,7 @@ export interface LoadedRows {
   readonly segment: Segment;
   readonly format: Format;
   /** Of lines that became no row. */
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: DeadLetters;
 }
 
 /** Takes the rows beyond the limit out of their table and gives them as dead letters. */
@@ -64,27 +66,25 @@ export async function takeFarAhead(
   limitUs: bigint,
   guard: AheadGuard,
   plannedAtUs: bigint,
-): Promise<readonly DeadLetter[]> {
-  const { table, segment, format, deadLetters } = loaded;
-  const isBeyond = beyond(loaded.timeColumn, limitUs);
+): Promise<DeadLetters> {
+  const { table, segment, timeColumn } = loaded;
+  const isBeyond = beyond(timeColumn, limitUs);
   // What is no line is shown as JSON.
   const text = segment.slices === undefined ? raw("NULL") : sql`CAST(to_json(${id(table)}) AS VARCHAR)`;
+  const limit = durationText(guard.maxAheadMs);
+  const why = ` ${FAR_AHEAD}: more than ${limit} after ${isoTime(plannedAtUs)}, when it was read`;
   const { rows } = await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`);
-  const found = await database.rows(sql`SELECT number, epoch_us(time) AS us, text FROM
-    (SELECT row_number() OVER () - 1 AS number, ${isBeyond} AS is_beyond,
-            ${text} AS text,
-            ${id(loaded.timeColumn)}::TIMESTAMP AS time FROM ${id(table)})
-    WHERE is_beyond ORDER BY number`);
-  const clock = isoTime(plannedAtUs);
-  const reasons = new Map(
-    found.map(({ number, us }): [number, string] => [
-      Number(number),
-      `The event time ${isoTime(BigInt(us ?? 0))} ${FAR_AHEAD}: ` +
-        `more than ${durationText(guard.maxAheadMs)} after ${clock}, when it was read`,
-    ]),
+  const unfit = `_unfit_of_${table}`;
+  await database.run(sql`CREATE OR REPLACE TABLE ${id(unfit)} AS
+    SELECT index, 'The event time ' || ${isoTimeOf(raw("time"))} || ${why} AS reason, text FROM
+      (SELECT row_number() OVER () - 1 AS index, ${isBeyond} AS is_beyond, ${text} AS text,
+        ${id(timeColumn)}::TIMESTAMP AS time FROM ${id(table)}) WHERE is_beyond`);
+  const letters = await lettersOfRows(
+    database,
+    { ...loaded, rows: Number(rows) },
+    unfit,
+    `_letters_ahead_of_${table}`,
   );
-  const texts = new Map(found.map(({ number, text }) => [Number(number), String(text)] as const));
-  const letters = await lettersOfRows(segment, format, deadLetters, { rows: Number(rows), reasons, texts });
   await database.run(sql`DELETE FROM ${id(table)} WHERE ${isBeyond}`);
   return letters;
 }
@@ -98,7 +98,12 @@ function beyond(timeColumn: string, limitUs: bigint): Sql {
   return sql`(isfinite(${time}) AND ${time} > ${timestampUs(limitUs)})`;
 }
 
-/** Microseconds as ISO 8601, to the millisecond. Years beyond what JavaScript knows are told as a number. */
+/** VARCHAR: a TIMESTAMP as ISO 8601, to the millisecond. */
+function isoTimeOf(time: Sql): Sql {
+  return sql`strftime(${time}, '%Y-%m-%dT%H:%M:%S.%gZ')`;
+}
+
+/** Microseconds in the same form. Years beyond what JavaScript knows are told as a number. */
 function isoTime(us: bigint): string {
   const date = new Date(Number(us / US_PER_MS));
   return Number.isNaN(date.getTime()) ? `${us} µs` : date.toISOString();

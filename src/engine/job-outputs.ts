@@ -1,6 +1,7 @@
 /** The relations of a job that sinks may read, and those among them that are empty before the first batch. */
 
 import { emptyTable } from "./input.ts";
+import { deadLetterRelation } from "./on-error/batch-letters.ts";
 import { DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
 import type { PlannedQuery } from "./query.ts";
 import type { SourceReader } from "./source-reader.ts";
@@ -52,7 +53,7 @@ function timeless(streams: readonly Stream[]): Pick<Output, "sources" | "times">
 /** Relations that are there even before a batch made them. */
 export function emptyRelations(readers: readonly SourceReader[]) {
   return [
-    emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS),
+    deadLetterRelation(),
     ...readers.map(({ name, stream }) => emptyTable(relation.late(name), stream.columns)),
   ];
 }

@@ -72,7 +72,7 @@ function entryOf(request: SinkRequest, config: SinkConfig, index: number) {
     committed: request.saved[sinkId] ?? request.saved[formerId],
     timeColumns: [...output.times.keys()],
     state: (name) => stateTable(name, sinkId),
-    deadLetters: id(relation.deadLetters),
+    deadLetters: id(relation.newLetters),
   };
   return { id: sinkId, formerId, output, kind, options, context, keyPath: ["sinks", index] };
 }

@@ -1,15 +1,13 @@
 /** Which rows go to which sink, and to whoever watches. */
 
 import { messageOf } from "../base/error.ts";
-import { readExactJson } from "../base/exact-json.ts";
 import type { Faults } from "../base/faults.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
-import { jsonLines } from "../sinks/json-lines.ts";
 import { resolveSink } from "../sinks/list.ts";
 import type { SinkInput, SinkKind } from "../sinks/sink.ts";
-import type { Json, OutputMode, QueryOutput, RowChange } from "./outcome.ts";
+import type { OutputMode } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
 import type { TimeBound } from "./stream.ts";
 
@@ -172,37 +170,6 @@ export function plainPlacesOf(kind: SinkKind, place: string, baseFolder: string)
 
 export function sinkInputOf({ name, mode, key, columns }: Output): SinkInput {
   return { query: name, mode, key, columns };
-}
-
-/** Observers are shown the last rows of a query and batch, so many of them: sinks are for all. */
-const MAX_OBSERVED_ROWS = 2000;
-
-/** A batch's rows as JSON values. */
-export async function observedRows(
-  database: Database,
-  output: Output,
-  batch: { readonly id: number; readonly rows: number },
-): Promise<QueryOutput> {
-  const changes: RowChange[] = [];
-  const input = sinkInputOf(output);
-  if (batch.rows > 0) {
-    const rows = { ...batch, relation: output.relation };
-    const last = { maxRows: MAX_OBSERVED_ROWS };
-    for await (const block of jsonLines(database, input, rows, "wrapped", last)) {
-      for (const line of block.trimEnd().split("\n")) {
-        const { op, row } = readExactJson(line) as { op?: RowChange["op"]; row: Record<string, Json> };
-        changes.push({ op: op ?? "upsert", row });
-      }
-    }
-  }
-  return {
-    query: output.name,
-    mode: output.mode,
-    key: output.key,
-    columns: output.columns,
-    changes,
-    omittedRows: Math.max(0, batch.rows - changes.length),
-  };
 }
 
 /** Relations for rows that are no query's: dead letters, and late rows of each source. */

@@ -6,7 +6,8 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, join, type Sql, sql } from "../duckdb/sql.ts";
-import type { DeadLetter, Piece, Segment } from "../formats/read-segment.ts";
+import { type DeadLetters, letterNumbers } from "../formats/dead-letters.ts";
+import type { Piece, Segment } from "../formats/segment.ts";
 import type { PartitionTimes } from "./watermark.ts";
 
 export interface PartitionedRows {
@@ -16,7 +17,7 @@ export interface PartitionedRows {
   /** How many rows the table had before any was taken out of it. */
   readonly rows: number;
   /** Of lines that became no row. */
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: DeadLetters;
 }
 
 /** Undefined where the segment has no partitions. Throws code `job` where rows are no lines. */
@@ -24,8 +25,8 @@ export async function partitionTimes(
   database: Database,
   { table, timeColumn, segment, rows, deadLetters }: PartitionedRows,
 ): Promise<PartitionTimes | undefined> {
-  const counted = rowsOfPieces(segment.pieces, deadLetters);
-  if (counted.length === 0) return undefined;
+  if (segment.pieces.every(({ partition }) => partition === undefined)) return undefined;
+  const counted = rowsOfPieces(segment.pieces, await letterNumbers(database, deadLetters));
   const total = counted.reduce((sum, piece) => sum + piece.rows, 0);
   if (total !== rows)
     throw new StreamkitError(
@@ -46,17 +47,18 @@ export async function partitionTimes(
   return new Map(found.map(({ name, us }) => [String(name), typeof us === "bigint" ? us : null]));
 }
 
+/** `unfit` are the numbers of lines that became no row, ascending. */
 function rowsOfPieces(
   pieces: readonly Piece[],
-  deadLetters: readonly DeadLetter[],
+  unfit: Float64Array,
 ): { readonly name: string; readonly rows: number }[] {
-  let firstLine = 0;
+  let endLine = 0;
+  let next = 0;
   return pieces.flatMap(({ partition }) => {
     if (partition === undefined) return [];
-    const endLine = firstLine + partition.lines;
-    const isOurs = ({ lineNumber }: DeadLetter): boolean => lineNumber >= firstLine && lineNumber < endLine;
-    const rows = partition.lines - deadLetters.filter(isOurs).length;
-    firstLine = endLine;
-    return [{ name: partition.name, rows }];
+    endLine += partition.lines;
+    const first = next;
+    while ((unfit[next] ?? Number.POSITIVE_INFINITY) < endLine) next += 1;
+    return [{ name: partition.name, rows: partition.lines - (next - first) }];
   });
 }

@@ -4,20 +4,19 @@ import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import { allLetters, type DeadLetters, lettersOfSource, NO_LETTERS } from "../formats/dead-letters.ts";
 import { type RecordColumn, withEpochTime } from "../formats/epoch.ts";
 import type { Format, Shape } from "../formats/format.ts";
 import { segmentOfRecords } from "../formats/join-records.ts";
 import { formatFor, formatNamed } from "../formats/list.ts";
-import {
-  type DeadLetter,
-  lettersOfRows,
-  type Reading,
-  readSegment,
-  type Segment,
-} from "../formats/read-segment.ts";
+import { readSegment } from "../formats/read-segment.ts";
+import type { Reading } from "../formats/reading.ts";
+import { placesOfRows, type ReadRows } from "../formats/rows-of-lines.ts";
+import type { Segment } from "../formats/segment.ts";
 import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Range, Source } from "../sources/source.ts";
+import { openBadShare } from "./bad-share.ts";
 import { clockBound } from "./clocks.ts";
 import { declareHint } from "./declare-hint.ts";
 import { epochOf, timeColumnOf } from "./event-time.ts";
@@ -38,7 +37,8 @@ export interface Intake {
   readonly maxEventTimeUs: bigint | null;
   /** Of a source in partitions: the highest event time of each one that was read. */
   readonly partitions?: PartitionTimes | undefined;
-  readonly deadLetters: readonly DeadLetter[];
+  /** Of lines, of rows that are too far ahead, and of what the source could not read. */
+  readonly deadLetters: readonly DeadLetters[];
   /** Where the lines stand that rows of the source's table came from; undefined where rows are no lines. */
   originsOf?(rows: readonly number[]): Promise<ReadonlyMap<number, Origin> | undefined>;
 }
@@ -65,6 +65,8 @@ export interface SourceShape {
   readonly guard: AheadGuard | undefined;
   /** Whether the record columns were found in the input. */
   readonly isFound: boolean;
+  /** The source's `max_bad:`. */
+  readonly maxBad: SourceConfig["max_bad"];
 }
 
 /** Whether a source's event time is the clock's: it goes on without input. */
@@ -78,7 +80,7 @@ export interface Load {
   readonly table: string;
   readonly figures: Row;
   readonly segment: Segment;
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: DeadLetters;
 }
 
 export interface SourceReader extends SourceShape {
@@ -162,6 +164,7 @@ export async function describeSource(
     reading: { format, shape, select, epoch },
     received: config.received,
     guard: aheadGuard(config, kind),
+    maxBad: config.max_bad,
     isFound: config.schema === undefined && format.columnsInInput === true,
     stream: { name, columns, mode: "append", sources: [name], times },
   };
@@ -174,8 +177,9 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
   const empty = emptySourceTable(name, stream.columns);
   const hinted = shape.isFound
     ? declareHint(name, shape.recordColumns)
-    : (letters: readonly DeadLetter[]) => letters;
+    : async (_database: Database, letters: DeadLetters) => letters;
   const late = id(relation.late(name));
+  const badShare = openBadShare(name, reading.format.name, shape.maxBad);
 
   /** The rows that are behind the watermark; they also go to a table where a sink asks for them. */
   async function takeLate(
@@ -203,10 +207,10 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
     load: Load,
     figures: Figures,
     moment: Moment,
-  ): Promise<{ readonly figures: Figures; readonly letters: readonly DeadLetter[] }> {
+  ): Promise<{ readonly figures: Figures; readonly letters: DeadLetters }> {
     const limitUs = aheadLimitUs(guard, moment, figures.earliestUs);
     const isWithin = limitUs === null || figures.highestUs === null || figures.highestUs <= limitUs;
-    if (isWithin || guard === undefined || readTime === undefined) return { figures, letters: [] };
+    if (isWithin || guard === undefined || readTime === undefined) return { figures, letters: NO_LETTERS };
     const rows = { ...load, table: name, timeColumn: readTime, format: reading.format };
     const letters = await takeFarAhead(database, rows, limitUs, guard, moment.plannedAtUs);
     return { figures: figuresOf(await database.row(figuresQuery(name, readTime))), letters };
@@ -220,7 +224,7 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
       // Reading ahead is the longer of two ways that run side by side: the times are looked at on the other.
       const query = figuresQuery(table, table === name ? readTime : undefined);
       const { figures, deadLetters } = await readSegment(database, segment, reading, table, query);
-      return { range, table, figures, deadLetters: hinted(deadLetters), segment };
+      return { range, table, figures, deadLetters: await hinted(database, deadLetters), segment };
     },
     async take(database, load, moment) {
       const { plannedAtUs, watermarkUs } = moment;
@@ -228,14 +232,15 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         await database.run(keepsLateRows ? sql`${empty}; TRUNCATE ${late}` : empty);
         return isTimedByClock(shape) ? { ...NO_INTAKE, maxEventTimeUs: plannedAtUs } : NO_INTAKE;
       }
-      const figures = figuresOf(
+      const found = figuresOf(
         load.table === name
           ? load.figures
           : await database.row(sql`DROP TABLE IF EXISTS ${id(name)};
               ALTER TABLE ${id(load.table)} RENAME TO ${id(name)}; ${figuresQuery(name, readTime)}`),
       );
-      const { figures: left, letters } = await guarded(database, load, figures, moment);
-      const partitioned = { ...load, table: name, rows: figures.rows };
+      await badShare.see(database, found.rows, load.deadLetters);
+      const { figures: left, letters } = await guarded(database, load, found, moment);
+      const partitioned = { ...load, table: name, rows: found.rows };
       const partitions =
         readTime === undefined
           ? undefined
@@ -244,37 +249,31 @@ export function openReader(shape: SourceShape, source: Source, keepsLateRows: bo
         await database.run(sql`ALTER TABLE ${id(name)}
           ADD COLUMN ${id(received)} TIMESTAMP DEFAULT ${timestampUs(plannedAtUs)}`);
       const byClock = isTimedByClock(shape);
-      const unfit = [...load.deadLetters, ...letters];
       return {
         rows: left.rows,
         maxEventTimeUs: byClock ? plannedAtUs : left.highestUs,
         partitions,
         ...(await takeLate(database, byClock ? plannedAtUs : left.earliestUs, watermarkUs)),
         bytes: load.segment.sizeBytes,
-        deadLetters: [...unfit, ...lettersOfSource(load.segment)],
-        originsOf: (numbers) => originsOf(load.segment, reading.format, unfit, numbers, left.rows),
+        deadLetters: [load.deadLetters, letters, lettersOfSource(load.segment.letters)],
+        async originsOf(numbers) {
+          const deadLetters = allLetters([load.deadLetters, letters]);
+          const read = { segment: load.segment, format: reading.format, rows: left.rows, deadLetters };
+          return originsOf(database, read, numbers);
+        },
       };
     },
   };
 }
 
-/** Behind those of the segment's lines. */
-function lettersOfSource({ letters = [] }: Segment): readonly DeadLetter[] {
-  return letters.map((letter, index) => ({ ...letter, lineNumber: Number.MAX_SAFE_INTEGER - index }));
-}
-
+/** Undefined where the rows are no lines. */
 async function originsOf(
-  segment: Segment,
-  format: Format,
-  unfit: readonly DeadLetter[],
+  database: Database,
+  read: ReadRows,
   numbers: readonly number[],
-  rows: number,
 ): Promise<ReadonlyMap<number, Origin> | undefined> {
-  const wanted = numbers.toSorted((a, b) => a - b);
-  const reasons = new Map(wanted.map((number) => [number, ""]));
   try {
-    const letters = await lettersOfRows(segment, format, unfit, { rows, reasons, texts: new Map() });
-    return new Map(letters.map((letter, index) => [wanted[index] ?? 0, letter]));
+    return await placesOfRows(database, read, numbers);
   } catch (error) {
     if (error instanceof StreamkitError && error.code === "job") return undefined;
     throw error;

@@ -60,6 +60,8 @@ export const relation = {
   /** The batch's late rows of a source. */
   late: (source: string) => `_late_${source}`,
   deadLetters: "_dead_letters",
+  /** What the batch adds to its dead letters after it has read. */
+  newLetters: "_new_letters",
 } as const;
 
 /** The column that keeps the source's order within a batch, and the one that orders batches. */

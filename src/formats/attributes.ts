@@ -39,9 +39,11 @@ export function attributeJoin(attributes: Attributes | undefined): Sql {
 
 export interface AttributesApart {
   readonly attributes: Attributes;
-  /** Makes the file hold the attributes of these lines. */
-  write(indexes: readonly number[]): Promise<void>;
+  /** Makes the file hold the attributes of these records, which are counted from the segment's first. */
+  write(records: readonly number[]): Promise<void>;
 }
+
+const LINE_FEED = 10;
 
 /** The attributes of single records, by their numbers, in a file of its own at `path`. */
 export async function attributesApart(
@@ -49,9 +51,24 @@ export async function attributesApart(
   path: string,
 ): Promise<AttributesApart | undefined> {
   if (attributes === undefined) return undefined;
-  const texts = (await readFile(attributes.path, "utf8")).split("\n");
+  const bytes = await readFile(attributes.path);
+  const ends = lineEnds(bytes);
+  const lineAt = (record: number): Buffer => bytes.subarray(ends[record - 1] ?? 0, ends[record]);
   return {
     attributes: { ...attributes, path },
-    write: (indexes) => writeFile(path, indexes.map((index) => `${texts[index] ?? ""}\n`).join("")),
+    write: (records) => writeFile(path, Buffer.concat(records.map(lineAt))),
   };
+}
+
+/** Where each line ends, its line feed included. */
+function lineEnds(bytes: Buffer): Float64Array {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1;
+  const ends = new Float64Array(count);
+  let next = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) {
+    ends[next] = at + 1;
+    next += 1;
+  }
+  return ends;
 }

@@ -6,12 +6,12 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
-import type { Format, Shape, UnfitLine } from "./format.ts";
+import type { Format, Shape, TakeUnfit } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 import { standInsReplaced } from "./stand-ins.ts";
 import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
-import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
+import { misfitReason } from "./values/misfit.ts";
 import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const csvFormat: Format = {
@@ -84,58 +84,45 @@ function openQuote(delimiter: string): string {
  * Lines with an open quote, which would swallow their neighbours; then what DuckDB's reader rejects; then
  * misfits.
  */
-async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
-  const open = await database.rows(
-    sql`SELECT index FROM (${linesOf(path)}) WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`,
-  );
-  if (open.length > 0)
-    return open.map((row) => ({ index: Number(row["index"]), reason: "A quote is not closed" }));
+async function findUnfit(database: Database, path: string, shape: Shape, take: TakeUnfit): Promise<number> {
+  const open = await take(sql`SELECT index, 'A quote is not closed' AS reason FROM (${linesOf(path)})
+    WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`);
+  if (open > 0) return open;
   const columns = columnsInFileOrder(shape);
-  const rejected = await findRejected(database, path, columns, shape.delimiter);
-  return rejected.length > 0 ? rejected : findMisfits(database, path, columns, shape);
+  const rejected = await findRejected(database, path, { columns, delimiter: shape.delimiter }, take);
+  return rejected > 0 ? rejected : take(misfits(path, columns, shape));
 }
 
 async function findRejected(
   database: Database,
   path: string,
-  columns: readonly Column[],
-  delimiter: string,
-): Promise<UnfitLine[]> {
+  { columns, delimiter }: Pick<Shape, "columns" | "delimiter">,
+  take: TakeUnfit,
+): Promise<number> {
   const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
   try {
     await database.run(sql`SELECT count(COLUMNS(*)) FROM (${readTexts(path, columns, delimiter, rejects)})`);
-    const rows = await database.rows(
-      sql`SELECT line, min(error_message) AS reason FROM _csv_rejects GROUP BY line`,
-    );
-    return rows.map((row) => ({
-      index: Number(row["line"]) - 1,
-      reason: mainSentence(String(row["reason"])),
-    }));
+    return await take(sql`SELECT line - 1 AS index, ${MAIN_SENTENCE} AS reason FROM
+      (SELECT line, string_split(min(error_message), chr(10)) AS sentences FROM _csv_rejects GROUP BY line)`);
   } finally {
     await database.run(raw("DROP TABLE IF EXISTS _csv_rejects; DROP TABLE IF EXISTS _csv_scans"));
   }
 }
 
 /** Nothing where rows are no lines: then no line can be named. */
-async function findMisfits(
-  database: Database,
-  path: string,
-  columns: readonly Column[],
-  shape: Shape,
-): Promise<UnfitLine[]> {
+function misfits(path: string, columns: readonly Column[], shape: Shape): Sql {
   const reader = strictReader(shape.timezone);
   const misfit = firstMisfit(columns.map((column) => misfitInText(textOf(column, shape), column, reader)));
-  const rows = await database.rows(sql`
-    SELECT index, count, ${MISFIT_COLUMNS} FROM (
+  return sql`SELECT index, ${misfitReason("misfit")} AS reason FROM (
       SELECT row_number() OVER () - 1 AS index, count(*) OVER () AS count, ${misfit} AS misfit
       FROM (${readTexts(path, columns, shape.delimiter)}))
-    WHERE misfit IS NOT NULL AND count = (SELECT count(*) FROM (${linesOf(path)}))`);
-  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
+    WHERE misfit IS NOT NULL AND count = (SELECT count(*) FROM (${linesOf(path)}))`;
 }
 
 /**
  * DuckDB's message names the file's line first and ends with advice: the sentence between says what is wrong.
  */
-function mainSentence(text: string): string {
-  return text.split("\n").find((line) => !/^(?:CSV Error on Line|Original Line)/.test(line)) ?? text;
-}
+const MAIN_SENTENCE = raw(
+  String.raw`coalesce(list_filter(sentences,
+    lambda sentence: NOT regexp_matches(sentence, '^(?:CSV Error on Line|Original Line)'))[1], sentences[1])`,
+);

@@ -9,7 +9,9 @@ import type { Database, Row } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { attributeJoin } from "./attributes.ts";
 import { rowUnlessUnfit } from "./input-errors.ts";
-import { plainPath, type Reading, readSegment, type Segment, shapeIn, timed } from "./read-segment.ts";
+import { plainPath, readSegment } from "./read-segment.ts";
+import { type Reading, shapeIn, timed } from "./reading.ts";
+import type { Segment } from "./segment.ts";
 import { isRowForLine } from "./segment-lines.ts";
 
 /** Microseconds; null where no row has a time, `-infinity` where one is before all others. */

@@ -37,11 +37,11 @@ export interface RowSlice {
   readonly columns: readonly Column[];
 }
 
-/** A line that can't be a record. `index` counts the lines of the file from 0. */
-export interface UnfitLine {
-  readonly index: number;
-  readonly reason: string;
-}
+/**
+ * Takes the lines that can't be records, and tells how many they are: a query with the columns `index`, which
+ * counts the lines of the file from 0, and `reason`.
+ */
+export type TakeUnfit = (unfit: Sql) => Promise<number>;
 
 /** A second way to read, where the first one takes values in their common forms only. */
 interface ExactReading {
@@ -87,9 +87,10 @@ export interface Format {
   readonly exact?: ExactReading;
   /**
    * Lines that `read` (or `readTolerantly` or `exact.read`, where there is one) surely refuses, found all at
-   * once. May miss some.
+   * once. May miss some, but then each of those is looked for with several statements. Tells how many it has
+   * given to `take`.
    */
-  findUnfit?(database: Database, path: string, shape: Shape): Promise<UnfitLine[]>;
+  findUnfit?(database: Database, path: string, shape: Shape, take: TakeUnfit): Promise<number>;
   /** True where a reader might join lines (an open quote), so that rows must be counted against lines. */
   readonly mayJoinLines: boolean;
   /**

@@ -4,7 +4,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import type { Shape } from "./format.ts";
 import { quotedRecords } from "./quoted-feeds.ts";
-import type { Segment } from "./read-segment.ts";
+import type { Segment } from "./segment.ts";
 import { standIn } from "./stand-ins.ts";
 
 const QUOTE = 34;

@@ -14,6 +14,20 @@ export function rowJson(columns: readonly Column[]): Sql {
   return sql`to_json(struct_pack(${join(fields)}))::VARCHAR`;
 }
 
+/** The same for people to look at: of long values the first characters, and a mark that tells them apart. */
+export function excerptJson(columns: readonly Column[], maxCellChars: number): Sql {
+  if (columns.length === 0) return raw("'{}'");
+  const fields = columns.map(({ name, type }) => {
+    const value = jsonValue(id(name), type);
+    if (/^(?:U?(?:TINY|SMALL|BIG|HUGE)?INT(?:EGER)?|DOUBLE|FLOAT|BOOLEAN|DATE|TIME|UUID|DECIMAL)/.test(type))
+      return sql`${id(name)} := ${value}`;
+    const text = type === "VARCHAR" ? value : sql`to_json(${value})::VARCHAR`;
+    return sql`${id(name)} := CASE WHEN length(${text}) > ${maxCellChars} THEN left(${text}, ${maxCellChars})
+      || '… (' || length(${text}) || ' characters, ' || left(md5(${text}), 8) || ')' ELSE ${text} END`;
+  });
+  return sql`to_json(struct_pack(${join(fields)}))::VARCHAR`;
+}
+
 /** An expression whose `to_json` is what we promise. */
 function jsonValue(value: Sql, type: string): Sql {
   if (isPlain(type)) return value;

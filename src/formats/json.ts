@@ -6,12 +6,13 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
-import type { Format, Shape, UnfitLine } from "./format.ts";
+import type { Format, Shape, TakeUnfit } from "./format.ts";
 import { linesOf } from "./lines.ts";
 import { firstMisfit, misfitIn, strictValue, textShape } from "./values/columns.ts";
 import { withQuotedNumbers } from "./values/json-numbers.ts";
 import { exactJsonReader, needsOwnDigits, quickJsonReader } from "./values/json-reader.ts";
-import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
+import { misshapenJson } from "./values/json-structure.ts";
+import { misfitReason } from "./values/misfit.ts";
 import type { ValueReader } from "./values/strict.ts";
 
 /**
@@ -50,9 +51,9 @@ function readJson(path: string, { columns }: Shape, reader: ValueReader, maxLine
 
 /**
  * Text that is no JSON, and values that do not fit: the transform that gives NULL for what is of another
- * structure, over all columns at once. A structure inside of another one is left to the reader.
+ * structure, over all columns at once. Structures inside of others are looked at one by one.
  */
-async function findUnfit(database: Database, path: string, shape: Shape): Promise<UnfitLine[]> {
+function findUnfit(_database: Database, path: string, shape: Shape, take: TakeUnfit): Promise<number> {
   const reader = exactJsonReader(shape.timezone);
   const read = (column: Column): Sql => sql`record.${id(column.name)}`;
   const transform = literal(
@@ -62,20 +63,21 @@ async function findUnfit(database: Database, path: string, shape: Shape): Promis
   );
   const misfits = shape.columns.map((column) => {
     const place = literal(`$."${column.name.replaceAll('"', '\\"')}"`);
-    return sql`CASE WHEN ${read(column)} IS NULL AND json_type(line, ${place}) <> 'NULL'
+    const isOther = sql`${read(column)} IS NULL AND json_type(line, ${place}) <> 'NULL'`;
+    const misshapen = misshapenJson(sql`json_extract(line, ${place})`, column.type);
+    return sql`CASE WHEN ${misshapen === undefined ? isOther : sql`(${isOther}) OR ${misshapen}`}
       THEN struct_pack(path := ${column.name}, type := ${column.type},
         text := CAST(json_extract(line, ${place}) AS VARCHAR))
       ELSE ${misfitIn(read(column), column, reader)} END`;
   });
-  const rows = await database.rows(sql`
-    SELECT index, fault, ${MISFIT_COLUMNS} FROM (
+  return take(sql`
+    SELECT index, coalesce(fault, ${misfitReason("misfit")}) AS reason FROM (
       SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
-          WHEN record IS NULL AND json_type(line) NOT IN ('OBJECT', 'NULL')
+          WHEN json_type(line) NOT IN ('OBJECT', 'NULL')
             THEN 'A JSON object is expected, found ' || json_type(line) END AS fault,
         CASE WHEN is_json THEN ${firstMisfit(misfits)} END AS misfit
       FROM (SELECT index, line, json_valid(line) AS is_json,
           CASE WHEN json_valid(line) THEN json_transform(line, ${transform}) END AS record
         FROM (${linesOf(path)})))
     WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
-  return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
 }

@@ -4,14 +4,21 @@ import { type Sql, sql } from "../duckdb/sql.ts";
 
 /**
  * SELECT index (from 0), line: every line of a UTF-8 file, in order, without its line end. The file ends with
- * a line feed. Trap: `unnest` in FROM, as a lateral join, does not keep the order; in the select list it
- * does.
+ * a line feed.
  */
 export function linesOf(path: string): Sql {
   // rtrim costs more than all the rest: it is for those that need it.
   return sql`SELECT index, CASE WHEN ends_with(line, chr(13)) THEN rtrim(line, chr(13)) ELSE line END AS line
-    FROM (SELECT generate_subscripts(all_lines, 1) - 1 AS index, unnest(all_lines) AS line
-      FROM (SELECT string_split(content[:-2], chr(10)) AS all_lines FROM read_text(${path})))`;
+    FROM (${linesAsTheyAre(path)})`;
+}
+
+/**
+ * The same with the carriage returns at the lines' ends. Trap: `unnest` in FROM, as a lateral join, does not
+ * keep the order; in the select list it does.
+ */
+export function linesAsTheyAre(path: string): Sql {
+  return sql`SELECT generate_subscripts(all_lines, 1) - 1 AS index, unnest(all_lines) AS line
+    FROM (SELECT string_split(content[:-2], chr(10)) AS all_lines FROM read_text(${path}))`;
 }
 
 const LINE_FEED = 10;

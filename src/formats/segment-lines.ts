@@ -1,5 +1,6 @@
 /**
- * The lines of a segment's bytes: which are records, which no reader may see, and their text for the reader.
+ * The lines of a segment's bytes, a block at a time: which are records, which no reader may see, and their
+ * text for the reader. What is kept of a line is in memory for one block only.
  */
 
 import { isUtf8 } from "node:buffer";
@@ -10,20 +11,34 @@ import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn } from "./lines.ts";
 
 export interface Line {
-  readonly bytes: Buffer;
   readonly segmentOffset: number;
   /** Its place among all lines of the segment, from 0; blank ones count. */
   readonly number: number;
 }
 
-export interface SegmentLines {
+/** Records that stand one after the other; they are counted from 0 in each block. */
+export interface LineBlock {
   readonly count: number;
+  /** Whether there is no other block. */
+  readonly isAll: boolean;
+  /** How many records are before the block. */
+  readonly recordsBefore: number;
   at(index: number): Line;
   /** By index, lines that can't be given to a reader, and why. */
   readonly unreadable: ReadonlyMap<number, string>;
   /** UTF-8 text of these lines, in their order, each with a line feed. */
   textOf(indexes: readonly number[]): Buffer;
+  /** The same as they came, with carriage returns and marks. */
+  ownTextOf(indexes: readonly number[]): Buffer;
 }
+
+export interface BlockBounds {
+  readonly maxLines: number;
+  readonly maxBytes: number;
+}
+
+/** Large enough that planning a statement costs little beside running it, small enough for any machine. */
+const BLOCK_BOUNDS: BlockBounds = { maxLines: 32_768, maxBytes: 4_194_304 };
 
 const MARK = Buffer.from(BYTE_ORDER_MARK);
 const LINE_FEED = 10;
@@ -32,52 +47,97 @@ const NUMBER_SIGN = 35;
 /** Space, tab, vertical tab, form feed: what DuckDB's JSON reader passes over between lines. */
 const WHITE_SPACE: ReadonlySet<number> = new Set([32, 9, 11, 12]);
 
-export function splitSegment(bytes: Buffer, format: Format): SegmentLines {
-  const starts: number[] = [];
-  const stops: number[] = [];
-  const numbers: number[] = [];
+export function* lineBlocks(
+  bytes: Buffer,
+  format: Format,
+  bounds: BlockBounds = BLOCK_BOUNDS,
+): Generator<LineBlock> {
+  let found: Found = { starts: [], stops: [], numbers: [], fieldLines: [] };
+  let recordsBefore = 0;
   let lines = 0;
-  const fieldLines: FieldLine[] = [];
-  for (const [start, stop] of lineBounds(bytes)) {
+  let blockStart = 0;
+  for (let start = 0; start < bytes.length; ) {
+    const end = bytes.indexOf(LINE_FEED, start);
+    const stop = end < 0 ? bytes.length : end;
     if (format.blank === "comment" && isFieldLine(bytes, start))
-      fieldLines.push({ text: bytes.subarray(start, stop), firstIndex: starts.length });
+      found.fieldLines.push({ text: bytes.subarray(start, stop), firstIndex: found.starts.length });
+    if (!isBlank(bytes, start, stop, format)) {
+      found.starts.push(start);
+      found.stops.push(stop);
+      found.numbers.push(lines);
+    }
     lines += 1;
-    if (isBlank(bytes, start, stop, format)) continue;
-    starts.push(start);
-    stops.push(stop);
-    numbers.push(lines - 1);
+    start = stop + 1;
+    const isFull = found.starts.length >= bounds.maxLines || start - blockStart >= bounds.maxBytes;
+    if (!isFull && start < bytes.length) continue;
+    const { fieldLines, starts } = found;
+    yield blockOf(bytes, { from: blockStart, to: Math.min(start, bytes.length) }, found, {
+      format,
+      recordsBefore,
+    });
+    recordsBefore += starts.length;
+    blockStart = start;
+    const inForce = fieldLines.at(-1);
+    found = { starts: [], stops: [], numbers: [], fieldLines: [] };
+    if (inForce !== undefined) found.fieldLines.push({ text: inForce.text, firstIndex: 0 });
   }
-  const at = (index: number): Line => {
-    const start = starts[index];
-    if (start === undefined) throw new StreamkitError("bug", "A line's index is out of range");
-    return { bytes: bytes.subarray(start, stops[index]), segmentOffset: start, number: numbers[index] ?? 0 };
+}
+
+interface Found {
+  readonly starts: number[];
+  readonly stops: number[];
+  readonly numbers: number[];
+  readonly fieldLines: FieldLine[];
+}
+
+function blockOf(
+  bytes: Buffer,
+  { from, to }: { readonly from: number; readonly to: number },
+  { starts, stops, numbers, fieldLines }: Found,
+  { format, recordsBefore }: { readonly format: Format; readonly recordsBefore: number },
+): LineBlock {
+  const start = (index: number): number => {
+    const offset = starts[index];
+    if (offset === undefined) throw new StreamkitError("bug", "A line's index is out of range");
+    return offset;
   };
-  // What holds for the segment holds for its lines: mostly nothing need be asked of each.
-  const isText = isUtf8(bytes);
-  const isSuspect = !isText || (format.mayJoinLines && hasLoneReturn(bytes));
+  const bytesAt = (index: number): Buffer => bytes.subarray(start(index), stops[index]);
+  // What holds for the block holds for its lines: mostly nothing need be asked of each.
+  const whole = bytes.subarray(from, to);
+  const isText = isUtf8(whole);
+  const isSuspect = !isText || (format.mayJoinLines && hasLoneReturn(whole));
   const isVerbatim =
-    isText && !bytes.includes(CARRIAGE_RETURN) && !(format.dropsByteOrderMark && bytes.includes(MARK));
+    isText && !whole.includes(CARRIAGE_RETURN) && !(format.dropsByteOrderMark && whole.includes(MARK));
   const unreadable = new Map<number, string>();
-  for (const index of starts.keys()) {
+  for (let index = 0; index < starts.length; index += 1) {
     const length = (stops[index] ?? 0) - (starts[index] ?? 0);
-    const reason = isSuspect || length >= MAX_LINE_BYTES ? whyUnreadable(at(index).bytes, format) : undefined;
+    const reason = isSuspect || length >= MAX_LINE_BYTES ? whyUnreadable(bytesAt(index), format) : undefined;
     if (reason !== undefined) unreadable.set(index, reason);
   }
-  const plainTextOf = (indexes: readonly number[]): Buffer => {
+  const asTheyAre = (indexes: readonly number[]): Buffer =>
+    Buffer.concat([...runs(indexes, starts, stops, bytes)]);
+  const changed = (indexes: readonly number[], change: (line: Buffer) => Buffer): Buffer => {
     const lineFeed = Buffer.of(LINE_FEED);
-    if (!isVerbatim)
-      return Buffer.concat(indexes.flatMap((index) => [textOfLine(at(index).bytes, format), lineFeed]));
-    return Buffer.concat([...runs(indexes, starts, stops, bytes)]);
+    return Buffer.concat(indexes.flatMap((index) => [change(bytesAt(index)), lineFeed]));
   };
+  const plainTextOf = (indexes: readonly number[]): Buffer =>
+    isVerbatim ? asTheyAre(indexes) : changed(indexes, (line) => textOfLine(line, format));
   return {
     count: starts.length,
-    at,
+    isAll: from === 0 && to === bytes.length,
+    recordsBefore,
+    at: (index) => ({ segmentOffset: start(index), number: numbers[index] ?? 0 }),
     unreadable,
     textOf: (indexes) =>
       fieldLines.length === 0
         ? plainTextOf(indexes)
         : withFieldLines(indexes, fieldLines, plainTextOf, format),
+    ownTextOf: (indexes) => (isText ? asTheyAre(indexes) : changed(indexes, asUtf8)),
   };
+}
+
+function asUtf8(line: Buffer): Buffer {
+  return isUtf8(line) ? line : Buffer.from(line.toString("latin1"));
 }
 
 /** A line `#Fields: …`, and the index of the first line behind it. */
@@ -124,11 +184,11 @@ function* runs(
  * which would make up for two lines that were joined.
  */
 export function isRowForLine(rows: number, bytes: Buffer, format: Format, columnCount: number): boolean {
+  const lines = countLines(bytes);
   // Nearly always there is no blank line, which is asked of no line then.
-  if (columnCount > 1 && rows === countLines(bytes)) return true;
-  const bounds = [...lineBounds(bytes)];
-  const blank = bounds.filter(([start, stop]) => isBlank(bytes, start, stop, format)).length;
-  return rows === bounds.length - blank && (columnCount > 1 || blank === 0);
+  if (columnCount > 1 && rows === lines) return true;
+  const blank = countBlank(bytes, format);
+  return rows === lines - blank && (columnCount > 1 || blank === 0);
 }
 
 function countLines(bytes: Buffer): number {
@@ -137,13 +197,15 @@ function countLines(bytes: Buffer): number {
   return bytes.length > 0 && bytes.at(-1) !== LINE_FEED ? count + 1 : count;
 }
 
-function* lineBounds(bytes: Buffer): Generator<readonly [start: number, stop: number]> {
+function countBlank(bytes: Buffer, format: Format): number {
+  let count = 0;
   for (let start = 0; start < bytes.length; ) {
     const end = bytes.indexOf(LINE_FEED, start);
     const stop = end < 0 ? bytes.length : end;
-    yield [start, stop];
+    if (isBlank(bytes, start, stop, format)) count += 1;
     start = stop + 1;
   }
+  return count;
 }
 
 const FIELDS = Buffer.from("#Fields:");
@@ -181,8 +243,7 @@ function textOfLine(line: Buffer, format: Format): Buffer {
   if (format.dropsByteOrderMark)
     while (MARK.every((byte, index) => line[start + index] === byte)) start += MARK.length;
   const bytes = line.subarray(start, end);
-  const isOther = format.otherEncoding === "latin1" && !isUtf8(bytes);
-  return isOther ? Buffer.from(bytes.toString("latin1")) : bytes;
+  return format.otherEncoding === "latin1" ? asUtf8(bytes) : bytes;
 }
 
 /** How much is looked at of each half of a longest line's bytes: other lines are shorter. */

@@ -7,7 +7,7 @@ import type { Format, Shape } from "./format.ts";
 import { innerFeedsOf } from "./inner-feeds.ts";
 import { linesOf } from "./lines.ts";
 import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
-import { MISFIT_COLUMNS, reasonOfRow } from "./values/misfit.ts";
+import { misfitReason } from "./values/misfit.ts";
 import { quickReader, strictReader, type ValueReader } from "./values/strict.ts";
 
 export const linesFormat: Format = {
@@ -29,19 +29,18 @@ export const regexFormat: Format = {
   columns: groupColumns,
   read: (path, shape) => readGroups(path, shape, quickReader(shape.timezone)),
   exact: { read: (path, shape) => readGroups(path, shape, strictReader(shape.timezone)) },
-  async findUnfit(database, path, shape) {
+  findUnfit(_database, path, shape, take) {
     const reader = strictReader(shape.timezone);
     const misfits = groupColumns(shape).map((column) => misfitInText(groupText(column), column, reader));
     const names = captureNames(patternOf(shape)).map((name) => sql`${name}`);
-    const rows = await database.rows(sql`
-      SELECT index, fault, ${MISFIT_COLUMNS} FROM (
+    return take(sql`
+      SELECT index, coalesce(fault, ${misfitReason("misfit")}) AS reason FROM (
         SELECT index, CASE WHEN NOT matches THEN ${NO_MATCH} END AS fault,
           CASE WHEN matches THEN ${firstMisfit(misfits)} END AS misfit
         FROM (SELECT index, regexp_matches(line, ${patternOf(shape)}) AS matches,
             regexp_extract(line, ${patternOf(shape)}, [${names}]) AS part
           FROM (${eventsOf(path, shape)})))
       WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
-    return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
   },
   mayJoinLines: false,
   blank: "white space",

@@ -16,23 +16,36 @@ interface Projection {
   readonly select: Sql;
 }
 
+/** Reasons that lines of a segment have of their own: how many there are, and the first. */
+export interface OwnReasons {
+  count: number;
+  first: string | undefined;
+}
+
+interface Asking {
+  readonly own: OwnReasons;
+  /** What the reader says of a line. */
+  readonly refusalOf: (line: number) => Promise<string | undefined>;
+}
+
 /**
- * By line. `lines` are those that are written, and `refusalOf` what the reader says of one of them. Empty
+ * By line. `lines` are those that are written. Empty
  * where it can't be told, or where a line turns out to be fine.
  */
 export async function unfitByProjection(
   database: Database,
   projection: Projection,
   lines: readonly number[],
-  refusalOf: (line: number) => Promise<string | undefined>,
+  { own, refusalOf }: Asking,
 ): Promise<ReadonlyMap<number, string>> {
   const found = new Map<number, string>();
   for (const index of await failingRows(database, projection, lines.length)) {
     const line = lines[index];
     if (line === undefined) return new Map();
-    const [first] = found.values();
-    const reason = found.size < MAX_OWN_REASONS ? await refusalOf(line) : `${SHARED_REASON}${first ?? ""}`;
+    const reason = own.count < MAX_OWN_REASONS ? await refusalOf(line) : `${SHARED_REASON}${own.first ?? ""}`;
     if (reason === undefined) return new Map();
+    own.count += 1;
+    own.first ??= reason;
     found.set(line, reason);
   }
   return found;

@@ -34,6 +34,15 @@ export const sizeField = z
     return parsed;
   });
 
+/** `50%` → 0.5, or `off`. */
+export const shareField = z.string("a share like 50% is expected, or off").transform((text, context) => {
+  if (text === "off") return text;
+  const percent = Number(/^(\d+(?:\.\d+)?)%$/.exec(text)?.[1] ?? Number.NaN);
+  return percent >= 0 && percent <= 100
+    ? percent / 100
+    : refuse(context, "a share like 50% is expected, or off");
+});
+
 /** What sources, tables and queries are called: a plain SQL name, so that queries need no quotes. */
 export const nameField = z
   .string()

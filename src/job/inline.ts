@@ -15,6 +15,7 @@ interface InlineSource {
   readonly timezone: string | undefined;
   readonly logFormat: string | undefined;
   readonly delimiter: string | undefined;
+  readonly maxBad: string | undefined;
   /** An endpoint URL. */
   readonly from: string;
 }
@@ -56,6 +57,7 @@ function sourceOf(inline: InlineSource): Readonly<Record<string, unknown>> {
     ...(inline.pattern === undefined ? {} : { pattern: inline.pattern }),
     ...(inline.timezone === undefined ? {} : { timezone: inline.timezone }),
     ...(inline.logFormat === undefined ? {} : { log_format: inline.logFormat }),
+    ...(inline.maxBad === undefined ? {} : { max_bad: inline.maxBad }),
     ...(inline.delimiter === undefined ? {} : { delimiter: inline.delimiter }),
   };
 }

@@ -5,7 +5,7 @@
  */
 
 import { z } from "zod";
-import { delimiterField, durationField, jobNameField, nameField } from "./fields.ts";
+import { delimiterField, durationField, jobNameField, nameField, shareField, sizeField } from "./fields.ts";
 
 /** What a room of connectors tells the schema: a name and the options below it. */
 export interface ConnectorOptions {
@@ -69,6 +69,16 @@ const exampleRow = z.record(
   z.string(),
   z.unknown().refine((value) => !holdsRounded(value), "integers beyond 2^53 are expected in quotes"),
 );
+
+const keepSchema = z.strictObject({
+  rows: z
+    .int("a whole number is expected")
+    .min(0, "at least 0 is expected")
+    .default(100_000)
+    .describe("the newest so many"),
+  size: sizeField.default(67_108_864).describe("of their lines and reasons; `64MiB` if left out"),
+  age: durationField.default(2_592_000_000).describe("since their batch; `30d` if left out"),
+});
 
 const testSchema = z.strictObject({
   name: z.string().regex(/\S/, "a name is expected").describe("what the example shows"),
@@ -142,6 +152,12 @@ export function jobSchema(
           "if left out, `off` for files and the simulator, and `1d` for what comes live, " +
           "unless all its times are ahead",
       ),
+    max_bad: shareField
+      .optional()
+      .describe(
+        "how many of 100,000 lines may be unreadable, like `50%`, before the job stops; `off`: all; " +
+          "if left out, it stops where not one of the first 100,000 can be read",
+      ),
     received: nameField
       .optional()
       .describe("adds a TIMESTAMP column of this name: when the batch that takes the row was planned"),
@@ -186,6 +202,10 @@ export function jobSchema(
       .record(nameField, z.union([sqlText, querySchema]))
       .default({})
       .describe("SQL by name; text alone is a query in append mode"),
+    dead_letters: z
+      .strictObject({ keep: keepSchema })
+      .prefault({ keep: {} })
+      .describe("dead letters that the checkpoint keeps: `{keep: {rows: 100000, size: 64MiB, age: 30d}}`"),
     sinks: z.array(sinkSchema).default([]).describe("where rows go; standard output if there is none"),
     tests: z
       .array(testSchema)

@@ -28,7 +28,7 @@ let building: Promise<ReadonlyMap<string, Uint8Array>> | undefined;
  * The file called `name`; undefined where the page has no such file. Throws code `io` where it can't be had.
  */
 export function webAsset(name: string): Promise<WebAsset | undefined> {
-  const contentType = CONTENT_TYPES[name];
+  const contentType = Object.hasOwn(CONTENT_TYPES, name) ? CONTENT_TYPES[name] : undefined;
   if (contentType === undefined) return Promise.resolve(undefined);
   let asset = loading.get(name);
   if (asset === undefined) {

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import { writeExactJson } from "../base/exact-json.ts";
 import type { BatchOutcome, QueryOutput } from "../engine/outcome.ts";
+import { cutCell, shownColumns, sizeOfRow } from "./cut.ts";
 import type {
   Delta,
   FeedKind,
@@ -31,14 +32,17 @@ export interface HubBounds extends StateBounds {
   readonly maxRingChars: number;
   /** What may wait in one connection beyond its snapshot, before the connection is cut. */
   readonly maxBufferedBytes: number;
+  /** What may wait in all connections together, before those with the most are cut. */
+  readonly maxBufferedBytesInAll: number;
   readonly maxSubscribers: number;
 }
 
 const HUB_BOUNDS: HubBounds = {
   ...STATE_BOUNDS,
   maxRingDeltas: 600,
-  maxRingChars: 16 * 2 ** 20,
+  maxRingChars: 8 * 2 ** 20,
   maxBufferedBytes: 8 * 2 ** 20,
+  maxBufferedBytesInAll: 32 * 2 ** 20,
   maxSubscribers: 256,
 };
 
@@ -111,6 +115,22 @@ export function openHub(options: HubOptions = {}): Hub {
       if (subscriber.bufferedBytes() <= allowed) subscriber.send(text);
       else drop(subscriber);
     }
+    makeRoom(0);
+  }
+
+  /** Pages that read have little waiting: they stay. */
+  function makeRoom(moreBytes: number): void {
+    const waiting = Array.from(allowedBytes.keys(), (subscriber) => ({
+      subscriber,
+      bytes: subscriber.bufferedBytes(),
+    }));
+    let bytes = waiting.reduce((sum, one) => sum + one.bytes, moreBytes);
+    if (bytes <= bounds.maxBufferedBytesInAll) return;
+    for (const one of waiting.toSorted((a, b) => b.bytes - a.bytes)) {
+      if (bytes <= bounds.maxBufferedBytesInAll) return;
+      drop(one.subscriber);
+      bytes -= one.bytes;
+    }
   }
 
   function drop(subscriber: Subscriber): void {
@@ -166,11 +186,9 @@ export function openHub(options: HubOptions = {}): Hub {
         missing === undefined || resume === undefined
           ? [snapshotText()]
           : [textOf({ type: "resumed", instance, sequence: resume.sequence }), ...missing];
-      let firstBytes = 0;
-      for (const text of first) {
-        firstBytes += Buffer.byteLength(text);
-        subscriber.send(text);
-      }
+      const firstBytes = first.reduce((sum, text) => sum + Buffer.byteLength(text), 0);
+      makeRoom(firstBytes);
+      for (const text of first) subscriber.send(text);
       allowedBytes.set(subscriber, bounds.maxBufferedBytes + firstBytes);
       return () => void allowedBytes.delete(subscriber);
     },
@@ -197,11 +215,12 @@ function textOf(message: ServerMessage): string {
  * few.
  */
 function tableDelta(output: QueryOutput, bounds: StateBounds): TableDelta {
-  const { query, mode, key, columns } = output;
+  const { query, mode, key } = output;
+  const columns = shownColumns(output, bounds);
   const names = columns.map((column) => column.name);
   const nameOf = rowNamer({ mode, key, columns });
   let kept: { values: Values; isDeleted: boolean }[] = output.changes.map((change) => ({
-    values: names.map((name) => change.row[name] ?? null),
+    values: names.map((name) => cutCell(change.row[name] ?? null, bounds)),
     isDeleted: change.op === "delete",
   }));
   if (nameOf !== undefined) {
@@ -214,8 +233,15 @@ function tableDelta(output: QueryOutput, bounds: StateBounds): TableDelta {
     kept = [...last.values()];
   }
   const maxRows = nameOf === undefined ? bounds.maxAppendRows : bounds.maxKeyedRows;
-  const cutRows = Math.max(0, kept.length - maxRows);
+  let cutRows = Math.max(0, kept.length - maxRows);
   kept = kept.slice(cutRows);
+  let chars = 0;
+  const tooEarly = kept.findLastIndex(({ values }) => {
+    chars += sizeOfRow(values);
+    return chars > bounds.maxChars;
+  });
+  cutRows += tooEarly + 1;
+  kept = kept.slice(tooEarly + 1);
   return {
     query,
     mode,

@@ -73,9 +73,46 @@ export function openJournal(folder: string, options: JournalOptions = {}): Journ
   };
 
   return {
-    append: (outcome) => append(writeExactJson(outcome)),
+    append: (outcome) => append(textOf(path, outcome)),
     end: (reason) => append(JSON.stringify({ ended: reason })),
     close: () => closeSync(fd),
+  };
+}
+
+/**
+ * The journal of a job, which it must not end: where it can't be written, a warning says so, and each batch
+ * tries again. `warn` is told the first failure of several in a row.
+ */
+export function openOptionalJournal(
+  folder: string,
+  warn: (text: string) => void,
+  options: JournalOptions = {},
+): Journal {
+  let journal: Journal | undefined;
+  let isFailing = false;
+  const attempt = (write: (to: Journal) => void): void => {
+    try {
+      journal ??= openJournal(folder, options);
+      write(journal);
+      isFailing = false;
+    } catch (error) {
+      try {
+        journal?.close();
+      } catch {
+        // It could not be written: nothing is lost with it.
+      }
+      // Opened anew, it ends the line that was broken off.
+      journal = undefined;
+      if (!isFailing)
+        warn(`${messageOf(error)}: dashboards that follow the checkpoint see no more of the job`);
+      isFailing = true;
+    }
+  };
+  attempt(() => {});
+  return {
+    append: (outcome) => attempt((to) => to.append(outcome)),
+    end: (reason) => attempt((to) => to.end(reason)),
+    close: () => journal?.close(),
   };
 }
 
@@ -112,6 +149,15 @@ export function parseEnd(line: string): string | undefined {
     return typeof ended === "string" ? ended : undefined;
   } catch {
     return undefined;
+  }
+}
+
+/** What is nested too deep for JavaScript is no line either. */
+function textOf(path: string, outcome: BatchOutcome): string {
+  try {
+    return writeExactJson(outcome);
+  } catch (error) {
+    throw journalError(path, error);
   }
 }
 

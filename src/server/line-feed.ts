@@ -14,10 +14,14 @@ import type { Json, OutputMode, QueryOutput, RowChange } from "../engine/outcome
 import type { Hub } from "./hub.ts";
 import { lineSplitter } from "./line-splitter.ts";
 import type { Column } from "./protocol.ts";
+import { STATE_BOUNDS } from "./state.ts";
 
 /** Rows of a batch wait this long at most for the rest of it. */
 const MAX_WAIT_MS = 50;
 const MAX_ROWS_PER_PUBLISH = 5_000;
+const MAX_BYTES_PER_PUBLISH = 2 ** 20;
+/** Further ones are left out; a few more than the picture has, which says so. */
+const MAX_COLUMNS = STATE_BOUNDS.maxColumns + 1;
 const MAX_LINE_CHARS = 2 ** 20;
 const MAX_QUERIES = 64;
 const BARE_ROWS = "rows";
@@ -105,7 +109,9 @@ export function openLineFeed(hub: Hub, clock: Clock): LineFeed {
     }
     const batch = line.batch ?? lastBatch + 1;
     const isOther = pending !== undefined && line.batch !== undefined && pending.batch !== batch;
-    if (isOther || (pending?.rows ?? 0) >= MAX_ROWS_PER_PUBLISH) flush();
+    const isMuch =
+      (pending?.rows ?? 0) >= MAX_ROWS_PER_PUBLISH || (pending?.bytes ?? 0) >= MAX_BYTES_PER_PUBLISH;
+    if (isOther || isMuch) flush();
     pending ??= {
       batch,
       startedAtMs: clock.nowMs(),
@@ -175,6 +181,7 @@ function learnShape(shapes: Map<string, QueryShape>, line: RowLine): boolean {
   }
   for (const name in line.row) {
     if (shape.names.has(name)) continue;
+    if (shape.names.size >= MAX_COLUMNS) break;
     shape.names.add(name);
     shape.columns.push({ name, type: typeOf(line.row[name] ?? null) });
   }

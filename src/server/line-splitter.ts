@@ -20,7 +20,9 @@ export function lineSplitter(maxLineChars: number): LineSplitter {
       return oversizedLines;
     },
     push(bytes) {
-      const lines = (tail + decoder.decode(bytes, { stream: true })).split("\n");
+      // Only what is new is searched: a line may come in many pieces.
+      const lines = decoder.decode(bytes, { stream: true }).split("\n");
+      lines[0] = tail + (lines[0] ?? "");
       tail = lines.pop() ?? "";
       if (isSkipping && lines.length > 0) {
         lines.shift();

@@ -7,6 +7,7 @@
 
 import type { BatchReport, Json } from "../engine/outcome.ts";
 import { CANDLE_KEY, candleColumns } from "./candles.ts";
+import { type CellBounds, sizeOfRow } from "./cut.ts";
 import type {
   Column,
   Delta,
@@ -18,7 +19,7 @@ import type {
   Values,
 } from "./protocol.ts";
 
-export interface StateBounds {
+export interface StateBounds extends CellBounds {
   readonly maxReports: number;
   /** Further queries are left out. */
   readonly maxTables: number;
@@ -26,6 +27,8 @@ export interface StateBounds {
   readonly maxKeyedRows: number;
   /** Of an append table without a key; the oldest row goes first. */
   readonly maxAppendRows: number;
+  /** Of all rows together, about; the oldest of the largest table goes first. */
+  readonly maxChars: number;
 }
 
 /** 20,000 candles are 100 symbols over 200 minutes: some 3 MB as a snapshot. */
@@ -34,6 +37,9 @@ export const STATE_BOUNDS: StateBounds = {
   maxTables: 32,
   maxKeyedRows: 20_000,
   maxAppendRows: 500,
+  maxChars: 4 * 2 ** 20,
+  maxColumns: 200,
+  maxCellChars: 4096,
 };
 
 export interface LiveTable {
@@ -45,6 +51,8 @@ export interface LiveTable {
   rows: Map<string, Values>;
   rowsEver: number;
   omittedRows: number;
+  /** Of its rows, as `sizeOfRow` counts. */
+  chars: number;
 }
 
 export interface LiveState {
@@ -79,6 +87,29 @@ export function applyDelta(state: LiveState, delta: Delta, bounds: StateBounds =
     const table = tableOf(state, change, bounds);
     if (table !== undefined) applyToTable(table, change, bounds);
   }
+  shrink(state, bounds);
+}
+
+function shrink({ tables }: LiveState, { maxChars }: StateBounds): void {
+  let chars = 0;
+  for (const table of tables.values()) chars += table.chars;
+  while (chars > maxChars) {
+    let largest: LiveTable | undefined;
+    for (const table of tables.values())
+      if (table.rows.size > 0 && table.chars > (largest?.chars ?? -1)) largest = table;
+    const [oldest] = largest?.rows.keys() ?? [];
+    if (largest === undefined || oldest === undefined) return;
+    const before = largest.chars;
+    remove(largest, oldest);
+    chars -= before - largest.chars;
+  }
+}
+
+function remove(table: LiveTable, name: string): void {
+  const values = table.rows.get(name);
+  if (values === undefined) return;
+  table.rows.delete(name);
+  table.chars -= sizeOfRow(values);
 }
 
 function addToTotals(totals: Totals, report: BatchReport): void {
@@ -95,7 +126,7 @@ function tableOf(state: LiveState, change: TableDelta, bounds: StateBounds): Liv
   let table = state.tables.get(query);
   if (table === undefined) {
     if (state.tables.size >= bounds.maxTables) return undefined;
-    table = { query, mode, key, columns, rows: new Map(), rowsEver: 0, omittedRows: 0 };
+    table = { query, mode, key, columns, rows: new Map(), rowsEver: 0, omittedRows: 0, chars: 0 };
     state.tables.set(query, table);
   }
   const isSameShape =
@@ -109,6 +140,7 @@ function reshape(table: LiveTable, { mode, key, columns }: TableDelta): void {
   const from = columns.map((column) => table.columns.findIndex((old) => old.name === column.name));
   const rows = Array.from(table.rows.values(), (values) => from.map((index): Json => values[index] ?? null));
   Object.assign(table, { mode, key, columns, rows: namedRows({ ...table, mode, key, columns }, rows) });
+  table.chars = charsOf(table.rows.values());
 }
 
 /** Rows without a name of their own are numbered; the newest is the last that ever was. */
@@ -121,25 +153,35 @@ function namedRows(
   return new Map(rows.map((values, index) => [nameOf?.(values) ?? String(firstRow + index), values]));
 }
 
+function charsOf(rows: Iterable<Values>): number {
+  let chars = 0;
+  for (const values of rows) chars += sizeOfRow(values);
+  return chars;
+}
+
 function applyToTable(table: LiveTable, change: TableDelta, bounds: StateBounds): void {
   table.omittedRows += change.omittedRows;
   const nameOf = rowNamer(table);
   const replacesAll = table.mode === "complete" && table.key.length === 0 && change.rows.length > 0;
-  if (replacesAll) table.rows.clear();
+  if (replacesAll) {
+    table.rows.clear();
+    table.chars = 0;
+  }
   let nextDeleted = 0;
   for (const [index, values] of change.rows.entries()) {
     const isDeleted = change.deleted[nextDeleted] === index;
     if (isDeleted) nextDeleted += 1;
     const name = nameOf?.(values) ?? String(table.rowsEver);
-    if (nameOf !== undefined) table.rows.delete(name);
+    if (nameOf !== undefined) remove(table, name);
     if (isDeleted) continue;
     table.rows.set(name, values);
+    table.chars += sizeOfRow(values);
     table.rowsEver += 1;
   }
   const maxRows = nameOf === undefined ? bounds.maxAppendRows : bounds.maxKeyedRows;
   for (const name of table.rows.keys()) {
     if (table.rows.size <= maxRows) break;
-    table.rows.delete(name);
+    remove(table, name);
   }
 }
 
@@ -163,7 +205,10 @@ export function snapshotOf(state: LiveState): StateSnapshot {
     feed: state.feed,
     totals: state.totals,
     reports: state.reports,
-    tables: Array.from(state.tables.values(), (table) => ({ ...table, rows: [...table.rows.values()] })),
+    tables: Array.from(state.tables.values(), ({ chars: _chars, ...table }) => ({
+      ...table,
+      rows: [...table.rows.values()],
+    })),
   };
 }
 
@@ -171,6 +216,6 @@ export function snapshotOf(state: LiveState): StateSnapshot {
 export function stateOf(snapshot: StateSnapshot): LiveState {
   const tables = new Map<string, LiveTable>();
   for (const { rows, ...table } of snapshot.tables)
-    tables.set(table.query, { ...table, rows: namedRows(table, rows) });
+    tables.set(table.query, { ...table, rows: namedRows(table, rows), chars: charsOf(rows) });
   return { ...snapshot, totals: { ...snapshot.totals }, reports: [...snapshot.reports], tables };
 }

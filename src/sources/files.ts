@@ -10,7 +10,7 @@ import { glob, isDynamicPattern } from "tinyglobby";
 import { z } from "zod";
 import { logger } from "../base/log.ts";
 import type { Column } from "../duckdb/database.ts";
-import type { Segment } from "../formats/read-segment.ts";
+import type { Segment } from "../formats/segment.ts";
 import { noFileError, noMatchError } from "../tail/missing.ts";
 import { hasFieldLines } from "./field-lines.ts";
 import { openFileOrder } from "./file-order.ts";

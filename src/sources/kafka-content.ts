@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
-import type { Piece, Segment } from "../formats/read-segment.ts";
+import type { Piece, Segment } from "../formats/segment.ts";
 import { type Framing, offsetOfLine, type Taken } from "../kafka/lane.ts";
 import type { TakeForm } from "../kafka/reader.ts";
 import { openRegistryDecoder, type RegistryDecoder, registryColumns } from "../kafka/registry/decoder.ts";

@@ -5,7 +5,7 @@
 
 import { rm } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
-import type { Segment } from "../formats/read-segment.ts";
+import type { Segment } from "../formats/segment.ts";
 import type { Taken } from "../kafka/lane.ts";
 import { hasArrived } from "../kafka/partition.ts";
 import type { PartitionReader, TakeForm } from "../kafka/reader.ts";

@@ -12,7 +12,7 @@ import { logger } from "../base/log.ts";
 import type { InputKind } from "../collect/inputs/input.ts";
 import type { Intake } from "../collect/intake.ts";
 import { createSignal } from "../collect/signal.ts";
-import type { Segment } from "../formats/read-segment.ts";
+import type { Segment } from "../formats/segment.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
 import type { Limit, Range, Source, SourceContext, SourceKind } from "./source.ts";
 import { segmentPath } from "./spool-control.ts";

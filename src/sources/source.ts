@@ -11,8 +11,8 @@ import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
-import type { Segment } from "../formats/read-segment.ts";
 import type { Sample } from "../formats/sample.ts";
+import type { Segment } from "../formats/segment.ts";
 import type { SourceConfig } from "../job/schema.ts";
 
 /** How far a source has been read; what is in it is the source's own affair. */

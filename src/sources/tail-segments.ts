@@ -22,7 +22,7 @@ import { promisify } from "node:util";
 import { sync } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
-import type { Piece } from "../formats/read-segment.ts";
+import type { Piece } from "../formats/segment.ts";
 import type { FilePosition } from "../tail/position.ts";
 
 /** What stands beside a segment. */

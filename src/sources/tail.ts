@@ -7,7 +7,7 @@ import path from "node:path";
 import { z } from "zod";
 import { StreamkitError } from "../base/error.ts";
 import type { AttributeColumn } from "../formats/attributes.ts";
-import type { Segment } from "../formats/read-segment.ts";
+import type { Segment } from "../formats/segment.ts";
 import { nameField } from "../job/fields.ts";
 import { type Follower, openFollower, type TailBlock } from "../tail/follower.ts";
 import { openGlobs } from "../tail/listing.ts";

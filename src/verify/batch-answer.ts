@@ -16,8 +16,8 @@ import { isTimedByClock, openReader, type SourceShape } from "../engine/source-r
 import { PLACE_COLUMN, rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
 import { WINDOW_MACROS } from "../engine/window-macros.ts";
+import { firstLetter, forgetLetters } from "../formats/dead-letters.ts";
 import { rowJson } from "../formats/json-rows.ts";
-import type { DeadLetter } from "../formats/read-segment.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
 import type { Range } from "../sources/source.ts";
@@ -30,7 +30,9 @@ import { placedRows, settledText } from "./settled-text.ts";
 export interface WholeInput {
   readonly rows: number;
   readonly bytes: number;
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: number;
+  /** The reason of the first of them. */
+  readonly firstReason: string | undefined;
   /** How far an event time stands behind the highest one before it, at most. */
   readonly disorderUs: bigint;
   /** How the engine's reading compares with an independent one. */
@@ -110,7 +112,8 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       const columns = stream.columns.filter((column) => column.name !== shape.received);
       await database.run(emptySourceTable(allOf(name), columns));
       const limit = { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY };
-      const deadLetters: DeadLetter[] = [];
+      let deadLetters = 0;
+      let firstReason: string | undefined;
       let bytes = 0;
       for (let last: Range | undefined; ; ) {
         const range = await source.plan(limit, last);
@@ -119,13 +122,15 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
         await check.compare(database, { ...load, table: "_part" });
         await database.run(sql`INSERT INTO ${id(allOf(name))} FROM "_part"`);
         await source.commit(range);
-        deadLetters.push(...load.deadLetters);
+        firstReason ??= (await firstLetter(database, load.deadLetters))?.reason;
+        deadLetters += load.deadLetters.count;
+        await forgetLetters(load.deadLetters);
         bytes += load.segment.sizeBytes;
         last = range;
       }
       const { rows, disorder } = await database.row(disorderQuery(shape, options.lastPlanMs));
       const disorderUs = typeof disorder === "bigint" ? disorder : 0n;
-      return { rows: Number(rows), bytes, deadLetters, disorderUs, reading: check.facts() };
+      return { rows: Number(rows), bytes, deadLetters, firstReason, disorderUs, reading: check.facts() };
     } finally {
       await source.close();
     }

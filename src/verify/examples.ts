@@ -12,6 +12,7 @@ import type { Database } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
 import { readTree, type TreeNode, writeTree } from "../duckdb/syntax.ts";
 import type { Output } from "../engine/outputs.ts";
+import { firstLetter } from "../formats/dead-letters.ts";
 import { jsonFormat } from "../formats/json.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import { readSegment } from "../formats/read-segment.ts";
@@ -198,9 +199,9 @@ async function expectedAnswer(
     "_expected",
     raw("SELECT count(*) AS rows FROM _expected"),
   );
-  const [misfit] = deadLetters;
+  const misfit = await firstLetter(database, deadLetters);
   if (misfit !== undefined)
-    throw job.errorAt([...keyPath, misfit.lineNumber], `a value does not fit its column: ${misfit.reason}`);
+    throw job.errorAt([...keyPath, misfit.number], `a value does not fit its column: ${misfit.reason}`);
   const read = await database.rows(sql`SELECT ${rowJson(columns)} AS json FROM _expected`);
   return { rows: read.map((row) => picked(String(row["json"]), columns)), inexact };
 }

@@ -161,7 +161,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
     const runner = await openRunner({
       database,
       clock,
-      prepared: { ...prepared, checkpoint },
+      prepared: { ...prepared, job: keepingAllLetters(prepared.job), checkpoint },
       sinks: writtenTo,
       observed: [],
     });
@@ -180,4 +180,10 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
     database.close();
     throw error;
   }
+}
+
+/** What was put aside is left out of the batch's side too: all of it must be known. */
+function keepingAllLetters(job: LoadedJob): LoadedJob {
+  const all = Number.MAX_SAFE_INTEGER;
+  return { ...job, config: { ...job.config, dead_letters: { keep: { rows: all, size: all, age: all } } } };
 }

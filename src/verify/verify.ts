@@ -118,7 +118,7 @@ export async function verifyJob(job: LoadedJob, options: VerifyOptions): Promise
         inputs: [...side.inputs].map(([source, input]) => ({
           source,
           rows: input.rows,
-          deadLetters: input.deadLetters.length,
+          deadLetters: input.deadLetters,
           ownWatermarkMs: job.config.sources[source]?.watermark ?? 0,
           watermarkMs: neededMs(job, source, input),
           lateRows: compared.lateRows.get(source) ?? 0,
@@ -267,13 +267,12 @@ function hintOf({ config }: LoadedJob, query: string): string | undefined {
 }
 
 /** Nothing of nothing would be equal, and mean nothing. */
-function refuseEmpty(source: string, { rows, deadLetters }: WholeInput): void {
+function refuseEmpty(source: string, { rows, deadLetters, firstReason }: WholeInput): void {
   if (rows > 0) return;
-  const [first] = deadLetters;
   const reason =
-    first === undefined
+    firstReason === undefined
       ? "it has no line"
-      : `none of its ${deadLetters.length} lines could be read; the first: ${first.reason}`;
+      : `none of its ${deadLetters} lines could be read; the first: ${firstReason}`;
   throw new StreamkitError("input", `The input of source "${source}" gives no row: ${reason}`);
 }
 

@@ -9,7 +9,9 @@ import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import { partitionTimes } from "../../src/engine/partition-times.ts";
 import { formats } from "../../src/formats/list.ts";
-import { type Piece, readSegment, type Segment } from "../../src/formats/read-segment.ts";
+import { readSegment } from "../../src/formats/read-segment.ts";
+import type { Piece, Segment } from "../../src/formats/segment.ts";
+import { lettersIn } from "./reading.ts";
 
 let database: Database;
 let folder: string;
@@ -89,7 +91,9 @@ describe("attributes", () => {
     expect(rows.map(({ n, key, number }) => [Number(n), key, Number(number)])).toEqual(
       good.map((number) => [number, `k"${number}`, number]),
     );
-    expect(deadLetters.map(({ origin, offset }) => `${origin} ${offset}`)).toEqual(
+    expect(
+      (await lettersIn(database, deadLetters)).map(({ origin, offset }) => `${origin} ${offset}`),
+    ).toEqual(
       Array.from({ length: LINES }, (_, number) => number)
         .filter(isBroken)
         .map((number) => (number < SECOND ? `q/0 ${100 + number}` : `q/1 ${900 + (number - SECOND) * 2}`)),

@@ -5,10 +5,11 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Column, Database } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
+import type { DeadLetters } from "../../src/formats/dead-letters.ts";
 import type { Shape } from "../../src/formats/format.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
 import { formatFor } from "../../src/formats/list.ts";
-import { type DeadLetter, readSegment } from "../../src/formats/read-segment.ts";
+import { readSegment } from "../../src/formats/read-segment.ts";
 
 export interface Way {
   readonly format: string;
@@ -22,10 +23,30 @@ export interface Way {
   readonly timezone?: string;
 }
 
+export interface Letter {
+  readonly origin: string;
+  readonly offset: number;
+  readonly line: string;
+  readonly reason: string;
+  readonly lineNumber: number;
+}
+
+/** Dead letters as a test compares them. */
+export async function lettersIn(database: Database, { rows }: DeadLetters): Promise<readonly Letter[]> {
+  const found = await database.rows(rows);
+  return found.map((row) => ({
+    origin: String(row["origin"]),
+    offset: Number(row["byte_offset"]),
+    line: String(row["line"]),
+    reason: String(row["reason"]),
+    lineNumber: Number(row["number"]),
+  }));
+}
+
 export interface Read {
   /** Rows as JSON text, in their order. */
   readonly rows: readonly string[];
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: readonly Letter[];
 }
 
 /** The segment is said to start here in its origin, so that a mixed-up offset shows. */
@@ -62,7 +83,8 @@ export async function readBytes(database: Database, way: Way, bytes: Uint8Array)
     );
     const described = await database.describe(sql`FROM records`);
     const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM records`);
-    return { rows: rows.map((row) => String(row["json"])), deadLetters };
+    const letters = await lettersIn(database, deadLetters);
+    return { rows: rows.map((row) => String(row["json"])), deadLetters: letters };
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -6,6 +6,7 @@ import { StreamkitError } from "../../base/error.ts";
 import { temporaryFolder } from "../../base/temporary-folder.ts";
 import { type Column, type Database, openDatabase } from "../../duckdb/database.ts";
 import { id, raw, sql } from "../../duckdb/sql.ts";
+import { firstLetter } from "../../formats/dead-letters.ts";
 import { inferColumns } from "../../formats/infer.ts";
 import { rowJson } from "../../formats/json-rows.ts";
 import { formatFor } from "../../formats/list.ts";
@@ -122,10 +123,10 @@ async function tried(
         format: name,
         delimiter: delimiter === "," ? undefined : delimiter,
         fitting,
-        records: fitting + deadLetters.length,
+        records: fitting + deadLetters.count,
         columns,
         rows: await firstRows(database),
-        misfit: deadLetters[0]?.reason,
+        misfit: (await firstLetter(database, deadLetters))?.reason,
       },
     ];
   } catch (error) {

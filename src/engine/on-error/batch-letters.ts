@@ -1,30 +1,40 @@
 /** The batch's dead letters: of lines that could not be read, of rows that a query failed on. */
 
-import { id, type Sql, sql } from "../../duckdb/sql.ts";
-import type { DeadLetter } from "../../formats/read-segment.ts";
-import { definitionsOf, emptyTable } from "../input.ts";
+import { id, join, type Sql, sql } from "../../duckdb/sql.ts";
+import type { DeadLetters } from "../../formats/dead-letters.ts";
+import { emptyTable } from "../input.ts";
 import { DEAD_LETTER_COLUMNS } from "../outputs.ts";
-import { CHECKPOINT, relation } from "../stream.ts";
+import { relation } from "../stream.ts";
 
-/** Makes the batch's table, with what could not be read of each source. */
-export function deadLetterTable(unread: ReadonlyMap<string, readonly DeadLetter[]>, batchId: number): Sql {
-  const rows = [...unread].flatMap(([source, letters]) =>
-    letters.map(
-      ({ origin, offset, line, reason }) =>
-        sql`(${source}, ${origin}, ${offset}, ${line}, ${reason}, ${batchId}, NULL)`,
-    ),
+/** What could not be read of a source. */
+export interface UnreadOfSource {
+  readonly source: string;
+  readonly letters: DeadLetters;
+}
+
+/**
+ * Makes the batch's relation, with what could not be read of each source: a view of the files where they are
+ * many, and of a table that holds the others and takes more.
+ */
+export function deadLetterRelation(unread: readonly UnreadOfSource[] = [], batchId = 0): Sql {
+  const added = id(relation.newLetters);
+  const few: Sql[] = [];
+  const many: Sql[] = [];
+  for (const { source, letters } of unread) {
+    if (letters.count === 0) continue;
+    const rows = sql`SELECT ${source} AS source, origin, byte_offset, line, reason,
+      ${batchId}::BIGINT AS batch,
+      NULL::VARCHAR AS query FROM (${letters.rows})`;
+    if (letters.files.length === 0) few.push(sql`INSERT INTO ${added} ${rows}`);
+    else many.push(rows);
+  }
+  const all = join([...many, sql`SELECT * FROM ${added}`], " UNION ALL ");
+  return join(
+    [
+      emptyTable(relation.newLetters, DEAD_LETTER_COLUMNS),
+      ...few,
+      sql`CREATE OR REPLACE TEMP VIEW ${id(relation.deadLetters)} AS ${all}`,
+    ],
+    "; ",
   );
-  const empty = emptyTable(relation.deadLetters, DEAD_LETTER_COLUMNS);
-  return rows.length === 0 ? empty : sql`${empty}; INSERT INTO ${id(relation.deadLetters)} VALUES ${rows}`;
-}
-
-/** The table of all batches; one that was made before queries had dead letters gets their column. */
-export function keptLetterTable(): Sql {
-  const table = id(CHECKPOINT, "dead_letters");
-  return sql`CREATE TABLE IF NOT EXISTS ${table} (${definitionsOf(DEAD_LETTER_COLUMNS)});
-    ALTER TABLE ${table} ADD COLUMN IF NOT EXISTS query VARCHAR`;
-}
-
-export function keepLetters(): Sql {
-  return sql`INSERT INTO ${id(CHECKPOINT, "dead_letters")} BY NAME FROM ${id(relation.deadLetters)}`;
 }

@@ -78,7 +78,7 @@ export async function sendLetters(
         ${numbers(rows.map(([number]) => number))}, ${origin},
         ${numbers(rows.map(([, { offset }]) => offset))}`);
   }
-  return database.runCounting(sql`INSERT INTO ${id(relation.deadLetters)}
+  return database.runCounting(sql`INSERT INTO ${id(relation.newLetters)}
       (source, origin, byte_offset, line, reason, batch, query)
     SELECT l.stream, o.origin, o.byte_offset, l.line, l.reason, ${batch}, ${query}
     FROM ${all} AS l LEFT JOIN ${id(ORIGINS)} AS o ON l.stream = o.stream AND l.number = o.number

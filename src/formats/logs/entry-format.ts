@@ -4,7 +4,7 @@
  */
 
 import { raw, type Sql, sql } from "../../duckdb/sql.ts";
-import type { Format, UnfitLine } from "../format.ts";
+import type { Format } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout/layout.ts";
 import { logColumns, logValues, type TextValues } from "./layout/log-columns.ts";
@@ -46,13 +46,12 @@ export function entryFormat({ name, summary, structure, fields, isEntry, otherwi
       { timezone: zone },
     ) => sql`SELECT ${logValues(columns, { ...texts, zone })}, CAST(line AS JSON) AS extra
       FROM (${entries(path)}) WHERE ${required(sql`coalesce(${isEntry}, false)`, otherwise)}`,
-    async findUnfit(database, path, { timezone: zone }): Promise<UnfitLine[]> {
+    findUnfit(_database, path, { timezone: zone }, take) {
       const problems = columns.flatMap(({ problem }) => problem?.({ ...texts, zone }) ?? []);
-      const rows = await database.rows(sql`SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
+      return take(sql`SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
           WHEN NOT coalesce(${isEntry}, false) THEN ${otherwise}
           ELSE coalesce(${[...problems, raw("NULL")]}) END AS reason
         FROM (${entries(path)}) WHERE reason IS NOT NULL`);
-      return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
     },
     mayJoinLines: false,
     blank: "white space",

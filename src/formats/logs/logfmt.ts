@@ -2,10 +2,10 @@
 
 import type { Column } from "../../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
-import type { Format, Shape, UnfitLine } from "../format.ts";
+import type { Format, Shape } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
 import { firstMisfit, misfitInText, strictText } from "../values/columns.ts";
-import { MISFIT_COLUMNS, reasonOfRow } from "../values/misfit.ts";
+import { misfitReason } from "../values/misfit.ts";
 import { quickReader, strictReader, type ValueReader } from "../values/strict.ts";
 import { required } from "./layout/token-values.ts";
 
@@ -22,15 +22,14 @@ export const logfmtFormat: Format = {
   columns: ({ columns }) => columns,
   read: (path, shape) => readPairs(path, shape, quickReader(shape.timezone)),
   exact: { read: (path, shape) => readPairs(path, shape, strictReader(shape.timezone)) },
-  async findUnfit(database, path, { columns, timezone }: Shape): Promise<UnfitLine[]> {
+  findUnfit(_database, path, { columns, timezone }, take) {
     const reader = strictReader(timezone);
     const misfits = columns.map((column) => misfitInText(columnText(column), column, reader));
-    const rows = await database.rows(sql`SELECT index, fault, ${MISFIT_COLUMNS} FROM (
+    return take(sql`SELECT index, coalesce(fault, ${misfitReason("misfit")}) AS reason FROM (
         SELECT index, CASE WHEN NOT is_logfmt THEN ${NO_LOGFMT} END AS fault,
           CASE WHEN is_logfmt THEN ${firstMisfit(misfits)} END AS misfit
         FROM (${pairsOf(path)}))
       WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
-    return rows.map((row) => ({ index: Number(row["index"]), reason: reasonOfRow(row) }));
   },
   mayJoinLines: false,
   blank: "white space",

@@ -6,7 +6,7 @@
 
 import type { Column } from "../../duckdb/database.ts";
 import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
-import type { Format, FormatOptions, UnfitLine } from "../format.ts";
+import type { Format, FormatOptions } from "../format.ts";
 import { linesOf } from "../lines.ts";
 import { required } from "./layout/token-values.ts";
 import {
@@ -41,10 +41,11 @@ export const syslogFormat: Format = {
   of: ({ isReceived = false }: FormatOptions) => ({
     ...syslogFormat,
     read: (path, shape) => readMessages(path, shape, isReceived),
-    findUnfit: async (database, path): Promise<UnfitLine[]> => {
-      if (isReceived) return [];
-      const rows = await database.rows(sql`SELECT index FROM (${messagesOf(path)}) WHERE NOT ${IS_MESSAGE}`);
-      return rows.map((row) => ({ index: Number(row["index"]), reason: NO_MESSAGE }));
+    findUnfit: async (_database, path, _shape, take) => {
+      if (isReceived) return 0;
+      return take(
+        sql`SELECT index, ${NO_MESSAGE} AS reason FROM (${messagesOf(path)}) WHERE NOT ${IS_MESSAGE}`,
+      );
     },
   }),
   columns: () => COLUMNS,

@@ -7,7 +7,7 @@
  */
 
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
-import type { Format, Shape, UnfitLine } from "../format.ts";
+import type { Format, Shape } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
 import type { Variable } from "./layout/layout.ts";
 import { type LogColumn, logColumns, logValues, type TextValues } from "./layout/log-columns.ts";
@@ -51,16 +51,15 @@ function extendedFormat(name: string, summary: string, usual: readonly string[] 
     ) => sql`SELECT ${logValues(columns, { ...texts, zone: shape.timezone })}, ${extra()} AS extra
       FROM (${records(path, shape)})
       WHERE ${required(IS_RECORD, "The values are not those of #Fields")}`,
-    async findUnfit(database, path, shape): Promise<UnfitLine[]> {
+    findUnfit(_database, path, shape, take) {
       const problems = columns.flatMap(({ problem }) => problem?.({ ...texts, zone: shape.timezone }) ?? []);
       // A #Fields line is no line of the records' numbers.
-      const rows = await database.rows(sql`SELECT number, CASE
+      return take(sql`SELECT number AS index, CASE
           WHEN place IS NULL THEN ${`No #Fields line is before it, which format ${name} needs`}
           WHEN len("values") <> place.fields
             THEN len("values") || ' values where #Fields names ' || place.fields
           ELSE coalesce(${[...problems, raw("NULL")]}) END AS reason
         FROM (${records(path, shape)}) WHERE reason IS NOT NULL`);
-      return rows.map((row) => ({ index: Number(row["number"]), reason: String(row["reason"]) }));
     },
     mayJoinLines: false,
     blank: "comment",

@@ -1,48 +1,42 @@
 /** Misfits in words: `"price" is not a BIGINT: "1.5"`. */
 
-import type { Row } from "../../duckdb/database.ts";
-import { raw } from "../../duckdb/sql.ts";
-import { misfitStart } from "./columns.ts";
-import { isInteger } from "./strict.ts";
-
-/** Of a column `misfit`, as `misfitIn` gives it, what `reasonOfRow` wants. */
-export const MISFIT_COLUMNS = raw("misfit.path AS path, misfit.type AS type, misfit.text AS text");
-
-/** A value that does not fit, its place and the type that it meets. */
-interface Misfit {
-  readonly path: string;
-  readonly type: string;
-  readonly text: string;
-}
+import { id, type Sql, sql } from "../../duckdb/sql.ts";
+import { INTEGER_TYPES } from "./strict.ts";
 
 /** Longer values are cut: their line is in the dead letter. */
 const MAX_VALUE_LETTERS = 200;
 
-/** Of a row with `fault`, or with the columns of a misfit. */
-export function reasonOfRow(row: Row): string {
-  const fault = row["fault"] ?? null;
-  if (fault !== null) return String(fault);
-  return misfitReason({ path: String(row["path"]), type: String(row["type"]), text: String(row["text"]) });
+/** VARCHAR: what a column as `misfitIn` gives it is in words; NULL where that is NULL. */
+export function misfitReason(column: string): Sql {
+  const path = sql`${id(column)}.path`;
+  const type = sql`${id(column)}.type`;
+  const text = sql`coalesce(${id(column)}.text, '')`;
+  const shown = sql`CASE WHEN length(${text}) > ${MAX_VALUE_LETTERS}
+    THEN left(${text}, ${MAX_VALUE_LETTERS}) || '…' ELSE ${text} END`;
+  const article = sql`CASE WHEN regexp_matches(${type}, '^[AEIO]') THEN 'an' ELSE 'a' END`;
+  return sql`CASE WHEN ${id(column)} IS NOT NULL THEN '"' || ${path} || '" is not '
+    || ${article} || ' ' || ${type} || ': "' || ${shown} || '"'
+    || coalesce(' (' || ${whyNot(type, text)} || ')', '') END`;
 }
 
-function misfitReason({ path, type, text }: Misfit): string {
-  const shown = text.length > MAX_VALUE_LETTERS ? `${text.slice(0, MAX_VALUE_LETTERS)}…` : text;
-  const why = whyNot(type, text);
-  return `${misfitStart(path, type)}: "${shown}"${why === undefined ? "" : ` (${why})`}`;
-}
+const DIGITS = String.raw`^\s*[+-]?\d+\s*$`;
+const NUMBER = String.raw`(?i)^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$`;
+const DAY_AND_TIME = String.raw`(?i)^\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d`;
+const FINE_FRACTION = String.raw`:\d\d[.,]\d{7,}`;
 
-const NUMBER = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?\s*$/i;
-
-/** What is wrong with a value that looks right at first sight. */
-function whyNot(type: string, text: string): string | undefined {
-  const isNumber = NUMBER.test(text);
-  if (isInteger(type) && /^\s*[+-]?\d+\s*$/.test(text)) return "out of its range";
-  if (isInteger(type) && isNumber) return "it is no integer, or out of range";
-  if (type.startsWith("DECIMAL") && isNumber) return "digits would be lost, or it is out of range";
-  if ((type === "DOUBLE" || type === "FLOAT") && isNumber)
-    return /^\s*[+-]?\d+\s*$/.test(text) ? "its last digits would be lost" : "out of its range";
-  if (type === "DATE" && /^\s*\d{4}-\d\d-\d\d[T ]\d\d:\d\d/i.test(text)) return "it has a time";
-  if (type.startsWith("TIMESTAMP") && /:\d\d[.,]\d{7,}/.test(text))
-    return type === "TIMESTAMP_NS" ? "it has more than nanoseconds" : "TIMESTAMP_NS keeps nanoseconds";
-  return undefined;
+/** What is wrong with a value that looks right at first sight; NULL where that is plain to see. */
+function whyNot(type: Sql, text: Sql): Sql {
+  const isDigits = sql`regexp_matches(${text}, ${DIGITS})`;
+  const isNumber = sql`regexp_matches(${text}, ${NUMBER})`;
+  return sql`CASE
+    WHEN regexp_matches(${type}, ${INTEGER_TYPES}) THEN CASE WHEN ${isDigits} THEN 'out of its range'
+      WHEN ${isNumber} THEN 'it is no integer, or out of range' END
+    WHEN starts_with(${type}, 'DECIMAL') THEN
+      CASE WHEN ${isNumber} THEN 'digits would be lost, or it is out of range' END
+    WHEN ${type} IN ('DOUBLE', 'FLOAT') THEN CASE WHEN ${isDigits} THEN 'its last digits would be lost'
+      WHEN ${isNumber} THEN 'out of its range' END
+    WHEN ${type} = 'DATE' THEN CASE WHEN regexp_matches(${text}, ${DAY_AND_TIME}) THEN 'it has a time' END
+    WHEN starts_with(${type}, 'TIMESTAMP') AND regexp_matches(${text}, ${FINE_FRACTION}) THEN
+      CASE WHEN ${type} = 'TIMESTAMP_NS' THEN 'it has more than nanoseconds'
+        ELSE 'TIMESTAMP_NS keeps nanoseconds' END END`;
 }

@@ -81,8 +81,11 @@ export function quickReader(zone: string | undefined): ValueReader {
   };
 }
 
-export function isInteger(type: string): boolean {
-  return /^(?:U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM)$/.test(type);
+/** A pattern of their names, for DuckDB too. */
+export const INTEGER_TYPES = "^(?:U?(?:TINYINT|SMALLINT|INTEGER|BIGINT|HUGEINT)|BIGNUM)$";
+
+function isInteger(type: string): boolean {
+  return new RegExp(INTEGER_TYPES).test(type);
 }
 
 /** Types of which DuckDB's own readers make the values. */

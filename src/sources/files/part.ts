@@ -3,7 +3,7 @@
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { Fault } from "../../content/unpack.ts";
 import { MAX_LINE_BYTES } from "../../formats/json.ts";
-import type { SourceLetter } from "../../formats/read-segment.ts";
+import type { SourceLetter } from "../../formats/segment.ts";
 import type { Limit } from "../source.ts";
 import type { ContentStream } from "./content-stream.ts";
 import { type PieceWriter, pieceWriter } from "./piece-writer.ts";

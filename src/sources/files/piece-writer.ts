@@ -6,7 +6,7 @@
  */
 
 import { MAX_LINE_BYTES } from "../../formats/json.ts";
-import type { Piece } from "../../formats/read-segment.ts";
+import type { Piece } from "../../formats/segment.ts";
 
 /** NULs that were passed over. */
 export interface Hole {

@@ -3,7 +3,7 @@
 import { type FileHandle, open, rm } from "node:fs/promises";
 import { failpoint } from "../../base/failpoint.ts";
 import type { RowSlice } from "../../formats/format.ts";
-import type { Piece, Segment, SourceLetter } from "../../formats/read-segment.ts";
+import type { Piece, Segment, SourceLetter } from "../../formats/segment.ts";
 import type { FileRange } from "./contents.ts";
 import { type Hole, pieceWriter } from "./piece-writer.ts";
 import { copyPlain } from "./plain.ts";

@@ -9,8 +9,11 @@ import { readFile } from "node:fs/promises";
 import type { Column, Database, Row } from "../../duckdb/database.ts";
 import { id, join, raw, sql } from "../../duckdb/sql.ts";
 import { hidesRowid, rowNumber } from "../../engine/stream.ts";
+import type { DeadLetters } from "../../formats/dead-letters.ts";
 import { withInnerFeeds } from "../../formats/inner-feeds.ts";
-import { type DeadLetter, type Reading, readSegment, type Segment } from "../../formats/read-segment.ts";
+import { readSegment } from "../../formats/read-segment.ts";
+import type { Reading } from "../../formats/reading.ts";
+import type { Segment } from "../../formats/segment.ts";
 import { type Context, compareLine, type Finding } from "./compare-line.ts";
 import { type IndependentFormat, independentFormats, whyNotCompared } from "./formats.ts";
 import { type RecordLine, recordLines, textOfLine } from "./segment-lines.ts";
@@ -19,7 +22,7 @@ import { engineValue, valueReader } from "./value.ts";
 /** What the engine made of a segment. */
 interface EngineReading {
   readonly segment: Segment;
-  readonly deadLetters: readonly DeadLetter[];
+  readonly deadLetters: DeadLetters;
   /** Its rows, in the order of the lines. */
   readonly table: string;
 }
@@ -78,7 +81,7 @@ export function openReadingCheck(reading: Reading, wholeBlocks = WHOLE_BLOCKS): 
       columns = format.columns({ ...shape, header: segment.header });
       const { table, deadLetters } = await beforeSelect(database, engine, reading);
       const context: Context = { independent, columns, delimiter: shape.delimiter, zone: shape.timezone };
-      const dead = new Map(deadLetters.map((letter) => [letter.lineNumber, letter.reason]));
+      const dead = await reasonsByLine(database, deadLetters);
       const lines = [...recordLines(await readFile(segment.path), independent)];
       const rows = Number((await database.row(sql`SELECT count(*) AS rows FROM ${id(table)}`))["rows"]);
       const [first] = lines;
@@ -115,6 +118,20 @@ export function openReadingCheck(reading: Reading, wholeBlocks = WHOLE_BLOCKS): 
       return { format: format.name, reason, columns: compared, notCompared, differences, ...counts };
     },
   };
+}
+
+/** By the lines' numbers. */
+async function reasonsByLine(
+  database: Database,
+  { count, rows }: DeadLetters,
+): Promise<ReadonlyMap<number, string>> {
+  const reasons = new Map<number, string>();
+  if (count === 0) return reasons;
+  for await (const [numbers = [], texts = []] of database.columnBlocks(
+    sql`SELECT number::DOUBLE, reason FROM (${rows})`,
+  ))
+    for (const [index, number] of numbers.entries()) reasons.set(Number(number), String(texts[index]));
+  return reasons;
 }
 
 /** `select:` computes columns: the records are compared as they are before it. */

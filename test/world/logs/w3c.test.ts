@@ -12,6 +12,7 @@ import { readSegment } from "../../../src/formats/read-segment.ts";
 import { filesKind } from "../../../src/sources/files.ts";
 import type { Position, SourceContext, SourceKind } from "../../../src/sources/source.ts";
 import { tailKind } from "../../../src/sources/tail.ts";
+import { lettersIn } from "../../formats/reading.ts";
 import { logReader, only } from "./reading.ts";
 
 const read = logReader();
@@ -243,7 +244,8 @@ describe("a source that cuts a log anywhere", () => {
             segment.attributes === undefined ? sql`client` : sql`client || ' ' || parse_filename(file)`;
           const rows = await database.rows(sql`SELECT ${columns} AS client FROM records`);
           taken.clients.push(...rows.map(({ client }) => String(client)));
-          taken.dead.push(...deadLetters.map(({ origin, offset }) => `${origin} ${offset}`));
+          const letters = await lettersIn(database, deadLetters);
+          taken.dead.push(...letters.map(({ origin, offset }) => `${origin} ${offset}`));
           await source.commit(range);
           committed = range.to;
         }

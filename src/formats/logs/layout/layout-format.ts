@@ -6,7 +6,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { raw, type Sql, sql } from "../../../duckdb/sql.ts";
-import type { Format, Shape, UnfitLine } from "../../format.ts";
+import type { Format, Shape } from "../../format.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, unlessMarked } from "../../lines.ts";
 import { withKeptEscapes } from "./escapes.ts";
 import { found, foundValues } from "./found-values.ts";
@@ -53,16 +53,15 @@ export function layoutFormat({ name, summary, layout, wayOut = WAY_OUT }: LogFor
     fallibleColumns: columns.filter(({ problem }) => problem !== undefined).map((column) => column.name),
     read: tolerant,
     ...fast,
-    async findUnfit(database, path, shape): Promise<UnfitLine[]> {
+    findUnfit(_database, path, shape, take) {
       const line = foundIn(shape);
       const problems = columns.flatMap(({ problem }) => problem?.(line) ?? []);
       const another = whyNone({ name, layout, wayOut }, tokens);
       const reason = sql`CASE WHEN NOT (is_whole OR is_loose) THEN ${another}
         ELSE coalesce(${[...problems, raw("NULL")]}) END`;
-      const rows = await database.rows(
+      return take(
         sql`SELECT index, ${reason} AS reason FROM (${found(path, layout, tokens)}) WHERE reason IS NOT NULL`,
       );
-      return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
     },
     mayJoinLines: tokens !== undefined,
     blank: "empty",
