@@ -97,6 +97,8 @@ export interface Format {
    * `comment`: an empty one or one that begins with `#`, of which `#Fields:` holds for the lines behind it.
    */
   readonly blank: "record" | "empty" | "white space" | "comment";
+  /** True where a line is a value of JSON. */
+  readonly isJson?: true;
   /**
    * Whether a byte order mark before a line's text is no part of it: files with one may have been put
    * together.

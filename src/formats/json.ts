@@ -32,6 +32,7 @@ export const jsonFormat: Format = {
     read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * MAX_LINE_BYTES),
   },
   findUnfit,
+  isJson: true,
   mayJoinLines: false,
   blank: "white space",
   dropsByteOrderMark: true,

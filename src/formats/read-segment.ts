@@ -17,8 +17,9 @@ import { type EpochTime, unfitEpochTimes, withEpochTime } from "./epoch.ts";
 import type { Format, RowSlice, Shape, UnfitLine } from "./format.ts";
 import { withInnerFeeds } from "./inner-feeds.ts";
 import { isAboutInput, reasonOf, rowOrFault } from "./input-errors.ts";
+import { deepLines, mayHoldUnreadable } from "./nesting.ts";
 import { lettersOfSlices, rowsNoRecords, rowsOfSlices, type UnfitRows } from "./row-slices.ts";
-import { isRowForLine, type Line, mayHoldLongLine, splitSegment } from "./segment-lines.ts";
+import { isRowForLine, type Line, splitSegment } from "./segment-lines.ts";
 import { type StandIns, withoutStandIns } from "./stand-ins.ts";
 import { unfitByProjection } from "./unfit-projection.ts";
 import { ASKS_FOR_RULES } from "./values/strict.ts";
@@ -112,7 +113,7 @@ export async function readSegment(
     return { figures: await database.row(statement), deadLetters: [] };
   }
   const shape = await shapeIn(segment, reading);
-  const { plain, bytes } = await plainPath(segment.path, format);
+  const { plain, bytes } = await plainPath(segment.path, format, shape);
   const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
     const read = selected(records, { ...reading, shape }, segment.attributes);
     return rowOrFault(database, sql`${createTable(table, read)}; ${figures}`);
@@ -199,8 +200,8 @@ interface PlainBytes {
   readonly bytes?: Buffer;
 }
 
-export async function plainPath(path: string, format: Format): Promise<PlainBytes> {
-  if (await mayHoldLongLine(path)) return { plain: undefined };
+export async function plainPath(path: string, format: Format, shape: Shape): Promise<PlainBytes> {
+  if (await mayHoldUnreadable(path, format, shape)) return { plain: undefined };
   if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
   const plain = format.plain(bytes);
@@ -217,7 +218,7 @@ async function readApart(
 ): Promise<DeadLetter[]> {
   const { format, shape, epoch } = reading;
   const lines = splitSegment(await readFile(segment.path), format);
-  const unfit = new Map(lines.unreadable);
+  const unfit = new Map([...deepLines(lines, format, shape), ...lines.unreadable]);
   const path = `${segment.path}.apart`;
   const beside = await attributesApart(segment.attributes, `${path}.attributes`);
   const { exact } = format;

@@ -54,6 +54,7 @@ export function entryFormat({ name, summary, structure, fields, isEntry, otherwi
         FROM (${entries(path)}) WHERE reason IS NOT NULL`);
       return rows.map((row) => ({ index: Number(row["index"]), reason: String(row["reason"]) }));
     },
+    isJson: true,
     mayJoinLines: false,
     blank: "white space",
     dropsByteOrderMark: true,
