@@ -17,7 +17,7 @@ export function declareHint(
   return (letters) =>
     letters.map((letter) => {
       const { reason } = letter;
-      const named = /"((?:[^"]|"")+)"/.exec(reason);
+      const named = /^"((?:[^"]|"")+)"/.exec(reason);
       const column = byName.get(named?.[1] ?? "");
       const said = reason.slice((named?.index ?? 0) + (named?.[0].length ?? 0));
       // Without a digit it is a broken value, like n/a, and no other type would be right for the column.

@@ -5,12 +5,13 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
+import type { KeyedColumn } from "./column-names.ts";
 import type { StandIns } from "./stand-ins.ts";
 
 /** What a source says about its lines. */
 export interface Shape {
   /** The columns of a record, in order. Empty for formats that fix their own. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly KeyedColumn[];
   /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
