@@ -32,9 +32,14 @@ for (const byte of [LIST, OBJECT]) KINDS[byte] = OPENS;
 for (const byte of [LIST_END, OBJECT_END]) KINDS[byte] = CLOSES;
 KINDS[QUOTE] = 3;
 
+/** What is shown may be deeper by what a query puts around it; beyond this it is not shown. */
+const MAX_SHOWN_DEPTH = 1000;
+
 /** Why a line, text or file is not taken. */
-export function tooDeep(depth: number): string {
-  return `Lists and objects are nested ${depth} deep; ${MAX_DEPTH} are taken at most`;
+export function tooDeep(depth?: number): string {
+  const found =
+    depth === undefined ? `deeper than ${MAX_DEPTH}` : `${depth} deep; ${MAX_DEPTH} are taken at most`;
+  return `Lists and objects are nested ${found}`;
 }
 
 /** Whether a line of a block nests too deep. The block begins with a line's start and ends with a line's end. */
@@ -67,6 +72,17 @@ export function depthOfText(text: string): number {
   // Nearly every text is short, or has few brackets: a pattern that fails early is quicker than a loop.
   if (text.length <= MAX_DEPTH || !MANY_OPENERS.test(text)) return 0;
   return depthWithin(Buffer.from(text), 0, Buffer.byteLength(text), "json");
+}
+
+/** A value as it can be shown: one that is too deep to be written as JSON is told by its depth alone. */
+export function shown<T>(value: T): T | string {
+  return isWithin(value, MAX_SHOWN_DEPTH) ? value : `(nested deeper than ${MAX_SHOWN_DEPTH})`;
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  if (levels === 0) return false;
+  return Object.values(value).every((inner) => isWithin(inner, levels - 1));
 }
 
 const MANY_OPENERS = new RegExp(`^(?:[^[{]*[[{]){${MAX_DEPTH + 1}}`);

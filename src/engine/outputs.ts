@@ -1,5 +1,6 @@
 /** Which rows go to which sink, and to whoever watches. */
 
+import { depthOfText, MAX_DEPTH, shown } from "../base/depth.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { readExactJson } from "../base/exact-json.ts";
 import type { Faults } from "../base/faults.ts";
@@ -268,7 +269,7 @@ export async function observedRows(
     for await (const block of jsonLines(database, input, rows, "wrapped", last)) {
       for (const line of block.trimEnd().split("\n")) {
         const { op, row } = readExactJson(line) as { op?: RowChange["op"]; row: Record<string, Json> };
-        changes.push({ op: op ?? "upsert", row });
+        changes.push({ op: op ?? "upsert", row: depthOfText(line) > MAX_DEPTH ? shownRow(row) : row });
       }
     }
   }
@@ -280,6 +281,10 @@ export async function observedRows(
     changes,
     omittedRows: Math.max(0, batch.rows - changes.length),
   };
+}
+
+function shownRow(row: Record<string, Json>): Record<string, Json> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, shown(value)]));
 }
 
 /** Relations for rows that are no query's: dead letters, and late rows of each source. */
