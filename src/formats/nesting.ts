@@ -12,10 +12,10 @@ import { mayHoldLongLine, type SegmentLines } from "./segment-lines.ts";
 
 const LINE_FEED = 10;
 
-/** How brackets count in a format's lines; undefined where none of its values may hold lists or objects. */
+/** How brackets count in a format's lines; undefined where no value of theirs is read as a list or an object. */
 function nestingOf(format: Format, shape: Shape): Nesting | undefined {
   if (format.isJson === true) return "json";
-  return format.columns(shape).some(({ type }) => holdsNested(type)) ? "text" : undefined;
+  return shape.columns.some(({ type }) => holdsNested(type)) ? "text" : undefined;
 }
 
 function holdsNested(type: string): boolean {
