@@ -41,14 +41,14 @@ describe("a job that is sent hostile lines", () => {
     for (const life of [1, 2]) {
       await using running = await startJobProgram("Bun", job, folder.path);
       const [url, tcp] = [await running.address("posts"), await running.address("lines")];
-      const post = (body: string | Buffer): Promise<number> =>
+      const post = (body: string | Uint8Array<ArrayBuffer>): Promise<number> =>
         within(
           running.soFar("a POST"),
           fetch(url, { method: "POST", body }).then(({ status }) => status),
         );
       // Nothing but odd lines tells no columns: records are waited for.
       for (const { what, bytes } of life === 1 ? FIRST : LINES)
-        expect([what, await post(bytes)]).toEqual([what, expect.toBeOneOf([200, 400, 413])]);
+        expect([200, 400, 413], what).toContain(await post(new Uint8Array(bytes)));
       await sendTcp(
         tcp,
         (life === 1 ? FIRST : LINES).flatMap(({ bytes }) => [bytes, "\n"]),
