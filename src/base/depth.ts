@@ -1,6 +1,6 @@
 /**
- * How deep lists and objects may stand within each other. DuckDB follows them by recursion and ends the process
- * where its stack does; so does JavaScript with an error. Everything that comes from outside is measured first.
+ * How deep lists and objects may stand within each other. DuckDB follows them by recursion and ends the
+ * process where its stack does; JavaScript fails. What comes from outside is measured first.
  *
  * A line is measured only where it holds more brackets than may be open at once: of a block of common lines
  * that costs a look for line feeds. No import: the page runs this too.
@@ -42,7 +42,7 @@ export function tooDeep(depth?: number): string {
   return `Lists and objects are nested ${found}`;
 }
 
-/** Whether a line of a block nests too deep. The block begins with a line's start and ends with a line's end. */
+/** Whether a line of a block of whole lines nests too deep. */
 export function holdsDeepLine(bytes: Buffer, nesting: Nesting): boolean {
   const openers = nextOf(bytes);
   for (let start = 0; start < bytes.length; ) {

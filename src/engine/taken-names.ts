@@ -1,6 +1,6 @@
 /**
- * Names that a column which is found in the input can't have, though a key of it may be so called: one odd line
- * must not make a job wrong that is right without it.
+ * Names that a column which is found in the input can't have, though a key of it may be so called: one odd
+ * line must not make a job wrong that is right without it.
  */
 
 import type { LoadedJob } from "../job/load.ts";

@@ -2,7 +2,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 
-/** A column of records whose values have keys; where SQL could not tell it by its key, it has another name. */
+/** A column of records whose values have keys. Where its key can't be its name, it has another one. */
 export interface KeyedColumn extends Column {
   readonly key?: string;
 }

@@ -107,12 +107,13 @@ async function findTooWide(
   columnCount: number,
   delimiter: string,
 ): Promise<UnfitLine[]> {
+  const valuesIn = (text: Sql): Sql =>
+    sql`(length(${text}) - length(replace(${text}, ${delimiter}, '')) + 1)`;
+  const bare = sql`regexp_replace(line, ${QUOTED_VALUE}, '', 'g')`;
   const rows = await database.rows(sql`SELECT index, found FROM (
-      SELECT index, line, contains(line, '"') AS is_quoted,
-        length(line) - length(replace(line, ${delimiter}, '')) + 1 AS found FROM (${linesOf(path)}))
-    WHERE found > ${columnCount} AND (NOT is_quoted OR found - ${columnCount} > ${MAX_VALUES_TOO_MANY}
-      AND length(regexp_replace(line, ${QUOTED_VALUE}, '', 'g')) -
-        length(replace(regexp_replace(line, ${QUOTED_VALUE}, '', 'g'), ${delimiter}, '')) >= ${columnCount})`);
+      SELECT index, line, ${valuesIn(raw("line"))} AS found FROM (${linesOf(path)}))
+    WHERE found > ${columnCount} AND (NOT contains(line, '"')
+      OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount}))`);
   return rows.map(({ index, found }) => ({
     index: Number(index),
     reason: `Expected Number of Columns: ${columnCount} Found: ${String(found)}`,

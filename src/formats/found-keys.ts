@@ -1,6 +1,6 @@
 /**
- * From the keys of the first records to columns. Whatever a key is, it costs no more than itself: one that can
- * be no column is left out, and one whose name is taken gets another. Both are told.
+ * From the keys of the first records to columns. Whatever a key is, it costs no more than itself: one that
+ * can be no column is left out, and one whose name is taken gets another. Both are told.
  */
 
 import type { KeyedColumn } from "./column-names.ts";
@@ -60,20 +60,19 @@ function isUsable(key: string): boolean {
 }
 
 function notesOf(columns: FoundNames["columns"], leftOut: readonly FoundKey[]): string[] {
-  const renamed = columns.filter((column) => column.name !== column.key);
-  const told = (texts: readonly string[]): string =>
-    texts.slice(0, MAX_KEYS_TOLD).join(", ") +
-    (texts.length > MAX_KEYS_TOLD ? ` and ${texts.length - MAX_KEYS_TOLD} more` : "");
+  const renamed = columns
+    .filter(({ name, key }) => name !== key)
+    .map(({ name, key }) => `${shown(key)} is the column "${name}"`);
+  const without = leftOut.map(({ key }) => shown(key));
   return [
-    ...(renamed.length === 0
-      ? []
-      : [
-          `other names for keys that can't be a column's: ${told(renamed.map(({ name, key }) => `${shown(key)} is the column "${name}"`))}`,
-        ]),
-    ...(leftOut.length === 0
-      ? []
-      : [`keys of the first lines that are left out: ${told(leftOut.map(({ key }) => shown(key)))}`]),
+    ...(renamed.length === 0 ? [] : [`other names for keys that can't be a column's: ${told(renamed)}`]),
+    ...(without.length === 0 ? [] : [`keys of the first lines that are left out: ${told(without)}`]),
   ];
+}
+
+function told(texts: readonly string[]): string {
+  const more = texts.length > MAX_KEYS_TOLD ? ` and ${texts.length - MAX_KEYS_TOLD} more` : "";
+  return texts.slice(0, MAX_KEYS_TOLD).join(", ") + more;
 }
 
 function shown(key: string): string {

@@ -110,11 +110,11 @@ async function rewriteAsJson(database: Database, sample: string): Promise<void> 
 }
 
 async function inferJson(database: Database, path: string, options: InferOptions): Promise<Inference> {
-  const found =
-    await database.rows(sql`SELECT key, count(DISTINCT index) AS lines FROM (SELECT index, unnest(json_keys(line)) AS key,
+  const found = await database.rows(sql`SELECT key, count(DISTINCT index) AS lines FROM (SELECT index,
+      unnest(json_keys(line)) AS key,
       generate_subscripts(json_keys(line), 1) AS position FROM (${linesOf(path)})
       WHERE json_valid(line) AND json_type(line) = 'OBJECT')
-    GROUP BY key ORDER BY min(index), min(position)`);
+    GROUP BY key ORDER BY min(index), arg_min(position, index)`);
   const keys = found.map(({ key, lines }) => ({ key: String(key), lines: Number(lines) }));
   const { columns: named, notes } = namesOfKeys(keys, options.isTaken ?? (() => false));
   if (named.length === 0)
@@ -312,8 +312,8 @@ function refuseAlike(names: readonly string[]): void {
 }
 
 /**
- * DuckDB's own detection, for lists and objects. What it fails on, or gives a type that is none, like that of an
- * object with an empty key, stays JSON.
+ * DuckDB's own detection, for lists and objects. What it fails on, or gives a type that is none, like that
+ * of an object with an empty key, stays JSON.
  */
 async function nestedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
   const described = await describedOrFault(

@@ -1,6 +1,6 @@
 /**
- * Lines whose lists and objects are nested too deep: no reader of DuckDB's may see them, nor may what is asked
- * of their values.
+ * Lines whose lists and objects are nested too deep: no reader of DuckDB's may see them, nor may what is
+ * asked of their values.
  */
 
 import { open } from "node:fs/promises";
@@ -12,7 +12,7 @@ import { mayHoldLongLine, type SegmentLines } from "./segment-lines.ts";
 
 const LINE_FEED = 10;
 
-/** How brackets count in a format's lines; undefined where no value of theirs is read as a list or an object. */
+/** How brackets count in lines; undefined where no value of theirs is read as a list or an object. */
 function nestingOf(format: Format, shape: Shape): Nesting | undefined {
   if (format.isJson === true) return "json";
   return shape.columns.some(({ type }) => holdsNested(type)) ? "text" : undefined;

@@ -6,7 +6,7 @@ import { refuseDeepFile } from "../formats/json-files.ts";
 const TEXT = /'((?:[^']|'')+)'/g;
 const JSON_NAME = /\.(?:json|ndjson|jsonl)(?:\.gz|\.zst)?$/i;
 
-/** DuckDB tells a file's columns by recursion: one that would end the process is refused. Throws code `input`. */
+/** One whose columns DuckDB could only tell by too deep a recursion is refused. Throws code `input`. */
 export async function refuseDeepFiles(question: string): Promise<void> {
   const readsJson = /\bread_(?:nd)?json/i.test(question);
   for (const [, quoted = ""] of question.matchAll(TEXT)) {

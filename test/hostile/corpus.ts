@@ -1,4 +1,4 @@
-/** Lines that somebody sends to do harm, or by mistake, as bytes without their line feeds: a few of each kind. */
+/** Lines that somebody sends to do harm, or by mistake, without their line feeds: a few of each kind. */
 
 import { utf8 } from "../formats/lines.ts";
 

@@ -1,4 +1,4 @@
-/** A hostile line becomes a row, a dead letter or nothing where it is blank, and costs none of its neighbours. */
+/** A hostile line becomes a row, a dead letter or nothing where it is blank, and costs no neighbour. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { MAX_DEPTH } from "../../src/base/depth.ts";

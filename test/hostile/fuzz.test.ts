@@ -1,7 +1,7 @@
 /**
- * Random bytes in every format, from a seed that a failure prints: whatever the lines are, each format's own lines
- * among them are rows, and no line is more than one row or dead letter. STREAMKIT_FUZZ_SECONDS makes it longer,
- * STREAMKIT_SEED another.
+ * Random bytes in every format, from a seed that a failure prints: whatever the lines are, each format's own
+ * lines among them are rows, and no line is more than one row or dead letter. STREAMKIT_FUZZ_SECONDS makes it
+ * longer, STREAMKIT_SEED another.
  */
 
 import { afterAll, beforeAll, expect, test } from "bun:test";

@@ -1,6 +1,6 @@
 /**
- * Where the input tells the columns, an odd line among the first ones is a row or a dead letter: the job goes on,
- * and the lines around it are rows.
+ * Where the input tells the columns, an odd line among the first ones is a row or a dead letter: the job goes
+ * on, and the lines around it are rows.
  */
 
 import { expect, test } from "bun:test";
