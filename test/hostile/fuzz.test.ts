@@ -1,6 +1,6 @@
 /**
  * Random bytes in every format, from a seed that a failure prints: whatever the lines are, each format's own
- * lines among them are rows, and no line is more than one row or dead letter. STREAMKIT_FUZZ_SECONDS makes it
+ * lines among them are rows, and no line is more than one row or dead letter. STREAMKIT_FUZZ_RUNS makes it
  * longer, STREAMKIT_SEED another.
  */
 
@@ -11,7 +11,7 @@ import { readBytes, segmentOf } from "../formats/reading.ts";
 import { DEEP, ODD, SHALLOW } from "./corpus.ts";
 import { hostileWays } from "./ways.ts";
 
-const SECONDS = Number(process.env["STREAMKIT_FUZZ_SECONDS"] ?? 12);
+const RUNS = Number(process.env["STREAMKIT_FUZZ_RUNS"] ?? 4);
 const SEED = Number(process.env["STREAMKIT_SEED"] ?? 20260105);
 
 let database: Database;
@@ -87,8 +87,8 @@ test.each([...hostileWays])(
         expect(rows.length + deadLetters.length).toBeLessThanOrEqual(2 * lines.length + 1);
         for (const { lineNumber } of deadLetters) expect(lineNumber % 2).toBe(1);
       }),
-      { seed: SEED, numRuns: 1_000_000, interruptAfterTimeLimit: (SECONDS * 1000) / hostileWays.length },
+      { seed: SEED, numRuns: RUNS },
     );
   },
-  60_000 + SECONDS * 1000,
+  60_000 * Math.max(1, RUNS),
 );
