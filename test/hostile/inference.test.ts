@@ -9,6 +9,7 @@ import { readFiles } from "../world/reading.ts";
 import { DEEP, ODD, SHALLOW } from "./corpus.ts";
 
 const GOOD = '{"a":1}';
+const isGood = (row: string): boolean => String((JSON.parse(row) as { a?: unknown }).a) === "1";
 const linesAmong = (hostile: readonly Uint8Array[], good: string): Buffer =>
   Buffer.concat(
     [good, good, ...hostile.flatMap((bytes) => [bytes, good]), good].flatMap((line) => [
@@ -27,7 +28,7 @@ test("each odd line alone among the first ones costs no other one", async () => 
       { "in/a.ndjson": linesAmong([bytes], GOOD) },
       { source: "format: json" },
     );
-    const own = rows.filter((row) => JSON.parse(row).a === 1 || JSON.parse(row).a === "1");
+    const own = rows.filter(isGood);
     expect([what, own.length >= 4, rows.length + dead.length <= 5]).toEqual([what, true, true]);
   }
 }, 120_000);
@@ -41,7 +42,7 @@ test.each(["json", "logfmt"])(
     const good = format === "json" ? GOOD : "a=1";
     const input = linesAmong(hostile, good);
     const { rows, dead } = await readFiles({ "in/a.log": input }, { source: `format: ${format}` });
-    const own = rows.filter((row) => String(JSON.parse(row).a) === "1");
+    const own = rows.filter(isGood);
     expect(own.length).toBeGreaterThanOrEqual(hostile.length + 3);
     expect(rows.length + dead.length).toBeLessThanOrEqual(2 * hostile.length + 3);
   },
@@ -56,7 +57,7 @@ test("keys that are one name to SQL, or names of ours, are columns with other na
   );
   expect(dead).toEqual([]);
   expect(columns.map(({ name }) => name)).toEqual(["a", "A_3", "op_2", "op", "a_2"]);
-  expect(rows.map((row) => JSON.parse(row))).toEqual([
+  expect(rows.map((row) => JSON.parse(row) as unknown)).toEqual([
     { a: 1, A_3: 2, op_2: 3, op: 4, a_2: null },
     { a: null, A_3: 1.5, op_2: null, op: null, a_2: null },
     { a: 5, A_3: 6, op_2: null, op: null, a_2: 7 },
@@ -70,7 +71,8 @@ test("a value that does not fit a column with another name is told by that name"
     { source: "format: json" },
   );
   expect(rows).toHaveLength(40);
-  expect(dead.map(({ reason }) => reason)).toEqual([expect.stringContaining('"N_2" is not a BIGINT: "x"')]);
+  expect(dead).toHaveLength(1);
+  expect(dead[0]?.reason).toStartWith('"N_2" is not a BIGINT: "x"');
 });
 
 test("names that the job itself uses stay", async () => {
