@@ -6,12 +6,12 @@
 import type { KeyedColumn } from "./column-names.ts";
 
 /** A record may have more keys: those beyond, of the keys that the fewest lines have, are left out. */
-export const MAX_FOUND_COLUMNS = 1000;
+const MAX_FOUND_COLUMNS = 1000;
 const MAX_KEY_CHARACTERS = 255;
 const MAX_KEYS_TOLD = 5;
 
 /** A key, and how many lines have it. */
-export interface FoundKey {
+interface FoundKey {
   readonly key: string;
   readonly lines: number;
 }

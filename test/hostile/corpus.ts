@@ -12,7 +12,7 @@ function line(what: string, text: string): Hostile {
   return { what, bytes: Buffer.from(text, "latin1") };
 }
 
-export const nestedLists = (depth: number): string => `${"[".repeat(depth)}1${"]".repeat(depth)}`;
+const nestedLists = (depth: number): string => `${"[".repeat(depth)}1${"]".repeat(depth)}`;
 export const nestedObjects = (depth: number): string => `${'{"a":'.repeat(depth)}1${"}".repeat(depth)}`;
 
 /** Deeper than what is taken: where lists and objects are followed, these lines are dead letters. */

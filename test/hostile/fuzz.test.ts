@@ -21,7 +21,7 @@ beforeAll(async () => {
 afterAll(() => database.close());
 
 const SNIPPETS = [
-  ..."{}[]\"',:\\ \t=#<>-_.;%+eE0189anx\r\0\x1e\x1f",
+  ...Array.from("{}[]\"',:\\ \t=#<>-_.;%+eE0189anx\r\0\x1e\x1f"),
   "\xff",
   "\xc0\xaf",
   "\xed\xa0\x80",

@@ -3,7 +3,7 @@
 import type { Way } from "../formats/reading.ts";
 import { nestedObjects } from "./corpus.ts";
 
-export interface HostileWay {
+interface HostileWay {
   readonly name: string;
   readonly way: Way;
   readonly good: string;
