@@ -36,7 +36,7 @@ export function declareHint(
   };
 }
 
-const FIRST_NAME = '"((?:[^"]|"")+)"';
+const FIRST_NAME = '^"((?:[^"]|"")+)"';
 /** An event time of another unit is no matter of the column's type. */
 const IS_TIME = '" is no time in ';
 const FRACTION = String.raw`(?:^|[^\w.])-?\d*\.\d+"?(?:$|[^\w.])`;

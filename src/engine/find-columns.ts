@@ -1,6 +1,7 @@
 /** The columns of a source whose job names none: found from what is there, before the first batch. */
 
 import type { Clock } from "../base/clock.ts";
+import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { parseTime, type RecordColumn, UNIT_NAMES } from "../formats/epoch.ts";
@@ -18,6 +19,10 @@ export interface FindOptions {
   readonly config: SourceConfig;
   /** For files of the sample. */
   readonly folder: string;
+  /** Names that a column can't have. */
+  readonly isTaken: (name: string) => boolean;
+  /** Whether others send the lines, so that none of them may end the job. */
+  readonly isReceived: boolean;
   /** Whether lines come as they are made, so that more of them may be worth waiting for. */
   readonly isLive: boolean;
   readonly limit: Limit;
@@ -30,6 +35,7 @@ export interface FindOptions {
  * show: a price may be whole in the first line, and not in the second.
  */
 const COLLECTING_MS = 1000;
+const LINE_FEED = 10;
 
 /** Undefined where the input ended without a line, or we were stopped before its first. Takes nothing. */
 export async function findColumns(
@@ -37,6 +43,7 @@ export async function findColumns(
   options: FindOptions,
 ): Promise<readonly RecordColumn[] | undefined> {
   const { clock } = options;
+  const tellUnclear = unclearTeller(options);
   let firstAtMs: number | undefined;
   while (source.sample !== undefined && !source.isEnded() && !options.isStopped()) {
     const sample = await source.sample();
@@ -45,7 +52,8 @@ export async function findColumns(
     // In between nothing is looked at: what came first may widen, and more is waited for.
     if (sample !== undefined && (isLast || firstAtMs === undefined)) {
       const found = await infer(sample, options).catch((error: unknown) => {
-        if (isLast) throw error;
+        if (isLast && !mayBecomeClear(sample, options)) throw error;
+        tellUnclear(error);
         return "unclear" as const;
       });
       if (found === undefined && sample.isWhole) break;
@@ -60,18 +68,51 @@ export async function findColumns(
   return options.isStopped() ? undefined : columnsOfRanges(source, options);
 }
 
+/** So many lines of which none is a record are no odd ones but of another format. */
+const MAX_ODD_LINES = 100;
+
+/** Whether records may still come behind lines that are none. */
+function mayBecomeClear({ parts, isWhole }: Sample, { isLive, isReceived }: FindOptions): boolean {
+  if (isWhole || !isLive) return false;
+  const lines = parts.flatMap(({ spots }) => spots).reduce((sum, spot) => sum + feedsIn(spot), 0);
+  return isReceived || lines < MAX_ODD_LINES;
+}
+
+function feedsIn(bytes: Uint8Array): number {
+  let count = 0;
+  for (let at = bytes.indexOf(LINE_FEED); at >= 0; at = bytes.indexOf(LINE_FEED, at + 1)) count += 1;
+  return count;
+}
+
+/** Says once that the first lines tell no columns; throws what is no matter of the input. */
+function unclearTeller({ name, clock }: FindOptions): (error: unknown) => void {
+  let firstAtMs: number | undefined;
+  let isTold = false;
+  return (error) => {
+    if (!(error instanceof StreamkitError) || error.code !== "input") throw error;
+    firstAtMs ??= clock.monotonicMs();
+    if (isTold || clock.monotonicMs() - firstAtMs < COLLECTING_MS) return;
+    isTold = true;
+    logger("engine").warn(`${name}: ${error.message}; records are waited for`);
+  };
+}
+
 /** From the first ranges as they are planned, which will be planned again. */
 async function columnsOfRanges(
   source: Source,
   options: FindOptions,
 ): Promise<readonly RecordColumn[] | undefined> {
+  const tellUnclear = unclearTeller(options);
+  /** The last range without a record, whose lines become dead letters when the columns are known. */
+  let unclear: Range | undefined;
   for (;;) {
-    const range = await source.plan(options.limit);
+    const range = await source.plan(options.limit, unclear);
     if (range !== undefined) {
-      const found = await inferRange(source, range, options);
-      if (found !== undefined) return told(found, options);
+      const found = await inferRange(source, range, options, tellUnclear);
+      if (found !== undefined && found !== "unclear") return told(found, options);
       // Blank lines tell nothing and are no records.
-      await source.commit(range);
+      if (found === undefined && unclear === undefined) await source.commit(range);
+      else unclear = range;
     }
     if (source.isEnded() || options.isStopped()) return undefined;
     await options.waitForNews();
@@ -88,10 +129,17 @@ async function inferRange(
   source: Source,
   range: Range,
   options: FindOptions,
-): Promise<Inference | undefined> {
+  tellUnclear: (error: unknown) => void,
+): Promise<Inference | "unclear" | undefined> {
   const segment = await source.read(range);
   const sample = await sampleOf(segment);
-  const found = await infer(sample, options);
+  const found = await infer(sample, options).catch((error: unknown) => {
+    const isWhole = source.isEnded() || segment.sizeBytes >= MAX_SAMPLE_BYTES;
+    if (!mayBecomeClear({ ...sample, isWhole }, options)) throw error;
+    tellUnclear(error);
+    return "unclear" as const;
+  });
+  if (found === "unclear") return found;
   const waits = options.isLive && source.partitions === undefined && segment.sizeBytes < MAX_SAMPLE_BYTES;
   if (found === undefined || !found.mayWiden || !waits) return found;
   const untilMs = options.clock.monotonicMs() + COLLECTING_MS;
@@ -105,13 +153,18 @@ async function inferRange(
   return infer({ isWhole: true, parts: [{ ...sample.parts[0], spots }] }, options);
 }
 
-function infer(sample: Sample, { database, folder, config }: FindOptions): Promise<Inference | undefined> {
+function infer(
+  sample: Sample,
+  { database, folder, config, isTaken }: FindOptions,
+): Promise<Inference | undefined> {
   const { column, epoch } = parseTime(config.time ?? DEFAULT_TIME_COLUMN);
   const time = epoch === undefined ? column : undefined;
-  return inferColumns(database, sample, { format: config.format, path: `${folder}/columns`, time });
+  return inferColumns(database, sample, { format: config.format, path: `${folder}/columns`, time, isTaken });
 }
 
-function told({ columns, epochs }: Inference, { name }: FindOptions): readonly RecordColumn[] {
+function told({ columns, epochs, notes }: Inference, { name }: FindOptions): readonly RecordColumn[] {
+  for (const note of notes)
+    logger("engine").warn(`${name}: ${note}; declare the columns with schema: or --schema`);
   for (const { column, unit, example } of epochs)
     logger("engine").info(
       `${name}: "${column}" holds numbers like ${example}: they are read as ${UNIT_NAMES[unit]} since ` +

@@ -1,5 +1,6 @@
 /** A batch's rows for those who look on: the dashboard and the journal. Bounded, whatever the rows are. */
 
+import { depthOfText, MAX_DEPTH, shown } from "../base/depth.ts";
 import { readExactJson } from "../base/exact-json.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
@@ -28,10 +29,14 @@ export async function observedRows(
   const columns = shownColumns(output);
   const changes = (await lastLines(database, output, batch)).map((line): RowChange => {
     const { op, row } = readExactJson(line) as { op?: RowChange["op"]; row: Record<string, Json> };
-    return { op: op ?? "upsert", row };
+    return { op: op ?? "upsert", row: depthOfText(line) > MAX_DEPTH ? shownRow(row) : row };
   });
   const omittedRows = Math.max(0, batch.rows - changes.length);
   return { query: name, mode, key, columns, changes, omittedRows };
+}
+
+function shownRow(row: Record<string, Json>): Record<string, Json> {
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, shown(value)]));
 }
 
 /** In the order of the rows. */

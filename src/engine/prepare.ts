@@ -10,7 +10,6 @@ import type { Database } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
 import type { RecordColumn } from "../formats/epoch.ts";
 import type { LoadedJob } from "../job/load.ts";
-import type { SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
 import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
@@ -34,6 +33,7 @@ import {
   segmentFolder,
 } from "./source-reader.ts";
 import { openTables, type StaticTables } from "./tables.ts";
+import { takenNames } from "./taken-names.ts";
 import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
@@ -131,13 +131,13 @@ export async function prepareJob(
     if (columns.size === sources.length) {
       planned = await adopted(planned ?? (await planJob(job, database, given, columns)));
     }
-    for (const [name, config] of sources) {
+    for (const [name] of sources) {
       const source = await openSource(name, called, given, await keptOf(name, checkpoint));
       opened.set(name, source);
       const found =
         columns.get(name) ??
         (await source.columns?.()) ??
-        (await columnsFromInput(name, source, config, within(given, checkpoint)));
+        (await columnsFromInput(job, name, source, within(given, checkpoint)));
       if (found !== undefined) columns.set(name, found);
     }
     if (columns.size < sources.length) {
@@ -235,8 +235,7 @@ export async function planForCheck(
     const source = await openSource(name, job, given, await keptOf(name, checkpoint));
     try {
       const found =
-        (await source.columns?.()) ??
-        (await columnsFromInput(name, source, config, within(given, checkpoint)));
+        (await source.columns?.()) ?? (await columnsFromInput(job, name, source, within(given, checkpoint)));
       if (found !== undefined) columns.set(name, found);
     } finally {
       await source.close();
@@ -260,17 +259,21 @@ function within(given: Given, { folder }: Checkpoint): Given & { readonly folder
 }
 
 async function columnsFromInput(
+  job: LoadedJob,
   name: string,
   source: Source,
-  config: SourceConfig,
   given: Given & { readonly folder: string },
 ): Promise<readonly RecordColumn[] | undefined> {
+  const config = job.config.sources[name];
+  if (config === undefined) throw new StreamkitError("bug", `No source ${name}`);
   return findColumns(source, {
     ...given,
     name,
     config,
     isLive: resolveSource(config.from).kind.isLive && !given.takesWhatIsThere,
     limit: { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY },
+    isTaken: takenNames(job, name),
+    isReceived: resolveSource(config.from).kind.isReceiver === true,
   });
 }
 

@@ -4,6 +4,7 @@ import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database, Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
+import type { KeyedColumn } from "../formats/column-names.ts";
 import { allLetters, type DeadLetters, lettersOfSource, NO_LETTERS } from "../formats/dead-letters.ts";
 import { type RecordColumn, withEpochTime } from "../formats/epoch.ts";
 import type { Format, Shape } from "../formats/format.ts";
@@ -308,11 +309,18 @@ function figuresQuery(table: string, timeColumn: string | undefined, where: Sql 
 }
 
 /** The columns with their types as DuckDB writes them: `INTEGER`, not `int`. */
-async function withFullTypes(database: Database, columns: readonly Column[]): Promise<readonly Column[]> {
+async function withFullTypes(
+  database: Database,
+  columns: readonly KeyedColumn[],
+): Promise<readonly KeyedColumn[]> {
   if (columns.length === 0) return columns;
-  return database.describe(
+  const described = await database.describe(
     sql`SELECT ${join(columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`))}`,
   );
+  return described.map((column, index) => {
+    const key = columns[index]?.key;
+    return key === undefined ? column : { ...column, key };
+  });
 }
 
 /** A record's own columns, and those beside them. Throws code `job` where a name is in both. */

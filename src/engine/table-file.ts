@@ -10,6 +10,7 @@ import { SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatu
 import type { Database } from "../duckdb/database.ts";
 import { id, literal, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import { columnsOfTexts } from "../formats/infer.ts";
+import { refuseDeepFile } from "../formats/json-files.ts";
 import { kindOfJson, kindOfText } from "../formats/value-kinds.ts";
 import { headerDelimiter } from "../sources/delimiter.ts";
 import { partitionedRows } from "../warehouse/partitioned-rows.ts";
@@ -81,6 +82,7 @@ async function csvQuery(database: Database, file: string, options: Sql, isPacked
 }
 
 async function jsonQuery(database: Database, file: string, options: Sql): Promise<Sql> {
+  if (existsSync(file)) await refuseDeepFile(file);
   const described = await database.describe(
     sql`SELECT * FROM read_json(${file}, sample_size = -1${options})`,
   );

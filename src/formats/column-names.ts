@@ -1,5 +1,17 @@
 /** Names of columns as SQL has them: in upper and lower case they are the same. */
 
+import type { Column } from "../duckdb/database.ts";
+
+/** A column of records whose values have keys. Where its key can't be its name, it has another one. */
+export interface KeyedColumn extends Column {
+  readonly key?: string;
+}
+
+/** What a record calls the column's value. */
+export function keyOf({ name, key }: KeyedColumn): string {
+  return key ?? name;
+}
+
 /** Two names that are one to SQL; undefined where each is its own. */
 export function namesAlike(names: readonly string[]): readonly [string, string] | undefined {
   const seen = new Map<string, string>();
@@ -9,4 +21,17 @@ export function namesAlike(names: readonly string[]): readonly [string, string] 
     seen.set(name.toLowerCase(), name);
   }
   return undefined;
+}
+
+/** As few lists as can be, in each of which all keys are unlike; nearly always it is one. */
+export function unlikeKeys<T extends KeyedColumn>(columns: readonly T[]): readonly (readonly T[])[] {
+  const lists: { readonly columns: T[]; readonly keys: Set<string> }[] = [];
+  for (const column of columns) {
+    const key = keyOf(column).toLowerCase();
+    let list = lists.find(({ keys }) => !keys.has(key));
+    if (list === undefined) lists.push((list = { columns: [], keys: new Set() }));
+    list.columns.push(column);
+    list.keys.add(key);
+  }
+  return lists.map((list) => list.columns);
 }

@@ -89,9 +89,30 @@ async function findUnfit(database: Database, path: string, shape: Shape, take: T
     WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`);
   if (open > 0) return open;
   const columns = columnsInFileOrder(shape);
+  const wide = await take(tooWide(path, columns.length, shape.delimiter));
+  if (wide > 0) return wide;
   const rejected = await findRejected(database, path, { columns, delimiter: shape.delimiter }, take);
   return rejected > 0 ? rejected : take(misfits(path, columns, shape));
 }
+
+/**
+ * Lines with more values than columns, where that is sure because no quote is near, or because there are so
+ * many: DuckDB keeps a copy of its line for each value too many, half a millisecond each.
+ */
+function tooWide(path: string, columnCount: number, delimiter: string): Sql {
+  const valuesIn = (text: Sql): Sql =>
+    sql`(length(${text}) - length(replace(${text}, ${delimiter}, '')) + 1)`;
+  const bare = sql`regexp_replace(line, ${QUOTED_VALUE}, '', 'g')`;
+  const expected = `Expected Number of Columns: ${columnCount} Found: `;
+  return sql`SELECT index, ${expected} || found AS reason FROM (
+      SELECT index, line, ${valuesIn(raw("line"))} AS found FROM (${linesOf(path)}))
+    WHERE found > ${columnCount} AND (NOT contains(line, '"')
+      OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount}))`;
+}
+
+/** Text with a thousand delimiters between quotes that are not its own is no value that anybody writes. */
+const MAX_VALUES_TOO_MANY = 1000;
+const QUOTED_VALUE = '"(?:[^"]|"")*"';
 
 async function findRejected(
   database: Database,

@@ -102,7 +102,7 @@ export async function forgetLetters({ files }: DeadLetters): Promise<void> {
 }
 
 /** Lines of a block that become letters. */
-export interface UnfitLines {
+interface UnfitLines {
   readonly indexes: readonly number[];
   /** A query with the columns `index` and `reason`: a row for each line, whose order `index` gives. */
   readonly reasons: Sql;

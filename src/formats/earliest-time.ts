@@ -41,7 +41,7 @@ async function unlessUnfit(
 ): Promise<Row | undefined> {
   const { format, select } = reading;
   const shape = await shapeIn(segment, reading);
-  const { plain, bytes } = await plainPath(segment.path, format);
+  const { plain, bytes } = await plainPath(segment.path, format, shape);
   if (plain === undefined) return undefined;
   // A time that is computed may be computed from any column.
   if (select.text.trim() !== "*" && format.exact?.isNeeded?.(shape) === true) return undefined;

@@ -4,8 +4,8 @@
  */
 
 import { StreamkitError } from "../base/error.ts";
-import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { KeyedColumn } from "./column-names.ts";
 
 export type EpochUnit = "s" | "ms" | "us" | "ns";
 
@@ -19,7 +19,7 @@ export const UNIT_NAMES: Readonly<Record<EpochUnit, string>> = {
 };
 
 /** A column of records; where it was found to hold epoch times, in which unit. */
-export interface RecordColumn extends Column {
+export interface RecordColumn extends KeyedColumn {
   readonly epoch?: EpochUnit;
 }
 

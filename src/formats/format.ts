@@ -5,12 +5,13 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import type { Sql } from "../duckdb/sql.ts";
+import type { KeyedColumn } from "./column-names.ts";
 import type { StandIns } from "./stand-ins.ts";
 
 /** What a source says about its lines. */
 export interface Shape {
   /** The columns of a record, in order. Empty for formats that fix their own. */
-  readonly columns: readonly Column[];
+  readonly columns: readonly KeyedColumn[];
   /** The names in a CSV file's first line, or in the `#Fields` line before the first line. */
   readonly header: readonly string[] | undefined;
   readonly delimiter: string;
@@ -98,6 +99,8 @@ export interface Format {
    * `comment`: an empty one or one that begins with `#`, of which `#Fields:` holds for the lines behind it.
    */
   readonly blank: "record" | "empty" | "white space" | "comment";
+  /** True where a line is a value of JSON. */
+  readonly isJson?: true;
   /**
    * Whether a byte order mark before a line's text is no part of it: files with one may have been put
    * together.

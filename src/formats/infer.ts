@@ -8,9 +8,10 @@ import { rm, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
-import { namesAlike } from "./column-names.ts";
+import { namesAlike, unlikeKeys } from "./column-names.ts";
 import { EPOCH_UNITS, type EpochUnit, holdsNumbers, magnitudes, type RecordColumn } from "./epoch.ts";
-import { MAX_LINE_BYTES } from "./json.ts";
+import { namesOfKeys } from "./found-keys.ts";
+import { jsonFormat, MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
 import { logfmtAsJson } from "./logs/logfmt.ts";
 import { type Extent, longFractionsIn } from "./long-fractions.ts";
@@ -33,6 +34,8 @@ export interface Inference {
   /** False where there is nothing but a header. */
   readonly hasValues: boolean;
   readonly epochs: readonly FoundEpoch[];
+  /** What a person must know of the columns' names. */
+  readonly notes: readonly string[];
 }
 
 /** A column of epoch times, and one of its values. */
@@ -48,6 +51,8 @@ export interface InferOptions {
   readonly path: string;
   /** The event-time column: numbers in it may be epoch times. */
   readonly time: string | undefined;
+  /** Whether a column can't have this name, so that its key gets another one. */
+  readonly isTaken?: ((name: string) => boolean) | undefined;
   /** The share of a column's values that may be broken ones; `MAX_BROKEN_SHARE` if left out. */
   readonly tolerance?: number | undefined;
 }
@@ -74,7 +79,7 @@ export async function inferColumns(
     const parts: Part[] = [];
     for (const [index, part] of sample.parts.entries()) {
       const path = paths[index] ?? "";
-      if (await writeSample(part, path, isCsv))
+      if (await writeSample(part, path, options.format))
         parts.push({ path, header: part.header, delimiter: part.delimiter ?? "," });
     }
     if (options.format === "logfmt") for (const { path } of parts) await rewriteAsJson(database, path);
@@ -83,7 +88,7 @@ export async function inferColumns(
       const names = sample.parts[0]?.header;
       if (names === undefined) return undefined;
       const columns = names.map((name) => ({ name, type: "VARCHAR" }));
-      return { columns, mayWiden: true, hasValues: false, epochs: [] };
+      return { columns, mayWiden: true, hasValues: false, epochs: [], notes: [] };
     }
     return isCsv ? await inferCsv(database, parts, options) : await inferJson(database, first.path, options);
   } catch (error) {
@@ -105,34 +110,45 @@ async function rewriteAsJson(database: Database, sample: string): Promise<void> 
 }
 
 async function inferJson(database: Database, path: string, options: InferOptions): Promise<Inference> {
-  const keys = await database.rows(sql`SELECT key FROM (SELECT index, unnest(json_keys(line)) AS key,
+  const found = await database.rows(sql`SELECT key, count(DISTINCT index) AS lines FROM (SELECT index,
+      unnest(json_keys(line)) AS key,
       generate_subscripts(json_keys(line), 1) AS position FROM (${linesOf(path)})
       WHERE json_valid(line) AND json_type(line) = 'OBJECT')
-    GROUP BY key ORDER BY min(index), min(position)`);
-  if (keys.length === 0)
+    GROUP BY key ORDER BY min(index), arg_min(position, index)`);
+  const keys = found.map(({ key, lines }) => ({ key: String(key), lines: Number(lines) }));
+  const { columns: named, notes } = namesOfKeys(keys, options.isTaken ?? (() => false));
+  if (named.length === 0)
     throw new StreamkitError(
       "input",
       "The first lines are no JSON objects; name the format with format: or --format",
     );
-  const names = keys.map(({ key }) => String(key));
-  refuseAlike(names);
-  const reader = sql`read_json(${path}, format = 'newline_delimited', records = true, ignore_errors = true,
-    columns = ${stringStruct(names.map((name) => [name, "JSON"]))}, maximum_object_size = ${MAX_LINE_BYTES})`;
-  const values = names.map((name) => sql`${id(name)}::VARCHAR AS ${id(name)}`);
-  const texts = sql`(SELECT ${values} FROM ${reader})`;
+  const names = named.map(({ name }) => name);
+  const keyNamed = new Map(named.map(({ name, key }) => [name, key]));
+  const readers = unlikeKeys(named.map((column) => ({ ...column, type: "JSON" }))).map((unlike) => {
+    const values = unlike.map(({ name, key }) => sql`${id(key)}::VARCHAR AS ${id(name)}`);
+    return sql`(SELECT ${values} FROM read_json(${path}, format = 'newline_delimited', records = true,
+      ignore_errors = true, columns = ${stringStruct(unlike.map(({ key }) => [key, "JSON"]))},
+      maximum_object_size = ${MAX_LINE_BYTES}))`;
+  });
+  const texts = sql`(FROM ${join(readers, " POSITIONAL JOIN ")})`;
   const tallies = await talliesOf(database, names, texts, kindOfJson);
   const isNested = [...tallies.values()].some((tally) => tally.has("nested"));
   const nested = isNested ? await nestedTypes(database, path) : new Map<string, string>();
   const long = await longFractionsIn(path);
   const textsOf = (name: string): Sql =>
     sql`(SELECT trim(${id(name)}, '"') AS value FROM ${texts} WHERE ${id(name)} <> 'null')`;
-  return columnsOf(database, names, tallies, options, {
-    numberType: (name) => decimalOf(database, textsOf(name), long.get(name)),
-    isLong: (name) => long.has(name),
-    nestedType: (name) => nested.get(name),
+  const inference = await columnsOf(database, names, tallies, options, {
+    numberType: (name) => decimalOf(database, textsOf(name), long.get(keyNamed.get(name) ?? "")),
+    isLong: (name) => long.has(keyNamed.get(name) ?? ""),
+    nestedType: (name) => nested.get(keyNamed.get(name) ?? ""),
     emptyType: "JSON",
     texts: textsOf,
   });
+  const columns = inference.columns.map((column) => {
+    const key = keyNamed.get(column.name);
+    return key === undefined || key === column.name ? column : { ...column, key };
+  });
+  return { ...inference, columns, notes };
 }
 
 async function inferCsv(
@@ -247,7 +263,7 @@ async function columnsOf(
     columns.push({ name, type, ...(epoch === undefined ? {} : { epoch: epoch.unit }) });
     if (epoch !== undefined) epochs.push({ column: name, ...epoch });
   }
-  return { columns, mayWiden, hasValues: tallies.size > 0, epochs };
+  return { columns, mayWiden, hasValues: tallies.size > 0, epochs, notes: [] };
 }
 
 async function typeOf({ type }: Election, name: string, choices: Choices): Promise<string> {
@@ -295,13 +311,40 @@ function refuseAlike(names: readonly string[]): void {
   );
 }
 
-/** DuckDB's own detection, for lists and objects. */
+/**
+ * DuckDB's own detection, for lists and objects. What it fails on, or gives a type that is none, like that
+ * of an object with an empty key, stays JSON.
+ */
 async function nestedTypes(database: Database, path: string): Promise<ReadonlyMap<string, string>> {
-  const columns = await database.describe(sql`SELECT * FROM read_json(${path}, format = 'newline_delimited',
-    records = true, ignore_errors = true, sample_size = -1, maximum_object_size = ${MAX_LINE_BYTES})`);
-  return new Map(
-    columns
-      .filter(({ type }) => /[[(]/.test(type))
-      .map(({ name, type }) => [name, type.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP")]),
+  const described = await describedOrFault(
+    database,
+    sql`SELECT * FROM read_json(${path}, format = 'newline_delimited', records = true, ignore_errors = true,
+      sample_size = -1, maximum_object_size = ${MAX_LINE_BYTES})`,
   );
+  const types = new Map<string, string>();
+  for (const { name, type: found } of described) {
+    const type = found.replaceAll("TIMESTAMP WITH TIME ZONE", "TIMESTAMP");
+    if (!/[[(]/.test(type) || type.length > MAX_TYPE_CHARACTERS) continue;
+    const shape = {
+      columns: [{ name: "value", type }],
+      header: undefined,
+      delimiter: ",",
+      pattern: undefined,
+    };
+    const read = jsonFormat.exact?.read(path, shape) ?? jsonFormat.read(path, shape);
+    if ((await describedOrFault(database, sql`SELECT * FROM (${read})`)).length > 0) types.set(name, type);
+  }
+  return types;
+}
+
+/** Of more fields a statement would be too long. */
+const MAX_TYPE_CHARACTERS = 20_000;
+
+async function describedOrFault(database: Database, query: Sql): Promise<readonly Column[]> {
+  try {
+    return await database.describe(query);
+  } catch (error) {
+    if (error instanceof DuckdbError) return [];
+    throw error;
+  }
 }

@@ -4,8 +4,9 @@
  */
 
 import { StreamkitError } from "../base/error.ts";
-import type { Column, Database } from "../duckdb/database.ts";
+import type { Database } from "../duckdb/database.ts";
 import { id, join, literal, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { type KeyedColumn, keyOf, unlikeKeys } from "./column-names.ts";
 import type { Format, Shape, TakeUnfit } from "./format.ts";
 import { linesOf } from "./lines.ts";
 import { firstMisfit, misfitIn, strictValue, textShape } from "./values/columns.ts";
@@ -33,6 +34,7 @@ export const jsonFormat: Format = {
     read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * MAX_LINE_BYTES),
   },
   findUnfit,
+  isJson: true,
   mayJoinLines: false,
   blank: "white space",
   dropsByteOrderMark: true,
@@ -41,12 +43,19 @@ export const jsonFormat: Format = {
 
 function readJson(path: string, { columns }: Shape, reader: ValueReader, maxLineBytes: number): Sql {
   if (columns.length === 0) throw new StreamkitError("bug", "format json needs its columns");
-  const types = stringStruct(columns.map(({ name, type }) => [name, textShape(type, reader)]));
   const values = columns.map(
     (column) => sql`${strictValue(id(column.name), column, reader)} AS ${id(column.name)}`,
   );
-  return sql`SELECT ${join(values, ",\n")} FROM read_json(${path}, format = 'newline_delimited',
-    records = true, columns = ${types}, maximum_object_size = ${maxLineBytes})`;
+  // Names that differ in case are one to DuckDB: the file is read once for each of them.
+  const readers = unlikeKeys(columns).map((unlike) => {
+    const types = stringStruct(unlike.map((column) => [keyOf(column), textShape(column.type, reader)]));
+    const named = unlike.every((column) => column.name === keyOf(column))
+      ? sql`*`
+      : join(unlike.map((column) => sql`${id(keyOf(column))} AS ${id(column.name)}`));
+    return sql`(SELECT ${named} FROM read_json(${path}, format = 'newline_delimited',
+      records = true, columns = ${types}, maximum_object_size = ${maxLineBytes}))`;
+  });
+  return sql`SELECT ${join(values, ",\n")} FROM ${join(readers, " POSITIONAL JOIN ")}`;
 }
 
 /**
@@ -55,14 +64,23 @@ function readJson(path: string, { columns }: Shape, reader: ValueReader, maxLine
  */
 function findUnfit(_database: Database, path: string, shape: Shape, take: TakeUnfit): Promise<number> {
   const reader = exactJsonReader(shape.timezone);
-  const read = (column: Column): Sql => sql`record.${id(column.name)}`;
-  const transform = literal(
-    JSON.stringify(
-      Object.fromEntries(shape.columns.map(({ name, type }) => [name, textShape(type, reader)])),
+  const records = unlikeKeys(shape.columns).map((columns, index) => ({
+    columns,
+    name: `record_${index}`,
+    structure: JSON.stringify(
+      Object.fromEntries(columns.map((column) => [keyOf(column), textShape(column.type, reader)])),
     ),
+  }));
+  const read = (column: KeyedColumn): Sql => {
+    const record = records.find(({ columns }) => columns.includes(column));
+    return sql`${id(record?.name ?? "")}.${id(keyOf(column))}`;
+  };
+  const transformed = records.map(
+    ({ name, structure }) =>
+      sql`CASE WHEN json_valid(line) THEN json_transform(line, ${structure}) END AS ${id(name)}`,
   );
   const misfits = shape.columns.map((column) => {
-    const place = literal(`$."${column.name.replaceAll('"', '\\"')}"`);
+    const place = literal(`$."${keyOf(column).replaceAll('"', '\\"')}"`);
     const isOther = sql`${read(column)} IS NULL AND json_type(line, ${place}) <> 'NULL'`;
     const misshapen = misshapenJson(sql`json_extract(line, ${place})`, column.type);
     return sql`CASE WHEN ${misshapen === undefined ? isOther : sql`(${isOther}) OR ${misshapen}`}
@@ -73,11 +91,11 @@ function findUnfit(_database: Database, path: string, shape: Shape, take: TakeUn
   return take(sql`
     SELECT index, coalesce(fault, ${misfitReason("misfit")}) AS reason FROM (
       SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
-          WHEN json_type(line) NOT IN ('OBJECT', 'NULL')
+          WHEN record_0 IS NULL AND json_type(line) NOT IN ('OBJECT', 'NULL')
             THEN 'A JSON object is expected, found ' || json_type(line) END AS fault,
         CASE WHEN is_json THEN ${firstMisfit(misfits)} END AS misfit
       FROM (SELECT index, line, json_valid(line) AS is_json,
-          CASE WHEN json_valid(line) THEN json_transform(line, ${transform}) END AS record
+          ${transformed}
         FROM (${linesOf(path)})))
     WHERE fault IS NOT NULL OR misfit IS NOT NULL`);
 }

@@ -11,6 +11,7 @@ import { type AttributesApart, attributesApart } from "./attributes.ts";
 import { type DeadLetters, type LetterWriter, openLetters } from "./dead-letters.ts";
 import { unfitEpochTimes } from "./epoch.ts";
 import { isAboutInput, reasonOf } from "./input-errors.ts";
+import { deepLines } from "./nesting.ts";
 import { projectedRows, type Reading, selected } from "./reading.ts";
 import type { Segment } from "./segment.ts";
 import { type LineBlock, lineBlocks } from "./segment-lines.ts";
@@ -84,7 +85,7 @@ export async function readApart(
 async function readBlock(apart: Apart, block: LineBlock): Promise<boolean> {
   const { database, reading, path, letters } = apart;
   const unfit = openUnfit(database, block.count);
-  await unfit.addEach(block.unreadable);
+  await unfit.addEach(new Map([...deepLines(block, reading.format, reading.shape), ...block.unreadable]));
   // All lines at once were tried before.
   if (!block.isAll && unfit.count() === 0 && (await isTaken(apart, block, unfit.fitting())))
     return block.count > 0;

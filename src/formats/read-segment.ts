@@ -10,13 +10,14 @@ import { readFile, rm, writeFile } from "node:fs/promises";
 import { type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { type Sql, sql } from "../duckdb/sql.ts";
 import { type DeadLetters, NO_LETTERS } from "./dead-letters.ts";
-import type { Format } from "./format.ts";
+import type { Format, Shape } from "./format.ts";
 import { rowOrFault } from "./input-errors.ts";
+import { mayHoldUnreadable } from "./nesting.ts";
 import { createTable, readApart } from "./read-apart.ts";
 import { type Reading, selected, shapeIn, timed } from "./reading.ts";
 import { rowsOfSlices } from "./row-slices.ts";
 import type { Segment } from "./segment.ts";
-import { isRowForLine, mayHoldLongLine } from "./segment-lines.ts";
+import { isRowForLine } from "./segment-lines.ts";
 import { ASKS_FOR_RULES } from "./values/strict.ts";
 
 export interface ReadResult {
@@ -44,7 +45,7 @@ export async function readSegment(
     return { figures: await database.row(statement), deadLetters: NO_LETTERS };
   }
   const shape = await shapeIn(segment, reading);
-  const { plain, bytes } = await plainPath(segment.path, format);
+  const { plain, bytes } = await plainPath(segment.path, format, shape);
   const rowOf = (records: Sql): Promise<Row | DuckdbError> => {
     const read = selected(records, { ...reading, shape }, segment.attributes);
     return rowOrFault(database, sql`${createTable(table, read)}; ${figures}`);
@@ -100,8 +101,8 @@ interface PlainBytes {
   readonly bytes?: Buffer;
 }
 
-export async function plainPath(path: string, format: Format): Promise<PlainBytes> {
-  if (await mayHoldLongLine(path)) return { plain: undefined };
+export async function plainPath(path: string, format: Format, shape: Shape): Promise<PlainBytes> {
+  if (await mayHoldUnreadable(path, format, shape)) return { plain: undefined };
   if (format.plain === undefined) return { plain: path };
   const bytes = await readFile(path);
   const plain = format.plain(bytes);

@@ -5,6 +5,7 @@
 
 import { isUtf8 } from "node:buffer";
 import { open, writeFile } from "node:fs/promises";
+import { depthOfLine, holdsDeepLine, MAX_DEPTH } from "../base/depth.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { quotedRecords } from "./quoted-feeds.ts";
 import { standIn } from "./stand-ins.ts";
@@ -57,12 +58,28 @@ export async function spotsOf(
 }
 
 /** Writes a part's lines to `path`; false where they are all blank. */
-export async function writeSample(part: SamplePart, path: string, isCsv: boolean): Promise<boolean> {
-  const texts = part.spots.map((spot) => (isCsv ? csvLines(spot, part) : plainLines(spot)));
+export async function writeSample(part: SamplePart, path: string, format: string): Promise<boolean> {
+  const texts = part.spots.map((spot) =>
+    format === "csv" ? csvLines(spot, part) : plainLines(format === "logfmt" ? spot : shallowLines(spot)),
+  );
   const text = texts.join("");
   if (text.trim() === "") return false;
   await writeFile(path, text);
   return true;
+}
+
+/** A line that no reader may see is a number: that is no record either. */
+function shallowLines(spot: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(spot.buffer, spot.byteOffset, spot.length);
+  if (!holdsDeepLine(bytes, "json")) return spot;
+  const lines: Buffer[] = [];
+  for (let start = 0; start < bytes.length; ) {
+    const feed = bytes.indexOf(LINE_FEED, start);
+    const line = bytes.subarray(start, feed < 0 ? bytes.length : feed + 1);
+    lines.push(depthOfLine(line, "json") > MAX_DEPTH ? Buffer.from("0\n") : line);
+    start += line.length;
+  }
+  return Buffer.concat(lines);
 }
 
 function plainLines(spot: Uint8Array): string {

@@ -23,6 +23,10 @@ export interface LineBlock {
   readonly isAll: boolean;
   /** How many records are before the block. */
   readonly recordsBefore: number;
+  /** All that stands in it, blank lines too. */
+  readonly bytes: Buffer;
+  /** A record's bytes, without its line feed. */
+  bytesAt(index: number): Buffer;
   at(index: number): Line;
   /** By index, lines that can't be given to a reader, and why. */
   readonly unreadable: ReadonlyMap<number, string>;
@@ -126,6 +130,8 @@ function blockOf(
     count: starts.length,
     isAll: from === 0 && to === bytes.length,
     recordsBefore,
+    bytes: whole,
+    bytesAt,
     at: (index) => ({ segmentOffset: start(index), number: numbers[index] ?? 0 }),
     unreadable,
     textOf: (indexes) =>

@@ -36,11 +36,6 @@ export function standIn(
 }
 
 /** The text that a line or value with stand-ins is. */
-export function withoutStandIns(text: string, { feed, carriageReturn }: StandIns): string {
-  return text.replaceAll(feed, "\n").replaceAll(carriageReturn, "\r");
-}
-
-/** The same in SQL. */
 export function standInsReplaced(text: Sql, { feed, carriageReturn }: StandIns): Sql {
   const code = (character: string): Sql => raw(`chr(${character.charCodeAt(0)})`);
   return sql`replace(replace(${text}, ${code(feed)}, chr(10)), ${code(carriageReturn)}, chr(13))`;

@@ -9,6 +9,7 @@
  */
 
 import type { Clock } from "../base/clock.ts";
+import { depthOfText, MAX_DEPTH } from "../base/depth.ts";
 import { digitsOf, readExactJson } from "../base/exact-json.ts";
 import type { Json, OutputMode, QueryOutput, RowChange } from "../engine/outcome.ts";
 import type { Hub } from "./hub.ts";
@@ -152,6 +153,7 @@ export function openLineFeed(hub: Hub, clock: Clock): LineFeed {
 /** Undefined where the line is no row. */
 export function parseRowLine(text: string): RowLine | undefined {
   let parsed: unknown;
+  if (depthOfText(text) > MAX_DEPTH) return undefined;
   try {
     parsed = readExactJson(text);
   } catch {

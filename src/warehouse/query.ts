@@ -13,6 +13,7 @@ import { attachCheckpoint } from "./checkpoint-snapshot.ts";
 import { manifestFolder } from "./compaction/manifest.ts";
 import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
+import { refuseDeepFiles } from "./named-files.ts";
 import { partitionedRows } from "./partitioned-rows.ts";
 import { type AnswerStyle, printAnswer } from "./print-answer.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
@@ -75,6 +76,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
   let underWay: { isGivenUp: boolean; isOver: boolean } | undefined;
   const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
     const question = questionOf(statement);
+    await refuseDeepFiles(statement);
     const tables = [...(await openTables(database, statement, request, folder)), ...kept];
     if (question.kind === "tables") return printAnswer(database, TABLE_NAMES, style, to());
     // What is no statement by itself would close the parentheses that it is put into.

@@ -9,8 +9,9 @@ import { until, within } from "../server/until.ts";
 const ROOT = join(import.meta.dirname, "../..");
 
 /** The program's own words on a command line, by what runs it. */
-const RUNTIMES: Readonly<Record<"Bun's binary" | "Deno", () => Promise<readonly string[]>>> = {
+const RUNTIMES: Readonly<Record<"Bun's binary" | "Bun" | "Deno", () => Promise<readonly string[]>>> = {
   "Bun's binary": async () => [await binary()],
+  Bun: async () => [process.execPath, join(ROOT, "src/main.ts")],
   Deno: async () => [DENO, "run", "-A", join(ROOT, "src/main.ts")],
 };
 

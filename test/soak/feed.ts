@@ -18,7 +18,8 @@ export interface Feed {
 export function startFeed(folder: string, port: number, eventsASecond: number): Feed {
   const sent = new Map<number, number>();
   let next = 1;
-  let isStopped = false;
+  const stopping = new AbortController();
+  const { signal } = stopping;
   const perTick = Math.max(1, Math.round((eventsASecond * TICK_MS) / 1000 / 2));
 
   const lines = (): readonly { number: number; line: string }[] =>
@@ -46,13 +47,13 @@ export function startFeed(folder: string, port: number, eventsASecond: number): 
       if (existsSync(named(number))) renameSync(named(number), named(number + 1));
   };
   const posting = (async () => {
-    while (!isStopped) {
+    while (!signal.aborted) {
       await post(lines());
       await Bun.sleep(TICK_MS);
     }
   })();
   const logging = (async () => {
-    for (let tick = 1; !isStopped; tick += 1) {
+    for (let tick = 1; !signal.aborted; tick += 1) {
       const text = lines().map(({ line }) => `${line}\n`);
       appendFileSync(join(folder, "log/app.log"), text.join(""));
       if (tick % TICKS_A_ROTATION === 0) rotate();
@@ -62,7 +63,7 @@ export function startFeed(folder: string, port: number, eventsASecond: number): 
   return {
     sent,
     async stop() {
-      isStopped = true;
+      stopping.abort();
       await Promise.all([posting, logging]);
     },
   };

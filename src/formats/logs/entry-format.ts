@@ -53,6 +53,7 @@ export function entryFormat({ name, summary, structure, fields, isEntry, otherwi
           ELSE coalesce(${[...problems, raw("NULL")]}) END AS reason
         FROM (${entries(path)}) WHERE reason IS NOT NULL`);
     },
+    isJson: true,
     mayJoinLines: false,
     blank: "white space",
     dropsByteOrderMark: true,

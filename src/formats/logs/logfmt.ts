@@ -1,7 +1,7 @@
 /** logfmt: `level=info msg="it works" took=1.5 ok`: quoted values have JSON's escapes, a bare key is true. */
 
-import type { Column } from "../../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import { type KeyedColumn, keyOf } from "../column-names.ts";
 import type { Format, Shape } from "../format.ts";
 import { linesOf, unlessMarked } from "../lines.ts";
 import { firstMisfit, misfitInText, strictText } from "../values/columns.ts";
@@ -47,8 +47,9 @@ function readPairs(path: string, { columns }: Shape, reader: ValueReader): Sql {
 }
 
 /** Of an empty text, a text alone is a value. */
-function columnText({ name, type }: Column): Sql {
-  return type === "VARCHAR" ? valueOf(name) : sql`nullif(${valueOf(name)}, '')`;
+function columnText(column: KeyedColumn): Sql {
+  const value = valueOf(keyOf(column));
+  return column.type === "VARCHAR" ? value : sql`nullif(${value}, '')`;
 }
 
 /** SELECT index, is_logfmt, keys and pairs of each line. */

@@ -135,7 +135,7 @@ function misfitStruct(path: string, type: string, text: Sql): Sql {
 }
 
 /** `"price" is not a DOUBLE`. */
-export function misfitStart(path: string, type: string): string {
+function misfitStart(path: string, type: string): string {
   return `"${path}" is not ${/^[AEIO]/.test(type) ? "an" : "a"} ${type}`;
 }
 

@@ -4,8 +4,8 @@
  * it keeps every digit.
  */
 
-import type { Column } from "../../duckdb/database.ts";
 import { elementType, structFields, typeParts } from "../../duckdb/type-text.ts";
+import { type KeyedColumn, keyOf } from "../column-names.ts";
 import { isOpaque } from "./strict.ts";
 
 const LINE_FEED = 0x0a;
@@ -23,7 +23,7 @@ const OBJECT_END = 0x7d;
  * The same lines with such numbers in quotes, where a column's type is a scalar that is neither a float nor
  * JSON. What is no valid JSON does not become so.
  */
-export function withQuotedNumbers(bytes: Buffer, columns: readonly Column[]): Buffer {
+export function withQuotedNumbers(bytes: Buffer, columns: readonly KeyedColumn[]): Buffer {
   const bounds = fractionsIn(bytes, recordOf(columns));
   if (bounds.length === 0) return bytes;
   const quoted = Buffer.allocUnsafe(bytes.length + bounds.length);
@@ -45,8 +45,8 @@ type Node =
   | { readonly kind: "map" | "list"; readonly inner: Node }
   | { readonly kind: "exact" | "other" };
 
-function recordOf(columns: readonly Column[]): Node {
-  return { kind: "record", fields: new Map(columns.map(({ name, type }) => [name, nodeOf(type)])) };
+function recordOf(columns: readonly KeyedColumn[]): Node {
+  return { kind: "record", fields: new Map(columns.map((column) => [keyOf(column), nodeOf(column.type)])) };
 }
 
 function nodeOf(type: string): Node {

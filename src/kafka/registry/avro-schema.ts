@@ -3,6 +3,7 @@
  * fit what it stands on is ignored: https://avro.apache.org/docs/1.12.0/specification/#logical-types
  */
 
+import { depthOfText, MAX_DEPTH, tooDeep } from "../../base/depth.ts";
 import { StreamkitError } from "../../base/error.ts";
 import type { FractionDigits } from "./time-text.ts";
 
@@ -54,6 +55,8 @@ export function parseAvroSchema(text: string, references: readonly string[]): Av
 /** A schema of one word may stand there without its quotes. */
 function jsonOf(text: string): unknown {
   if (/^\s*[A-Za-z_][\w.]*\s*$/.test(text)) return text.trim();
+  const depth = depthOfText(text);
+  if (depth > MAX_DEPTH) throw noSchema(tooDeep(depth));
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -1,13 +1,13 @@
 /** The formats that are read a second time, independently: from a line to the cells of its columns. */
 
-import type { Column } from "../../duckdb/database.ts";
+import { type KeyedColumn, keyOf } from "../../formats/column-names.ts";
 import { splitRecord } from "./csv-record.ts";
 import { type Cell, NULL_CELL, scanJsonLine } from "./json-line.ts";
 import type { LineRules } from "./segment-lines.ts";
 
 export interface IndependentFormat extends LineRules {
   /** A cell for each column; undefined where the line is no record. */
-  cells(line: string, columns: readonly Column[], delimiter: string): readonly Cell[] | undefined;
+  cells(line: string, columns: readonly KeyedColumn[], delimiter: string): readonly Cell[] | undefined;
 }
 
 const RETURN = 13;
@@ -22,8 +22,8 @@ export const independentFormats: Readonly<Record<string, IndependentFormat>> = {
     takesReturns: true,
     cells(line, columns) {
       const found = scanJsonLine(line);
-      if (found === undefined || columns.some(({ name }) => found.twice.has(name))) return undefined;
-      return columns.map(({ name }) => found.record.get(name) ?? NULL_CELL);
+      if (found === undefined || columns.some((column) => found.twice.has(keyOf(column)))) return undefined;
+      return columns.map((column) => found.record.get(keyOf(column)) ?? NULL_CELL);
     },
   },
   csv: {

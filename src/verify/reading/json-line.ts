@@ -28,7 +28,8 @@ const ESCAPE = String.raw`\\(?:["\\/bfnrt]|u[\da-fA-F]{4})`;
 const STRING = new RegExp(`"${LETTERS}(?:${ESCAPE}${LETTERS})*"`, "y");
 const SPACES = /[ \t\r]*/y;
 const AROUND = /^[ \t\r\v\f]+|[ \t\r\v\f]+$/g;
-const MAX_DEPTH = 1000;
+/** Of lists and objects, as the manual says it. */
+const MAX_DEPTH = 200;
 
 class NoJson extends Error {}
 
@@ -72,7 +73,7 @@ function openScanner(text: string): { record(): JsonLine; end(): void } {
     return letters;
   };
   const members = (depth: number, each: (name: string, cell: Cell) => void): void => {
-    if (depth > MAX_DEPTH) throw new NoJson();
+    if (depth >= MAX_DEPTH) throw new NoJson();
     need("{");
     for (let isFirst = true; !takes("}"); isFirst = false) {
       if (!isFirst) need(",");
@@ -83,7 +84,7 @@ function openScanner(text: string): { record(): JsonLine; end(): void } {
     }
   };
   const items = (depth: number): void => {
-    if (depth > MAX_DEPTH) throw new NoJson();
+    if (depth >= MAX_DEPTH) throw new NoJson();
     need("[");
     for (let isFirst = true; !takes("]"); isFirst = false) {
       if (!isFirst) need(",");
