@@ -1,14 +1,15 @@
 /** The README says what is so: its reference part is the schema's, and its examples are right. */
 
 import { expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { withReference } from "../../src/build/readme.ts";
 import { loadPipeline } from "../../src/collect/load-pipeline.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { loadJobText } from "../../src/job/load.ts";
 
-const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
+const ROOT = join(import.meta.dir, "../..");
+const readme = readFileSync(join(ROOT, "README.md"), "utf8");
 
 test("the job reference is what npm run readme writes", () => {
   expect(withReference(readme)).toBe(readme);
@@ -61,4 +62,10 @@ test("every command and flag that the README names is there", async () => {
   const named = [...ofProgram.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag);
   for (const flag of new Set(named)) expect(all).toContain(flag);
   for (const command of commands) expect(texts[0]).toContain(command);
+});
+
+test("every test that the README names is there", () => {
+  const named = new Set(readme.match(/\btest\/[\w./-]+\w/g));
+  expect(named.size).toBeGreaterThan(10);
+  expect([...named].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
