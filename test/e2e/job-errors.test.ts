@@ -37,7 +37,7 @@ interface Fault {
 }
 
 const KNOWN_SOURCE_KEYS =
-  "(known: from, format, schema, timezone, select, time, watermark, max_ahead, received, idle, rate, " +
+  "(known: from, format, schema, timezone, select, time, watermark, max_ahead, max_bad, received, idle, rate, " +
   "pattern, log_format, delimiter)";
 const DURATION = "a duration like 250ms, 5s, 1m or 2h is expected, found";
 
