@@ -1,7 +1,7 @@
 /**
- * Runs the tests in lanes side by side: most wait for servers and children and leave a core idle. A piece is a
- * folder, or a folder in `test/world`: its files share servers, so they stay in one process. Each piece's output
- * comes whole when it has ended; what failed comes again at the end, for readers of a log that is cut.
+ * Runs the tests in lanes side by side: most wait for servers and children and leave a core idle. A piece is
+ * a folder, or a folder in `test/world`: its files share servers, so they stay in one process. Each piece's
+ * output comes whole when it has ended; what failed comes again at the end, for readers of a log that is cut.
  * The closing lines are those of `bun test`, added up.
  *
  * Usage: bun test/lanes.ts [PATH …], the paths being folders or files below `test`.

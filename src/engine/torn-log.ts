@@ -1,7 +1,7 @@
 /**
  * The checkpoint's write-ahead log after a power cut: what was appended last may be there in part, with empty
- * pages in it. DuckDB takes a log that ends early, and refuses such a one. What a commit has synced is whole, so
- * the rest is cut off; where a commit goes with it, the plan of a later batch tells.
+ * pages in it. DuckDB takes a log that ends early, and refuses such a one. What a commit has synced is whole,
+ * so the rest is cut off; where a commit goes with it, the plan of a later batch tells.
  */
 
 import { copyFile, open, stat } from "node:fs/promises";
@@ -32,8 +32,8 @@ export async function cutTornLog(log: string, error: unknown): Promise<boolean> 
     await file.close();
   }
   logger("checkpoint").warn(
-    `The checkpoint's log ends with ${counted(size - wholeBytes, "byte")} that were not written whole, as a ` +
-      `power cut leaves them: going on with what was committed before; the log as it was is "${kept}"`,
+    `The checkpoint's log ends with ${counted(size - wholeBytes, "byte")} that were not written whole, as ` +
+      `a power cut leaves them: going on with what was committed before; the log as it was is "${kept}"`,
   );
   return true;
 }

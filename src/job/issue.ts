@@ -32,7 +32,7 @@ export function describeIssues(
   return [...new Map(described.map((one) => [JSON.stringify([one.keyPath, one.message]), one])).values()];
 }
 
-/** Of a union all that is wrong with the branch that was meant: the one that knows the keys that are there. */
+/** Of a union all that is wrong with the branch that was meant: the one that knows the keys of the block. */
 function issuesOfBranch(issue: z.core.$ZodIssue, written: unknown): readonly z.core.$ZodIssue[] {
   if (issue.code !== "invalid_union") return [issue];
   const isBlock = isOfBlock(issue, written);

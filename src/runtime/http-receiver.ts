@@ -1,6 +1,6 @@
 /**
- * A server for requests with bodies. In Bun it is Node's: Bun's own ends a connection without an answer where a
- * second request comes before the first is answered, as pipelining clients send it.
+ * A server for requests with bodies. In Bun it is Node's: Bun's own ends a connection without an answer where
+ * a second request comes before the first is answered, as pipelining clients send it.
  */
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";

@@ -1,6 +1,6 @@
 /**
- * Where a source began that has no commit yet, beside its segments: what comes while it is stopped lies behind
- * that, also with `start: latest`.
+ * Where a source began that has no commit yet, beside its segments: what comes while it is stopped lies
+ * behind that, also with `start: latest`.
  */
 
 import { readFile, rename, writeFile } from "node:fs/promises";

@@ -1,4 +1,4 @@
-/** npm run torture -- --disk: lives on a disk that fails, each by another fault, with the seed that repeats it. */
+/** npm run torture -- --disk: lives on a disk that fails, with the seed that repeats a failure. */
 
 import { emptyFolder } from "../e2e/binary.ts";
 import { type Fault, faultyDisk } from "../services/fuse/faulty-disk.ts";

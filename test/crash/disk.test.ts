@@ -1,6 +1,6 @@
 /**
- * Power cuts and disks that fail, under the real binary: what was synced is enough to go on from, and an error
- * of the disk is got over or said. Nothing is lost, nothing comes twice.
+ * Power cuts and disks that fail, under the real binary: what was synced is enough to go on from, and an
+ * error of the disk is got over or said. Nothing is lost, nothing comes twice.
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";

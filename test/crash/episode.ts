@@ -137,7 +137,7 @@ function writtenOf(folder: string, piped: readonly string[]): readonly string[] 
   return piped.filter((_, index) => ids.has(index + 1));
 }
 
-/** The end of a life whose disk failed: it got over that, or said what went wrong where, as a person reads it. */
+/** The end of a life whose disk failed: it got over that, or said what went wrong, as a person reads it. */
 function isClear(code: number, stderr: string): boolean {
   if (code === 0) return true;
   return code === 1 && /^streamkit: /m.test(stderr) && !/\n {4}at |is a bug/.test(stderr);

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# npm run torture: the built binary, killed and started again. -- --kills N --seed S; --kafka: with a broker; --disk: on one that fails.
+# npm run torture: the built binary, killed and started again. -- --kills N --seed S; --kafka: with a broker;
+# --disk: on a disk that fails.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 bash src/build/install.sh

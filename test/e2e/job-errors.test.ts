@@ -37,8 +37,8 @@ interface Fault {
 }
 
 const KNOWN_SOURCE_KEYS =
-  "(known: from, format, schema, timezone, select, time, watermark, max_ahead, max_bad, received, idle, rate, " +
-  "pattern, log_format, delimiter)";
+  "(known: from, format, schema, timezone, select, time, watermark, max_ahead, max_bad, received, idle, " +
+  "rate, pattern, log_format, delimiter)";
 const DURATION = "a duration like 250ms, 5s, 1m or 2h is expected, found";
 
 const faults: readonly Fault[] = [

@@ -1,10 +1,10 @@
-/** The job that is soaked: events by HTTP and from a log that rotates, windows, keys that stay, and three kinds of sinks. */
+/** The job that is soaked: events by HTTP and from a log that rotates, windows, and keys that stay. */
 
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { openDatabase } from "../../src/duckdb/database.ts";
-import { id, sql } from "../../src/duckdb/sql.ts";
+import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
 import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
 import { appliedRows, linesOf } from "../../src/verify/rows.ts";
 import { parquetRows } from "../e2e/warehouse.ts";
@@ -79,8 +79,10 @@ export async function wrongAfter(folder: string, sent: Sent): Promise<readonly s
   const database = await openDatabase({ threads: 1 });
   try {
     await database.run(WINDOW_MACROS);
-    await database.run(sql`CREATE TABLE ${id("all_rows")} AS FROM read_json(${join(folder, "out/all_rows.ndjson")},
-      format = 'newline_delimited', columns = {source: 'VARCHAR', id: 'BIGINT', ts: 'TIMESTAMP', k: 'VARCHAR', v: 'BIGINT'});
+    const file = join(folder, "out/all_rows.ndjson");
+    const columns = stringStruct(Object.entries({ source: "VARCHAR", ...SCHEMA }));
+    await database.run(sql`CREATE TABLE ${id("all_rows")} AS
+      FROM read_json(${file}, format = 'newline_delimited', columns = ${columns});
       CREATE VIEW followed AS FROM all_rows WHERE source = 'followed'`);
     for (const [name, answer] of await answersOf(database, ANSWERS)) {
       const written = ANSWERS[name]?.mode === "update" ? appliedRows(linesAt(name), ["k"]) : linesAt(name);

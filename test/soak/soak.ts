@@ -1,6 +1,7 @@
 /**
- * npm run soak: a job under a moderate rate for as long as one likes, killed and started again on the way, with a
- * page that watches it. Prints what it holds as a table, and fails where that grows or an answer is wrong.
+ * npm run soak: a job under a moderate rate for as long as one likes, killed and started again on the way,
+ * with a page that watches it. Prints what it holds as a table, and fails where that grows or an answer is
+ * wrong.
  */
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -66,9 +67,8 @@ await child.exited;
 await (await started("--once")).exited;
 const wrong = [...(await wrongAfter(folder, feed.sent)), ...growth(samples)];
 for (const line of wrong) say(`WRONG: ${line}`);
-say(
-  `${feed.sent.size} events, ${kills} kills, ${minutes} minutes: ${wrong.length === 0 ? "all is right" : "see above"}`,
-);
+const verdict = wrong.length === 0 ? "all is right" : "see above";
+say(`${feed.sent.size} events, ${kills} kills, ${minutes} minutes: ${verdict}`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
 
 async function started(...extra: string[]) {

@@ -1,4 +1,4 @@
-/** A disk that fails as a test tells it to: see server.ts. Needs root and /dev/fuse, as small-disk.ts needs root. */
+/** A disk that fails as a test tells it to: see server.ts. Needs root and /dev/fuse. */
 
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

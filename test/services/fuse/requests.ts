@@ -27,7 +27,7 @@ export function attributesIn({ id, mode, links, changedMs, file }: Node): Attrib
   return { id, mode, links, changedMs, sizeBytes: file?.sizeBytes() ?? 0 };
 }
 
-/** The answer's body. Throws a `Refusal`; that of a request nobody knows makes the kernel ask in another way. */
+/** The answer's body. Throws a `Refusal`: of a request that nobody knows, so the kernel asks otherwise. */
 export function performed(
   { opcode, node: id, body }: Request,
   tree: VolatileTree,

@@ -1,7 +1,8 @@
 /**
- * A disk in memory that a program uses like any other, and that fails as it is told: at its so-many-th change it
- * loses power, is full, broken, on another device, or writes half. Runs in a process of its own, since whoever
- * waits for the disk can't answer for it. `.control` in its root takes orders and tells the state, as JSON.
+ * A disk in memory that a program uses like any other, and that fails as it is told: at its so-many-th change
+ * it loses power, is full, broken, on another device, or writes half. Runs in a process of its own, since
+ * whoever waits for the disk can't answer for it. `.control` in its root takes orders and tells the state, as
+ * JSON.
  *
  * Usage: bun server.ts FOLDER
  */

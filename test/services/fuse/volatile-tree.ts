@@ -1,7 +1,7 @@
 /**
  * Folders and files that forget at a power cut what was not synced. Names change in one order, as in the
- * journals of ext4 and XFS: the sync of a file or folder keeps the changes up to the last one of it, and a cut
- * keeps the first so many of the others.
+ * journals of ext4 and XFS: the sync of a file or folder keeps the changes up to the last one of it, and a
+ * cut keeps the first so many of the others.
  */
 
 import type { Random } from "../../crash/episode.ts";
