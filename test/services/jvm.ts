@@ -54,7 +54,7 @@ export function startJvm({ program, jvmFlags, cwd, logFile, env }: JvmOptions): 
     async says(text) {
       const found = (): boolean => readFileSync(logFile, "utf8").includes(text);
       try {
-        await until(`"${text}" in ${logFile}`, () => found() || hasEnded());
+        await until(`"${text}" in ${logFile}`, () => found() || hasEnded(), MAX_START_MS);
         if (!found()) throw new Error(`${program[0] ?? "java"} ended with exit code ${child.exitCode}`);
       } catch (cause) {
         throw new Error(`${String(cause)}\n${tailOf(logFile)}`, { cause });
@@ -65,6 +65,8 @@ export function startJvm({ program, jvmFlags, cwd, logFile, env }: JvmOptions): 
   };
 }
 
+/** A busy machine starts a JVM slowly. */
+const MAX_START_MS = 90_000;
 const MAX_TAIL_LINES = 60;
 
 export function tailOf(logFile: string): string {

@@ -271,10 +271,10 @@ const stories: readonly Story[] = [
     steps: [
       (files) => {
         files.remove("app.log");
-        files.add("app.log", LONG);
+        files.add("app.log", LONG.toUpperCase());
       },
     ],
-    rest: LONG,
+    rest: LONG.toUpperCase(),
   },
   {
     name: "many files begin alike, and some are alike",
