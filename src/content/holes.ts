@@ -16,8 +16,7 @@ export function openHoles(isAtLineStart: boolean): Holes {
       const texts: Buffer[] = [];
       let passedBytes = 0;
       for (let from = 0; from < bytes.length; ) {
-        let start = from;
-        while (isAtStart && bytes[start] === 0) start += 1;
+        const start = isAtStart ? endOfNuls(bytes, from) : from;
         passedBytes += start - from;
         if (start === bytes.length) break;
         const hole = bytes.indexOf(LINE_END_AND_NUL, start);
@@ -28,4 +27,10 @@ export function openHoles(isAtLineStart: boolean): Holes {
       return { texts, passedBytes };
     },
   };
+}
+
+function endOfNuls(bytes: Buffer, from: number): number {
+  let end = from;
+  while (bytes[end] === 0) end += 1;
+  return end;
 }

@@ -110,7 +110,7 @@ export async function takeHeader(
   return JSON.parse(await readFile(keptPath, "utf8")) as Header;
 }
 
-/** A column without a name, like that of the row numbers which pandas writes, has the name that DuckDB gives it. */
+/** A column without a name, like that of pandas' row numbers, has the name that DuckDB gives it. */
 function named(names: readonly string[]): string[] {
   const taken = new Set(names.map((name) => name.toLowerCase()));
   return names.map((name, index) => {

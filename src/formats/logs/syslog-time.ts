@@ -21,9 +21,9 @@ export function isoTime(text: Sql, { timezone }: TimeShape): Sql {
 
 /**
  * From the struct of `STAMPED_PARTS` to a TIMESTAMP, NULL where there is no such day or zone. Without an
- * offset or a zone it is one of the source's zone. Without a year it is in the latest one in which it is not more than a
- * day ahead of `writtenAtMs`, when the line was written or received: that is the same whenever the line is
- * read again.
+ * offset or a zone it is one of the source's zone. Without a year it is in the latest one in which it is not
+ * more than a day ahead of `writtenAtMs`, when the line was written or received: that is the same whenever
+ * the line is read again.
  */
 export function stampedTime(stamped: Sql, shape: TimeShape): Sql {
   const { timezone, writtenAtMs } = shape;

@@ -61,9 +61,8 @@ export const syslogFormat: Format = {
 const IS_MESSAGE = raw("(priority IS NOT NULL OR newer.found <> '' OR stamped.found <> '')");
 /** It has a priority alone, or says that its time is not known. */
 const HAS_NO_TIME = raw("CASE WHEN newer.found <> '' THEN newer.time = '-' ELSE stamped.found = '' END");
-const TIME_TEXT = raw(
-  "CASE WHEN newer.found <> '' THEN newer.time ELSE rtrim(substr(rest, 1, length(rest) - length(stamped.rest))) END",
-);
+const TIME_TEXT = raw(`CASE WHEN newer.found <> '' THEN newer.time
+  ELSE rtrim(substr(rest, 1, length(rest) - length(stamped.rest))) END`);
 
 /** NULL where there is none, and where it can't be read. */
 function timeOf(shape: TimeShape): Sql {
