@@ -39,9 +39,16 @@ export async function lateRowsOf(
       delayMs: job.config.sources[name]?.watermark ?? 0,
       leftOutOf: leftOutOf
         .filter((query) => query.sources.includes(name) && isLateFor(query, earliestLateUs))
+        .filter((query) => earliestLateUs + latenessUs(job, query.name) < lateBeforeUs)
         .map((query) => query.name),
     };
   });
+}
+
+/** A query with `lateness` takes rows that are behind by no more. */
+function latenessUs({ config }: PreparedJob["job"], query: string): bigint {
+  const found = config.queries[query];
+  return BigInt(Math.round(((typeof found === "object" ? found.lateness : undefined) ?? 0) * US_PER_MS));
 }
 
 /** Queries whose rows of a batch are those that are not late: their input's view says so, or their setup. */

@@ -45,7 +45,8 @@ export function withLateness(timing: Timing, config: QueryConfig): Timing {
 }
 
 function laterBound(bound: TimeBound, latenessMs: number): TimeBound {
-  const lateness = raw(`INTERVAL ${Math.round(latenessMs * 1000)} MICROSECOND`);
+  // An INTERVAL literal holds no more than 2^31 microseconds.
+  const lateness = raw(`to_microseconds(${Math.round(latenessMs * 1000)})`);
   return (watermark) => sql`(${bound(watermark)} - ${lateness})`;
 }
 

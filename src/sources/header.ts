@@ -77,7 +77,7 @@ export function headerOf(firstBytes: Uint8Array, delimiter: string | undefined, 
   if (line === "" || (bytes.length === MAX_HEADER_BYTES && end === bytes.length))
     throw new StreamkitError("input", `"${path}" has no CSV header line`);
   const own = delimiter ?? separator?.[1] ?? votedDelimiter(bytes.toString("utf8", start));
-  return { names: splitHeader(line, own), sizeBytes: Math.min(end + 1, bytes.length), delimiter: own };
+  return { names: named(splitHeader(line, own)), sizeBytes: Math.min(end + 1, bytes.length), delimiter: own };
 }
 
 /** Carriage returns alone end lines on no system of this century: the whole file would be the header. */
@@ -108,6 +108,18 @@ export async function takeHeader(
   }
   if (existsSync(shortened)) await rename(shortened, segmentPath);
   return JSON.parse(await readFile(keptPath, "utf8")) as Header;
+}
+
+/** A column without a name, like that of pandas' row numbers, has the name that DuckDB gives it. */
+function named(names: readonly string[]): string[] {
+  const taken = new Set(names.map((name) => name.toLowerCase()));
+  return names.map((name, index) => {
+    if (name !== "") return name;
+    let free = `column${index}`;
+    while (taken.has(free)) free += "_";
+    taken.add(free);
+    return free;
+  });
 }
 
 /** Names may be quoted, with doubled quotes inside. */

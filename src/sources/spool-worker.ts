@@ -9,6 +9,7 @@
 
 import { closeSync, ftruncateSync, openSync, writeSync } from "node:fs";
 import { failpoint } from "../base/failpoint.ts";
+import { openHoles } from "../content/holes.ts";
 import { isJsonDocument, mayBecomeJsonDocument } from "../content/json-values.ts";
 import { openLayers } from "../content/layers.ts";
 import { mayBecomeMore, SIGNATURE_BYTES, type Signature, signatureOf } from "../content/signatures.ts";
@@ -27,7 +28,7 @@ export interface SpoolOrder {
 export interface SpoolMessage {
   /** Why the descriptor can't be read any more, where that is not its end: a sentence without its subject. */
   readonly failure?: string;
-  /** NULs that were passed over at the start. */
+  /** NULs with which lines began, which were passed over. */
   readonly passedBytes?: number;
   /** Nothing is read or written any more. */
   readonly isDone?: true;
@@ -65,12 +66,8 @@ async function spool(order: SpoolOrder, control: SpoolControl): Promise<void> {
   const signature = signatureOf(first);
   const isDocument = order.isJson && isJsonDocument(first.toString("utf8"));
   if (signature.is === "text" && !isDocument) {
-    let start = passNuls(first);
-    if (start.length > 0) segments.append(start);
-    for (const bytes of input) {
-      start = segments.isEmpty() ? passNuls(bytes) : bytes;
-      if (start.length > 0) segments.append(start);
-    }
+    const textsOf = holesTold(control.size() === control.wholeBytes());
+    for (const bytes of joined(first, input)) for (const text of textsOf(bytes)) segments.append(text);
     return segments.finish();
   }
   const failure =
@@ -92,14 +89,14 @@ async function spoolLayers(
 ): Promise<string | undefined> {
   const { inner, content } = await openLayers(input, { isJson });
   if (inner.is !== "text") return strangenessOf(inner);
+  const textsOf = holesTold(true);
   for (;;) {
     const next = await content.next();
     if (next.done === true)
       return next.value === undefined || next.value.is === "trailing"
         ? undefined
         : `${CAN_NOT}: ${next.value.reason}`;
-    const bytes = segments.isEmpty() ? passNuls(next.value) : next.value;
-    if (bytes.length > 0) segments.append(bytes);
+    for (const text of textsOf(next.value)) segments.append(text);
   }
 }
 
@@ -109,13 +106,14 @@ function strangenessOf(signature: Signature): string | undefined {
   return "is a Parquet file, which can't be read from a pipe: name the file, with --in FILE";
 }
 
-/** NULs at the start are the hole that a truncation left in a file. */
-function passNuls(bytes: Buffer): Buffer {
-  if (bytes[0] !== 0) return bytes;
-  const start = bytes.findIndex((byte) => byte !== 0);
-  const passedBytes = start < 0 ? bytes.length : start;
-  postMessage({ passedBytes });
-  return bytes.subarray(passedBytes);
+/** The texts of a block without the holes, which are told. */
+function holesTold(isAtLineStart: boolean): (bytes: Buffer) => readonly Buffer[] {
+  const holes = openHoles(isAtLineStart);
+  return (bytes) => {
+    const { texts, passedBytes } = holes.without(bytes);
+    if (passedBytes > 0) postMessage({ passedBytes });
+    return texts;
+  };
 }
 
 /**
@@ -170,8 +168,6 @@ interface Segments {
   /** Writes bytes of which it is not known yet whether they are lines, and takes them back. */
   hold(bytes: Buffer): void;
   dropHeld(): void;
-  /** Whether nothing was appended yet. */
-  isEmpty(): boolean;
   /** A last line without a line feed is a line all the same. */
   finish(): void;
   /** Where the end is missing, it is none. */
@@ -180,7 +176,6 @@ interface Segments {
 
 function openSegments(order: SpoolOrder, control: SpoolControl): Segments {
   let file = openSegment(order, control.segmentNumber());
-  let isEmpty = control.size() === 0;
   const withSegment = (action: (descriptor: number) => void): void => {
     control.lock();
     try {
@@ -195,14 +190,12 @@ function openSegments(order: SpoolOrder, control: SpoolControl): Segments {
   };
   return {
     append(bytes) {
-      isEmpty = false;
       if (!waitForRoom(order, control)) throw new Stopped();
       withSegment((descriptor) => append(descriptor, control, bytes));
       if (control.announce()) postMessage({});
     },
     hold: (bytes) => withSegment((descriptor) => writeFully(descriptor, bytes)),
     dropHeld: () => withSegment((descriptor) => ftruncateSync(descriptor, control.size())),
-    isEmpty: () => isEmpty,
     finish() {
       withSegment((descriptor) => finish(descriptor, control));
       postMessage({});

@@ -94,6 +94,14 @@ export async function openSpool(descriptor: number, context: SourceContext): Pro
   const hasFields = hasFieldLines(context.format);
   const keptHeader = `${folder}/header.json`;
 
+  const tellPassed = (): void => {
+    if (passedBytes > 0)
+      logger("stdin").warn(
+        `${counted(passedBytes, "NUL byte")} skipped on the standard input: a hole that a truncation left`,
+      );
+    passedBytes = 0;
+  };
+
   /** Where the last record ends in a segment of whole lines. */
   const lastRecordEnd = (path: string, to: number, start: SpoolPosition): number => {
     if (!context.hasHeader) return to;
@@ -160,12 +168,7 @@ export async function openSpool(descriptor: number, context: SourceContext): Pro
       // What came before it is read first.
       if (next === undefined && after === undefined && failure !== undefined) throw failed(failure);
       if (next === undefined) return undefined;
-      if (passedBytes > 0)
-        logger("stdin").warn(
-          `${counted(passedBytes, "NUL byte")} skipped at the start of the standard input: ` +
-            "a hole that a truncation left",
-        );
-      passedBytes = 0;
+      tellPassed();
       if (waiting === undefined) sealed.push(next);
       const isFirst = context.hasHeader && start.offset === 0;
       const header = isFirst
@@ -215,6 +218,7 @@ export async function openSpool(descriptor: number, context: SourceContext): Pro
       await Promise.race([done.promise, context.clock.sleep(MAX_STOP_MS, isStopped.signal)]);
       isStopped.abort();
       worker.terminate();
+      tellPassed();
       if (control.size() === 0 && sealed.length === 0)
         await rm(segmentPath(folder, control.segmentNumber()), { force: true });
       if (control.hasEnded() && sealed.length === 0) await forgetStream(folder);

@@ -11,6 +11,7 @@ import {
   RFC_5424,
   STAMPED,
   TAGGED,
+  UNKNOWN_ZONE,
   YEARS_BACK,
   ZONE_HOURS,
 } from "../../formats/logs/syslog-patterns.ts";
@@ -36,6 +37,7 @@ const PATTERNS = {
   stamped: new RegExp(STAMPED),
   hostless: new RegExp(HOSTLESS),
   tagged: new RegExp(TAGGED),
+  unknownZone: new RegExp(UNKNOWN_ZONE),
 };
 const MONTHS = "JanFebMarAprMayJunJulAugSepOctNovDec";
 
@@ -69,8 +71,8 @@ export function parseSyslog(line: string, nowMs: number): SyslogMessage {
   }
   const stamped = PATTERNS.stamped.exec(rest);
   if (stamped === null) return { ...nothing, text: rest };
-  const timestampMs = timeOf(stamped, nowMs);
   const behind = stamped[9] ?? "";
+  const timestampMs = PATTERNS.unknownZone.test(behind) ? undefined : timeOf(stamped, nowMs);
   // What has no host before its tag gets one that is none.
   const tagged = PATTERNS.tagged.exec(PATTERNS.hostless.test(behind) ? `- ${behind}` : behind);
   if (tagged !== null) {

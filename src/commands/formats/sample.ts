@@ -3,6 +3,7 @@
 import { createReadStream, type ReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../../base/error.ts";
+import { openHoles } from "../../content/holes.ts";
 import { type Layers, openLayers } from "../../content/layers.ts";
 
 const MAX_BYTES = 512 * 1024;
@@ -25,9 +26,7 @@ export async function readSample(file: string): Promise<Sample> {
   try {
     refuseForeign(layers, file, name);
     const { bytes: first, isPart } = await firstBytes(layers);
-    // Before the text they are the hole that a truncation left.
-    const hole = first.findIndex((byte) => byte !== 0);
-    const bytes = hole > 0 ? first.subarray(hole) : first;
+    const bytes = Buffer.concat(openHoles(true).without(first).texts);
     if (bytes.subarray(0, 4096).includes(0))
       throw new StreamkitError("input", `${name} is no text: there are bytes 0 in it`);
     return wholeLines(bytes, isPart, name);

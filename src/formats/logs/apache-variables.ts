@@ -3,10 +3,10 @@
  * query is the same for both servers' logs.
  */
 
-import { CLF_TIME, type Variable } from "./layout/layout.ts";
+import { CLF_TIME, USER, type Variable } from "./layout/layout.ts";
 import { strptimeOf } from "./layout/strftime.ts";
 
-type Known = Pick<Variable, "names" | "type" | "pattern" | "maySpace">;
+type Known = Pick<Variable, "names" | "type" | "pattern" | "maySpace" | "unquotedPattern">;
 
 const text = (...names: readonly string[]): Known => ({ names, type: "VARCHAR" });
 const words = (...names: readonly string[]): Known => ({ names, type: "VARCHAR", maySpace: true });
@@ -36,7 +36,7 @@ const PLAIN: Readonly<Record<string, Known>> = {
   s: { names: ["status"], type: "INTEGER" },
   t: { names: ["ts"], type: { time: "clf" }, pattern: CLF_TIME },
   T: number("duration_s"),
-  u: words("user"),
+  u: { ...words("user"), unquotedPattern: USER },
   U: { names: ["path", "uri"], type: "VARCHAR", pattern: String.raw`[^ ?"]*` },
   v: text("server_name"),
   V: text("host"),

@@ -3,13 +3,13 @@
  * their own name. Lists of upstreams (`0.1, 0.2 : 0.3`) are text.
  */
 
-import { CLF_TIME, type Variable, type VariableType } from "./layout/layout.ts";
+import { CLF_TIME, USER, type Variable, type VariableType } from "./layout/layout.ts";
 
-type Known = Pick<Variable, "names" | "type" | "pattern" | "maySpace">;
+type Known = Pick<Variable, "names" | "type" | "pattern" | "maySpace" | "unquotedPattern">;
 
 const SHARED: Readonly<Record<string, Known>> = {
   remote_addr: { names: ["client", "remote_addr"], type: "VARCHAR" },
-  remote_user: { names: ["user", "remote_user"], type: "VARCHAR", maySpace: true },
+  remote_user: { names: ["user", "remote_user"], type: "VARCHAR", maySpace: true, unquotedPattern: USER },
   time_local: { names: ["ts", "time_local"], type: { time: "clf" }, pattern: CLF_TIME },
   time_iso8601: { names: ["ts", "time_iso8601"], type: { time: "iso" } },
   msec: { names: ["ts", "msec"], type: { time: "s" } },

@@ -16,20 +16,6 @@ const CLOCK = String.raw`\d\d:\d\d:\d\d(?:[.,]\d{1,9})?`;
 const ISO = String.raw`\d{4}-\d\d-\d\d[T ]${CLOCK}(?:Z|[+-]\d\d:?\d\d)?`;
 /** `Jan 12 09:15:58`, with the year in one of three places. */
 const OLD = String.raw`(?:(\d{4}) )?([A-Z][a-z]{2}) +(\d{1,2})(?: (\d{4}))? (${CLOCK})(?: (\d{4})\b)?`;
-/**
- * The time before everything else. Routers put their count of messages and a `*` for a clock that is not set
- * before it, the zone's name and a colon behind it.
- */
-export const STAMPED = String.raw`^(?:\d+: )?[*.]?(?:(${ISO})|${OLD})(?: ([A-Z]{2,5}))?:? ((?:[^\n]|\n)*)$`;
-export const STAMPED_PARTS = "iso year_first month day year_middle clock year_last zone rest".split(" ");
-
-/** APP[PID]: without a host before it, and with a space behind it. */
-export const HOSTLESS = String.raw`^[^\s:\[\]]+(?:\[[^\]]*\])?:(?: |$)`;
-/** HOST and APP[PID]: before the message. */
-export const TAGGED =
-  String.raw`^([^\s\[\]]*[^\s\[\]:]) (?:: )?` + String.raw`([^\s:\[\]]+)(?:\[([^\]]*)\])?: ?((?:[^\n]|\n)*)$`;
-export const TAGGED_PARTS = ["host", "app", "pid", "message"] as const;
-
 const ZONES =
   "UTC 0 GMT 0 Z 0 WET 0 WEST 1 BST 1 CET 1 CEST 2 EET 2 EEST 3 MSK 3 JST 9 " +
   "EST -5 EDT -4 CST -6 CDT -5 MST -7 MDT -6 PST -8 PDT -7";
@@ -37,6 +23,23 @@ const ZONES =
 export const ZONE_HOURS: ReadonlyMap<string, number> = new Map(
   [...ZONES.matchAll(/([A-Z]+) (-?\d+)/g)].map(([, name = "", hours]) => [name, Number(hours)]),
 );
+
+/**
+ * The time before everything else. Routers put their count of messages and a `*` for a clock that is not set
+ * before it, the zone's name and a colon behind it. Another word in capitals is a host's name.
+ */
+const ZONE = `(?: (${[...ZONE_HOURS.keys()].join("|")}))`;
+export const STAMPED = String.raw`^(?:\d+: )?[*.]?(?:(${ISO})|${OLD})${ZONE}?:? ((?:[^\n]|\n)*)$`;
+export const STAMPED_PARTS = "iso year_first month day year_middle clock year_last zone rest".split(" ");
+/** What is behind the time begins with a zone that nobody knows: the time is not known either. */
+export const UNKNOWN_ZONE = "^[A-Z]{2,5}: %";
+
+/** APP[PID]: without a host before it, and with a space behind it. */
+export const HOSTLESS = String.raw`^[^\s:\[\]]+(?:\[[^\]]*\])?:(?: |$)`;
+/** HOST and APP[PID]: before the message. */
+export const TAGGED =
+  String.raw`^([^\s\[\]]*[^\s\[\]:]) (?:: )?` + String.raw`([^\s:\[\]]+)(?:\[([^\]]*)\])?: ?((?:[^\n]|\n)*)$`;
+export const TAGGED_PARTS = ["host", "app", "pid", "message"] as const;
 
 /** A time without a year may be so much ahead of the clock: clocks differ, and so do zones. */
 export const MAX_AHEAD_MS = 86_400_000;

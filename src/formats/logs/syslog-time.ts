@@ -3,7 +3,7 @@
 import { join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { Shape } from "../format.ts";
 import { inUtc } from "./layout/log-columns.ts";
-import { MAX_AHEAD_MS, YEARS_BACK, ZONE_HOURS } from "./syslog-patterns.ts";
+import { MAX_AHEAD_MS, UNKNOWN_ZONE, YEARS_BACK, ZONE_HOURS } from "./syslog-patterns.ts";
 
 export type TimeShape = Pick<Shape, "timezone" | "writtenAtMs">;
 
@@ -20,10 +20,10 @@ export function isoTime(text: Sql, { timezone }: TimeShape): Sql {
 }
 
 /**
- * From the struct of `STAMPED_PARTS` to a TIMESTAMP, NULL where there is no such day. Without an offset or a
- * zone it is one of the source's zone. Without a year it is in the latest one in which it is not more than a
- * day ahead of `writtenAtMs`, when the line was written or received: that is the same whenever the line is
- * read again.
+ * From the struct of `STAMPED_PARTS` to a TIMESTAMP, NULL where there is no such day or zone. Without an
+ * offset or a zone it is one of the source's zone. Without a year it is in the latest one in which it is not
+ * more than a day ahead of `writtenAtMs`, when the line was written or received: that is the same whenever
+ * the line is read again.
  */
 export function stampedTime(stamped: Sql, shape: TimeShape): Sql {
   const { timezone, writtenAtMs } = shape;
@@ -45,6 +45,7 @@ export function stampedTime(stamped: Sql, shape: TimeShape): Sql {
     return sql`CASE WHEN ${time} <= ${limit} THEN ${time} END`;
   });
   const old = sql`coalesce(${inYear(given)}, CASE WHEN ${given} IS NULL THEN coalesce(${candidates}) END)`;
-  return sql`CASE WHEN ${part("iso")} <> '' THEN ${isoTime(part("iso"), shape)}
+  return sql`CASE WHEN regexp_matches(${part("rest")}, ${UNKNOWN_ZONE}) THEN NULL
+    WHEN ${part("iso")} <> '' THEN ${isoTime(part("iso"), shape)}
     WHEN ${part("zone")} = '' THEN ${inUtc(old, timezone)} ELSE ${old} - ${offset} END`;
 }

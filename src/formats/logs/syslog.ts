@@ -1,7 +1,7 @@
 /**
  * Syslog messages, of RFC 5424 and RFC 3164 side by side, and of what devices and files really have. A
- * receiver refuses no line: one that is neither has its text as the message and NULL for the rest. In a file
- * such a line is no message.
+ * receiver refuses no line: one that is neither has its text as the message and NULL for the rest, and a time
+ * that can't be read is NULL. In a file such a line is a dead letter.
  */
 
 import type { Column } from "../../duckdb/database.ts";
@@ -34,6 +34,7 @@ const COLUMNS: readonly Column[] = [
 ];
 
 const NO_MESSAGE = "The line is no syslog message: it begins with no time and no <priority>";
+const NO_TIME = "The time can't be read";
 
 export const syslogFormat: Format = {
   name: "syslog",
@@ -41,11 +42,11 @@ export const syslogFormat: Format = {
   of: ({ isReceived = false }: FormatOptions) => ({
     ...syslogFormat,
     read: (path, shape) => readMessages(path, shape, isReceived),
-    findUnfit: async (_database, path, _shape, take) => {
+    findUnfit: async (_database, path, shape, take) => {
       if (isReceived) return 0;
-      return take(
-        sql`SELECT index, ${NO_MESSAGE} AS reason FROM (${messagesOf(path)}) WHERE NOT ${IS_MESSAGE}`,
-      );
+      const reason = sql`CASE WHEN NOT ${IS_MESSAGE} THEN ${NO_MESSAGE}
+        WHEN NOT ${HAS_NO_TIME} AND ${timeOf(shape)} IS NULL THEN ${`${NO_TIME}: `} || ${TIME_TEXT} END`;
+      return take(sql`SELECT index, ${reason} AS reason FROM (${messagesOf(path)}) WHERE reason IS NOT NULL`);
     },
   }),
   columns: () => COLUMNS,
@@ -58,6 +59,16 @@ export const syslogFormat: Format = {
 };
 
 const IS_MESSAGE = raw("(priority IS NOT NULL OR newer.found <> '' OR stamped.found <> '')");
+/** It has a priority alone, or says that its time is not known. */
+const HAS_NO_TIME = raw("CASE WHEN newer.found <> '' THEN newer.time = '-' ELSE stamped.found = '' END");
+const TIME_TEXT = raw(`CASE WHEN newer.found <> '' THEN newer.time
+  ELSE rtrim(substr(rest, 1, length(rest) - length(stamped.rest))) END`);
+
+/** NULL where there is none, and where it can't be read. */
+function timeOf(shape: TimeShape): Sql {
+  return sql`CASE WHEN newer.found <> '' THEN ${isoTime(raw("newer.time"), shape)}
+    WHEN stamped.found <> '' THEN ${stampedTime(raw("stamped"), shape)} END`;
+}
 
 function readMessages(path: string, shape: TimeShape, isReceived: boolean): Sql {
   const where = isReceived ? raw("") : sql` WHERE ${required(IS_MESSAGE, NO_MESSAGE)}`;
@@ -65,7 +76,11 @@ function readMessages(path: string, shape: TimeShape, isReceived: boolean): Sql 
   const rest = sql`CASE WHEN regexp_matches(stamped.rest, ${HOSTLESS}) THEN '- ' || stamped.rest
     ELSE stamped.rest END`;
   const tagged = partsOf(rest, TAGGED, TAGGED_PARTS);
-  return sql`SELECT ${join(valuesOf(shape), ",\n")} FROM (
+  const time = timeOf(shape);
+  const ts = isReceived
+    ? time
+    : sql`coalesce(${time}, CASE WHEN NOT ${HAS_NO_TIME} THEN CAST(error(${NO_TIME}) AS TIMESTAMP) END)`;
+  return sql`SELECT ${ts} AS ts, ${join(partValues(), ",\n")} FROM (
     SELECT *, CASE WHEN stamped.found <> '' THEN ${tagged} END AS tagged
     FROM (${messagesOf(path)})${where})`;
 }
@@ -89,7 +104,8 @@ function partsOf(text: Sql, pattern: string, names: readonly string[]): Sql {
   return sql`regexp_extract(${text}, ${whole}, [${["found", ...names].map((name) => sql`${name}`)}])`;
 }
 
-function valuesOf(shape: TimeShape): Sql[] {
+/** The columns behind `ts`. */
+function partValues(): Sql[] {
   const isNew = raw("newer.found <> ''");
   const isStamped = raw("stamped.found <> ''");
   const isTagged = raw("tagged.found <> ''");
@@ -99,8 +115,6 @@ function valuesOf(shape: TimeShape): Sql[] {
       WHEN ${isTagged} THEN nullif(nullif(tagged.${raw(name)}, ''), '-')
       WHEN ${isStamped} THEN ${untagged} END AS ${raw(name)}`;
   return [
-    sql`CASE WHEN ${isNew} THEN ${isoTime(raw("newer.time"), shape)}
-      WHEN ${isStamped} THEN ${stampedTime(raw("stamped"), shape)} END AS ts`,
     either("host", sql`split_part(stamped.rest, ' ', 1)`),
     either("app", sql`NULL`),
     sql`priority // 8 AS facility`,

@@ -33,6 +33,13 @@ describe("headers", () => {
   const rowsOf = async (text: string, more = ""): Promise<readonly string[]> =>
     (await readFiles({ "in/a.csv": text }, { source: `format: csv${more}` })).rows;
 
+  test("a column without a name is called by its place", async () => {
+    expect(await rowsOf(",a,b\n0,1,x\n")).toEqual(['{"column0":0,"a":1,"b":"x"}']);
+    expect(await rowsOf("a,b,\n1,2,\n")).toEqual(['{"a":1,"b":2,"column2":null}']);
+    expect(await rowsOf(',"",Column0\n1,2,3\n')).toEqual(['{"column0_":1,"column1":2,"Column0":3}']);
+    expect(await rowsOf(",id\n0,5\n", ", schema: { id: BIGINT }")).toEqual(['{"id":5}']);
+  });
+
   test("after a byte order mark, blank lines, and Excel's sep=", async () => {
     const wanted = ['{"a":1,"b":2}'];
     for (const text of [

@@ -16,6 +16,7 @@ import fc from "fast-check";
 import { emptyFolder } from "../../e2e/binary.ts";
 import { following } from "../../tail/following.ts";
 import { take } from "../file-job.ts";
+import { streamkit } from "../from-source.ts";
 import { lastWords } from "../words.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
@@ -183,4 +184,14 @@ describe("files that are followed", () => {
     using events = following(folder.path, "*.trace", { multiline: { starts: "^E" } });
     expect(await events.settled()).toBe("E one\n  more\nE two\n  more\n");
   });
+});
+
+test("on the standard input, wherever lines begin; a NUL inside a line stays", async () => {
+  const text = `${hole(9)}a\n${hole(300_000)}b\nc${hole(3)}d\n${hole(1)}e\n${hole(5)}`;
+  const lines = ["process", "--format", "lines", "--sql", "SELECT line FROM input"];
+  for (const input of [text, gzipSync(text)]) {
+    const { stdout, stderr } = await streamkit(lines, { input });
+    expect(stdout).toBe(`${rowsOf(`a\nb\nc${hole(3)}d\ne\n`).join("\n")}\n`);
+    expect(stderr).toMatch(/NUL bytes? skipped on the standard input/);
+  }
 });

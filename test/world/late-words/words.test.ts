@@ -103,6 +103,8 @@ describe("the words", () => {
 const folder = mkdtempSync(path.join(tmpdir(), "streamkit-late-"));
 afterAll(() => rmSync(folder, { recursive: true }));
 
+const BY_HOUR = "SELECT window_start, count(*) AS n FROM tumble(ticks, ts, INTERVAL 1 HOUR) GROUP BY ALL";
+
 test("a batch knows who leaves late rows out", async () => {
   const lines = ["10:00:00", "13:00:00", "10:00:07", "09:00:00", "14:00:00"].map(
     (time) => `{"ts":"2026-01-05T${time}","k":1}\n`,
@@ -122,6 +124,8 @@ test("a batch knows who leaves late rows out", async () => {
       firsts: "SELECT * FROM ticks QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts) = 1",
       once_each: "SELECT DISTINCT k, ts FROM ticks",
       totals: { sql: "SELECT k, count(*) AS n FROM ticks GROUP BY ALL", mode: "update" },
+      patient: { sql: BY_HOUR, mode: "update", lateness: "4h" },
+      impatient: { sql: BY_HOUR, mode: "update", lateness: "1m" },
       others: "SELECT window_start, count(*) AS n FROM tumble(other, ts, INTERVAL 1 HOUR) GROUP BY ALL",
     },
   });
@@ -147,5 +151,5 @@ test("a batch knows who leaves late rows out", async () => {
     watermarkMs,
     delayMs: 60_000,
   });
-  expect(first?.leftOutOf.toSorted()).toEqual(["counts", "firsts", "middle", "once_each"]);
+  expect(first?.leftOutOf.toSorted()).toEqual(["counts", "firsts", "impatient", "middle", "once_each"]);
 });

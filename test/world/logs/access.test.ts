@@ -140,6 +140,18 @@ test("main is what nginx's packages set up, with nginx's escapes", async () => {
   expect(dead[0]).toContain("10 values where 11 are expected");
 });
 
+test("values too many before the user are told, and are not the user's name", async () => {
+  const { rows, dead } = await read(COMBINED, [
+    line("GET / HTTP/1.1", "host.example:443 192.0.2.1 - -"),
+    line("GET / HTTP/1.1", "host.example:443 192.0.2.1 - frank"),
+    line("GET / HTTP/1.1", "203.0.113.9, 192.0.2.7 192.0.2.1 - -"),
+    line("GET / HTTP/1.1", "203.0.113.9, 192.0.2.7 192.0.2.1 - John Smith"),
+    line("GET / HTTP/1.1", "192.0.2.1 - John-Boy -x Smith"),
+  ]);
+  expect(only(rows, "client", "user")).toEqual([["192.0.2.1", "John-Boy -x Smith"]]);
+  expect(dead.map((text) => /(\d+) values where/.exec(text)?.[1])).toEqual(["11", "11", "12", "13"]);
+});
+
 test("vhost_combined begins with the server", async () => {
   const { rows } = await read({ format: "vhost_combined" }, [
     `www.example.com:443 ${line("GET / HTTP/1.1")}`,

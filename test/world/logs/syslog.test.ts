@@ -95,6 +95,14 @@ const CASES: readonly (readonly [line: string, row: Readonly<Record<string, unkn
     "2026-01-12T09:15:58Z h kernel: usb 1-1: new device",
     { host: "h", app: "kernel", pid: null, message: "usb 1-1: new device" },
   ],
+  [
+    "Jan 12 2026 09:15:58 NAS sshd[1]: a host in capitals",
+    { ts: "2026-01-12T09:15:58.000Z", host: "NAS", app: "sshd" },
+  ],
+  ["2026-01-12T09:15:58Z DC kernel: no zone of a router", { host: "DC", app: "kernel" }],
+  ["<13>Jan 12 2026 09:15:58 FW text alone", { host: "FW", app: null, message: "text alone" }],
+  ["2026-01-12T09:15:58Z CRON: a tag in capitals", { host: null, app: "CRON", message: "a tag in capitals" }],
+  ["<165>1 - h a - - - no clock", { ts: null, host: "h", message: "no clock" }],
   ["2026-01-12T09:15:58Z h app:no space", { host: "h", app: "app", message: "no space" }],
   ["2026-01-12T09:15:58Z 10.0.0.1:514 text", { host: "10.0.0.1:514", app: null, message: "text" }],
   ["2026-01-12T09:15:58Z 2001:db8::1 a[1]: b", { host: "2001:db8::1", app: "a", message: "b" }],
@@ -147,6 +155,33 @@ test("a line with neither time nor priority: a file's dead letter, a receiver's 
   expect(received.rows.map(({ message }) => message)).toEqual(["only a priority", lines[1], "b", lines[3]]);
 });
 
+test("a time that is none: a file's dead letter, a receiver's message without a time", async () => {
+  const lines = [
+    "Feb 30 2026 09:15:58 h a: 1",
+    "Jan 12 2026 24:15:58 h a: 2",
+    "<13>Dec 31 2026 23:59:60 h a: 3",
+    "2026-13-12T09:15:58Z h a: 4",
+    "<165>1 2026-01-12T09:61:58Z h a - - - 5",
+    "Mar  1 2026 18:48:50 XYZ: %SYS-5-CONFIG_I: a zone that nobody knows",
+    "2026-01-12T09:15:58Z h a: 7",
+  ];
+  const { rows, dead } = await read({ format: "syslog" }, lines);
+  expect(rows.map(({ message }) => message)).toEqual(["7"]);
+  const times = dead.map((text) => /The time can't be read: (.*)$/.exec(text)?.[1]);
+  expect(times).toEqual([
+    "Feb 30 2026 09:15:58",
+    "Jan 12 2026 24:15:58",
+    "Dec 31 2026 23:59:60",
+    "2026-13-12T09:15:58Z",
+    "2026-01-12T09:61:58Z",
+    "Mar  1 2026 18:48:50",
+  ]);
+  const received = await read({ format: "syslog", isReceived: true }, lines);
+  expect(received.dead).toEqual([]);
+  expect(received.rows.map(({ ts }) => ts).slice(0, 6)).toEqual([null, null, null, null, null, null]);
+  for (const line of lines.slice(0, 6)) expect(parseSyslog(line, Date.now()).timestampMs).toBeUndefined();
+});
+
 describe("the year of a time without one", () => {
   const CASES = [
     ["2026-01-12T10:00:00Z", "Jan 12 09:15:58", "2026-01-12T09:15:58.000Z"],
@@ -166,7 +201,7 @@ describe("the year of a time without one", () => {
         writeFileSync(file, `${time} h a: m\n`);
         utimesSync(file, new Date(written), new Date(written));
         const shape = { columns: [], header: undefined, delimiter: ",", pattern: undefined };
-        const reading = { format: formatFor("syslog", {}), shape, select: raw("*") };
+        const reading = { format: formatFor("syslog", { isReceived: true }), shape, select: raw("*") };
         const segment = {
           path: file,
           sizeBytes: 0,

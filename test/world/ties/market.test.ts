@@ -69,12 +69,14 @@ queries:
   b: ${query("max_by(price, ts)")}
   c: ${query("arg_max(price, volume)")}
   d: ${query("arg_min(price, ts)")}
+  e: ${query("arg_max_null(price, epoch_ms(ts))")}
 `,
   );
   const said = (text: string): readonly string[] => text.match(/of equal times .*/g) ?? [];
   const expected = [
     ["arg_max(price, t.ts)", "last(price ORDER BY t.ts)"],
     ["max_by(price, ts)", "last(price ORDER BY ts)"],
+    ["arg_max_null(price, epoch_ms(ts))", "last(price ORDER BY epoch_ms(ts))"],
   ].map(
     ([found, better]) =>
       `of equal times ${found} takes the first row; ${better} takes the last, as a close does`,
@@ -83,5 +85,5 @@ queries:
   expect({ code: checked.code, said: said(checked.stdout) }).toEqual({ code: 0, said: expected });
   const run = await streamkit(["process", "job.yaml"], { cwd: folder.path, input: INPUT });
   expect({ code: run.code, said: said(run.stderr) }).toEqual({ code: 0, said: expected });
-  expect(printed(run.stdout)).toHaveLength(4);
+  expect(printed(run.stdout)).toHaveLength(5);
 }, 60_000);

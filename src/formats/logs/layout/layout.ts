@@ -19,6 +19,11 @@ interface Time {
 /** `17/May/2015:10:05:03 +0000`, as far as the line's other parts can be told from it. */
 export const CLF_TIME = String.raw`[^ \]"]+ [^ \]"]+`;
 
+/** A word that is not `-`. */
+const WORD = "(?:[^ -][^ ]*|-[^ ]+)";
+/** A name may hold spaces. With a `-` among its words it is none: there are values too many before it. */
+export const USER = `(?:-|${WORD}(?: +${WORD})*?)?`;
+
 export interface Variable {
   /** As the format has it: `$request_time`, `%{Referer}i`. */
   readonly text: string;
@@ -31,6 +36,8 @@ export interface Variable {
   readonly pattern?: string;
   /** Whether its text may hold spaces where it stands outside of quotes. */
   readonly maySpace?: boolean;
+  /** Where it stands outside of quotes, in the place of `pattern`. */
+  readonly unquotedPattern?: string;
 }
 
 export type Part = string | Variable;

@@ -49,7 +49,9 @@ function textPattern({ parts, escapes }: Layout, startsQuoted = false): string {
   return pieces.join("");
 }
 
-function valuePattern({ pattern, maySpace }: Variable, isQuoted: boolean, endsWithSpace: boolean): string {
+function valuePattern(variable: Variable, isQuoted: boolean, endsWithSpace: boolean): string {
+  const { maySpace, unquotedPattern } = variable;
+  const pattern = isQuoted ? variable.pattern : (unquotedPattern ?? variable.pattern);
   if (pattern !== undefined) return pattern;
   if (isQuoted) return String.raw`(?:[^"\\]|\\.)*?`;
   return endsWithSpace && maySpace !== true ? "[^ ]*" : ".*?";
