@@ -6,6 +6,7 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { keyOf, namesInHeader } from "./column-names.ts";
 import type { Format, Shape, TakeUnfit } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
@@ -57,14 +58,19 @@ function readTexts(path: string, columns: readonly Column[], delimiter: string, 
  */
 function columnsInFileOrder(shape: Shape): readonly Column[] {
   if (shape.header === undefined) return shape.columns;
-  const typeOf = new Map(shape.columns.map(({ name, type }) => [name, type]));
-  const missing = shape.columns.filter(({ name }) => !shape.header?.includes(name));
+  const names = namesInHeader(shape.header);
+  const columnOf = new Map(shape.columns.map((column) => [keyOf(column), column]));
+  const missing = shape.columns.filter((column) => !names.includes(keyOf(column)));
   if (missing.length > 0)
     throw new StreamkitError(
       "input",
-      `The CSV header has no column "${missing[0]?.name}": found ${shape.header.join(", ")}`,
+      `The CSV header has no column "${missing[0]?.name}": found ${names.join(", ")}`,
     );
-  return shape.header.map((name) => ({ name, type: typeOf.get(name) ?? "VARCHAR" }));
+  const taken = new Set(shape.columns.map(({ name }) => name.toLowerCase()));
+  return names.map((name, index) => {
+    const other = taken.has(name.toLowerCase()) ? `_column${index + 1}` : name;
+    return columnOf.get(name) ?? { name: other, type: "VARCHAR" };
+  });
 }
 
 /**
