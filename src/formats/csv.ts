@@ -95,25 +95,26 @@ async function findUnfit(database: Database, path: string, shape: Shape, take: T
     WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`);
   if (open > 0) return open;
   const columns = columnsInFileOrder(shape);
-  const wide = await take(tooWide(path, columns.length, shape.delimiter));
-  if (wide > 0) return wide;
+  const miscounted = await take(otherCount(path, columns.length, shape.delimiter));
+  if (miscounted > 0) return miscounted;
   const rejected = await findRejected(database, path, { columns, delimiter: shape.delimiter }, take);
   return rejected > 0 ? rejected : take(misfits(path, columns, shape));
 }
 
 /**
- * Lines with more values than columns, where that is sure because no quote is near, or because there are so
- * many: DuckDB keeps a copy of its line for each value too many, half a millisecond each.
+ * Lines with more or fewer values than columns, where that is sure because no quote is near, or because there
+ * are so many more: DuckDB takes its time to reject a line, half a millisecond for each value too many.
  */
-function tooWide(path: string, columnCount: number, delimiter: string): Sql {
+function otherCount(path: string, columnCount: number, delimiter: string): Sql {
   const valuesIn = (text: Sql): Sql =>
     sql`(length(${text}) - length(replace(${text}, ${delimiter}, '')) + 1)`;
   const bare = sql`regexp_replace(line, ${QUOTED_VALUE}, '', 'g')`;
   const expected = `Expected Number of Columns: ${columnCount} Found: `;
   return sql`SELECT index, ${expected} || found AS reason FROM (
       SELECT index, line, ${valuesIn(raw("line"))} AS found FROM (${linesOf(path)}))
-    WHERE found > ${columnCount} AND (NOT contains(line, '"')
-      OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount}))`;
+    WHERE (found > ${columnCount} AND (NOT contains(line, '"')
+        OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount})))
+      OR (found < ${columnCount} AND NOT contains(line, '"') AND trim(line) <> '')`;
 }
 
 /** Text with a thousand delimiters between quotes that are not its own is no value that anybody writes. */

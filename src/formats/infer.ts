@@ -88,7 +88,10 @@ export async function inferColumns(
       const names = sample.parts[0]?.header;
       if (names === undefined) return undefined;
       const { columns: found, notes } = namesOfHeader(names, options.isTaken);
-      const columns = found.map(({ name, key }) => ({ type: "VARCHAR", ...(name === key ? { name } : { name, key }) }));
+      const columns = found.map(({ name, key }) => ({
+        type: "VARCHAR",
+        ...(name === key ? { name } : { name, key }),
+      }));
       return { columns, mayWiden: true, hasValues: false, epochs: [], notes };
     }
     return isCsv ? await inferCsv(database, parts, options) : await inferJson(database, first.path, options);
