@@ -5,6 +5,7 @@ import { hostname, networkInterfaces } from "node:os";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { refuseOwned } from "../base/file-mark.ts";
 import { type Lock, lockFile } from "../base/lock-file.ts";
 import { logger } from "../base/log.ts";
 import { durationMs } from "../base/units.ts";
@@ -57,6 +58,11 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
   void stopped.then(() => clock.sleep(DRAIN_MS, drained.signal)).then(() => drained.abort());
   const locks: Lock[] = [];
   try {
+    for (const sink of plan.sinks)
+      for (const { kind, options: own } of sink.outputs) {
+        const place = kind.place?.(own);
+        if (place !== undefined) await refuseOwned(path.resolve(options.baseFolder, place));
+      }
     for (const sink of plan.sinks)
       for (const [index, { kind }] of sink.outputs.entries())
         if (kind.isStaged === true) locks.push(lockStage(stageFolderOf(sink, index, plan, options)));

@@ -2,6 +2,7 @@
 
 import { closeSync, fdatasyncSync, fstatSync, openSync } from "node:fs";
 import { messageOf, StreamkitError } from "../base/error.ts";
+import { refuseOwned } from "../base/file-mark.ts";
 import { settleLastLine } from "../base/last-line.ts";
 import { headersJson, repeated, valuesOf } from "../collect/outputs/messages.ts";
 import type { LineOutput as KafkaLines } from "../kafka/line-output.ts";
@@ -22,7 +23,10 @@ export async function openEventOutput(
 ): Promise<EventOutput> {
   if (url === "-") return stdoutOutput(context);
   const lines = await openKafka(url, context, kafka);
-  return lines === undefined ? fileOutput(url.slice("file:".length), goesOn) : kafkaOutput(lines);
+  if (lines !== undefined) return kafkaOutput(lines);
+  const path = url.slice("file:".length);
+  await refuseOwned(path);
+  return fileOutput(path, goesOn);
 }
 
 /** Who reads our stdout has it when the system has: nobody tells more. */

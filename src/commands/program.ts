@@ -13,6 +13,7 @@ import { type ByteOutput, fdOutput, isPipe } from "../runtime/stdio.ts";
 import { versionText } from "../runtime/version.ts";
 import { saidAbove } from "../terminal/region.ts";
 import { isStyledBy } from "../terminal/style.ts";
+import { shownWords } from "../terminal/text.ts";
 import type { Context } from "./context.ts";
 import { refuseMoreArguments } from "./more-arguments.ts";
 
@@ -131,7 +132,7 @@ function processContext(): Context {
     isStdinTerminal: isatty(0),
     say: (line) => {
       try {
-        const shown = withoutUrlSecrets(line);
+        const shown = shownWords(withoutUrlSecrets(line));
         if (!stderr.isTerminal || !saidAbove(shown)) stderr.write(`${shown}\n`);
       } catch {
         // Nobody reads our messages: that is no reason to stop the work.

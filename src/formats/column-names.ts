@@ -23,6 +23,24 @@ export function namesAlike(names: readonly string[]): readonly [string, string] 
   return undefined;
 }
 
+/**
+ * The columns of a CSV header, each with a name of its own: an empty one is called by its place, one that is
+ * there already gets a number, and a NUL, at which SQL would end, is left out.
+ */
+export function namesInHeader(header: readonly string[]): readonly string[] {
+  const used = new Set(header.map((name) => name.toLowerCase()));
+  const seen = new Set<string>();
+  return header.map((written, index) => {
+    const base = written.replaceAll("\0", "") || `column${index + 1}`;
+    const isFree = written === base && !seen.has(base.toLowerCase());
+    let name = base;
+    for (let number = 1; !isFree && used.has(name.toLowerCase()); ) name = `${base}_${(number += 1)}`;
+    used.add(name.toLowerCase());
+    seen.add(name.toLowerCase());
+    return name;
+  });
+}
+
 /** As few lists as can be, in each of which all keys are unlike; nearly always it is one. */
 export function unlikeKeys<T extends KeyedColumn>(columns: readonly T[]): readonly (readonly T[])[] {
   const lists: { readonly columns: T[]; readonly keys: Set<string> }[] = [];

@@ -6,6 +6,7 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
+import { keyOf, namesInHeader } from "./column-names.ts";
 import type { Format, Shape, TakeUnfit } from "./format.ts";
 import { MAX_LINE_BYTES } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
@@ -57,14 +58,19 @@ function readTexts(path: string, columns: readonly Column[], delimiter: string, 
  */
 function columnsInFileOrder(shape: Shape): readonly Column[] {
   if (shape.header === undefined) return shape.columns;
-  const typeOf = new Map(shape.columns.map(({ name, type }) => [name, type]));
-  const missing = shape.columns.filter(({ name }) => !shape.header?.includes(name));
+  const names = namesInHeader(shape.header);
+  const columnOf = new Map(shape.columns.map((column) => [keyOf(column), column]));
+  const missing = shape.columns.filter((column) => !names.includes(keyOf(column)));
   if (missing.length > 0)
     throw new StreamkitError(
       "input",
-      `The CSV header has no column "${missing[0]?.name}": found ${shape.header.join(", ")}`,
+      `The CSV header has no column "${missing[0]?.name}": found ${names.join(", ")}`,
     );
-  return shape.header.map((name) => ({ name, type: typeOf.get(name) ?? "VARCHAR" }));
+  const taken = new Set(shape.columns.map(({ name }) => name.toLowerCase()));
+  return names.map((name, index) => {
+    const other = taken.has(name.toLowerCase()) ? `_column${index + 1}` : name;
+    return columnOf.get(name) ?? { name: other, type: "VARCHAR" };
+  });
 }
 
 /**
@@ -89,25 +95,26 @@ async function findUnfit(database: Database, path: string, shape: Shape, take: T
     WHERE regexp_matches(line, ${openQuote(shape.delimiter)})`);
   if (open > 0) return open;
   const columns = columnsInFileOrder(shape);
-  const wide = await take(tooWide(path, columns.length, shape.delimiter));
-  if (wide > 0) return wide;
+  const miscounted = await take(otherCount(path, columns.length, shape.delimiter));
+  if (miscounted > 0) return miscounted;
   const rejected = await findRejected(database, path, { columns, delimiter: shape.delimiter }, take);
   return rejected > 0 ? rejected : take(misfits(path, columns, shape));
 }
 
 /**
- * Lines with more values than columns, where that is sure because no quote is near, or because there are so
- * many: DuckDB keeps a copy of its line for each value too many, half a millisecond each.
+ * Lines with more or fewer values than columns, where that is sure because no quote is near, or because there
+ * are so many more: DuckDB takes its time to reject a line, half a millisecond for each value too many.
  */
-function tooWide(path: string, columnCount: number, delimiter: string): Sql {
+function otherCount(path: string, columnCount: number, delimiter: string): Sql {
   const valuesIn = (text: Sql): Sql =>
     sql`(length(${text}) - length(replace(${text}, ${delimiter}, '')) + 1)`;
   const bare = sql`regexp_replace(line, ${QUOTED_VALUE}, '', 'g')`;
   const expected = `Expected Number of Columns: ${columnCount} Found: `;
   return sql`SELECT index, ${expected} || found AS reason FROM (
       SELECT index, line, ${valuesIn(raw("line"))} AS found FROM (${linesOf(path)}))
-    WHERE found > ${columnCount} AND (NOT contains(line, '"')
-      OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount}))`;
+    WHERE (found > ${columnCount} AND (NOT contains(line, '"')
+        OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount})))
+      OR (found < ${columnCount} AND NOT contains(line, '"') AND trim(line) <> '')`;
 }
 
 /** Text with a thousand delimiters between quotes that are not its own is no value that anybody writes. */

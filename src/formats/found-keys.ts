@@ -3,7 +3,7 @@
  * can be no column is left out, and one whose name is taken gets another. Both are told.
  */
 
-import type { KeyedColumn } from "./column-names.ts";
+import { type KeyedColumn, namesInHeader } from "./column-names.ts";
 
 /** A record may have more keys: those beyond, of the keys that the fewest lines have, are left out. */
 const MAX_FOUND_COLUMNS = 1000;
@@ -13,6 +13,8 @@ const MAX_KEYS_TOLD = 5;
 /** A key, and how many lines have it. */
 interface FoundKey {
   readonly key: string;
+  /** As the input has it, where the key is another one. */
+  readonly written?: string;
   readonly lines: number;
 }
 
@@ -34,11 +36,11 @@ export function namesOfKeys(keys: readonly FoundKey[], isTaken: (name: string) =
     used.add(key.toLowerCase());
     own.add(key);
   }
-  const columns = kept.map(({ key }) => ({ key, name: own.has(key) ? key : freeName(key) }));
+  const named = kept.map((found) => ({ found, name: own.has(found.key) ? found.key : freeName(found.key) }));
   return {
-    columns,
+    columns: named.map(({ found: { key }, name }) => ({ key, name })),
     notes: notesOf(
-      columns,
+      named.map(({ found, name }) => ({ name, written: writtenAs(found) })),
       keys.filter((found) => !common.has(found)),
     ),
   };
@@ -54,16 +56,43 @@ export function namesOfKeys(keys: readonly FoundKey[], isTaken: (name: string) =
   }
 }
 
+/** The same of the names in the first line of CSV. */
+export function namesOfHeader(
+  header: readonly string[],
+  isTaken: (name: string) => boolean = () => false,
+): FoundNames {
+  const keys = namesInHeader(header).map((key, index) => ({ key, lines: 1, written: header[index] ?? key }));
+  return namesOfKeys(keys, isTaken);
+}
+
+/** Columns with their keys, where those are others than their names. */
+export function withKeys<T extends KeyedColumn>(
+  columns: readonly T[],
+  keyNamed: ReadonlyMap<string, string>,
+): readonly T[] {
+  return columns.map((column) => {
+    const key = keyNamed.get(column.name);
+    return key === undefined || key === column.name ? column : { ...column, key };
+  });
+}
+
 /** SQL has no name without a letter, and its text would end at a NUL. */
 function isUsable(key: string): boolean {
   return key !== "" && key.length <= MAX_KEY_CHARACTERS && !key.includes("\0");
 }
 
-function notesOf(columns: FoundNames["columns"], leftOut: readonly FoundKey[]): string[] {
+function writtenAs({ key, written }: FoundKey): string {
+  return written ?? key;
+}
+
+function notesOf(
+  columns: readonly { readonly name: string; readonly written: string }[],
+  leftOut: readonly FoundKey[],
+): string[] {
   const renamed = columns
-    .filter(({ name, key }) => name !== key)
-    .map(({ name, key }) => `${shown(key)} is the column "${name}"`);
-  const without = leftOut.map(({ key }) => shown(key));
+    .filter(({ name, written }) => name !== written)
+    .map(({ name, written }) => `${shown(written)} is the column "${name}"`);
+  const without = leftOut.map((found) => shown(writtenAs(found)));
   return [
     ...(renamed.length === 0 ? [] : [`other names for keys that can't be a column's: ${told(renamed)}`]),
     ...(without.length === 0 ? [] : [`keys of the first lines that are left out: ${told(without)}`]),

@@ -8,9 +8,9 @@ import { rm, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
-import { namesAlike, unlikeKeys } from "./column-names.ts";
+import { namesInHeader, unlikeKeys } from "./column-names.ts";
 import { EPOCH_UNITS, type EpochUnit, holdsNumbers, magnitudes, type RecordColumn } from "./epoch.ts";
-import { namesOfKeys } from "./found-keys.ts";
+import { namesOfHeader, namesOfKeys, withKeys } from "./found-keys.ts";
 import { jsonFormat, MAX_LINE_BYTES } from "./json.ts";
 import { linesOf } from "./lines.ts";
 import { logfmtAsJson } from "./logs/logfmt.ts";
@@ -87,8 +87,12 @@ export async function inferColumns(
     if (first === undefined) {
       const names = sample.parts[0]?.header;
       if (names === undefined) return undefined;
-      const columns = names.map((name) => ({ name, type: "VARCHAR" }));
-      return { columns, mayWiden: true, hasValues: false, epochs: [], notes: [] };
+      const { columns: found, notes } = namesOfHeader(names, options.isTaken);
+      const columns = found.map(({ name, key }) => ({
+        type: "VARCHAR",
+        ...(name === key ? { name } : { name, key }),
+      }));
+      return { columns, mayWiden: true, hasValues: false, epochs: [], notes };
     }
     return isCsv ? await inferCsv(database, parts, options) : await inferJson(database, first.path, options);
   } catch (error) {
@@ -144,11 +148,7 @@ async function inferJson(database: Database, path: string, options: InferOptions
     emptyType: "JSON",
     texts: textsOf,
   });
-  const columns = inference.columns.map((column) => {
-    const key = keyNamed.get(column.name);
-    return key === undefined || key === column.name ? column : { ...column, key };
-  });
-  return { ...inference, columns, notes };
+  return { ...inference, columns: withKeys(inference.columns, keyNamed), notes };
 }
 
 async function inferCsv(
@@ -156,42 +156,51 @@ async function inferCsv(
   parts: readonly Part[],
   options: InferOptions,
 ): Promise<Inference> {
-  const names = parts[0]?.header;
-  if (names === undefined)
+  const header = parts[0]?.header;
+  if (header === undefined)
     throw new StreamkitError(
       "input",
       "This CSV has no header line: name its columns with schema: or --schema",
     );
-  refuseAlike(names);
-  const isAmong = ({ header = names }: Part): boolean => header.some((name) => names.includes(name));
-  const tables = parts.filter(isAmong).map(({ path, header = names, delimiter }) => {
-    const columns = stringStruct(header.map((_name, index) => [`c${index}`, "VARCHAR"]));
-    const read = names.flatMap((name, index) => {
-      const at = header.indexOf(name);
+  const { columns: named, notes } = namesOfHeader(header, options.isTaken);
+  const tables = parts.flatMap(({ path, header: own = header, delimiter }) => {
+    const keys = namesInHeader(own);
+    const columns = stringStruct(keys.map((_key, index) => [`c${index}`, "VARCHAR"]));
+    const read = named.flatMap(({ key }, index) => {
+      const at = keys.indexOf(key);
       return at < 0 ? [] : [sql`${id(`c${at}`)} AS ${id(`v${index}`)}`];
     });
-    return sql`SELECT ${read} FROM read_csv(${path}, auto_detect = false, header = false,
-      columns = ${columns}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,
-      max_line_size = ${MAX_LINE_BYTES})`;
+    if (read.length === 0) return [];
+    return [
+      sql`SELECT ${read} FROM read_csv(${path}, auto_detect = false, header = false,
+        columns = ${columns}, delim = ${delimiter}, quote = '"', escape = '"', ignore_errors = true,
+        max_line_size = ${MAX_LINE_BYTES})`,
+    ];
   });
   const texts = sql`(${join(tables, " UNION ALL BY NAME ")})`;
-  const keys = names.map((_name, index) => `v${index}`);
-  const byKey = await talliesOf(database, keys, texts, kindOfText);
+  const byPlace = await talliesOf(
+    database,
+    named.map((_column, index) => `v${index}`),
+    texts,
+    kindOfText,
+  );
   const tallies = new Map(
-    names.flatMap((name, index): [string, Tally][] => {
-      const tally = byKey.get(`v${index}`);
+    named.flatMap(({ name }, index): [string, Tally][] => {
+      const tally = byPlace.get(`v${index}`);
       return tally === undefined ? [] : [[name, tally]];
     }),
   );
-  const valuesOf = (name: string): Sql =>
-    sql`(SELECT ${id(`v${names.indexOf(name)}`)} AS value FROM ${texts})`;
-  return columnsOf(database, names, tallies, options, {
+  const places = new Map(named.map(({ name }, index) => [name, `v${index}`]));
+  const keyNamed = new Map(named.map(({ name, key }) => [name, key]));
+  const valuesOf = (name: string): Sql => sql`(SELECT ${id(places.get(name) ?? "")} AS value FROM ${texts})`;
+  const inference = await columnsOf(database, [...places.keys()], tallies, options, {
     numberType: (name) => decimalOf(database, valuesOf(name)),
     isLong: () => false,
     nestedType: () => undefined,
     emptyType: "VARCHAR",
     texts: valuesOf,
   });
+  return { ...inference, columns: withKeys(inference.columns, keyNamed), notes };
 }
 
 interface Choices {
@@ -299,16 +308,6 @@ async function talliesOf(
     tallies.set(String(key), tally);
   }
   return tallies;
-}
-
-function refuseAlike(names: readonly string[]): void {
-  const alike = namesAlike(names);
-  if (alike === undefined) return;
-  throw new StreamkitError(
-    "input",
-    `The first lines have "${alike[0]}" and "${alike[1]}", which are one column to SQL; name those to be ` +
-      "read with schema: or --schema",
-  );
 }
 
 /**

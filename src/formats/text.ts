@@ -3,6 +3,7 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { namesAlike } from "./column-names.ts";
 import type { Format, Shape } from "./format.ts";
 import { innerFeedsOf } from "./inner-feeds.ts";
 import { linesOf } from "./lines.ts";
@@ -96,6 +97,12 @@ function groupColumns(shape: Shape): readonly Column[] {
   const typeOf = new Map(shape.columns.map(({ name, type }) => [name, type]));
   const names = captureNames(patternOf(shape)).filter((name) => !name.startsWith("_unnamed_"));
   if (names.length === 0) throw new StreamkitError("job", "The pattern has no named group (?<name>…)");
+  const alike = namesAlike(names);
+  if (alike !== undefined)
+    throw new StreamkitError(
+      "job",
+      `The pattern has the groups "${alike[0]}" and "${alike[1]}", which are one column to SQL: rename one`,
+    );
   const unknown = shape.columns.find(({ name }) => !names.includes(name));
   if (unknown !== undefined)
     throw new StreamkitError("job", `The pattern has no group "${unknown.name}": found ${names.join(", ")}`);

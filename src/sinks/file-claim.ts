@@ -4,18 +4,15 @@
  * folder.
  */
 
-import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, realpath, rename, rm, stat, writeFile } from "node:fs/promises";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { sync } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
+import { placesBeside } from "../base/file-mark.ts";
 import { lockFile } from "../base/lock-file.ts";
 import { markText, mayTake, type Owner, readMark, refusalOf } from "../base/owner.ts";
 import type { Claim, SinkContext } from "./sink.ts";
-
-/** With room for what stands before and behind it. */
-const MAX_NAME_BYTES = 150;
 
 /** The file is another one since a batch, or shorter: what is in it then is not what the checkpoint knows. */
 export interface Restart {
@@ -86,19 +83,4 @@ async function writeMark(mark: string, content: Mark): Promise<void> {
   await sync(`${mark}.new`);
   await rename(`${mark}.new`, mark);
   await sync(path.dirname(mark));
-}
-
-/** The same ones by whatever name the file is called. */
-async function placesBeside(target: string): Promise<{ readonly mark: string; readonly lock: string }> {
-  await mkdir(path.dirname(target), { recursive: true });
-  const real = existsSync(target)
-    ? await realpath(target)
-    : path.join(await realpath(path.dirname(target)), path.basename(target));
-  const base = path.basename(real);
-  const name =
-    Buffer.byteLength(base) <= MAX_NAME_BYTES
-      ? base
-      : createHash("sha256").update(base).digest("hex").slice(0, 32);
-  const mark = path.join(path.dirname(real), `.${name}.streamkit`);
-  return { mark, lock: `${mark}-lock` };
 }

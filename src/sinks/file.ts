@@ -62,6 +62,11 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
     const named = await stat(target).catch(() => undefined);
     const isNamed = named !== undefined && named.ino === own.ino && named.dev === own.dev;
     if (!own.isFile() || (isNamed && own.size >= sizeBytes)) return;
+    if (named?.isDirectory() === true)
+      throw new StreamkitError(
+        "io",
+        `"${target}" was replaced by a folder: remove it to go on in a new file`,
+      );
     const what = isNamed ? "was cut" : named === undefined ? "was removed" : "was replaced by another file";
     logger("file").warn(`"${target}" ${what}: ${GOES_ON}`);
     const restart = { batch, sizeBytes: named?.size ?? 0 };

@@ -70,6 +70,11 @@ export function padStart(text: string, cells: number): string {
 const OBEYED = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/gu;
 const SHORT: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" };
 
+/** Sentences that name what others wrote: their own line feeds and tabs stay. */
+export function shownWords(words: string): string {
+  return words.replaceAll(OBEYED, (found) => (found === "\n" || found === "\t" ? found : shownText(found)));
+}
+
 /** A value as it can be shown: `\n`, `\u001b` and the like in the place of what a terminal would obey. */
 export function shownText(value: string): string {
   return value.replaceAll(

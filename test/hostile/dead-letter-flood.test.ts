@@ -60,6 +60,12 @@ const kinds: readonly (readonly [string, Way, Buffer, string])[] = [
     "Expected Number of Columns: 1 Found: 2",
   ],
   [
+    "too few values",
+    { format: "csv", columns: { id: "BIGINT", n: "BIGINT" }, header: ["id", "n"] },
+    Buffer.from("x"),
+    "Expected Number of Columns: 2 Found: 1",
+  ],
+  [
     "no match",
     { format: "regex", pattern: "^(?<id>[0-9]+)$", columns: ID },
     Buffer.from("no"),
@@ -71,7 +77,13 @@ describe("a flood of dead letters", () => {
   test.each(kinds)("of %s", async (_, way, line, reason) => {
     longest = 0;
     const good = Buffer.from(
-      way.format === "json" ? (reason.includes('"a"') ? '{"a":{"b":[7]}}' : '{"id":7}') : "7",
+      way.format === "json"
+        ? reason.includes('"a"')
+          ? '{"a":{"b":[7]}}'
+          : '{"id":7}'
+        : "n" in (way.columns ?? {})
+          ? "7,8"
+          : "7",
     );
     const parts = Array.from({ length: LINES }, (_, index) => (index % 35_000 === 17 ? good : line));
     const bytes = Buffer.concat(parts.flatMap((part) => [part, Buffer.from("\n")]));

@@ -75,6 +75,31 @@ test("a value that does not fit a column with another name is told by that name"
   expect(dead[0]?.reason).toStartWith('"N_2" is not a BIGINT: "x"');
 });
 
+test("names of a CSV header that can be no columns are others, and cost no row", async () => {
+  const { rows, dead, columns } = await readFiles(
+    {
+      "in/a.csv": "a,A,,_op,n\0,op,a_2\n1,2,3,4,5,6,7\n",
+      // In another order, with a column of its own.
+      "in/b.csv": "_op,a,,A,op,n,a_2,mine\n40,10,30,20,60,50,70,x\n",
+    },
+    { source: "format: csv" },
+  );
+  expect(dead).toEqual([]);
+  expect(columns.map(({ name }) => name)).toEqual(["a", "A_3", "column3", "op_2", "n", "op", "a_2"]);
+  expect(rows.map((row) => Object.values(JSON.parse(row) as Record<string, unknown>))).toEqual([
+    [1, 2, 3, 4, 5, 6, 7],
+    [10, 20, 30, 40, 50, 60, 70],
+  ]);
+});
+
+test("a header whose names are alike is read by a schema that names others", async () => {
+  const { rows } = await readFiles(
+    { "in/a.csv": "a,b,b,\n1,2,3,4\n" },
+    { source: "format: csv, schema: { a: BIGINT, b_2: BIGINT }" },
+  );
+  expect(rows).toEqual(['{"a":1,"b_2":3}']);
+});
+
 test("names that the job itself uses stay", async () => {
   const { rows } = await readFiles(
     { "in/a.ndjson": '{"_id":1}\n' },

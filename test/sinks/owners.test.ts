@@ -219,3 +219,14 @@ test.each([
   const { nameOfFile } = await import("../../src/job/fields.ts");
   expect(nameOfFile(file)).toBe(name);
 });
+
+test("what tail appends is not put into a job's file, with a channel or without", async () => {
+  using jobs = house();
+  await jobs.run("a");
+  writeFileSync(jobs.at("t.log"), "line\n");
+  const out = ["--once", "--out", `file:${jobs.at("out.ndjson")}`];
+  const position = ["--position", jobs.at("position")];
+  for (const way of [position, [...position, "--channel", jobs.at("channel")]])
+    expect(await failure("tail", jobs.at("t.log"), ...out, ...way)).toContain('is written by the job "a"');
+  expect(jobs.rows()).toEqual(["a1", "a2"]);
+});

@@ -4,9 +4,13 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { isStyledBy, styleOf } from "../../src/terminal/style.ts";
 import { layOut } from "../../src/terminal/table.ts";
-import { cutTo, padEnd, padStart, shownText, widthOf } from "../../src/terminal/text.ts";
+import { cutTo, padEnd, padStart, shownText, shownWords, widthOf } from "../../src/terminal/text.ts";
 
 describe("text", () => {
+  test("of a message keeps its own lines and tabs, and nothing else that a terminal obeys", () => {
+    expect(shownWords('a: "\u001b]0;x\u0007"\n\tb\r\u009b')).toBe('a: "\\u001b]0;x\\u0007"\n\tb\\r\\u009b');
+  });
+
   test("is as wide as a terminal draws it", () => {
     const widths: Readonly<Record<string, number>> = {
       "": 0,

@@ -7,6 +7,7 @@ import { mkdir, open } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { sync } from "../../base/durable.ts";
+import { refuseOwned } from "../../base/file-mark.ts";
 import { settleLastLine } from "../../base/last-line.ts";
 import { logger } from "../../base/log.ts";
 import { bytesOf, type Output, type OutputContext, type OutputKind } from "./output.ts";
@@ -31,6 +32,7 @@ interface FileState {
 
 async function openFile(name: string, { baseFolder, committed }: OutputContext): Promise<Output> {
   const target = path.resolve(baseFolder, name);
+  await refuseOwned(target);
   await mkdir(path.dirname(target), { recursive: true });
   await (await open(target, "a")).close();
   const file = await open(target, "r+");
