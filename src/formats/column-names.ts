@@ -32,13 +32,18 @@ export function namesInHeader(header: readonly string[]): readonly string[] {
   const seen = new Set<string>();
   return header.map((written, index) => {
     const base = written.replaceAll("\0", "") || `column${index + 1}`;
-    const isFree = written === base && !seen.has(base.toLowerCase());
-    let name = base;
-    for (let number = 1; !isFree && used.has(name.toLowerCase()); ) name = `${base}_${(number += 1)}`;
+    const isFirst = written === base && !seen.has(base.toLowerCase());
+    const name = isFirst ? base : freeName(base, used);
     used.add(name.toLowerCase());
     seen.add(name.toLowerCase());
     return name;
   });
+}
+
+function freeName(base: string, used: ReadonlySet<string>): string {
+  let name = base;
+  for (let number = 2; used.has(name.toLowerCase()); number += 1) name = `${base}_${number}`;
+  return name;
 }
 
 /** As few lists as can be, in each of which all keys are unlike; nearly always it is one. */

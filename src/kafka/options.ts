@@ -31,7 +31,7 @@ const saslOptions = z.strictObject({
   scope: z.string().optional().describe("OAUTHBEARER"),
 });
 
-/** A broker has none: what looks like one may be a secret, which would stand in each message that names it. */
+/** A broker has none: what looks like one is a secret, and messages name brokers. */
 function hasUser(brokers: string): boolean {
   return brokers.includes("@");
 }
