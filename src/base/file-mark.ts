@@ -1,4 +1,4 @@
-/** Where it stands whose a file is: the mark `.NAME.streamkit` beside it, and the lock of whoever writes it. */
+/** What says whose a file is: the mark `.NAME.streamkit` beside it, and the lock of whoever writes it. */
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";

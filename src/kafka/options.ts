@@ -31,9 +31,20 @@ const saslOptions = z.strictObject({
   scope: z.string().optional().describe("OAUTHBEARER"),
 });
 
+/** A broker has none: what looks like one is a secret, and messages name brokers. */
+function hasUser(brokers: string): boolean {
+  return brokers.includes("@");
+}
+
+const NO_USER =
+  "a broker has no user and password, they stand in `sasl`, of a command in the file of --kafka-options";
+
 /** The part of a source's or sink's options that says where and as whom. */
 export const connectionFields = {
-  brokers: z.string().describe("`HOST:PORT`, several with commas"),
+  brokers: z
+    .string()
+    .refine((brokers) => !hasUser(brokers), `HOST:PORT is expected: ${NO_USER}`)
+    .describe("`HOST:PORT`, several with commas"),
   tls: z
     .union([z.boolean(), tlsOptions])
     .optional()
@@ -128,6 +139,7 @@ export function parseKafkaUrl(url: string): KafkaUrl | undefined {
   const match = URL_FORM.exec(url);
   if (match?.[1] === undefined || match[2] === undefined)
     throw new StreamkitError("job", `kafka://HOST:PORT/TOPIC is expected, found "${url}"`);
+  if (hasUser(match[1])) throw new StreamkitError("job", `kafka://HOST:PORT/TOPIC is expected: ${NO_USER}`);
   return {
     brokers: match[1],
     topic: decodeURIComponent(match[2]),

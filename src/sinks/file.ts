@@ -3,7 +3,6 @@
  * batch wrote is written again and stands there once.
  */
 
-import { existsSync } from "node:fs";
 import { type FileHandle, mkdir, open, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
@@ -62,11 +61,7 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
     const named = await stat(target).catch(() => undefined);
     const isNamed = named !== undefined && named.ino === own.ino && named.dev === own.dev;
     if (!own.isFile() || (isNamed && own.size >= sizeBytes)) return;
-    if (named?.isDirectory() === true)
-      throw new StreamkitError(
-        "io",
-        `"${target}" was replaced by a folder: remove it to go on in a new file`,
-      );
+    if (named?.isDirectory() === true) throw isFolder(target);
     const what = isNamed ? "was cut" : named === undefined ? "was removed" : "was replaced by another file";
     logger("file").warn(`"${target}" ${what}: ${GOES_ON}`);
     const restart = { batch, sizeBytes: named?.size ?? 0 };
@@ -99,8 +94,14 @@ async function openFile(target: string, context: SinkContext): Promise<Sink> {
 
 const GOES_ON = "the rows that it had are gone, it goes on with those that come now";
 
-function opened(target: string): Promise<FileHandle> {
-  return open(target, existsSync(target) ? "r+" : "w+");
+function isFolder(target: string): StreamkitError {
+  return new StreamkitError("io", `"${target}" is a folder: a file is written there. Remove or rename it`);
+}
+
+async function opened(target: string): Promise<FileHandle> {
+  const found = await stat(target).catch(() => undefined);
+  if (found?.isDirectory() === true) throw isFolder(target);
+  return open(target, found !== undefined ? "r+" : "w+");
 }
 
 /**

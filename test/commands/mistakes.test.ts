@@ -24,6 +24,7 @@ const mistakes: readonly (readonly [readonly string[], string | readonly string[
     ["process", "quotes.ndjson"],
     ['"quotes.ndjson" is named as data', '--in quotes.ndjson --sql "SELECT'],
   ],
+  [["simulate", "quotes", "--out", "kafka://me:secret@h:1/t"], "a broker has no user and password"],
   [["process", "SELECT * FROM input"], 'a query goes with --sql "SELECT … FROM input"'],
   [
     ["process", "market.yaml", "quotes.ndjson"],

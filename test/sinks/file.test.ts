@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import {
   appendFileSync,
   existsSync,
+  mkdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -115,6 +116,21 @@ test.each(Object.keys(FAULTS))("%s while the job runs", async (name) => {
   await job.write(5);
   expect(job.lines()).toEqual([...left, line(3), line(4), line(5)]);
   expect(job.said()).toBe("");
+});
+
+test("replaced by a folder: that is named, and with the folder gone the batch is written", async () => {
+  using folder = emptyFolder();
+  await using job = story(folder.path);
+  await job.open();
+  await job.write(1);
+  rmSync(job.target);
+  mkdirSync(job.target);
+  const failed = await job.write(2, { commits: false }).then(() => "", messageOf);
+  expect(failed).toContain("is a folder");
+  rmSync(job.target, { recursive: true });
+  await job.open();
+  await job.write(2);
+  expect(job.lines()).toEqual([line(2)]);
 });
 
 test("removed while the job did not run", async () => {
