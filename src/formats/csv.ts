@@ -103,16 +103,18 @@ async function findUnfit(database: Database, path: string, shape: Shape, take: T
 
 /**
  * Lines with more or fewer values than columns, where that is sure because no quote is near, or because there
- * are so many more: DuckDB takes its time to reject a line, half a millisecond for each value too many.
+ * are so many more: DuckDB takes its time to reject a line, half a millisecond for each value too many. An
+ * empty value behind the last column is none to DuckDB.
  */
 function otherCount(path: string, columnCount: number, delimiter: string): Sql {
   const valuesIn = (text: Sql): Sql =>
     sql`(length(${text}) - length(replace(${text}, ${delimiter}, '')) + 1)`;
   const bare = sql`regexp_replace(line, ${QUOTED_VALUE}, '', 'g')`;
   const expected = `Expected Number of Columns: ${columnCount} Found: `;
+  const most = sql`${columnCount} + CASE WHEN ends_with(line, ${delimiter}) THEN 1 ELSE 0 END`;
   return sql`SELECT index, ${expected} || found AS reason FROM (
       SELECT index, line, ${valuesIn(raw("line"))} AS found FROM (${linesOf(path)}))
-    WHERE (found > ${columnCount} AND (NOT contains(line, '"')
+    WHERE (found > ${most} AND (NOT contains(line, '"')
         OR (found - ${columnCount} > ${MAX_VALUES_TOO_MANY} AND ${valuesIn(bare)} > ${columnCount})))
       OR (found < ${columnCount} AND NOT contains(line, '"') AND trim(line) <> '')`;
 }

@@ -91,7 +91,7 @@ function findUnfit(_database: Database, path: string, shape: Shape, take: TakeUn
   return take(sql`
     SELECT index, coalesce(fault, ${misfitReason("misfit")}) AS reason FROM (
       SELECT index, CASE WHEN NOT is_json THEN 'Malformed JSON'
-          WHEN record_0 IS NULL AND json_type(line) NOT IN ('OBJECT', 'NULL')
+          WHEN json_type(line) NOT IN ('OBJECT', 'NULL')
             THEN 'A JSON object is expected, found ' || json_type(line) END AS fault,
         CASE WHEN is_json THEN ${firstMisfit(misfits)} END AS misfit
       FROM (SELECT index, line, json_valid(line) AS is_json,

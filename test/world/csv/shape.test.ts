@@ -40,6 +40,13 @@ describe("headers", () => {
     expect(await rowsOf(",id\n0,5\n", ", schema: { id: BIGINT }")).toEqual(['{"id":5}']);
   });
 
+  test("an empty value behind the last column is none, whatever is wrong beside it", async () => {
+    const schema = ", schema: { a: BIGINT, b: BIGINT }";
+    const wanted = ['{"a":1,"b":2}', '{"a":3,"b":4}'];
+    for (const text of ["a,b\n1,2,\n3,4,\n", "a,b\n1,2,\n1\n1,2,3\n1,2,,\nx,y\n3,4\n"])
+      expect(await rowsOf(text, schema)).toEqual(wanted);
+  });
+
   test("after a byte order mark, blank lines, and Excel's sep=", async () => {
     const wanted = ['{"a":1,"b":2}'];
     for (const text of [
