@@ -16,7 +16,7 @@ export function jobIn(folder: string, yaml: string, files: Readonly<Record<strin
   return loadJobText(yaml, join(folder, "job.yaml"), wholeJobSchema(), { env: {}, overrides: [] });
 }
 
-/** A wall clock that the test sets. */
+/** A wall clock that the test sets; nothing takes any time. */
 export interface SetClock extends Clock {
   set(iso: string): void;
 }
@@ -26,6 +26,7 @@ export function setClock(iso: string): SetClock {
   return {
     ...systemClock,
     nowMs: () => nowMs,
+    monotonicMs: () => 0,
     set(later) {
       nowMs = Date.parse(later);
     },
