@@ -1,6 +1,6 @@
 /** A disk that fails as a test tells it to: see server.ts. Needs root and /dev/fuse. */
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Fault {
@@ -43,6 +43,13 @@ export interface FaultyDisk extends AsyncDisposable {
   /** From now on a sync of the program's keeps nothing: a canary's. */
   forgetSyncs(): void;
   state(): DiskState;
+}
+
+/** What keeps this machine from having one; undefined where nothing does. */
+export function whyNoFaultyDisk(): string | undefined {
+  if (!readFileSync("/proc/filesystems", "utf8").includes("\tfuse\n")) return "its kernel has no FUSE";
+  if (!existsSync("/dev/fuse")) return "it has no /dev/fuse";
+  return process.getuid?.() === 0 ? undefined : "mounting needs root";
 }
 
 /** At the folder, for as long as the block lasts. */
