@@ -3,7 +3,14 @@
 import { expect, test } from "bun:test";
 import { readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type Follower, type Torture, tailCommand, tailJob, torture } from "./torture.ts";
+import {
+  type Follower,
+  type Torture,
+  type TortureOptions,
+  tailCommand,
+  tailJob,
+  torture,
+} from "./torture.ts";
 
 const SEED = Number(process.env["STREAMKIT_TORTURE_SEED"] ?? Math.floor(Math.random() * 2 ** 30));
 const ROUNDS = Number(process.env["STREAMKIT_TORTURE_ROUNDS"] ?? 110);
@@ -26,12 +33,23 @@ test(
   MINUTES_MS,
 );
 
+/** Where a kill falls is the machine's choice: not each torture meets the moment that matters. */
+const MAX_TRIES = 20;
+
+async function wrongOf(options: Pick<TortureOptions, "follower" | "meddle">): Promise<string> {
+  for (let seed = 7; seed < 7 + MAX_TRIES; seed += 1) {
+    const { wrong } = await torture({ seed, rounds: 40, ...options });
+    if (wrong.length > 0) return wrong.join("\n");
+  }
+  return "";
+}
+
 test(
   "a follower that knows files by their names alone is found out",
-  async () => {
-    const result = await torture({ seed: 7, rounds: 40, follower: tailCommand, meddle: forgetIdentity });
-    expect(result.wrong.join("\n")).toMatch(/lines (missing|strange)/);
-  },
+  async () =>
+    expect(await wrongOf({ follower: tailCommand, meddle: forgetIdentity })).toMatch(
+      /lines (missing|strange)/,
+    ),
   MINUTES_MS,
 );
 
@@ -39,8 +57,7 @@ test(
   "a follower that gives lines twice is found out",
   async () => {
     const careless: Follower = { ...tailCommand, isExactlyOnce: true };
-    const { wrong } = await torture({ seed: 7, rounds: 40, follower: careless });
-    expect(wrong.join("\n")).toMatch(/lines repeated/);
+    expect(await wrongOf({ follower: careless })).toMatch(/lines repeated/);
   },
   MINUTES_MS,
 );
