@@ -64,10 +64,7 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   );
 }
 
-export function listenError(
-  error: unknown,
-  { host, port }: Pick<HttpOptions, "host" | "port">,
-): StreamkitError {
+function listenError(error: unknown, { host, port }: HttpOptions): StreamkitError {
   const { code, name } = error as { code?: string; name?: string };
   const where = `${host}:${port}`;
   const text =
@@ -81,7 +78,7 @@ function isUpgrade(request: Request): boolean {
   return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
-export function urlOf({ host, tls }: Pick<HttpOptions, "host" | "tls">, port: number): string {
+function urlOf({ host, tls }: HttpOptions, port: number): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   const scheme = tls === undefined ? "http" : "https";
   return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;

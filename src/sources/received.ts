@@ -40,6 +40,8 @@ interface ReceivedPosition {
 
 /** So many segments of what waits for a batch are kept; then senders are pushed back. */
 const MAX_WAITING_SEGMENTS = 4;
+/** Small ones: what is looked at until columns are found is a segment each time. */
+const MAX_SMALL_SEGMENTS = 1024;
 
 async function openReceived<Options>(
   input: InputKind<Options>,
@@ -142,7 +144,13 @@ function openSpool(
     last = done.catch(() => {});
     return done;
   };
-  const hasRoom = (): boolean => sealed.length < MAX_WAITING_SEGMENTS;
+  /** Of segments that were sealed here. */
+  const sizes = new Map<number, number>();
+  const waitingBytes = (): number =>
+    sealed.reduce((sum, segment) => sum + (sizes.get(segment) ?? maxSegmentBytes), 0);
+  const hasRoom = (): boolean =>
+    sealed.length < MAX_WAITING_SEGMENTS ||
+    (sealed.length < MAX_SMALL_SEGMENTS && waitingBytes() < MAX_WAITING_SEGMENTS * maxSegmentBytes);
 
   const sync = async (): Promise<void> => {
     if (file === undefined || synced === written) return;
@@ -154,6 +162,8 @@ function openSpool(
     await sync();
     await file?.close();
     file = undefined;
+    for (const segment of sizes.keys()) if (!sealed.includes(segment)) sizes.delete(segment);
+    sizes.set(number, sizeBytes);
     sealed.push(number);
     number += 1;
     sizeBytes = 0;
