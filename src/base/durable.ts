@@ -3,7 +3,8 @@
  * name. A killed process needs none of this: what it wrote is the system's.
  */
 
-import { open } from "node:fs/promises";
+import { open, rename, writeFile } from "node:fs/promises";
+import path from "node:path";
 
 /** Syncs a file, or a folder: the names in it. */
 export async function sync(target: string): Promise<void> {
@@ -13,4 +14,13 @@ export async function sync(target: string): Promise<void> {
   } finally {
     await file.close();
   }
+}
+
+/** All of the text or what was there before, whatever happens on the way. */
+export async function replaceFile(file: string, text: string): Promise<void> {
+  const staged = `${file}.new`;
+  await writeFile(staged, text);
+  await sync(staged);
+  await rename(staged, file);
+  await sync(path.dirname(file));
 }

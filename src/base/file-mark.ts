@@ -1,4 +1,4 @@
-/** What says whose a file is: the mark `.NAME.streamkit` beside it, and the lock of whoever writes it. */
+/** The owner of a file: the mark `.NAME.streamkit` beside it, and the lock of whoever writes it. */
 
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";

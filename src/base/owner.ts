@@ -31,7 +31,7 @@ export function markText(owner: Owner): string {
   return `${JSON.stringify(owner, undefined, 1)}\n`;
 }
 
-/** Undefined where there is no mark, or none that can be read: then nobody can be named either. */
+/** Undefined where there is no mark, or where it can't be read and names nobody. */
 export function readMark(text: string | undefined): Owner | undefined {
   try {
     const found = JSON.parse(text ?? "") as Owner | null;

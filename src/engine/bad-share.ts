@@ -4,6 +4,7 @@
  */
 
 import { StreamkitError } from "../base/error.ts";
+import { counted } from "../base/units.ts";
 import type { Database } from "../duckdb/database.ts";
 import { type DeadLetters, firstLetter } from "../formats/dead-letters.ts";
 
@@ -49,16 +50,12 @@ function tooBad(source: string, { format, lines, bad, maxShare, first }: Found):
   const limit =
     maxShare === undefined ? "no line fits" : `more than the ${maxShare * 100}% that max_bad: allows`;
   const example = first === undefined ? "" : `: first reason: ${first.reason} (${first.place})`;
+  const share = `${bad.toLocaleString("en-US")} of ${counted(lines, "line")}`;
   return new StreamkitError(
     "input",
-    `${source}: this is not ${format}: ${thousands(bad)} of ${thousands(lines)} lines${example}; ${limit}. ` +
+    `${source}: this is not ${format}: ${share}${example}; ${limit}. ` +
       "Nothing of this batch was taken: name the format and schema that fit (`streamkit formats FILE` says " +
       "which), or let all such lines be dead letters with max_bad: off, --max-bad off",
     { component: "source" },
   );
-}
-
-/** `400,000`. */
-function thousands(count: number): string {
-  return count.toLocaleString("en-US");
 }

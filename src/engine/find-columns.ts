@@ -84,7 +84,7 @@ function feedsIn(bytes: Uint8Array): number {
   return count;
 }
 
-/** Says once that the first lines tell no columns; throws what is no matter of the input. */
+/** Warns once that the first lines have no columns. Throws every error that is not about the input. */
 function unclearTeller({ name, clock }: FindOptions): (error: unknown) => void {
   let firstAtMs: number | undefined;
   let isTold = false;

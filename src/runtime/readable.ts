@@ -22,7 +22,7 @@ export async function readableOf(descriptor: number): Promise<Readable> {
   return { read: (buffer, waitMs) => readSome(unblocked, buffer) ?? paused(waitMs) };
 }
 
-/** From poll.h: the descriptor, what is asked for, what is so. */
+/** The layout of `struct pollfd` in poll.h: descriptor, requested events, returned events. */
 const POLL_BYTES = 8;
 const POLLIN = 1;
 

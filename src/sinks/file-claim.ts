@@ -5,9 +5,8 @@
  */
 
 import { existsSync } from "node:fs";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import path from "node:path";
-import { sync } from "../base/durable.ts";
+import { readFile, rm, stat } from "node:fs/promises";
+import { replaceFile } from "../base/durable.ts";
 import { StreamkitError } from "../base/error.ts";
 import { placesBeside } from "../base/file-mark.ts";
 import { lockFile } from "../base/lock-file.ts";
@@ -79,8 +78,5 @@ async function readMarkAt(mark: string): Promise<Mark | undefined> {
 }
 
 async function writeMark(mark: string, content: Mark): Promise<void> {
-  await writeFile(`${mark}.new`, markText(content));
-  await sync(`${mark}.new`);
-  await rename(`${mark}.new`, mark);
-  await sync(path.dirname(mark));
+  await replaceFile(mark, markText(content));
 }

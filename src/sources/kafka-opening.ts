@@ -3,15 +3,15 @@
  * behind that, also with `start: latest`.
  */
 
-import { readFile, rename, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
-import { sync } from "../base/durable.ts";
+import { replaceFile } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Start } from "../kafka/reader.ts";
 import { partitionName } from "../kafka/topics.ts";
 import type { KafkaSourceOptions } from "./kafka-options.ts";
-import type { KafkaPosition } from "./kafka-position.ts";
+import { type KafkaPosition, positionOf } from "./kafka-position.ts";
 import type { SourceContext } from "./source.ts";
 
 const NAME = "opening.json";
@@ -57,15 +57,6 @@ export async function keepOpening(
   { segmentFolder, isDurable }: SourceContext,
 ): Promise<void> {
   if (!isDurable) return;
-  const position: KafkaPosition = {
-    next: Object.fromEntries(starts.map((one) => [partitionName(one), one.next])),
-    ids: Object.fromEntries(
-      starts.flatMap(({ topic, topicId }) => (topicId === undefined ? [] : [[topic, topicId] as const])),
-    ),
-  };
-  const file = join(segmentFolder, NAME);
-  await writeFile(`${file}.tmp`, `${JSON.stringify({ start, position })}\n`);
-  await sync(`${file}.tmp`);
-  await rename(`${file}.tmp`, file);
-  await sync(segmentFolder);
+  const position = positionOf(starts.map((one) => ({ ...one, name: partitionName(one) })));
+  await replaceFile(join(segmentFolder, NAME), `${JSON.stringify({ start, position })}\n`);
 }

@@ -24,7 +24,9 @@ export interface KafkaPosition {
   readonly ids: Readonly<Record<string, string>>;
 }
 
-export function positionOf(partitions: readonly Partition[]): KafkaPosition {
+export function positionOf(
+  partitions: readonly Pick<Partition, "name" | "topic" | "topicId" | "next">[],
+): KafkaPosition {
   return {
     next: Object.fromEntries(partitions.map(({ name, next }) => [name, next])),
     ids: Object.fromEntries(

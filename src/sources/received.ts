@@ -219,6 +219,7 @@ function openSpool(
         if (whole === 0) return undefined;
         const restBytes = sizeBytes - whole;
         if (restBytes > 0) cutSegment(folder, number, whole, sizeBytes);
+        sizeBytes = whole;
         const ended = await seal();
         if (restBytes > 0) {
           file = await opened();

@@ -5,14 +5,13 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
-import { systemClock } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/error.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import type { BatchOutcome } from "../../src/engine/outcome.ts";
 import { runJob } from "../../src/engine/run-job.ts";
-import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
 import { loadedJob } from "../equation/streaming.ts";
 import { ORIGIN_OFFSET, readBytes, type Way } from "../formats/reading.ts";
+import { silentRun } from "../support/silent-run.ts";
 
 let database: Database;
 let longest = 0;
@@ -114,15 +113,7 @@ async function run(
   });
   const outcomes: BatchOutcome[] = [];
   await runJob(loadedJob(text, folder), {
-    clock: systemClock,
-    stop: new AbortController().signal,
-    stdout: NO_OUTPUT,
-    freshSeed: () => 1,
-    checkpointFolder: undefined,
-    batchMs: 0,
-    until: "once",
-    bareRows: true,
-    observesRows: false,
+    ...silentRun(),
     observe: (outcome) => outcomes.push(outcome),
   });
   return outcomes;

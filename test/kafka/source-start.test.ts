@@ -36,6 +36,19 @@ const job = (folder: string, begin: string, topic = TOPIC): string =>
     sql: "SELECT n FROM quotes",
   });
 
+/** Over a topic of ten numbers, a job that begins behind them. */
+async function latestJob(folder: string, topic: string): Promise<string> {
+  await kafka.createTopic(topic, { partitions: 2 });
+  await produce(0, 10, topic);
+  return writeJob(folder, {
+    from: `"kafka://${kafka.brokers}/${topic}?start=latest"`,
+    head: "batch: 20ms\ncheckpoint: ./state\n",
+    schema: "{ n: BIGINT }",
+    sql: "SELECT n FROM quotes",
+    sinks: '  - { from: out, to: "file:out.ndjson" }',
+  });
+}
+
 describe("a new checkpoint begins", () => {
   const numbers = async (begin: string): Promise<number[]> => {
     using folder = emptyFolder();
@@ -62,15 +75,7 @@ describe("a new checkpoint begins", () => {
   test("with what comes; and what comes while it is stopped is not jumped over", async () => {
     using folder = emptyFolder();
     const topic = "start-latest";
-    await kafka.createTopic(topic, { partitions: 2 });
-    await produce(0, 10, topic);
-    const file = writeJob(folder.path, {
-      from: `"kafka://${kafka.brokers}/${topic}?start=latest"`,
-      head: "batch: 20ms\ncheckpoint: ./state\n",
-      schema: "{ n: BIGINT }",
-      sql: "SELECT n FROM quotes",
-      sinks: '  - { from: out, to: "file:out.ndjson" }',
-    });
+    const file = await latestJob(folder.path, topic);
     const seen = () => rowsAt(join(folder.path, "out.ndjson")).map(({ n }) => Number(n));
     let produced = 10;
     {
@@ -98,15 +103,7 @@ describe("a new checkpoint begins", () => {
   test("where it was opened first, though nothing came then", async () => {
     using folder = emptyFolder();
     const topic = "start-silent";
-    await kafka.createTopic(topic, { partitions: 2 });
-    await produce(0, 10, topic);
-    const file = writeJob(folder.path, {
-      from: `"kafka://${kafka.brokers}/${topic}?start=latest"`,
-      head: "batch: 20ms\ncheckpoint: ./state\n",
-      schema: "{ n: BIGINT }",
-      sql: "SELECT n FROM quotes",
-      sinks: '  - { from: out, to: "file:out.ndjson" }',
-    });
+    const file = await latestJob(folder.path, topic);
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
       await using job = await start(["process", file]);
       await until("it is open", () => existsSync(join(folder.path, "state/segments/quotes/opening.json")));

@@ -6,10 +6,10 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { openDatabase } from "../../../src/duckdb/database.ts";
 import { planForCheck } from "../../../src/engine/prepare.ts";
 import { type RunOptions, runJob } from "../../../src/engine/run-job.ts";
-import { NO_OUTPUT } from "../../../src/runtime/stdio.ts";
 import { openBatchSide } from "../../../src/verify/batch-answer.ts";
 import { type Answer, linesOf } from "../../../src/verify/rows.ts";
 import { loadedJob } from "../../equation/streaming.ts";
+import { silentRun } from "../../support/silent-run.ts";
 
 export interface Figures {
   readonly batches: number;
@@ -25,15 +25,7 @@ export async function runIn(folder: string, text: string, options: Options = {})
   let lateRows = 0;
   let batchesWithRows = 0;
   await runJob(loadedJob(text, folder), {
-    clock: systemClock,
-    stop: new AbortController().signal,
-    stdout: NO_OUTPUT,
-    freshSeed: () => 1,
-    checkpointFolder: undefined,
-    batchMs: 0,
-    until: "once",
-    bareRows: true,
-    observesRows: false,
+    ...silentRun(),
     observe({ report }) {
       batches += 1;
       lateRows += report.lateRows;

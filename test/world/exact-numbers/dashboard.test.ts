@@ -5,7 +5,6 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { readExactJson } from "../../../src/base/exact-json.ts";
 import type { BatchOutcome } from "../../../src/engine/outcome.ts";
 import { runJob } from "../../../src/engine/run-job.ts";
-import { NO_OUTPUT } from "../../../src/runtime/stdio.ts";
 import { createApp } from "../../../src/server/app.ts";
 import { followJournal } from "../../../src/server/follower.ts";
 import { type Hub, openHub } from "../../../src/server/hub.ts";
@@ -16,6 +15,7 @@ import { createReplica } from "../../../src/server/replica.ts";
 import { cellText } from "../../../web/format.ts";
 import { emptyFolder } from "../../e2e/binary.ts";
 import { until } from "../../server/until.ts";
+import { silentRun } from "../../support/silent-run.ts";
 import { jobIn } from "../../verify/job.ts";
 
 const JOB = `
@@ -54,13 +54,7 @@ beforeAll(async () => {
   const files = { "in1.ndjson": `${LINES.slice(0, 3).join("\n")}\n`, "in2.ndjson": `${LINES[3]}\n` };
   const seen: BatchOutcome[] = [];
   await runJob(jobIn(folder.path, JOB, files), {
-    clock: systemClock,
-    stop: new AbortController().signal,
-    stdout: NO_OUTPUT,
-    freshSeed: () => 1,
-    checkpointFolder: undefined,
-    batchMs: 0,
-    until: "once",
+    ...silentRun(),
     bareRows: false,
     observe: (outcome) => seen.push(outcome),
     observesRows: true,

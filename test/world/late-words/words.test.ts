@@ -9,8 +9,8 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { openLateWords } from "../../../src/commands/late-words.ts";
 import type { BatchOutcome, LateRows } from "../../../src/engine/outcome.ts";
 import { runJob } from "../../../src/engine/run-job.ts";
-import { NO_OUTPUT } from "../../../src/runtime/stdio.ts";
 import { loadedJob } from "../../equation/streaming.ts";
+import { silentRun } from "../../support/silent-run.ts";
 
 const HOUR_MS = 3_600_000;
 const WATERMARK_MS = Date.UTC(2026, 0, 5, 13);
@@ -131,15 +131,8 @@ test("a batch knows who leaves late rows out", async () => {
   });
   const outcomes: BatchOutcome[] = [];
   await runJob(loadedJob(text, folder), {
-    clock: systemClock,
-    stop: new AbortController().signal,
-    stdout: NO_OUTPUT,
-    freshSeed: () => 1,
-    checkpointFolder: undefined,
-    batchMs: 0,
+    ...silentRun(),
     until: "available",
-    bareRows: true,
-    observesRows: false,
     bounds: { segmentBytes: 80 },
     observe: (outcome) => outcomes.push(outcome),
   });
