@@ -48,11 +48,16 @@ export interface BatchRunner {
   isSinkDue(): boolean;
   /** Groups of sources whose least watermark matters. */
   readonly groups: readonly (readonly string[])[];
-  /** `upcoming`: ranges of the batches after this one, to be read while it is executed. */
-  run(plan: BatchPlan, schedulingDelayMs: number, upcoming?: readonly Ranges[]): Promise<BatchOutcome>;
+  /**
+   * `upcoming`: ranges of the batches after this one, to be read while it is executed. It is asked twice: a
+   * pipe has the next ones only when it had time to go on.
+   */
+  run(plan: BatchPlan, schedulingDelayMs: number, upcoming?: Upcoming): Promise<BatchOutcome>;
   /** Waits for what is being read ahead, and forgets it. */
   close(): Promise<void>;
 }
+
+type Upcoming = () => Promise<readonly Ranges[]>;
 
 export interface RunnerOptions {
   readonly database: Database;
@@ -232,16 +237,16 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       await ahead.close();
       for (const letters of told) await forgetLetters(letters);
     },
-    async run(plan, schedulingDelayMs, upcoming = []) {
+    async run(plan, schedulingDelayMs, upcoming = async () => []) {
       const startedAtMs = clock.nowMs();
       const startedMs = clock.monotonicMs();
       checkpoint.writePlan(plan);
       // Into lanes that are free already, as at the start, and then into the one that held this batch.
-      ahead.start(upcoming);
+      ahead.start(await upcoming());
       if (Object.keys(plan.ranges).length > 0) inputEnd.goOn(watermarks);
       const isOver = inputEnd.hasEnded();
       const intakes = await readAll(plan);
-      ahead.start(upcoming);
+      ahead.start(await upcoming());
       const after = timesAfter(
         (name) =>
           isClock(name) ? { maxEventTimeUs: plannedAtUs(plan) } : (intakes.get(name) ?? NOTHING_SEEN),

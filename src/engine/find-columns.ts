@@ -35,6 +35,8 @@ export interface FindOptions {
  * show: a price may be whole in the first line, and not in the second.
  */
 const COLLECTING_MS = 1000;
+/** A writer that is quick gives more than its first lines in this time, and one look is enough. */
+const SETTLING_MS = 20;
 const LINE_FEED = 10;
 
 /** Undefined where the input ended without a line, or we were stopped before its first. Takes nothing. */
@@ -46,7 +48,11 @@ export async function findColumns(
   const tellUnclear = unclearTeller(options);
   let firstAtMs: number | undefined;
   while (source.sample !== undefined && !source.isEnded() && !options.isStopped()) {
-    const sample = await source.sample();
+    let sample = await source.sample();
+    if (firstAtMs === undefined && sample?.isWhole === false) {
+      await clock.sleep(SETTLING_MS);
+      sample = await source.sample();
+    }
     const waitedMs = firstAtMs === undefined ? 0 : clock.monotonicMs() - firstAtMs;
     const isLast = sample?.isWhole === true || waitedMs >= COLLECTING_MS;
     // In between nothing is looked at: what came first may widen, and more is waited for.

@@ -46,11 +46,11 @@ export async function runLoop(
   let dueMs = clock.monotonicMs();
   const upcoming: Ranges[] = [];
 
-  const execute = async (plan: BatchPlan): Promise<void> => {
+  const execute = async (plan: BatchPlan, planAhead?: () => Promise<readonly Ranges[]>): Promise<void> => {
     const hasInput = Object.keys(plan.ranges).length > 0;
     const delayMs = hasInput ? Math.max(0, clock.monotonicMs() - dueMs) : 0;
     await prepared.tables.refresh();
-    options.observe(await runner.run(plan, delayMs, upcoming));
+    options.observe(await runner.run(plan, delayMs, planAhead));
     failpoint("batch-ended");
   };
 
@@ -72,8 +72,10 @@ export async function runLoop(
       runner.movesWatermark(silence) ||
       (!isOver && (isTickDue(prepared, runner, options) || runner.isSinkDue()));
     if (hasInput || (endsInput && !runner.hasEnded()) || isDue) {
-      await intake.planAhead(ranges, upcoming);
-      await execute(runner.plan({ ranges, ...silence, endsInput }));
+      await execute(runner.plan({ ranges, ...silence, endsInput }), async () => {
+        await intake.planAhead(ranges, upcoming);
+        return upcoming;
+      });
       dueMs = startedMs + batchMs;
     }
     if (isOver) return;

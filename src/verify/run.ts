@@ -94,11 +94,8 @@ export async function openRun(job: LoadedJob, options: RunOptions): Promise<Run>
       const ranges = planned?.share === share ? planned.ranges : await plan(share, {});
       planned = ahead === undefined ? undefined : { share: ahead, ranges: await plan(ahead, ranges) };
       const { runner } = open;
-      return runner.run(
-        runner.plan({ ranges, idle: [], endsInput }),
-        0,
-        planned === undefined ? [] : [planned.ranges],
-      );
+      const upcoming = planned === undefined ? [] : [planned.ranges];
+      return runner.run(runner.plan({ ranges, idle: [], endsInput }), 0, async () => upcoming);
     },
     async restart(isCrash = false) {
       planned = undefined;
