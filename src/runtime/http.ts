@@ -64,7 +64,10 @@ export async function serveHttp(options: HttpOptions): Promise<HttpServer> {
   );
 }
 
-function listenError(error: unknown, { host, port }: HttpOptions): StreamkitError {
+export function listenError(
+  error: unknown,
+  { host, port }: Pick<HttpOptions, "host" | "port">,
+): StreamkitError {
   const { code, name } = error as { code?: string; name?: string };
   const where = `${host}:${port}`;
   const text =
@@ -78,7 +81,7 @@ function isUpgrade(request: Request): boolean {
   return request.headers.get("upgrade")?.toLowerCase() === "websocket";
 }
 
-function urlOf({ host, tls }: HttpOptions, port: number): string {
+export function urlOf({ host, tls }: Pick<HttpOptions, "host" | "tls">, port: number): string {
   const reachable = host === "0.0.0.0" ? "127.0.0.1" : host === "::" ? "::1" : host;
   const scheme = tls === undefined ? "http" : "https";
   return `${scheme}://${reachable.includes(":") ? `[${reachable}]` : reachable}:${port}`;

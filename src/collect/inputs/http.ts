@@ -3,13 +3,12 @@
  * Retry-After when there is no room for them, so that the client keeps them.
  */
 
-import type { ReadableStream } from "node:stream/web";
 import { z } from "zod";
 import type { Clock } from "../../base/clock.ts";
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import { isSameSecret } from "../../base/secret.ts";
 import { durationMs } from "../../base/units.ts";
-import { serveHttp } from "../../runtime/http.ts";
+import { type Received, serveReceiver } from "../../runtime/http-receiver.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import type { Intake } from "../intake.ts";
 import { checkedAddress, listenField, listenOf, urlOf, warnOfStrangers } from "./address.ts";
@@ -72,13 +71,13 @@ export const httpInput: InputKind<Options> = {
     });
     done.catch(() => {});
     const requests = takeRequests(given, intake, clock, (error) => fail(error));
-    const server = await serveHttp({
+    const server = await serveReceiver({
       host,
       port,
       tls: keysOf(given.tls, baseFolder),
       maxBodyBytes: given.max_body,
-      fetch: requests.take,
-      upgrade: () => answer(400, "no WebSocket here"),
+      clock,
+      take: requests.take,
     });
     const scheme = given.tls === undefined ? "http" : "https";
     const shownPath = given.path === "*" ? "/" : given.path;
@@ -105,7 +104,7 @@ const CLOSE_PAUSE_MS = 10;
 const CLOSE_TRIES = 200;
 
 interface Requests {
-  take(request: Request): Promise<Response>;
+  take(request: Received): Promise<Response>;
   /** Refuses bodies that are coming. Resolves when answers that are due are given: their events are safe. */
   end(): Promise<void>;
 }
@@ -125,13 +124,13 @@ function takeRequests(
   let hasEnded = false;
   const hasRoom = (): boolean => !hasEnded && waiting < given.max_waiting && intake.hasRoom();
 
-  const bodyInTime = async (request: Request, share: Share): Promise<Buffer | Fault> => {
+  const bodyInTime = async (request: Received, share: Share): Promise<Buffer | Fault> => {
     const stop = new AbortController();
     const ended = new AbortController();
     void clock.sleep(bodyTimeoutMs, ended.signal).then(() => stop.abort());
     reading.add(stop);
     try {
-      return await readBody(request.body as ReadableStream<Uint8Array> | null, {
+      return await readBody(request.body ?? null, {
         isGzip: encodingOf(request) === "gzip",
         maxBytes: given.max_body,
         share,
@@ -200,12 +199,12 @@ function answer(status: number, text: string, headers: Readonly<Record<string, s
   return new Response(`${text}\n`, { status, headers });
 }
 
-function refusalOf(request: Request, { path, token, max_body: maxBody }: Options): Response | undefined {
-  if (path !== "*" && new URL(request.url).pathname !== path) return answer(404, `POST to ${path}`);
+function refusalOf(request: Received, { path, token, max_body: maxBody }: Options): Response | undefined {
+  if (path !== "*" && request.path !== path) return answer(404, `POST to ${path}`);
   if (request.method !== "POST") return answer(405, `POST to ${path}`, { allow: "POST" });
-  if (token !== undefined && !isSameSecret(request.headers.get("authorization") ?? "", `Bearer ${token}`))
+  if (token !== undefined && !isSameSecret(request.header("authorization") ?? "", `Bearer ${token}`))
     return answer(401, "a token is needed", { "www-authenticate": "Bearer" });
-  if (Number(request.headers.get("content-length") ?? 0) > maxBody) return tooLarge(maxBody);
+  if (Number(request.header("content-length") ?? 0) > maxBody) return tooLarge(maxBody);
   const encoding = encodingOf(request);
   if (encoding !== "gzip" && encoding !== "identity")
     return answer(415, `Content-Encoding ${encoding}: only gzip is taken`);
@@ -231,8 +230,8 @@ function faultAnswer(fault: Fault, { max_body: maxBytes, body_timeout: timeout }
   }
 }
 
-function encodingOf(request: Request): string {
-  const encoding = request.headers.get("content-encoding")?.toLowerCase() ?? "identity";
+function encodingOf(request: Received): string {
+  const encoding = request.header("content-encoding")?.toLowerCase() ?? "identity";
   return encoding === "x-gzip" ? "gzip" : encoding;
 }
 
@@ -241,8 +240,8 @@ function eventsIn(blocks: readonly EventBlock[]): number {
 }
 
 /** The events of a body, or why there are none. */
-function blocksOf(body: Buffer, request: Request, given: Options): readonly EventBlock[] | Response {
-  const type = request.headers.get("content-type")?.split(";")[0]?.trim().toLowerCase();
+function blocksOf(body: Buffer, request: Received, given: Options): readonly EventBlock[] | Response {
+  const type = request.header("content-type")?.split(";")[0]?.trim().toLowerCase();
   if (type !== "application/json" && !given.flume) return linesBlock(body);
   try {
     const text = body.toString("utf8");
