@@ -36,6 +36,7 @@ export async function claimFile(target: string, { claimant, isDurable }: SinkCon
   // Where the file is gone there is nothing to lose: whoever removed it has given it up.
   if (found !== undefined && existsSync(target) && !mayTake(found, claimant))
     throw refusalOf(`"${target}"`, found, claimant, { wouldDo: "remove the rows that are in it" });
+  if (found === undefined && !claimant.adopts) await refuseHardLink(target);
   const { unlock } = lockFile(
     lock,
     (pid) =>
@@ -60,6 +61,19 @@ export async function claimFile(target: string, { claimant, isDurable }: SinkCon
     },
     release: unlock,
   };
+}
+
+/** Its owner's mark may stand beside another name of it. */
+async function refuseHardLink(target: string): Promise<void> {
+  const names = existsSync(target) ? (await stat(target)).nlink : 1;
+  if (names <= 1) return;
+  throw new StreamkitError(
+    "job",
+    `"${target}" is one of ${names} names of a file (hard links), and whose that is can't be told from this ` +
+      "name: rows that another job has written would be removed. Nothing was touched. Write to a file of its " +
+      "own, or let the sink take this one over with adopt: true",
+    { component: "sink" },
+  );
 }
 
 /** Before a batch is written into a file that was removed or cut: a crash may come before its commit. */

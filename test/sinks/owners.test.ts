@@ -1,7 +1,16 @@
 /** A target is one job's and one checkpoint's: whoever else comes is refused before anything is touched. */
 
 import { expect, test } from "bun:test";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { StreamkitError } from "../../src/base/error.ts";
 import { lockFile } from "../../src/base/lock-file.ts";
@@ -87,6 +96,18 @@ test("nothing of a job is touched where the last of its sinks is another one's",
   expect(existsSync(jobs.at(".free.ndjson.streamkit"))).toBe(false);
   // And it is not locked by what was refused.
   expect(await jobs.run("c", { sinks: `[ { from: q, to: "file:free.ndjson" } ]` })).toBeUndefined();
+});
+
+test("another name of a job's file is no other file", async () => {
+  using jobs = house();
+  expect(await jobs.run("a")).toBeUndefined();
+  linkSync(jobs.at("out.ndjson"), jobs.at("link.ndjson"));
+  const other = '[ { from: q, to: "file:link.ndjson" } ]';
+  expect(await jobs.run("b", { sinks: other })).toContain("hard links");
+  expect(jobs.rows()).toEqual(["a1", "a2"]);
+  // A backup by links is no reason to stop the job whose file it is.
+  expect(await jobs.run("a")).toBeUndefined();
+  expect(await jobs.run("b", { sinks: adopting(other) })).toBeUndefined();
 });
 
 test("adopt takes a file over, and then the first job is refused", async () => {
