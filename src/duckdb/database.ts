@@ -146,7 +146,7 @@ function fromConnection(
     async describe(query) {
       // What a person wrote may end this statement and begin others, which would be run.
       const count = await database.statements(query);
-      if (count !== 1) throw new DuckdbError(`One statement is expected, found ${count}`, query, undefined);
+      if (count !== 1) throw new DuckdbError(notOneStatement(count, query), query, undefined);
       const rows = await database.rows({ text: `DESCRIBE ${query.text}` });
       return rows.map((row) => ({ name: String(row["column_name"]), type: String(row["column_type"]) }));
     },
@@ -155,6 +155,13 @@ function fromConnection(
     close,
   };
   return database;
+}
+
+/** DuckDB makes a statement of its own for a PIVOT whose values it is to find. */
+function notOneStatement(count: number, { text }: Sql): string {
+  if (/\bPIVOT(?:_WIDER)?\b/i.test(text) && !/;\s*\S/.test(text))
+    return "A PIVOT needs its values here, as columns are known before rows are: ON column IN ('a', 'b')";
+  return `One statement is expected, found ${count}`;
 }
 
 async function attempt<T>(statement: Sql, action: () => Promise<T>): Promise<T> {

@@ -79,7 +79,9 @@ async function load(database: Database, name: string, file: string): Promise<voi
   try {
     await database.run(sql`CREATE OR REPLACE TABLE ${id(name)} AS ${await tableQuery(database, file)}`);
   } catch (error) {
-    throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${messageOf(error)}`, {
+    // What follows are settings of DuckDB's, which a job does not have.
+    const [reason = ""] = messageOf(error).split("\nThe search space used was");
+    throw new StreamkitError("job", `The table "${name}" can't be read from "${file}": ${reason}`, {
       cause: error,
     });
   }

@@ -69,6 +69,14 @@ test.each(Object.keys(FAULTS))("%s", async (name) => {
   });
 });
 
+test("a file with a hole is refused without the settings of DuckDB's reader", async () => {
+  using folder = emptyFolder();
+  const hole = `a,b\n1,2\n${"\0".repeat(16)}\n3,4\n`;
+  const refused = await tableOf(folder.path, "c.csv", hole).then(String, messageOf);
+  expect(refused).toContain('The table "c" can\'t be read from');
+  expect(refused).not.toMatch(/Possible fixes|Candidates/);
+});
+
 test("a file that goes and comes back as it was", async () => {
   using folder = emptyFolder();
   const table = await tableOf(folder.path, "c.ndjson", '{"n":1}\n{"n":2}\n');

@@ -2,6 +2,7 @@
 
 import type { Format } from "../../formats/format.ts";
 import { formats } from "../../formats/list.ts";
+import { shownText } from "../../terminal/text.ts";
 import type { Guess } from "./guess.ts";
 import type { Sample } from "./sample.ts";
 
@@ -45,11 +46,12 @@ const LEAST_SHARE = 0.5;
 
 export function guessText(file: string, sample: Sample, guesses: readonly Guess[]): string {
   const [best] = guesses;
+  const shown = shownText(file);
   const looked = `${sample.isPart ? "the first " : ""}${count(sample.lines, "line")}`;
   if (best === undefined || best.fitting / best.records < LEAST_SHARE)
-    return `${file}: no format fits ${looked}.\n${tableOf(guesses)}\n${OTHERWISE}`;
+    return `${shown}: no format fits ${looked}.\n${tableOf(guesses)}\n${OTHERWISE}`;
   const rows = best.rows.map((row) => `  ${row}\n`).join("");
-  return `${file}: ${nameOf(best)} fits ${shareOf(best)} of ${looked}.
+  return `${shown}: ${nameOf(best)} fits ${shareOf(best)} of ${looked}.
 ${tableOf(guesses)}
 ${best.rows.length === 1 ? "The first row:" : `The first ${best.rows.length} rows:`}
 ${rows}${best.misfit === undefined ? "" : `\nThe first line that does not fit: ${best.misfit}\n`}
