@@ -69,9 +69,9 @@ async function refuseHardLink(target: string): Promise<void> {
   if (names <= 1) return;
   throw new StreamkitError(
     "job",
-    `"${target}" is one of ${names} names of a file (hard links), and whose that is can't be told from this ` +
-      "name: rows that another job has written would be removed. Nothing was touched. Write to a file of its " +
-      "own, or let the sink take this one over with adopt: true",
+    `"${target}" is one of ${names} names of a file (hard links), and whose that is can't be told by this ` +
+      "name: rows of another job would be removed. Nothing was touched. Write to a file of its own, or let " +
+      "the sink take this one over with adopt: true",
     { component: "sink" },
   );
 }
