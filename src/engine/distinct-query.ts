@@ -60,6 +60,7 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     sources,
     late: time?.[1],
     bound: time?.[1],
+    rules: { reads: [...inputs].toSorted().join(", ") },
     minRowsToRewrite: shaped.minRowsToRewrite,
     // A first setup makes the state's table after this text: it can't name it yet.
     partial: (batchId) =>

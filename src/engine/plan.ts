@@ -23,6 +23,8 @@ import { tieWarnings } from "./tie-warnings.ts";
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
   readonly sources: readonly Stream[];
+  /** The names of static tables, which are there. */
+  readonly tables?: readonly string[];
   /** Sources that are wrong, of which nothing more is known. */
   readonly unknown?: readonly string[];
   /** A state of fewer rows is not worth a rewrite. */
@@ -58,8 +60,10 @@ export async function planQueries(
       name,
     ]),
   );
+  const tableNames = new Map((request.tables ?? []).map((name) => [name.toLowerCase(), name]));
   const catalog: Catalog = {
     streamOf: (name) => streamNames.get(name.toLowerCase()),
+    tableOf: (name) => tableNames.get(name.toLowerCase()),
     isAggregate: (name) => aggregates.has(name),
     isVolatile: (name) => volatile.has(name),
   };

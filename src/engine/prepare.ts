@@ -145,6 +145,8 @@ export async function prepareJob(
       return undefined;
     }
     planned ??= await adopted(await planJob(job, database, given, columns));
+    if (checkpoint.isDurable || planned.queries.some(({ tables = [] }) => tables.length > 0))
+      await planned.tables.settle(checkpoint);
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
       const source = opened.get(shape.name);
@@ -189,6 +191,7 @@ export async function planJob(
     queries: config.queries,
     sources: streams,
     unknown,
+    tables: Object.keys(config.tables),
     errorAt,
     sharedBy,
     former,

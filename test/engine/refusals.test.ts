@@ -52,6 +52,13 @@ const T = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
 
 /** SQL, what the reason must say, what the way out must say. */
 const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])[] = [
+  // Values that no table can hold.
+  [
+    "SELECT k, max((price, k)) AS m FROM ticks GROUP BY k",
+    /column "m" .*STRUCT\(DOUBLE, VARCHAR\)/,
+    /name them/,
+  ],
+  ["SELECT [(price, k)] AS m FROM ticks", /column "m" holds values without names/, /name them/],
   // What is no input of the job.
   ["SELECT t.* FROM ticks AS t, read_text('/etc/hostname')", /found read_text/, /tables:/],
   ["SELECT *, (SELECT count(*) FROM glob('/etc/*')) AS n FROM ticks", /found glob/, /tables:/],
