@@ -1,5 +1,6 @@
 /** ASOF joins of streams: for each row of the left, the latest row of the right that is not later. */
 
+import type { Column } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
 import { type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { conjunctsOf, type TimeColumns } from "./join-bounds.ts";
@@ -7,7 +8,7 @@ import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
 import type { Pruning } from "./places.ts";
 import { refusal } from "./refusals.ts";
 import { relationOf } from "./shape.ts";
-import { lateVariable } from "./stream.ts";
+import { eventTime, lateVariable } from "./stream.ts";
 import { includesName } from "./syntax-facts.ts";
 import { nameOf } from "./windows.ts";
 
@@ -71,8 +72,12 @@ function relationBefore(node: TreeNode | undefined): string | undefined {
 }
 
 /** Of the right side's rows behind the watermark, the latest of each key: the only ones still looked at. */
-export function asOfPruning({ rightTime, rightKeys }: AsOf, storeName: string): Pruning {
-  const time = id(rightTime);
+export function asOfPruning(
+  { rightTime, rightKeys }: AsOf,
+  storeName: string,
+  columns: readonly Column[],
+): Pruning {
+  const time = eventTime(columns, rightTime);
   const isBehind = sql`${time} < getvariable(${lateVariable(storeName)})`;
   const partition = rightKeys.length === 0 ? raw("") : sql`PARTITION BY ${rightKeys.map((key) => id(key))}`;
   const ofKey = rightKeys.length === 0 ? "of all" : `of each ${rightKeys.toSorted().join(", ")}`;

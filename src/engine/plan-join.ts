@@ -2,7 +2,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { fromClause, selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { fromClause, nodesOf, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { type AsOf, asOfOf, asOfPruning } from "./as-of.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { type JoinBounds, joinBoundsOf, type TimeColumns } from "./join-bounds.ts";
@@ -45,6 +45,7 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
       "a join other than INNER stands beside another join of streams",
       "join two streams in a query of its own before this one",
     );
+  refuseTableInside(outer, catalog);
   const waiting = await waitingOf(shaped, tree, places, outer, timeColumns);
   if (waiting === undefined && config.state !== "unbounded") return undefined;
   const rules = { joins: (await joinText(shaped)).text };
@@ -132,11 +133,30 @@ async function openStores(
       bound: isPruned ? undefined : waiting.bound,
       end: sql`greatest(${ends})`,
       rules,
-      ...(waiting.asOf !== undefined && isPruned ? { pruning: asOfPruning(waiting.asOf, storeName) } : {}),
+      ...(waiting.asOf !== undefined && isPruned
+        ? { pruning: asOfPruning(waiting.asOf, storeName, first.place.columns) }
+        : {}),
     };
     stores.set(storeName, await openPlace(shaped, first.place, keeping, time));
   }
   return stores;
+}
+
+/**
+ * Whether a row has a partner is asked when either comes, and once more at the end: of a static table that
+ * has changed in between, a row could be given out both with a partner and without, or not at all.
+ */
+function refuseTableInside(outer: TreeNode | undefined, catalog: Shaped["catalog"]): void {
+  const type = textIn(outer, "join_type");
+  if (outer === undefined || outer["ref_type"] === "ASOF" || type === "ANTI") return;
+  const tables = [...nodesOf(outer)].flatMap((node) =>
+    node["type"] === "BASE_TABLE" ? (catalog.tableOf(textIn(node, "table_name")) ?? []) : [],
+  );
+  if (tables.length === 0) return;
+  throw refusal(
+    `its ${type} join of streams reads the table "${tables[0] ?? ""}", which may change meanwhile`,
+    "join the table in a query of its own before this one, or outside of this join",
+  );
 }
 
 /** Which rows are joined: pairs of rows that were there before are not looked at again. */

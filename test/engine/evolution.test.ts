@@ -166,6 +166,19 @@ describe("goes on", () => {
     expect(rowsIn("minutes.ndjson")).toEqual([minute("30", "a", { tens: 20, more: 10 })]);
   });
 
+  test("in update mode with another select list, whose whole answer is given out once more", async () => {
+    await run(JOB);
+    const before = rowsIn("live.ndjson").length;
+    const sql = "SELECT symbol, count(*) * 10 AS n FROM ticks GROUP BY symbol";
+    await run(withQuery("live", { mode: "update", sql }), { last: true });
+    expect(rowsIn("live.ndjson").slice(before)).toMatchObject([
+      { symbol: "a", n: 20, _op: "upsert" },
+      { symbol: "b", n: 20, _op: "upsert" },
+    ]);
+    await run(withQuery("live", { mode: "update", sql }));
+    expect(rowsIn("live.ndjson").length).toBe(before + 2);
+  });
+
   test("and the state of a query that is gone is dropped", async () => {
     await run(without("live"));
     expect(JSON.stringify(await contents(), bigintText)).not.toContain("state_live");
@@ -210,6 +223,24 @@ describe("is refused, with nothing changed", () => {
       "was: SELECT symbol, window_start, count_star() AS n, max(price)",
       "is:  SELECT symbol, window_start, count_star() AS n, min(price)",
       "--reset minutes",
+    ],
+    [
+      "another stream with the same columns",
+      withQuery("minutes", MINUTES.replace("clean", "ticks")),
+      "query minutes, what it reads\n      was: clean\n      is:  ticks",
+    ],
+    [
+      "another mode",
+      withQuery("live", { mode: "complete", sql: "SELECT symbol, count(*) AS n FROM ticks GROUP BY symbol" }),
+      "query live, mode\n      was: update\n      is:  complete",
+    ],
+    [
+      "other groups that are let through, in update mode",
+      withQuery("live", {
+        mode: "update",
+        sql: "SELECT symbol, count(*) AS n FROM ticks GROUP BY symbol HAVING count(*) > 1",
+      }),
+      "query live, what it lets through\n      was: every group\n      is:  (count_star() > 1)",
     ],
     ["another window", withQuery("minutes", MINUTES.replace("1 MINUTE", "2 MINUTES")), "--reset minutes"],
     [
