@@ -72,6 +72,7 @@ export interface PlacesRequest {
   readonly streams: ReadonlyMap<string, Stream>;
   readonly catalog: Catalog;
   readonly isFormer: boolean;
+  readonly isGeneral: boolean;
 }
 
 /** What a rewrite of kept rows leaves. */
@@ -155,11 +156,11 @@ export async function placesOf(request: PlacesRequest): Promise<Places> {
 
 /** Undefined where the subquery is no aggregation over one place whose aggregates merge. */
 async function groupsPlace(
-  { database, streams, catalog, isFormer }: PlacesRequest,
+  { database, streams, catalog, isFormer, isGeneral }: PlacesRequest,
   select: TreeNode,
   storeName: string,
 ): Promise<Place | undefined> {
-  if (!isSimpleAggregate(select, catalog) || modifiersOf(select).length > 0) return undefined;
+  if (isGeneral || !isSimpleAggregate(select, catalog) || modifiersOf(select).length > 0) return undefined;
   const from = select["from_table"] as TreeNode;
   const window = windowCallOf(from);
   const input = streams.get(catalog.streamOf(window?.stream ?? textIn(from, "table_name")) ?? "");

@@ -20,7 +20,7 @@ import { restOfGroups } from "./on-error/without.ts";
 import { aroundGroups, asSubquery } from "./over-groups.ts";
 import { namesIn, overInput } from "./places.ts";
 import { inPlainNames } from "./plain-names.ts";
-import { planAppend } from "./plan-append.ts";
+import { planAppend, planGeneral } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
 import type { Query } from "./query.ts";
 import {
@@ -93,6 +93,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
       );
     return statelessQuery(request, { flat, tree, leaves });
   }
+  if (shaped.isGeneral) return config.mode === "append" ? planGeneral(shaped) : planRerun(shaped);
   if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
     return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
   const merged = isMerging ? await planMerged(shaped) : undefined;

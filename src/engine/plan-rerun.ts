@@ -43,13 +43,13 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     throw refusal("lateness is for windows, and its rows are not grouped by one", "leave lateness out");
   const late = leastBound(places);
   const top =
-    window === undefined && places.length === 1
+    window === undefined && places.length === 1 && !shaped.isGeneral
       ? topOfKeys(shaped, places[0]?.input.columns ?? [])
       : undefined;
   const keeping: Keeping = {
     sources: shaped.sources,
     late,
-    bound: window === undefined ? undefined : late,
+    bound: window === undefined || shaped.isGeneral ? undefined : late,
     end: NEVER,
     ...(top === undefined ? {} : { pruning: await keepTop(shaped, top) }),
     // What was given out before is taken back by what this SQL says of the rows of then.
@@ -65,7 +65,9 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   // A key of the answer must not move from one split to another: only what holds the split's value names it.
   const isNamed = (split: SplitKey): boolean =>
     key.some((name) => locality.carriers.get(name.toLowerCase())?.includes(split));
-  const splits = locality.keys.filter((split) => isTouchable(split, { tree, places }) && isNamed(split));
+  const splits = (shaped.isGeneral ? [] : locality.keys).filter(
+    (split) => isTouchable(split, { tree, places }) && isNamed(split),
+  );
   const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
   const storeOf = ({ storeName }: Place): Store => {
     const store = stores.get(storeName);

@@ -29,6 +29,8 @@ export interface PlanRequest extends QueryTexts {
   readonly unknown?: readonly string[];
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** Whether stateful queries keep all their rows, and run over them: what tests hold other plans against. */
+  readonly isGeneral?: boolean | undefined;
   /** Queries whose state is one that a former version made. */
   readonly former?: readonly string[];
   /** The columns that decide a record's partition, where processes share the input by partitions. */
@@ -83,7 +85,8 @@ export async function planQueries(
   );
   const planOf = async (query: Parsed) => {
     const isFormer = request.former?.includes(query.name) === true;
-    const given = { ...query, database, streams, catalog, minRowsToRewrite, isFormer };
+    const isGeneral = request.isGeneral === true;
+    const given = { ...query, database, streams, catalog, minRowsToRewrite, isFormer, isGeneral };
     const plan = await at(request, query.name, () => planTried(given));
     const sharing =
       key.length === 0

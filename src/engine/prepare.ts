@@ -58,6 +58,8 @@ export interface Given {
   readonly isStopped: () => boolean;
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** Whether stateful queries keep all their rows, and run over them. */
+  readonly isGeneral?: boolean | undefined;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
   /** Everything that the checkpoint's folder holds is dropped. */
@@ -168,7 +170,7 @@ export async function prepareJob(
 export async function planJob(
   job: LoadedJob,
   database: Database,
-  { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
+  { clock, minRowsToRewrite, isGeneral }: Pick<Given, "clock" | "minRowsToRewrite" | "isGeneral">,
   columns: ReadonlyMap<string, readonly RecordColumn[]>,
   former: readonly string[] = [],
 ): Promise<PlannedJob> {
@@ -195,6 +197,7 @@ export async function planJob(
     errorAt,
     sharedBy,
     former,
+    isGeneral,
     names: [config.sources, config.queries, config.tables].flatMap((part) => Object.keys(part)),
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   };

@@ -40,6 +40,8 @@ export interface JobFiles {
 
 interface StreamingOptions {
   readonly isDurable: boolean;
+  /** By the general plan, in place of the one that the planner picks. */
+  readonly isGeneral?: boolean;
   readonly threads?: number;
   /** The system's if left out. */
   readonly clock?: Clock;
