@@ -25,6 +25,8 @@ interface SavedSource {
   readonly columns: readonly Column[];
   readonly select: SavedText;
   readonly time: string | null;
+  /** What stands between the values of a line; left out by older versions. */
+  readonly layout?: SavedText;
 }
 
 interface SavedQuery {
@@ -81,6 +83,7 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
         columns: stream.columns,
         select: saved(selectText(reading)),
         time: timeColumn ?? null,
+        layout: saved(`log_format: ${source?.log_format ?? "-"}, delimiter: ${source?.delimiter ?? "-"}`),
       },
     ];
   });
@@ -254,6 +257,9 @@ function streamDifferences(was: SavedPlan, is: SavedPlan, name: string): readonl
       difference(`source ${name}, select`, sourceBefore.select, sourceNow.select),
       difference(`source ${name}, time`, sourceBefore.time ?? "-", sourceNow.time ?? "-"),
       difference(`source ${name}, format`, sourceBefore.format, sourceNow.format),
+      ...(sourceBefore.layout === undefined || sourceNow.layout === undefined
+        ? []
+        : [difference(`source ${name}, layout`, sourceBefore.layout, sourceNow.layout)]),
     ].flat();
   const [before, now] = [was.queries[name], is.queries[name]];
   if (before === undefined || now === undefined) return difference(name, kindOf(was, name), kindOf(is, name));

@@ -258,6 +258,11 @@ describe("is refused, with nothing changed", () => {
     ["another projection of a source", withTicks({ select: "* REPLACE (-price AS price)" }), "ticks, select"],
     ["another format of a source", withTicks({ format: "csv" }), "ticks, format"],
     [
+      "another layout of a source's lines",
+      withTicks({ delimiter: ";" }),
+      "source ticks, layout\n      was: log_format: -, delimiter: -\n      is:  log_format: -, delimiter: ;",
+    ],
+    [
       "a new query with state",
       withQuery("sums", "SELECT sum(price) AS sum FROM ticks"),
       "sums: it keeps state and is new here: it would begin in the middle of its input",
