@@ -8,7 +8,7 @@
  */
 
 import { StreamkitError } from "../base/error.ts";
-import { exactNumber, readExactJson, writeExactJson } from "../base/exact-json.ts";
+import { digitsOf, exactNumber, readExactJson, writeExactJson } from "../base/exact-json.ts";
 import type { Database } from "./database.ts";
 import { literal, raw, type Sql, sql } from "./sql.ts";
 
@@ -19,9 +19,9 @@ export interface TreeNode {
 
 export const NO_LOCATION = exactNumber("18446744073709551615");
 
-/** JSON text to a tree. */
+/** JSON text to a tree. DuckDB writes infinite numbers as JSON has none. */
 export function readTree(json: string): Tree {
-  return readExactJson(json) as Tree;
+  return readExactJson(json.replaceAll(/"value":(-?Infinity|NaN)\b/g, '"value":"$1"')) as Tree;
 }
 
 /** The reverse of `readTree`. */
@@ -55,7 +55,7 @@ export async function parseSelect(database: Database, text: string): Promise<Tre
     );
   const shown = (statement["node"] as TreeNode)["from_table"] as TreeNode | undefined;
   if (shown?.["type"] === "SHOW_REF") throw noSelect(text);
-  return withoutLocations(statement["node"] as TreeNode) as TreeNode;
+  return withTypedConstants(withoutLocations(statement["node"] as TreeNode)) as TreeNode;
 }
 
 function faultOf(root: TreeNode, text: string): SyntaxFault {
@@ -179,6 +179,41 @@ export function replaceNodes(tree: Tree, change: (node: TreeNode) => Tree | unde
 /** Equality of expressions: aliases aside. */
 export function sameExpression(a: TreeNode, b: TreeNode): boolean {
   return writeTree({ ...a, alias: "" }) === writeTree({ ...b, alias: "" });
+}
+
+/**
+ * A DOUBLE that is a constant (`1e3`) becomes a cast, as does a DECIMAL without digits after its point
+ * (`2.`): as a constant DuckDB writes `1.5e0` as `1.5`, which is a DECIMAL, and takes no whole number of JSON
+ * for a DOUBLE.
+ */
+function withTypedConstants(tree: Tree): Tree {
+  return replaceNodes(tree, (node) => {
+    const constant = node["class"] === "CONSTANT" ? (node["value"] as TreeNode) : undefined;
+    const type = constant?.["type"] as TreeNode | undefined;
+    if (constant === undefined || type === undefined || constant["is_null"] === true) return undefined;
+    const child = { ...node, alias: "" };
+    if (type["id"] === "DOUBLE") {
+      const value = {
+        ...constant,
+        type: { id: "VARCHAR", type_info: null },
+        value: doubleText(constant["value"]),
+      };
+      return castNode({ ...child, value }, type, textIn(node, "alias"));
+    }
+    const isWhole = type["id"] === "DECIMAL" && (type["type_info"] as TreeNode)["scale"] === 0;
+    return isWhole ? castNode(child, type, textIn(node, "alias")) : undefined;
+  });
+}
+
+function castNode(child: TreeNode, type: TreeNode, alias: string): TreeNode {
+  const cast = { class: "CAST", type: "OPERATOR_CAST", alias, query_location: NO_LOCATION };
+  return { ...cast, child, cast_type: type, try_cast: false };
+}
+
+/** Infinite ones are strings already. */
+function doubleText(value: Tree | undefined): string {
+  if (Object.is(value, -0)) return "-0.0";
+  return digitsOf(value) ?? (typeof value === "string" ? value : "nan");
 }
 
 function withoutLocations(tree: Tree): Tree {

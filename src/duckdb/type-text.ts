@@ -15,6 +15,23 @@ export function structFields(type: string): Column[] {
   });
 }
 
+/**
+ * Whether there is a struct in it whose fields have no names, as `(1, 'a')` gives: `STRUCT(INTEGER,
+ * VARCHAR)`. No table can have a column of such a type, and its text can't be written in SQL.
+ */
+export function hasUnnamedStruct(type: string): boolean {
+  const inner = elementType(type);
+  if (inner !== undefined) return hasUnnamedStruct(inner);
+  const kind = /^(STRUCT|MAP|UNION)\(/i.exec(type)?.[1]?.toUpperCase();
+  if (kind === undefined) return false;
+  if (kind === "MAP") return typeParts(type).some(hasUnnamedStruct);
+  if (kind === "STRUCT" && !typeParts(type).every((field) => FIELD_NAME.test(field))) return true;
+  return structFields(type).some((field) => hasUnnamedStruct(field.type));
+}
+
+/** A name and a blank; a type of several words is none. Names that are types stand in quotes. */
+const FIELD_NAME = /^(?:"(?:[^"]|"")*"|(?!TIME(?:STAMP)? WITH TIME ZONE)[^\s"([]+)\s/;
+
 /** What stands between the commas of a nested type: `MAP(VARCHAR, INTEGER)` → its key's and its value's. */
 export function typeParts(type: string): readonly string[] {
   const body = type.slice(type.indexOf("(") + 1, -1);

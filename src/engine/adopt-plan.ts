@@ -4,7 +4,15 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { evolve, type Misfit, type Planned, queriesKeptOtherwise, savedPlan } from "./evolution.ts";
+import {
+  evolve,
+  type Misfit,
+  type Planned,
+  queriesKeptOtherwise,
+  queriesToldAnew,
+  type SavedPlan,
+  savedPlan,
+} from "./evolution.ts";
 
 /**
  * Drops the state of queries that begin anew or are gone, and notes what the rest belongs to. Throws code
@@ -30,6 +38,7 @@ export async function adoptPlan(
   }
   const plan = await savedPlan(database, planned);
   const { progress, savedPlan: was } = checkpoint;
+  const nextBatch = (progress?.batch ?? 0) + 1;
   if (progress !== undefined && was === undefined)
     logger("engine").info("The checkpoint does not say what its state belongs to: it is taken as it is");
   // Without a commit there is no state yet, whatever was planned.
@@ -44,12 +53,42 @@ export async function adoptPlan(
   }
   const gone = progress === undefined ? Object.keys(was?.queries ?? {}) : dropped;
   const tables = gone.flatMap((name) => was?.queries[name]?.states.map(({ table }) => table) ?? []);
-  await checkpoint.adopt(plan, tables);
+  // A batch under way is run as it was planned: sinks may have it from the text before.
+  const firstOfText = checkpoint.pendingPlan === undefined ? nextBatch : nextBatch + 1;
+  const whole =
+    was === undefined ? new Map<string, number>() : wholeAnswers(was, plan, nextBatch, firstOfText);
+  for (const query of planned.queries) {
+    const batch = whole.get(query.output.name);
+    if (batch !== undefined) query.tellWhole?.(batch);
+  }
+  await checkpoint.adopt(withWhole(plan, whole), tables);
   if (progress === undefined) return;
   for (const name of dropped)
     logger("engine").info(
       `The state of ${name} is dropped${resets.includes(name) ? ": it begins anew" : ""}`,
     );
+}
+
+/** By query, the batch that gives out its whole answer: also where it was not committed yet. */
+function wholeAnswers(
+  was: SavedPlan,
+  plan: SavedPlan,
+  nextBatch: number,
+  firstOfText: number,
+): ReadonlyMap<string, number> {
+  const due = Object.entries(was.queries).flatMap(([name, { wholeIn = 0 }]): [string, number][] =>
+    wholeIn >= nextBatch ? [[name, wholeIn]] : [],
+  );
+  const changed = queriesToldAnew(was, plan).map((name): [string, number] => [name, firstOfText]);
+  return new Map([...due, ...changed]);
+}
+
+function withWhole(plan: SavedPlan, whole: ReadonlyMap<string, number>): SavedPlan {
+  const queries = Object.entries(plan.queries).map(([name, query]) => {
+    const wholeIn = whole.get(name);
+    return [name, wholeIn === undefined ? query : { ...query, wholeIn }] as const;
+  });
+  return { ...plan, queries: Object.fromEntries(queries) };
 }
 
 /** Queries that are what they were, but whose state a former version has made in another way. */

@@ -14,6 +14,7 @@ import { type Groups, openGroups } from "./on-error/groups.ts";
 import type { Rest } from "./on-error/without.ts";
 import type { OutputMode } from "./outcome.ts";
 import { type Batch, type Explanation, endsInput, type Query } from "./query.ts";
+import { inputRule, timeRules } from "./state-rules.ts";
 import {
   CHECKPOINT,
   lateVariable,
@@ -33,6 +34,8 @@ export interface AggregateOptions {
   readonly key: readonly string[];
   readonly parts: AggregateSql;
   readonly rest: Rest;
+  /** Which groups it gives out: those that were given out must be known when they are taken back. */
+  readonly having: string;
   /** Numbers of rows of the input that surely fail. */
   readonly suspects: Sql | undefined;
   /** What the watermark means for the window's time column; undefined without a window. */
@@ -55,13 +58,16 @@ export function aggregateQuery(options: AggregateOptions): Query {
   });
   let partialRows = 0;
   let outputRows = -1;
+  let wholeIn = -1;
+  let isWhole = false;
 
   /** Partial rows, all of them or those that close, that the batch's answer is made of. */
   const answered = (batch: Batch): Sql | undefined => {
     if (mode !== "append") {
       // Of no rows at all there is an answer too, where nothing is grouped.
       const isAnswerOfNothing = parts.keyCount === 0 && ledger.isEmpty() && endsInput(batch, input.sources);
-      return partialRows === 0 && !isAnswerOfNothing ? undefined : everything;
+      const isToldAnew = isWhole && !ledger.isEmpty();
+      return partialRows === 0 && !isAnswerOfNothing && !isToldAnew ? undefined : everything;
     }
     if (bound !== undefined) {
       const closing = ledger.closing(batch);
@@ -72,7 +78,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
   /** The answer without the groups that are hidden. */
   const emission = (rows: Sql, groups: Groups | undefined): Sql => {
     const shown = (from: Sql): Sql => groups?.shown(from) ?? from;
-    const touched = mode === "update" && partialRows > 0 ? shown(partial) : undefined;
+    const touched = mode === "update" && partialRows > 0 && !isWhole ? shown(partial) : undefined;
     const answer =
       mode === "append" ? parts.answer(shown(rows)) : parts.changes(shown(rows), shown(state), touched);
     // Of no rows there is an answer too, where nothing is grouped: not when that is put aside.
@@ -87,7 +93,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
   async function answerOver(database: Database, aside: Aside, rows: Sql): Promise<number> {
     let groups: Groups | undefined;
     // Of a group that this batch does not touch, a batch before has told.
-    const touched = mode !== "append" && partialRows > 0 ? partial : undefined;
+    const touched = mode !== "append" && partialRows > 0 && !isWhole ? partial : undefined;
     const written = await aside.overUnits({
       run: () =>
         database.runCounting(sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${emission(rows, groups)}`),
@@ -110,11 +116,23 @@ export function aggregateQuery(options: AggregateOptions): Query {
     key: options.key,
     rest: options.rest,
     explanation: explain(options),
-    states: [{ table: relation.state(name), definition: parts.partial(0).text, size: () => ledger.size() }],
+    states: [
+      {
+        table: relation.state(name),
+        definition: parts.partial(0).text,
+        rules: {
+          ...inputRule(input),
+          ...timeRules({ sources: input.sources, late: bound, bound }),
+          ...(mode === "append" ? {} : { "lets through": options.having }),
+        },
+        size: () => ledger.size(),
+      },
+    ],
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(0)} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}; ${emptyOutput}`,
     async execute(database, batch, aside) {
       await ledger.refresh(database, batch);
+      isWhole = batch.id === wholeIn;
       const late = bound?.(timestampUs(batch.watermarkBeforeUs(input.sources)));
       const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
       const earliest = bound === undefined ? raw("NULL") : sql`epoch_us(min(${raw(WINDOW_END_COLUMN)}))`;
@@ -136,6 +154,9 @@ export function aggregateQuery(options: AggregateOptions): Query {
         outputRows = 0;
       }
       return outputRows;
+    },
+    tellWhole(batch) {
+      wholeIn = batch;
     },
     closedAtEnd: (database) => ledger.closedBy(database, partial),
     commit(batch) {

@@ -15,6 +15,7 @@ import {
   type TreeNode,
   textIn,
 } from "../duckdb/syntax.ts";
+import { hasUnnamedStruct } from "../duckdb/type-text.ts";
 import { isByType, isOrdered, mergingOf } from "./aggregates.ts";
 import type { Merging } from "./merging.ts";
 import { aggregateCallsOf, columnRef, type GroupNames, overGroups } from "./over-groups.ts";
@@ -130,6 +131,7 @@ export async function aggregateSql(
       : sql`SELECT *, ${request.windowEnd(keyNames)} AS ${end} FROM (${groups})`;
   };
   const stateTypes = new Map((await database.describe(partial(0))).map(({ name, type }) => [name, type]));
+  if ([...stateTypes.values()].some(hasUnnamedStruct)) return undefined;
   const asStored = (value: Sql, name: Sql): Sql =>
     sql`CAST(${value} AS ${raw(stateTypes.get(name.text.slice(1, -1)) ?? "VARCHAR")}) AS ${name}`;
   const groupBy = keys.length === 0 ? raw("") : sql` GROUP BY ${join(keyNames)}`;

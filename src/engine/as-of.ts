@@ -1,12 +1,14 @@
 /** ASOF joins of streams: for each row of the left, the latest row of the right that is not later. */
 
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { Column } from "../duckdb/database.ts";
+import { id, raw, sql } from "../duckdb/sql.ts";
 import { type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { conjunctsOf, type TimeColumns } from "./join-bounds.ts";
 import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
+import type { Pruning } from "./places.ts";
 import { refusal } from "./refusals.ts";
 import { relationOf } from "./shape.ts";
-import { lateVariable } from "./stream.ts";
+import { eventTime, lateVariable } from "./stream.ts";
 import { includesName } from "./syntax-facts.ts";
 import { nameOf } from "./windows.ts";
 
@@ -70,11 +72,19 @@ function relationBefore(node: TreeNode | undefined): string | undefined {
 }
 
 /** Of the right side's rows behind the watermark, the latest of each key: the only ones still looked at. */
-export function asOfPruning({ rightTime, rightKeys }: AsOf, storeName: string): (rows: Sql) => Sql {
-  const time = id(rightTime);
+export function asOfPruning(
+  { rightTime, rightKeys }: AsOf,
+  storeName: string,
+  columns: readonly Column[],
+): Pruning {
+  const time = eventTime(columns, rightTime);
   const isBehind = sql`${time} < getvariable(${lateVariable(storeName)})`;
   const partition = rightKeys.length === 0 ? raw("") : sql`PARTITION BY ${rightKeys.map((key) => id(key))}`;
-  return (rows) => sql`FROM ${rows} AS parts
-    QUALIFY ${time} IS NULL OR NOT ${isBehind}
-      OR ${time} = max(CASE WHEN ${isBehind} THEN ${time} END) OVER (${partition})`;
+  const ofKey = rightKeys.length === 0 ? "of all" : `of each ${rightKeys.toSorted().join(", ")}`;
+  return {
+    merged: (rows) => sql`FROM ${rows} AS parts
+      QUALIFY ${time} IS NULL OR NOT ${isBehind}
+        OR ${time} = max(CASE WHEN ${isBehind} THEN ${time} END) OVER (${partition})`,
+    words: `behind the watermark the latest by ${rightTime} ${ofKey}`,
+  };
 }

@@ -180,6 +180,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   ): Promise<void> => {
     const statements = sinks.flatMap(({ output, sink }) => sink.commit?.(sinkBatch(output)) ?? []);
     statements.push(...(await keptLetters.statements(deadLetters, plan.plannedAtMs)));
+    statements.push(...prepared.tables.commit());
     watermarks.advance(times, plan.idle);
     const progress = {
       batch: plan.batch,
@@ -203,6 +204,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       // A rewrite of the state merges groups that no answer asked for: it can wait.
       await checkpoint.commit([...ofQueries(), ...statements], progress);
     }
+    prepared.tables.committed();
     failpoint("committed");
     for (const { name, source } of readers) {
       const range = plan.ranges[name];
@@ -240,6 +242,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
     async run(plan, schedulingDelayMs, upcoming = async () => []) {
       const startedAtMs = clock.nowMs();
       const startedMs = clock.monotonicMs();
+      // One that is repeated sees the tables that it saw at first.
+      if (plan.batch !== checkpoint.pendingPlan?.batch) await prepared.tables.refresh();
       checkpoint.writePlan(plan);
       // Into lanes that are free already, as at the start, and then into the one that held this batch.
       ahead.start(await upcoming());
@@ -254,6 +258,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       );
       const batch: Batch = {
         id: plan.batch,
+        changedTables: new Set(prepared.tables.changed()),
         watermarkBeforeUs: (sources) => (isOver ? INFINITY_US : watermarks.of(sources)),
         watermarkAfterUs: (sources) =>
           isOver || plan.endsInput ? INFINITY_US : watermarks.next(sources, after, plan.idle),

@@ -119,7 +119,7 @@ function givenOut(query: string, keys: readonly string[], answer: Sql) {
   const names = keys.map((key) => id(key));
   const same = names.map((key) => sql`answer.${key} IS NOT DISTINCT FROM given.${key}`);
   return {
-    state: { table, definition: sql`SELECT DISTINCT ${names} FROM (${answer})`.text },
+    state: { table, definition: sql`SELECT DISTINCT ${names} FROM (${answer})`.text, rules: {} },
     setup: (columns: readonly Column[]): Sql => {
       const own = columns.filter(({ name }) => keys.includes(name));
       return sql`CREATE TABLE IF NOT EXISTS ${id(CHECKPOINT, table)} (${definitionsOf(own)})`;

@@ -3,7 +3,8 @@
  * seen is kept; where the rows hold an event time, only until the watermark has passed it.
  */
 
-import { id, join, raw, sql, timestampUs } from "../duckdb/sql.ts";
+import type { Column } from "../duckdb/database.ts";
+import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { selectText } from "../duckdb/syntax.ts";
 import { named } from "./closing-query.ts";
 import { emptyTable } from "./input.ts";
@@ -43,10 +44,11 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
   const names = columns.map((column) => id(column.name));
   const rows = named(await selectText(database, flat), columns);
   const seen = names.map((column) => sql`new.${column} IS NOT DISTINCT FROM seen.${column}`);
+  const late = sql`getvariable(${lateVariable(name)})`;
   const timely =
     time === undefined
       ? raw("")
-      : sql`WHERE new.${id(time[0])} IS NULL OR new.${id(time[0])} >= getvariable(${lateVariable(name)})`;
+      : sql`WHERE new.${id(time[0])} IS NULL OR ${timeOf(columns, time[0])} >= ${late}`;
   const end =
     time === undefined ? raw("NULL::TIMESTAMP") : sql`new.${id(time[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;
   const state = id(CHECKPOINT, relation.state(name));
@@ -60,6 +62,7 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     sources,
     late: time?.[1],
     bound: time?.[1],
+    rules: { reads: [...inputs].toSorted().join(", ") },
     minRowsToRewrite: shaped.minRowsToRewrite,
     // A first setup makes the state's table after this text: it can't name it yet.
     partial: (batchId) =>
@@ -90,4 +93,10 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     closedAtEnd: (db) => store.closedBy(db),
     commit: (batch) => store.commit(batch),
   };
+}
+
+/** A DATE as the TIMESTAMP that may be compared with any watermark. */
+function timeOf(columns: readonly Column[], name: string): Sql {
+  const isDate = columns.some((column) => column.name === name && column.type === "DATE");
+  return isDate ? sql`(new.${id(name)} + INTERVAL 0 SECOND)` : sql`new.${id(name)}`;
 }

@@ -25,6 +25,8 @@ interface SavedSource {
   readonly columns: readonly Column[];
   readonly select: SavedText;
   readonly time: string | null;
+  /** What stands between the values of a line; left out by older versions. */
+  readonly layout?: SavedText;
 }
 
 interface SavedQuery {
@@ -32,7 +34,18 @@ interface SavedQuery {
   readonly mode: string;
   readonly key: readonly string[];
   readonly reads: readonly string[];
-  readonly states: readonly { readonly table: string; readonly definition: SavedText }[];
+  readonly states: readonly SavedState[];
+  /** `lateness` and `state`, as the job says them; left out by older versions. */
+  readonly settings?: Readonly<Record<string, string>>;
+  /** The batch that gives out the whole answer, as the text was another one before it. */
+  readonly wholeIn?: number;
+}
+
+interface SavedState {
+  readonly table: string;
+  readonly definition: SavedText;
+  /** Left out by older versions, which did not note what decides which rows a state has. */
+  readonly rules?: Readonly<Record<string, SavedText>>;
 }
 
 /** Plain JSON: stands in the checkpoint. */
@@ -70,6 +83,7 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
         columns: stream.columns,
         select: saved(selectText(reading)),
         time: timeColumn ?? null,
+        layout: saved(`log_format: ${source?.log_format ?? "-"}, delimiter: ${source?.delimiter ?? "-"}`),
       },
     ];
   });
@@ -81,10 +95,24 @@ export async function savedPlan(database: Database, { job, shapes, queries }: Pl
       mode: output.mode,
       key,
       reads: [...new Set(reads)].toSorted(),
-      states: states.map(({ table, definition }: QueryState) => ({ table, definition: saved(definition) })),
+      states: states.map(({ table, definition, rules }: QueryState) => ({
+        table,
+        definition: saved(definition),
+        rules: Object.fromEntries(Object.entries(rules).map(([what, text]) => [what, saved(text)])),
+      })),
+      settings: settingsOf(query),
     };
   }
   return { sources: Object.fromEntries(sources), queries: savedQueries };
+}
+
+/** What a query's text does not say of which rows it takes. */
+function settingsOf(query: LoadedJob["config"]["queries"][string] | undefined): Record<string, string> {
+  const { lateness, state } = query === undefined ? {} : queryConfig(query);
+  return {
+    lateness: lateness === undefined ? "none" : `${lateness} ms`,
+    state: state === undefined ? "bounded" : typeof state === "string" ? state : `keep: ${state.keep} ms`,
+  };
 }
 
 /** One thing that is not what it was. */
@@ -140,19 +168,68 @@ export function evolve(
   return { misfits, dropped };
 }
 
-/** What the state of a query depends on: its definition, and all that the streams it reads are made by. */
+/**
+ * What the state of a query depends on: its definition, what decides which rows it has, what it has given
+ * out, and all that the streams it reads are made by.
+ */
 function differencesOf(was: SavedPlan, is: SavedPlan, name: string): readonly Difference[] {
   const [before, now] = [was.queries[name], is.queries[name]];
   if (before === undefined || now === undefined) return [];
   const upstream = [...new Set([...before.reads, ...now.reads])].flatMap((read) =>
     streamDifferences(was, is, read),
   );
-  if (statesOf(before) === statesOf(now)) return unique(upstream);
   const own = queryDifferences(name, before, now);
+  const rules = ruleDifferences(name, before, now);
+  const isSame = statesOf(before) === statesOf(now) && rules.length === 0;
+  if (isSame && !changesWhatWasGiven(before, now) && (hasRules(before) || own.length === 0))
+    return unique(upstream);
   const texts = ({ states }: SavedQuery): string =>
     states.map(({ table, definition }) => `${table}: ${definition.text}`).join("; ");
   const kept = { what: `query ${name}, the state of this version`, was: texts(before), is: texts(now) };
-  return unique([...(own.length + upstream.length > 0 ? own : [kept]), ...upstream]);
+  const isOfVersion = own.length + upstream.length + rules.length === 0;
+  return unique([
+    ...(isOfVersion ? [kept] : own),
+    ...rules.filter((rule) => !isTold(rule, own)),
+    ...upstream,
+  ]);
+}
+
+/** Whether the query's text, which differs too, is all that such a rule says. */
+function isTold({ what }: Difference, own: readonly Difference[]): boolean {
+  return own.length > 0 && /(?:answers|joins)$/.test(what);
+}
+
+/** What names its rows, and whether they may change, for those who have what it has given out. */
+function changesWhatWasGiven(before: SavedQuery, now: SavedQuery): boolean {
+  if (before.mode !== now.mode) return true;
+  return now.mode !== "append" && before.key.join("\0") !== now.key.join("\0");
+}
+
+function hasRules({ states }: SavedQuery): boolean {
+  return states.every(({ rules }) => rules !== undefined);
+}
+
+/** In the states that are there before and now; a state of which nothing is noted tells nothing. */
+function ruleDifferences(name: string, before: SavedQuery, now: SavedQuery): readonly Difference[] {
+  return now.states.flatMap(({ table, rules = {} }) => {
+    const former = before.states.find((state) => state.table === table)?.rules;
+    if (former === undefined) return [];
+    return [...new Set([...Object.keys(former), ...Object.keys(rules)])].flatMap((rule) =>
+      difference(`query ${name}, what it ${rule}`, former[rule] ?? "-", rules[rule] ?? "-"),
+    );
+  });
+}
+
+/**
+ * Queries in update mode that go on with their state and say something else of it: what they have given out
+ * is of the text before.
+ */
+export function queriesToldAnew(was: SavedPlan, is: SavedPlan): readonly string[] {
+  return Object.entries(is.queries).flatMap(([name, now]) => {
+    const before = was.queries[name];
+    const isChanged = before !== undefined && before.sql.digest !== now.sql.digest;
+    return isChanged && now.mode !== "append" && now.states.length > 0 ? [name] : [];
+  });
 }
 
 function statesOf({ states }: SavedQuery): string {
@@ -180,6 +257,9 @@ function streamDifferences(was: SavedPlan, is: SavedPlan, name: string): readonl
       difference(`source ${name}, select`, sourceBefore.select, sourceNow.select),
       difference(`source ${name}, time`, sourceBefore.time ?? "-", sourceNow.time ?? "-"),
       difference(`source ${name}, format`, sourceBefore.format, sourceNow.format),
+      ...(sourceBefore.layout === undefined || sourceNow.layout === undefined
+        ? []
+        : [difference(`source ${name}, layout`, sourceBefore.layout, sourceNow.layout)]),
     ].flat();
   const [before, now] = [was.queries[name], is.queries[name]];
   if (before === undefined || now === undefined) return difference(name, kindOf(was, name), kindOf(is, name));
@@ -194,6 +274,9 @@ function queryDifferences(name: string, before: SavedQuery, now: SavedQuery): Di
     difference(`query ${name}`, before.sql, now.sql),
     difference(`query ${name}, mode`, before.mode, now.mode),
     difference(`query ${name}, key`, before.key.join(", "), now.key.join(", ")),
+    ...Object.entries(now.settings ?? {}).map(([setting, is]) =>
+      difference(`query ${name}, ${setting}`, before.settings?.[setting] ?? is, is),
+    ),
   ].flat();
 }
 

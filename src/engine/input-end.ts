@@ -66,7 +66,7 @@ export async function openInputEnd(
       if (!closed.has(output.name)) return batch;
       const atLeast = (reachedUs: bigint | null): bigint | null => leastOf(output, reachedUs);
       return {
-        id: batch.id,
+        ...batch,
         watermarkBeforeUs: (sources) => atLeast(batch.watermarkBeforeUs(sources)),
         watermarkAfterUs: (sources) => atLeast(batch.watermarkAfterUs(sources)),
       };

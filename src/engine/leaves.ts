@@ -56,11 +56,18 @@ export function markedItem(from: TreeNode, index: number, relationName: string):
 export function withRelations(tree: Tree, relationOf: (leaf: number) => string): TreeNode {
   return replaceNodes(tree, (node) => {
     const index = leafIndexOf(node);
-    if (index === undefined) return undefined;
-    const alias = textIn(node, "alias");
-    const name = alias !== "" ? alias : (windowCallOf(node)?.kind ?? textIn(node, "table_name"));
-    return tableItem(node, relationOf(index), name);
+    return index === undefined ? undefined : asRelation(node, relationOf(index));
   }) as TreeNode;
+}
+
+/** A FROM item replaced by a relation; the name that stands before its columns stays. */
+export function asRelation(from: TreeNode, table: string): TreeNode {
+  const alias = textIn(from, "alias");
+  return tableItem(
+    from,
+    table,
+    alias !== "" ? alias : (windowCallOf(from)?.kind ?? textIn(from, "table_name")),
+  );
 }
 
 function tableItem(from: TreeNode, table: string, alias: string): TreeNode {

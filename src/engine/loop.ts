@@ -49,7 +49,6 @@ export async function runLoop(
   const execute = async (plan: BatchPlan, planAhead?: () => Promise<readonly Ranges[]>): Promise<void> => {
     const hasInput = Object.keys(plan.ranges).length > 0;
     const delayMs = hasInput ? Math.max(0, clock.monotonicMs() - dueMs) : 0;
-    await prepared.tables.refresh();
     options.observe(await runner.run(plan, delayMs, planAhead));
     failpoint("batch-ended");
   };

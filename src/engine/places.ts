@@ -22,6 +22,7 @@ import { refuseHiddenWindow } from "./refusals.ts";
 import { rowShape, sessionShape } from "./row-store.ts";
 import { isSimpleAggregate, relationOf } from "./shape.ts";
 import type { QueryRequest } from "./shaped.ts";
+import { inputRule, type StateRules } from "./state-rules.ts";
 import { openStore, type Store, type StoreShape } from "./store.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
@@ -51,6 +52,8 @@ export interface Place {
   readonly sessionKey: string | undefined;
   /** Those of its columns that are its window's, by their names in lower case. */
   readonly windowColumns: ReadonlyMap<string, "window_start" | "window_end">;
+  /** What makes its sessions, as SQL: which rows are forgotten together; undefined for other places. */
+  readonly sessions: string | undefined;
   /** How its store keeps what it keeps; `end` is when a row may be forgotten, for rows without windows. */
   shape(end: Sql): StoreShape;
 }
@@ -69,6 +72,14 @@ export interface PlacesRequest {
   readonly streams: ReadonlyMap<string, Stream>;
   readonly catalog: Catalog;
   readonly isFormer: boolean;
+  readonly isGeneral: boolean;
+}
+
+/** What a rewrite of kept rows leaves. */
+export interface Pruning {
+  merged(rows: Sql): Sql;
+  /** The same in a person's words, with all that decides it. */
+  readonly words: string;
 }
 
 /** How a store is to be kept. */
@@ -81,20 +92,28 @@ export interface Keeping {
   /** For rows without windows: when each may be forgotten. */
   readonly end: Sql;
   /** Which rows a rewrite keeps, where that is no matter of time alone. */
-  readonly merged?: (rows: Sql) => Sql;
+  readonly pruning?: Pruning;
+  /** What else decides which rows there are, and what is made of them for good. */
+  readonly rules?: StateRules;
 }
 
 /** Opens a place's store. */
 export async function openPlace(
   { database, minRowsToRewrite }: Pick<QueryRequest, "database" | "minRowsToRewrite">,
   place: Place,
-  { sources, late, bound, end, merged }: Keeping,
+  { sources, late, bound, end, pruning, rules }: Keeping,
   timeColumn: string | undefined = place.timing?.timeColumn,
 ): Promise<Store> {
   await database.run(inputView(place.storeName, place.input, late === undefined ? undefined : timeColumn));
   return openStore({
     ...place.shape(end),
-    ...(merged === undefined ? {} : { merged }),
+    ...(pruning === undefined ? {} : { merged: (rows) => pruning.merged(rows) }),
+    rules: {
+      ...inputRule(place.input),
+      ...(place.sessions === undefined ? {} : { "splits into sessions": place.sessions }),
+      keeps: pruning?.words ?? "every row",
+      ...rules,
+    },
     columns: place.columns,
     sources,
     late,
@@ -137,11 +156,11 @@ export async function placesOf(request: PlacesRequest): Promise<Places> {
 
 /** Undefined where the subquery is no aggregation over one place whose aggregates merge. */
 async function groupsPlace(
-  { database, streams, catalog, isFormer }: PlacesRequest,
+  { database, streams, catalog, isFormer, isGeneral }: PlacesRequest,
   select: TreeNode,
   storeName: string,
 ): Promise<Place | undefined> {
-  if (!isSimpleAggregate(select, catalog) || modifiersOf(select).length > 0) return undefined;
+  if (isGeneral || !isSimpleAggregate(select, catalog) || modifiersOf(select).length > 0) return undefined;
   const from = select["from_table"] as TreeNode;
   const window = windowCallOf(from);
   const input = streams.get(catalog.streamOf(window?.stream ?? textIn(from, "table_name")) ?? "");
@@ -150,12 +169,16 @@ async function groupsPlace(
   const known = namesIn(input, window);
   const plain = inPlainNames(select, known);
   const given = groupKeysOf(plain, known, catalog);
+  // Which rows are one session, also those tell that WHERE leaves out.
+  if (window?.kind === "session" && select["where_clause"] !== null) return undefined;
   const session = window?.kind === "session" ? sessionKeysOf(given, window) : undefined;
   if (window?.kind === "session" && session === undefined) return undefined;
   const keys = session?.keys ?? given;
   const isWindowed = window !== undefined && keys.some((key) => isColumn(key, windowNames(window.kind)));
   if (window !== undefined && !isWindowed) return undefined;
   const timing = window === undefined ? undefined : await timingOf(database, plain, window, input);
+  // The end less the gap is then not the time of its last row.
+  if (session !== undefined && timing?.closesAfter !== undefined) return undefined;
   const columns = await describeAlone(database, select);
   if (columns === undefined) return undefined;
   await database.run(inputView(storeName, input, timing?.timeColumn));
@@ -199,6 +222,7 @@ async function groupsPlace(
     splitColumns: typesOf(columns, (name) => keyNames.has(name)),
     windowColumns,
     sessionKey,
+    sessions: undefined,
     shape: () => ({
       name: storeName,
       ...(session === undefined ? {} : { resolved: (rows: Sql) => parts.combined(rows) }),
@@ -281,6 +305,7 @@ async function rowsPlace(
         : name === sessionKey || includesName(WINDOW_COLUMNS, name),
     ),
     sessionKey,
+    sessions: sessions?.text,
     windowColumns: new Map(
       window === undefined ? [] : WINDOW_COLUMNS.map((name) => [name, name as "window_start" | "window_end"]),
     ),
@@ -298,6 +323,7 @@ async function rowsPlace(
             from: sql`FROM ${id(relation.input(storeName))}`,
             timeColumn: timing.timeColumn,
             gap: timing.sizes[0] ?? raw("INTERVAL 0 SECOND"),
+            closesAfter: timing.closesAfter,
             sessions,
           }),
   };

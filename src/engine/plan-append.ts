@@ -43,6 +43,12 @@ export async function planAppend(shaped: Shaped): Promise<Query> {
   );
 }
 
+/** Whatever the query is: all that is not late is kept, and answered when the input has ended. */
+export async function planGeneral(shaped: Shaped): Promise<Query> {
+  refuseLateness(shaped.config);
+  return planAtEnd(shaped, await placesOf({ ...shaped, query: shaped.name, select: shaped.flat }));
+}
+
 /** The rows of windows, answered when the windows close. */
 async function planWindows(shaped: Shaped, places: Places, columns: WindowColumns): Promise<Query> {
   const bound = leastBound(places.places);

@@ -2,7 +2,7 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { fromClause, nodesOf, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { type AsOf, asOfOf, asOfPruning } from "./as-of.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { type JoinBounds, joinBoundsOf, type TimeColumns } from "./join-bounds.ts";
@@ -16,6 +16,7 @@ import type { Explanation, Query } from "./query.ts";
 import { refusal } from "./refusals.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
+import type { StateRules } from "./state-rules.ts";
 import type { Store } from "./store.ts";
 import type { TimeBound } from "./stream.ts";
 import { timesThrough } from "./times.ts";
@@ -44,9 +45,11 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
       "a join other than INNER stands beside another join of streams",
       "join two streams in a query of its own before this one",
     );
+  refuseTableInside(outer, catalog);
   const waiting = await waitingOf(shaped, tree, places, outer, timeColumns);
   if (waiting === undefined && config.state !== "unbounded") return undefined;
-  const stores = await openStores(shaped, places, waiting, outer !== undefined);
+  const rules = { joins: (await joinText(shaped)).text };
+  const stores = await openStores(shaped, places, waiting, { isOuter: outer !== undefined, rules });
   const passes: JoinPass[] = [];
   for (const pass of await passesOf(database, name, tree, places.length, outer)) {
     const relationOf = (leaf: number): string => passRelation(name, leaf, pass.rowsAt(leaf));
@@ -108,7 +111,7 @@ async function openStores(
   shaped: Shaped,
   places: readonly Place[],
   waiting: Waiting | undefined,
-  isOuter: boolean,
+  { isOuter, rules }: { readonly isOuter: boolean; readonly rules: StateRules },
 ): Promise<ReadonlyMap<string, Store>> {
   const { sources } = shaped;
   const stores = new Map<string, Store>();
@@ -117,7 +120,7 @@ async function openStores(
     const [first] = sharing;
     if (stores.has(storeName) || first === undefined) continue;
     if (waiting === undefined) {
-      const keeping = { sources, late: undefined, bound: undefined, end: NEVER };
+      const keeping = { sources, late: undefined, bound: undefined, end: NEVER, rules };
       stores.set(storeName, await openPlace(shaped, first.place, keeping));
       continue;
     }
@@ -129,11 +132,36 @@ async function openStores(
       late: waiting.bound,
       bound: isPruned ? undefined : waiting.bound,
       end: sql`greatest(${ends})`,
-      ...(waiting.asOf !== undefined && isPruned ? { merged: asOfPruning(waiting.asOf, storeName) } : {}),
+      rules,
+      ...(waiting.asOf !== undefined && isPruned
+        ? { pruning: asOfPruning(waiting.asOf, storeName, first.place.columns) }
+        : {}),
     };
     stores.set(storeName, await openPlace(shaped, first.place, keeping, time));
   }
   return stores;
+}
+
+/**
+ * Whether a row has a partner is asked when either comes, and once more at the end: of a static table that
+ * has changed in between, a row could be given out both with a partner and without, or not at all.
+ */
+function refuseTableInside(outer: TreeNode | undefined, catalog: Shaped["catalog"]): void {
+  const type = textIn(outer, "join_type");
+  if (outer === undefined || outer["ref_type"] === "ASOF" || type === "ANTI") return;
+  const tables = [...nodesOf(outer)].flatMap((node) =>
+    node["type"] === "BASE_TABLE" ? (catalog.tableOf(textIn(node, "table_name")) ?? []) : [],
+  );
+  if (tables.length === 0) return;
+  throw refusal(
+    `its ${type} join of streams reads the table "${tables[0] ?? ""}", which may change meanwhile`,
+    "join the table in a query of its own before this one, or outside of this join",
+  );
+}
+
+/** Which rows are joined: pairs of rows that were there before are not looked at again. */
+function joinText({ database, flat }: Shaped): Promise<Sql> {
+  return fromClause(database, flat, flat["from_table"] as TreeNode, flat["where_clause"] ?? null);
 }
 
 /** How much later than a row of the place another may be that meets it. */

@@ -6,7 +6,7 @@
 
 import type { Column, Database } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
-import type { TreeNode } from "../duckdb/syntax.ts";
+import { expressionText, type TreeNode } from "../duckdb/syntax.ts";
 import type { QueryConfig } from "../job/schema.ts";
 import { aggregateQuery } from "./aggregate-query.ts";
 import { aggregateSql } from "./aggregate-sql.ts";
@@ -20,10 +20,17 @@ import { restOfGroups } from "./on-error/without.ts";
 import { aroundGroups, asSubquery } from "./over-groups.ts";
 import { namesIn, overInput } from "./places.ts";
 import { inPlainNames } from "./plain-names.ts";
-import { planAppend } from "./plan-append.ts";
+import { planAppend, planGeneral } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
 import type { Query } from "./query.ts";
-import { refusal, refuseDoubleNames, refuseFiles, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
+import {
+  refusal,
+  refuseDoubleNames,
+  refuseFiles,
+  refuseHiddenWindow,
+  refuseRowid,
+  refuseUnnamedStructs,
+} from "./refusals.ts";
 import { isGroupingOne, isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
 import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import { statelessQuery } from "./stateless-query.ts";
@@ -51,6 +58,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
   for (const { window } of leaves) if (window !== undefined) refuseUnitless(window);
   const columns = await database.describe(raw(config.sql));
   refuseDoubleNames(columns);
+  refuseUnnamedStructs(columns);
   refuseChanging(leaves, given.streams);
   refuseUnfit(flat, leaves, catalog);
   const notRowWise = whyNotRowWise(flat, catalog);
@@ -85,6 +93,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
       );
     return statelessQuery(request, { flat, tree, leaves });
   }
+  if (shaped.isGeneral) return config.mode === "append" ? planGeneral(shaped) : planRerun(shaped);
   if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
     return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
   const merged = isMerging ? await planMerged(shaped) : undefined;
@@ -211,10 +220,16 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
     key,
     parts,
     suspects,
+    having: await havingText(database, plain),
     rest: restOfGroups({ select: plain, keys, columns: parts.keyColumns }),
     bound,
     minRowsToRewrite,
   });
+}
+
+async function havingText(database: Database, select: TreeNode): Promise<string> {
+  const having = select["having"] ?? null;
+  return having === null ? "every group" : (await expressionText(database, select, having as TreeNode)).text;
 }
 
 /** The output columns that hold the group's keys: update mode names rows by them. */

@@ -1,10 +1,11 @@
 /** Plans update and complete mode for queries that do not merge. */
 
 import type { Column } from "../duckdb/database.ts";
-import { sameExpression, selectText, type TreeNode } from "../duckdb/syntax.ts";
+import { id, type Sql, sql } from "../duckdb/sql.ts";
+import { replaceNodes, sameExpression, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { inInputOrder, PLACE } from "./input-order.ts";
-import { withRelations } from "./leaves.ts";
+import { asRelation, withRelations } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
@@ -12,7 +13,7 @@ import { partnersOf } from "./on-error/partners.ts";
 import { type Keeping, openPlace, type Place, type Places, placesOf } from "./places.ts";
 import type { Explanation, Query } from "./query.ts";
 import { refusal } from "./refusals.ts";
-import { placeView, type RerunPlace, rerunQuery } from "./rerun-query.ts";
+import { formerView, placeView, type RerunPlace, rerunQuery } from "./rerun-query.ts";
 import { refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import type { Store } from "./store.ts";
 import {
@@ -42,15 +43,20 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     throw refusal("lateness is for windows, and its rows are not grouped by one", "leave lateness out");
   const late = leastBound(places);
   const top =
-    window === undefined && places.length === 1
+    window === undefined && places.length === 1 && !shaped.isGeneral
       ? topOfKeys(shaped, places[0]?.input.columns ?? [])
       : undefined;
   const keeping: Keeping = {
     sources: shaped.sources,
     late,
-    bound: window === undefined ? undefined : late,
+    bound: window === undefined || shaped.isGeneral ? undefined : late,
     end: NEVER,
-    ...(top === undefined ? {} : { merged: await keepTop(shaped, top) }),
+    ...(top === undefined ? {} : { pruning: await keepTop(shaped, top) }),
+    // What was given out before is taken back by what this SQL says of the rows of then.
+    rules: {
+      answers: (await selectText(database, shaped.flat)).text,
+      gives: columns.map((column) => `${column.name} ${column.type}`).join(", "),
+    },
   };
   const stores = new Map<string, Store>();
   for (const place of places)
@@ -59,7 +65,9 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   // A key of the answer must not move from one split to another: only what holds the split's value names it.
   const isNamed = (split: SplitKey): boolean =>
     key.some((name) => locality.carriers.get(name.toLowerCase())?.includes(split));
-  const splits = locality.keys.filter((split) => isTouchable(split, { tree, places }) && isNamed(split));
+  const splits = (shaped.isGeneral ? [] : locality.keys).filter(
+    (split) => isTouchable(split, { tree, places }) && isNamed(split),
+  );
   const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
   const storeOf = ({ storeName }: Place): Store => {
     const store = stores.get(storeName);
@@ -79,11 +87,15 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     withRelations(ordered.tree, (leaf) => placeView(name, leaf)),
   );
   const answer = named(text, columns);
+  const former = await overFormerTables(
+    shaped,
+    withRelations(ordered.tree, (leaf) => placeView(name, leaf)),
+  );
   const expected = places.map((place, leaf) => ({
     relation: placeView(name, leaf),
     columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
   }));
-  await mustBind(database, expected, [answer]);
+  await mustBind(database, expected, [answer, former.answer]);
   return rerunQuery({
     name,
     mode: config.mode,
@@ -95,8 +107,28 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
     places: rerunPlaces,
     partners: await partnersOf(database, catalog, tree, places, storeOf),
     answer,
+    tables: former.tables,
+    formerAnswer: former.answer,
     explanation: explain(shaped, { tree, places }, splits, window !== undefined, top),
   });
+}
+
+/** The static tables of a query, and the query over what the batch before saw of them. */
+async function overFormerTables(
+  { database, catalog, columns }: Shaped,
+  tree: TreeNode,
+): Promise<{ readonly tables: readonly string[]; readonly answer: Sql }> {
+  const tables = new Set<string>();
+  const replaced = replaceNodes(tree, (node) => {
+    const table = node["type"] === "BASE_TABLE" ? catalog.tableOf(textIn(node, "table_name")) : undefined;
+    if (table === undefined) return undefined;
+    tables.add(table);
+    return asRelation(node, formerView(table));
+  }) as TreeNode;
+  // Until the first batch asks for them.
+  for (const table of tables)
+    await database.run(sql`CREATE OR REPLACE TEMP VIEW ${id(formerView(table))} AS FROM ${id(table)}`);
+  return { tables: [...tables], answer: named(await selectText(database, replaced), columns) };
 }
 
 /**

@@ -23,10 +23,14 @@ import { tieWarnings } from "./tie-warnings.ts";
 export interface PlanRequest extends QueryTexts {
   /** The sources as streams; their empty temporary tables exist. */
   readonly sources: readonly Stream[];
+  /** The names of static tables, which are there. */
+  readonly tables?: readonly string[];
   /** Sources that are wrong, of which nothing more is known. */
   readonly unknown?: readonly string[];
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** Whether stateful queries keep all their rows, and run over them: what tests hold other plans against. */
+  readonly isGeneral?: boolean | undefined;
   /** Queries whose state is one that a former version made. */
   readonly former?: readonly string[];
   /** The columns that decide a record's partition, where processes share the input by partitions. */
@@ -58,8 +62,10 @@ export async function planQueries(
       name,
     ]),
   );
+  const tableNames = new Map((request.tables ?? []).map((name) => [name.toLowerCase(), name]));
   const catalog: Catalog = {
     streamOf: (name) => streamNames.get(name.toLowerCase()),
+    tableOf: (name) => tableNames.get(name.toLowerCase()),
     isAggregate: (name) => aggregates.has(name),
     isVolatile: (name) => volatile.has(name),
   };
@@ -79,7 +85,8 @@ export async function planQueries(
   );
   const planOf = async (query: Parsed) => {
     const isFormer = request.former?.includes(query.name) === true;
-    const given = { ...query, database, streams, catalog, minRowsToRewrite, isFormer };
+    const isGeneral = request.isGeneral === true;
+    const given = { ...query, database, streams, catalog, minRowsToRewrite, isFormer, isGeneral };
     const plan = await at(request, query.name, () => planTried(given));
     const sharing =
       key.length === 0

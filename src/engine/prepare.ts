@@ -58,6 +58,8 @@ export interface Given {
   readonly isStopped: () => boolean;
   /** A state of fewer rows is not worth a rewrite. */
   readonly minRowsToRewrite?: number;
+  /** Whether stateful queries keep all their rows, and run over them. */
+  readonly isGeneral?: boolean | undefined;
   /** Queries whose state is dropped: they begin anew. */
   readonly resets?: readonly string[];
   /** Everything that the checkpoint's folder holds is dropped. */
@@ -145,6 +147,8 @@ export async function prepareJob(
       return undefined;
     }
     planned ??= await adopted(await planJob(job, database, given, columns));
+    if (checkpoint.isDurable || planned.queries.some(({ tables = [] }) => tables.length > 0))
+      await planned.tables.settle(checkpoint);
     for (const { setup } of planned.queries) await database.run(setup);
     const readers = planned.shapes.map((shape) => {
       const source = opened.get(shape.name);
@@ -166,7 +170,7 @@ export async function prepareJob(
 export async function planJob(
   job: LoadedJob,
   database: Database,
-  { clock, minRowsToRewrite }: Pick<Given, "clock" | "minRowsToRewrite">,
+  { clock, minRowsToRewrite, isGeneral }: Pick<Given, "clock" | "minRowsToRewrite" | "isGeneral">,
   columns: ReadonlyMap<string, readonly RecordColumn[]>,
   former: readonly string[] = [],
 ): Promise<PlannedJob> {
@@ -189,9 +193,11 @@ export async function planJob(
     queries: config.queries,
     sources: streams,
     unknown,
+    tables: Object.keys(config.tables),
     errorAt,
     sharedBy,
     former,
+    isGeneral,
     names: [config.sources, config.queries, config.tables].flatMap((part) => Object.keys(part)),
     ...(minRowsToRewrite === undefined ? {} : { minRowsToRewrite }),
   };

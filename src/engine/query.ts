@@ -6,6 +6,7 @@ import type { OnError } from "../job/schema.ts";
 import type { Aside } from "./on-error/aside.ts";
 import type { InputTable } from "./on-error/batch-rows.ts";
 import type { Rest } from "./on-error/without.ts";
+import type { StateRules } from "./state-rules.ts";
 import type { Stream } from "./stream.ts";
 
 /**
@@ -17,6 +18,8 @@ export interface Batch {
   /** The watermark of a stream that comes from these sources: the least of theirs. */
   watermarkBeforeUs(sources: readonly string[]): bigint | null;
   watermarkAfterUs(sources: readonly string[]): bigint | null;
+  /** Static tables that have other rows than the batch before it saw, as the job writes their names. */
+  readonly changedTables: ReadonlySet<string>;
 }
 
 /** True in the one batch that ends the input of a query from these sources. */
@@ -37,6 +40,11 @@ export interface QueryState {
   readonly table: string;
   /** What its rows are, as SQL: with equal texts, a state made before goes on being right. */
   readonly definition: string;
+  /**
+   * What else decides which rows it has, by names in a person's words (`state-rules.ts`): what comes in, what
+   * is late for it, what it forgets. With equal texts nothing is missing in it.
+   */
+  readonly rules: StateRules;
   /** How many rows it has, or values where a row holds lists of them, as far as a batch has told. */
   readonly size?: () => number;
 }
@@ -47,6 +55,8 @@ export interface Query {
   readonly key: readonly string[];
   readonly explanation: Explanation;
   readonly states: readonly QueryState[];
+  /** The static tables whose rows of the batch before it asks too, as the job writes their names. */
+  readonly tables?: readonly string[];
   /** The query without groups or windows that were put aside, for those who hold it against a batch. */
   readonly rest?: Rest;
   /**
@@ -64,6 +74,11 @@ export interface Query {
    * Asked again for the same batch it leaves out what can wait, a rewrite of the state.
    */
   commit(batch: Batch): readonly Sql[];
+  /**
+   * Of a query in update mode whose text may be another one than before: its whole answer is given out in
+   * this batch, also what the batch does not touch.
+   */
+  tellWhole?(batchId: number): void;
   /**
    * Of a query that forgets what the watermark has passed: the watermark that would have passed all that it
    * had, in microseconds. Asked after `execute` in the batch that ends the input; null where there was none.

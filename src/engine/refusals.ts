@@ -3,6 +3,7 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import { nodesOf, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { hasUnnamedStruct } from "../duckdb/type-text.ts";
 import type { Stream } from "./stream.ts";
 import { includesName } from "./syntax-facts.ts";
 import { nameOf, WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
@@ -74,6 +75,16 @@ export function refuseDoubleNames(columns: readonly Column[]): void {
   const reserved = columns.find(({ name }) => name.startsWith("_"));
   if (reserved !== undefined)
     throw refusal(`the column name "${reserved.name}" begins with _`, "give it another name with AS");
+}
+
+/** A table has none, and in JSON all its fields would be called alike. */
+export function refuseUnnamedStructs(columns: readonly Column[]): void {
+  const unnamed = columns.find(({ type }) => hasUnnamedStruct(type));
+  if (unnamed === undefined) return;
+  throw refusal(
+    `its column "${unnamed.name}" holds values without names: ${unnamed.type}`,
+    "name them, as in {'first': a, 'second': b} in place of (a, b), or select one of them",
+  );
 }
 
 export function refusal(reason: string, remedy: string): StreamkitError {

@@ -7,6 +7,7 @@
 import { StreamkitError } from "../base/error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { formerTable } from "./former-tables.ts";
 import { emptyTable } from "./input.ts";
 import { openKeptIfAny } from "./on-error/kept-rows.ts";
 import type { Partners } from "./on-error/partners.ts";
@@ -37,12 +38,19 @@ export interface RerunOptions {
   readonly partners: Partners;
   /** The user's SQL over the places' views. */
   readonly answer: Sql;
+  /** The static tables that it reads. */
+  readonly tables: readonly string[];
+  /** The same SQL over the views `formerView` in place of those. */
+  readonly formerAnswer: Sql;
   readonly explanation: Explanation;
 }
 
 export function rerunQuery(options: RerunOptions): Query {
   const { name, mode, columns, key, stores, places, partners } = options;
-  const splits = mode === "complete" ? 0 : (places[0]?.splitColumns.length ?? 0);
+  const mostSplits = mode === "complete" ? 0 : (places[0]?.splitColumns.length ?? 0);
+  /** Of a static table that has changed, any key may be touched. */
+  let splits = mostSplits;
+  let allRows = ({ store }: RerunPlace): Sql => store.before();
   const touched = id(`_touched_${name}`);
   const [old, current] = [id(`_old_${name}`), id(`_new_${name}`)];
   const empty = emptyTable(name, [...columns, { name: OP_COLUMN, type: "VARCHAR" }]);
@@ -61,8 +69,7 @@ export function rerunQuery(options: RerunOptions): Query {
       SELECT DISTINCT * FROM (${join(parts, " UNION ALL ")})`;
   };
   /** The kept rows of the touched keys, read once for both answers. */
-  const keptRows = (place: RerunPlace): Sql =>
-    splits === 0 ? place.store.before() : id(`${place.view}$kept`);
+  const keptRows = (place: RerunPlace): Sql => (splits === 0 ? allRows(place) : id(`${place.view}$kept`));
   const readKept = (): Sql => {
     const tables = places.map(
       (place) => sql`CREATE OR REPLACE TEMP TABLE ${keptRows(place)} AS FROM ${onlyTouched(place)}`,
@@ -118,6 +125,7 @@ export function rerunQuery(options: RerunOptions): Query {
     output: { name, columns, mode, sources: options.sources, times: options.times },
     key,
     states: stores.map(({ state }) => state),
+    tables: options.tables,
     explanation: options.explanation,
     setup: join([...stores.map(({ setup }) => setup), empty], ";\n"),
     execute: (database, batch, aside) =>
@@ -137,15 +145,21 @@ export function rerunQuery(options: RerunOptions): Query {
       if (store.resolved !== undefined && store.bound !== undefined) await store.closing(database, batch);
     }
     // Of no rows at all there is an answer too, where nothing is grouped.
+    const hasOtherTables = options.tables.some((table) => batch.changedTables.has(table));
+    splits = hasOtherTables ? 0 : mostSplits;
+    // What has closed stays as it was given out.
+    allRows = ({ store }) => (hasOtherTables ? store.openBefore(batch) : store.before());
     const isAnswerOfNothing =
       splits === 0 && stores.every((store) => store.isEmpty()) && endsInput(batch, options.sources);
-    if (stores.every((store) => store.addedRows() === 0) && !isAnswerOfNothing) {
+    if (stores.every((store) => store.addedRows() === 0) && !isAnswerOfNothing && !hasOtherTables) {
       await database.run(empty);
       return 0;
     }
     if (splits > 0) await database.run(sql`${touchedKeys()}; ${readKept()}`);
     const hadRows = stores.map((store) => sql`EXISTS (FROM ${store.before()})`);
-    const before = sql`FROM (${options.answer}) WHERE ${join(hadRows, " OR ")}`;
+    const before = sql`FROM (${hasOtherTables ? options.formerAnswer : options.answer})
+      WHERE ${join(hadRows, " OR ")}`;
+    if (hasOtherTables) await database.run(formerViews(options.tables));
     await database.run(answerOf(old, before, keptRows));
     await database.run(answerOf(current, options.answer, withAdded));
     await refuseDoubleKeys(database);
@@ -167,6 +181,18 @@ function rowText(keys: readonly Sql[]): Sql {
     keys.map((key) => sql`coalesce(${key}::VARCHAR, 'NULL')`),
     " || ', ' || ",
   );
+}
+
+/** The view of a static table as the batch before saw it. */
+export function formerView(table: string): string {
+  return `_former_${table}`;
+}
+
+function formerViews(tables: readonly string[]): Sql {
+  const views = tables.map(
+    (table) => sql`CREATE OR REPLACE TEMP VIEW ${id(formerView(table))} AS FROM ${formerTable(table)}`,
+  );
+  return join(views, ";\n");
 }
 
 /** The view of a query's place. */

@@ -38,6 +38,8 @@ export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): S
 export interface SessionRequest extends Omit<RowsRequest, "end"> {
   readonly timeColumn: string;
   readonly gap: Sql;
+  /** How much later than its end a session closes, where that is not at once. */
+  readonly closesAfter: Sql | undefined;
   /** FROM text of the window call over a relation called `_rows`. */
   readonly sessions: Sql;
 }
@@ -47,9 +49,11 @@ export interface SessionRequest extends Omit<RowsRequest, "end"> {
  * they are asked for. A row's `_end` is the earliest time at which its session may end.
  */
 export function sessionShape(request: SessionRequest): StoreShape {
-  const { columns, timeColumn, gap, sessions } = request;
+  const { columns, timeColumn, gap, closesAfter, sessions } = request;
+  const closing = (windowEnd: Sql): Sql =>
+    closesAfter === undefined ? windowEnd : sql`${windowEnd} + ${closesAfter}`;
   const own = columns.filter(({ name }) => name !== "window_start" && name !== "window_end");
-  const rows = rowShape({ ...request, columns: own, end: sql`${id(timeColumn)} + ${gap}` });
+  const rows = rowShape({ ...request, columns: own, end: closing(sql`${id(timeColumn)} + ${gap}`) });
   const names = own.map((column) => id(column.name));
   const all = columns.map((column) => id(column.name));
   const windowed = (parts: Sql, items: readonly Sql[]): Sql =>
@@ -61,7 +65,8 @@ export function sessionShape(request: SessionRequest): StoreShape {
     answer: (parts, hasPlace) =>
       sql`${windowed(parts, withPlace(all, hasPlace))} ORDER BY ${batch}, ${order}`,
     unordered: (parts) => windowed(parts, all),
-    resolved: (parts) => windowed(parts, [...names, order, batch, sql`window_end AS ${end}`]),
+    resolved: (parts) =>
+      windowed(parts, [...names, order, batch, sql`${closing(raw("window_end"))} AS ${end}`]),
   };
 }
 

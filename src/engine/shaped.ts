@@ -20,6 +20,8 @@ export interface QueryRequest {
   readonly minRowsToRewrite: number;
   /** Its state is one that a former version made: rows, also where values or groups are enough. */
   readonly isFormer: boolean;
+  /** By the plan that is always right: all rows are kept, and the SQL runs over them. */
+  readonly isGeneral: boolean;
 }
 
 export interface Shaped extends QueryRequest {

@@ -25,6 +25,7 @@ import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } 
 import { emptySourceTable } from "./input.ts";
 import type { Origin } from "./on-error/letters.ts";
 import { partitionTimes } from "./partition-times.ts";
+import { refuseUnnamedStructs } from "./refusals.ts";
 import { eventTime, hidesRowid, relation, type Stream, type TimeBound } from "./stream.ts";
 import type { PartitionTimes } from "./watermark.ts";
 
@@ -145,6 +146,7 @@ export async function describeSource(
       ? selected
       : await database.describe(withEpochTime(projected, epoch.time, epoch.type));
   const columns = withReceived(timed, config.received);
+  refuseUnnamedStructs(columns);
   const timeColumn = timeColumnOf(config, columns);
   // Where a partition's rows are in the table, only DuckDB's own rowid tells.
   if (kind.hasPartitions === true && timeColumn !== undefined && hidesRowid(columns))

@@ -8,6 +8,7 @@
 import type { Column, Database } from "../duckdb/database.ts";
 import { INFINITY_US, id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { type Batch, endsInput, type QueryState } from "./query.ts";
+import { type StateRules, timeRules } from "./state-rules.ts";
 import {
   BATCH_COLUMN,
   CHECKPOINT,
@@ -57,6 +58,8 @@ export interface StoreOptions extends StoreShape {
   /** When a row may be forgotten: when this has passed its `_end`; undefined if never. */
   readonly bound: TimeBound | undefined;
   readonly minRowsToRewrite: number;
+  /** What else decides which rows it has. */
+  readonly rules: StateRules;
 }
 
 export interface Store extends StoreOptions {
@@ -73,6 +76,8 @@ export interface Store extends StoreOptions {
   /** The state of the last commit; with what the batch added. Both without rows that are hidden. */
   before(): Sql;
   now(): Sql;
+  /** The state of the last commit without what the watermark had passed by then. */
+  openBefore(batch: Batch): Sql;
   /** The state rows that close in this batch and are not hidden; undefined if there are surely none. */
   closing(database: Database, batch: Batch): Promise<Sql | undefined>;
   /** State rows that close in this batch, hidden ones too; after `closing` has given an answer. */
@@ -132,10 +137,20 @@ export function openStore(options: StoreOptions): Store {
     ...options,
     setup: sql`CREATE OR REPLACE TEMP TABLE ${partial} AS ${definition} LIMIT 0;
       CREATE TABLE IF NOT EXISTS ${state} AS FROM ${partial}`,
-    state: { table: relation.state(name), definition: definition.text, size: () => ledger.size() },
+    state: {
+      table: relation.state(name),
+      definition: definition.text,
+      rules: { ...options.rules, ...timeRules(options) },
+      size: () => ledger.size(),
+    },
     added: partial,
     before: () => shown(state),
     now,
+    // The rows of a session are dropped as it closes.
+    openBefore: (batch) =>
+      resolved === undefined
+        ? sql`(FROM ${shown(state)} AS parts WHERE ${ledger.openBefore(batch)})`
+        : shown(state),
     hideRows: (slot, hidden) => void hiddenRows.set(slot, hidden),
     hideEnds(hidden) {
       hiddenEnds = hidden;

@@ -6,6 +6,8 @@ import { nameOf, windowCallOf } from "./windows.ts";
 export interface Catalog {
   /** The stream of that name as the job writes it; SQL doesn't care for upper and lower case. */
   streamOf(name: string): string | undefined;
+  /** The same of a static table. */
+  tableOf(name: string): string | undefined;
   isAggregate(functionName: string): boolean;
   /** Whether a function gives another value each time it is asked. */
   isVolatile(functionName: string): boolean;

@@ -6,14 +6,26 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, raw, sql } from "../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { openFormerTables } from "./former-tables.ts";
 import { withoutExcerpt } from "./query-texts.ts";
 import { tableQuery } from "./table-file.ts";
 
 export interface StaticTables {
   /** Reads those again whose file has changed; looks no more often than `refresh` says. */
   refresh(): Promise<void>;
+  /**
+   * Once, before the first batch, where the checkpoint is attached: from then on what batches saw is kept
+   * there.
+   */
+  settle(checkpoint: Pick<Checkpoint, "pendingPlan">): Promise<void>;
+  /** Tables that have other rows than the last batch saw. */
+  changed(): ReadonlySet<string>;
+  /** What a batch saw, for its commit; and when that is durable. */
+  commit(): readonly Sql[];
+  committed(): void;
 }
 
 interface Watched {
@@ -46,24 +58,48 @@ export async function openTables(
       return { name, file, refreshMs: refresh, columns, lookedAtMs, version, fault: undefined };
     }),
   );
+  const former = openFormerTables(
+    database,
+    watched.map(({ name }) => name),
+  );
+  let isSettled = false;
   return {
     async refresh() {
       for (const table of watched) {
         if (clock.monotonicMs() - table.lookedAtMs < table.refreshMs) continue;
         table.lookedAtMs = clock.monotonicMs();
-        await refreshTable(database, table);
+        const isRead = await refreshTable(database, table);
+        if (isRead && isSettled) await former.note(table.name);
       }
     },
+    async settle(checkpoint) {
+      const others = await former.settle(checkpoint);
+      isSettled = true;
+      for (const table of watched) if (others.includes(table.name)) table.version = OF_REPEATED_BATCH;
+    },
+    changed: () => former.changed(),
+    commit: () => former.commit(),
+    committed: () => former.committed(),
   };
 }
 
-/** A file that is no table now, as one is that is just being written, leaves the table as it is. */
-async function refreshTable(database: Database, table: Watched): Promise<void> {
+/** No file's: after that batch it is read again. */
+const OF_REPEATED_BATCH = "of a repeated batch";
+
+/**
+ * True where the table was read again. A file that is no table now, as one is that is just being written,
+ * leaves it as it is.
+ */
+async function refreshTable(database: Database, table: Watched): Promise<boolean> {
   const version = await versionOf(table.file);
-  if (version === table.version && table.fault === undefined) return;
+  if (version === table.version && table.fault === undefined) return false;
+  let isRead = false;
   try {
     // Back again as it was.
-    if (version !== table.version) await loadAgain(database, table);
+    if (version !== table.version) {
+      await loadAgain(database, table);
+      isRead = true;
+    }
     table.version = version;
     if (table.fault !== undefined) logger("tables").info(`Table ${table.name} is as its file again`);
     table.fault = undefined;
@@ -73,6 +109,7 @@ async function refreshTable(database: Database, table: Watched): Promise<void> {
       logger("tables").warn(`Table ${table.name} keeps the rows that it had: "${table.file}" ${fault}`);
     table.fault = fault;
   }
+  return isRead;
 }
 
 async function load(database: Database, name: string, file: string): Promise<void> {

@@ -9,6 +9,7 @@ import { MAX_OFFSET_US } from "./aggregates.ts";
 import { refusal } from "./refusals.ts";
 import type { Stream, TimeBound } from "./stream.ts";
 import { isColumn } from "./syntax-facts.ts";
+import { monthsOf } from "./window-macros.ts";
 import { windowSizes } from "./window-sizes.ts";
 import { openWindowStart, type WindowCall } from "./windows.ts";
 
@@ -20,6 +21,8 @@ export interface Timing {
   readonly bound: TimeBound;
   /** The window's parameters as SQL. */
   readonly sizes: readonly Sql[];
+  /** Of sessions whose gap has months: how much later than their end they close. */
+  readonly closesAfter: Sql | undefined;
   /** Microseconds from a row's window_start to its time; undefined where they may be many. */
   readonly offsetUs: Sql | undefined;
   /** The end of a group's window, from the names of the columns that hold its keys. */
@@ -50,6 +53,10 @@ export async function timingOf(
   const timeType = typeOf(input, window.timeColumn);
   const { sizes, origin } = await windowSizes(database, select, window, timeType);
   const { kind } = window;
+  // DuckDB compares a month as 30 days, and adds it by the calendar: a row may be less than the gap later
+  // than the last one, and yet as much as two days later than the end.
+  const closesAfter =
+    kind === "session" && (await hasMonths(database, sizes)) ? raw("INTERVAL 3 DAY") : undefined;
   const offsetUs =
     kind === "session" || timeType !== "TIMESTAMP"
       ? undefined
@@ -58,6 +65,7 @@ export async function timingOf(
     timeColumn: window.timeColumn,
     bound,
     sizes,
+    closesAfter,
     offsetUs,
     withBound,
     windowEnd(keys) {
@@ -68,24 +76,26 @@ export async function timingOf(
         end >= 0 ? (names[end] ?? raw("NULL")) : sql`${names[start] ?? raw("NULL")} + ${size}`;
     },
     times(local, columns) {
+      const endBound: TimeBound =
+        closesAfter === undefined ? bound : (watermark) => sql`(${bound(watermark)} - ${closesAfter})`;
       return new Map(
         columns.flatMap(({ name }): [string, TimeBound][] => {
           const meaning = local.get(name.toLowerCase());
           // A session that is open may have begun at any time.
           if (meaning === undefined || (kind === "session" && meaning === "window_start")) return [];
-          return [
-            [
-              name,
-              meaning === "window_end" || kind === "session"
-                ? bound
-                : (watermark) => openWindowStart(kind, { sizes, origin }, bound(watermark)),
-            ],
-          ];
+          if (kind === "session" || meaning === "window_end") return [[name, endBound]];
+          return [[name, (watermark) => openWindowStart(kind, { sizes, origin }, bound(watermark))]];
         }),
       );
     },
   });
   return withBound(found);
+}
+
+async function hasMonths(database: Database, [gap]: readonly Sql[]): Promise<boolean> {
+  if (gap === undefined) return false;
+  const row = await database.row(sql`SELECT ${monthsOf(sql`(${gap})::INTERVAL`)} AS months`);
+  return row["months"] !== 0n;
 }
 
 function typeOf({ columns }: Stream, name: string): string | undefined {

@@ -1,7 +1,7 @@
 /** The ways of writing `the first rows of each key` that the planner knows: they bound what must be kept. */
 
 import type { Column } from "../duckdb/database.ts";
-import { id, type Sql, sql } from "../duckdb/sql.ts";
+import { id, sql } from "../duckdb/sql.ts";
 import {
   expressionText,
   NO_LOCATION,
@@ -12,6 +12,7 @@ import {
   writeTree,
 } from "../duckdb/syntax.ts";
 
+import type { Pruning } from "./places.ts";
 import { relationOf } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
 import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
@@ -129,11 +130,15 @@ function limitedRank(
 export async function keepTop(
   { database, flat }: Pick<Shaped, "database" | "flat">,
   { rank, count, relation }: TopOfKeys,
-): Promise<(rows: Sql) => Sql> {
+): Promise<Pruning> {
   const orders = rank["orders"] as readonly TreeNode[];
   const settled = [BATCH_COLUMN, ORDER_COLUMN].map((name) => columnOrder(name));
   const call = await expressionText(database, flat, { ...rank, alias: "", orders: [...orders, ...settled] });
-  return (rows) => sql`FROM ${rows} AS ${id(relation)} QUALIFY ${call} <= ${count}`;
+  const asWritten = await expressionText(database, flat, { ...rank, alias: "" });
+  return {
+    merged: (rows) => sql`FROM ${rows} AS ${id(relation)} QUALIFY ${call} <= ${count}`,
+    words: `the first ${count} by ${asWritten.text}`,
+  };
 }
 
 function columnOrder(name: string): TreeNode {

@@ -31,6 +31,8 @@ export interface WindowLedger {
   closing(batch: Batch): Sql | undefined;
   /** The condition of the rows that are still needed after this batch. */
   open(batch: Batch): Sql;
+  /** The same of the batch before it. */
+  openBefore(batch: Batch): Sql;
   /** What is known of the state's size; after a rewrite, until a batch looks at it, what it was before. */
   size(): number;
   /** True where there surely was no row yet, this batch's counted. */
@@ -99,6 +101,7 @@ export function windowLedger(options: LedgerOptions): WindowLedger {
     size: () => size ?? sizeBeforeRewrite,
     isEmpty: () => size === 0,
     open: (batch) => open(batch.watermarkAfterUs(sources)),
+    openBefore: (batch) => open(batch.watermarkBeforeUs(sources)),
     async closedBy(database, added) {
       if (bound === undefined) return null;
       const ends = sql`SELECT ${end} FROM ${state} UNION ALL SELECT ${end} FROM ${added}`;

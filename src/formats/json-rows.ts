@@ -28,25 +28,18 @@ export function excerptJson(columns: readonly Column[], maxCellChars: number): S
   return sql`to_json(struct_pack(${join(fields)}))::VARCHAR`;
 }
 
+type Value = (value: Sql, type: string) => Sql;
+
 /** An expression whose `to_json` is what we promise. */
 function jsonValue(value: Sql, type: string): Sql {
   if (isPlain(type)) return value;
-  const inner = elementType(type);
-  if (inner !== undefined)
-    return sql`list_transform(${value}::${raw(inner)}[], lambda item: ${jsonValue(raw("item"), inner)})`;
+  const nested = nestedValue(value, type, jsonValue);
+  if (nested !== undefined) return nested;
   if (/^MAP\(/i.test(type)) {
     const [key, element] = typeParts(type);
-    const entry = sql`struct_pack(k := ${jsonValue(raw("item.key"), key ?? "")},
+    const entry = sql`struct_pack(k := ${keyValue(raw("item.key"), key ?? "")},
       v := ${jsonValue(raw("item.value"), element ?? "")})`;
     return sql`map_from_entries(list_transform(map_entries(${value}), lambda item: ${entry}))`;
-  }
-  if (/^STRUCT\(/i.test(type)) {
-    const fields = structFields(type);
-    const packed = fields.map(
-      ({ name, type: inner }) =>
-        sql`${id(name)} := ${jsonValue(sql`struct_extract(${value}, ${literal(name)})`, inner)}`,
-    );
-    return sql`CASE WHEN ${value} IS NOT NULL THEN struct_pack(${join(packed)}) END`;
   }
   if (/^TIMESTAMP_NS$/i.test(type))
     return sql`CASE WHEN isfinite(${value}) AND epoch_ns(${value}) % 1000 <> 0
@@ -56,6 +49,31 @@ function jsonValue(value: Sql, type: string): Sql {
   // By way of text, or 0.1 would become the 0.10000000149011612 that a FLOAT is as a DOUBLE.
   if (type === "FLOAT") return sql`CASE WHEN isfinite(${value}) THEN ${value}::VARCHAR::DOUBLE END`;
   return value;
+}
+
+/**
+ * The key of a map's entry, which JSON has as text: none may be NULL, and two that differ have different
+ * texts. So what is no number or time in JSON stays as DuckDB writes it: `nan`, `infinity`.
+ */
+function keyValue(value: Sql, type: string): Sql {
+  if (isPlain(type)) return value;
+  if (type === "DOUBLE" || type === "FLOAT") return sql`${value}::VARCHAR`;
+  if (/^TIMESTAMP/i.test(type) && elementType(type) === undefined)
+    return sql`coalesce(${jsonValue(value, type)}, ${value}::VARCHAR)`;
+  return nestedValue(value, type, keyValue) ?? sql`${value}::VARCHAR`;
+}
+
+/** A list or a struct with each of its values as `valueOf` has it; undefined for what is neither. */
+function nestedValue(value: Sql, type: string, valueOf: Value): Sql | undefined {
+  const inner = elementType(type);
+  if (inner !== undefined)
+    return sql`list_transform(${value}::${raw(inner)}[], lambda item: ${valueOf(raw("item"), inner)})`;
+  if (!/^STRUCT\(/i.test(type)) return undefined;
+  const packed = structFields(type).map(
+    ({ name, type: field }) =>
+      sql`${id(name)} := ${valueOf(sql`struct_extract(${value}, ${literal(name)})`, field)}`,
+  );
+  return sql`CASE WHEN ${value} IS NOT NULL THEN struct_pack(${join(packed)}) END`;
 }
 
 function isPlain(type: string): boolean {

@@ -43,6 +43,8 @@ export interface RunOptions {
   readonly clock: Clock;
   /** Whether the checkpoint is on disk, so that the run may be restarted. */
   readonly isDurable: boolean;
+  /** Whether stateful queries keep all their rows, and run over them: slow, and surely right. */
+  readonly isGeneral?: boolean | undefined;
   readonly threads?: number;
   /** Stands between the engine and what it writes to: for tests that put faults there. */
   readonly through?: (parts: WrittenTo) => WrittenTo;
@@ -113,7 +115,7 @@ export async function openRun(job: LoadedJob, options: RunOptions): Promise<Run>
 }
 
 async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
-  const { folder, clock, isDurable, threads } = options;
+  const { folder, clock, isDurable, isGeneral, threads } = options;
   const database = await openDatabase(threads === undefined ? {} : { threads });
   try {
     const prepared = await prepareJob(job, isDurable ? path.join(folder, "state") : undefined, {
@@ -121,6 +123,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       clock,
       freshSeed: () => 1,
       minRowsToRewrite: MIN_ROWS_TO_REWRITE,
+      isGeneral,
       takesWhatIsThere: true,
       allowsEmpty: true,
       notify: () => {},

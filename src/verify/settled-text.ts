@@ -28,6 +28,7 @@ export async function settledText(
     streamOf: (name) => names.get(name.toLowerCase()),
     isAggregate: (name) => aggregates.has(name),
     isVolatile: (name) => volatile.has(name),
+    tableOf: () => undefined,
   };
   const { tree, leaves } = markLeaves(withoutCtes(await parseSelect(database, text)), catalog);
   const ordered = inInputOrder(tree, catalog, () => true);

@@ -29,6 +29,61 @@ describe("readTree and writeTree", () => {
   });
 });
 
+const CONSTANTS: readonly string[] = [
+  "1e3",
+  "1E3",
+  "1e0",
+  "1.5e0",
+  "0e0",
+  "-0e0",
+  "-1e3",
+  "1e-7",
+  "1e22",
+  "1e400",
+  "-1e400",
+  ".5e1",
+  "5e-324",
+  "99999999999999999999.0e0",
+  "0.1",
+  "1.50",
+  "100.000",
+  "2.",
+  "99999999999999999999999.",
+  "1_000",
+  "9223372036854775807",
+  "9223372036854775808",
+  "-9223372036854775808",
+  "170141183460469231731687303715884105727",
+  "12345678901234567890.123456789",
+  "'\\xAA\\x00'::BLOB",
+  "INTERVAL 1 MONTH",
+  "INTERVAL '1.5' SECOND",
+  "DATE '2026-01-01'",
+  "'-infinity'::DATE",
+  "TIMESTAMPTZ '2026-01-01 00:00:00+02'",
+  "'nan'::FLOAT",
+  "NULL",
+  "true",
+  "E'a\\nb'",
+  "'\u0001'",
+  "'101'::BIT",
+  "[1e3, 2]",
+  "{'a': 1e3}",
+  "MAP {1e3: 2.0}",
+  "(1, 2e0)",
+  "1e3::DECIMAL(10, 2)",
+  "'x' || 1e3",
+  "-(1e3)",
+];
+
+test.each(CONSTANTS)("%s keeps its value and its kind", async (constant) => {
+  const said = (text: string) =>
+    database.row(raw(`SELECT x::VARCHAR AS value, typeof(x) AS type FROM (${text})`));
+  const text = `SELECT ${constant} AS x`;
+  const again = await selectText(database, await parseSelect(database, text));
+  expect(await said(again.text)).toEqual(await said(text));
+});
+
 describe("a query's text", () => {
   const constant = fc.oneof(
     fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map(String),

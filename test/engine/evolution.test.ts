@@ -166,6 +166,19 @@ describe("goes on", () => {
     expect(rowsIn("minutes.ndjson")).toEqual([minute("30", "a", { tens: 20, more: 10 })]);
   });
 
+  test("in update mode with another select list, whose whole answer is given out once more", async () => {
+    await run(JOB);
+    const before = rowsIn("live.ndjson").length;
+    const sql = "SELECT symbol, count(*) * 10 AS n FROM ticks GROUP BY symbol";
+    await run(withQuery("live", { mode: "update", sql }), { last: true });
+    expect(rowsIn("live.ndjson").slice(before)).toMatchObject([
+      { symbol: "a", n: 20, _op: "upsert" },
+      { symbol: "b", n: 20, _op: "upsert" },
+    ]);
+    await run(withQuery("live", { mode: "update", sql }));
+    expect(rowsIn("live.ndjson").length).toBe(before + 2);
+  });
+
   test("and the state of a query that is gone is dropped", async () => {
     await run(without("live"));
     expect(JSON.stringify(await contents(), bigintText)).not.toContain("state_live");
@@ -211,6 +224,24 @@ describe("is refused, with nothing changed", () => {
       "is:  SELECT symbol, window_start, count_star() AS n, min(price)",
       "--reset minutes",
     ],
+    [
+      "another stream with the same columns",
+      withQuery("minutes", MINUTES.replace("clean", "ticks")),
+      "query minutes, what it reads\n      was: clean\n      is:  ticks",
+    ],
+    [
+      "another mode",
+      withQuery("live", { mode: "complete", sql: "SELECT symbol, count(*) AS n FROM ticks GROUP BY symbol" }),
+      "query live, mode\n      was: update\n      is:  complete",
+    ],
+    [
+      "other groups that are let through, in update mode",
+      withQuery("live", {
+        mode: "update",
+        sql: "SELECT symbol, count(*) AS n FROM ticks GROUP BY symbol HAVING count(*) > 1",
+      }),
+      "query live, what it lets through\n      was: every group\n      is:  (count_star() > 1)",
+    ],
     ["another window", withQuery("minutes", MINUTES.replace("1 MINUTE", "2 MINUTES")), "--reset minutes"],
     [
       "another query upstream",
@@ -226,6 +257,11 @@ describe("is refused, with nothing changed", () => {
     ],
     ["another projection of a source", withTicks({ select: "* REPLACE (-price AS price)" }), "ticks, select"],
     ["another format of a source", withTicks({ format: "csv" }), "ticks, format"],
+    [
+      "another layout of a source's lines",
+      withTicks({ delimiter: ";" }),
+      "source ticks, layout\n      was: log_format: -, delimiter: -\n      is:  log_format: -, delimiter: ;",
+    ],
     [
       "a new query with state",
       withQuery("sums", "SELECT sum(price) AS sum FROM ticks"),

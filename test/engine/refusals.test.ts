@@ -52,6 +52,20 @@ const T = "tumble(ticks, ts, INTERVAL 1 MINUTE)";
 
 /** SQL, what the reason must say, what the way out must say. */
 const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])[] = [
+  // Tables that may change before a row meets another.
+  [
+    `SELECT a.k FROM ticks a LEFT JOIN (SELECT t.* FROM ticks t JOIN companies ON sym = k) b
+      ON a.k = b.k AND b.ts BETWEEN a.ts AND a.ts + INTERVAL 1 MINUTE`,
+    /LEFT join of streams reads the table "companies"/,
+    /outside of this join/,
+  ],
+  // Values that no table can hold.
+  [
+    "SELECT k, max((price, k)) AS m FROM ticks GROUP BY k",
+    /column "m" .*STRUCT\(DOUBLE, VARCHAR\)/,
+    /name them/,
+  ],
+  ["SELECT [(price, k)] AS m FROM ticks", /column "m" holds values without names/, /name them/],
   // What is no input of the job.
   ["SELECT t.* FROM ticks AS t, read_text('/etc/hostname')", /found read_text/, /tables:/],
   ["SELECT *, (SELECT count(*) FROM glob('/etc/*')) AS n FROM ticks", /found glob/, /tables:/],

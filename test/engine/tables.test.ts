@@ -1,12 +1,12 @@
 /** A static table whose file is no table for a moment keeps its rows, says so, and says when it is well. */
 
-import { afterAll, beforeAll, expect, test } from "bun:test";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../src/base/error.ts";
 import { configureLogging } from "../../src/base/log.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import { sql } from "../../src/duckdb/sql.ts";
+import { raw, sql } from "../../src/duckdb/sql.ts";
 import { openTables } from "../../src/engine/tables.ts";
 import { steppedClock } from "../commands/stepped-clock.ts";
 import { emptyFolder } from "../e2e/binary.ts";
@@ -92,4 +92,66 @@ test("a file that goes and comes back as it was", async () => {
 test("a table is not begun with a file that is empty", async () => {
   using folder = emptyFolder();
   expect(await tableOf(folder.path, "c.csv", "").catch(messageOf)).toContain("it is empty");
+});
+
+describe("what batches saw", () => {
+  const PENDING = { pendingPlan: { batch: 2, ranges: {}, idle: [], endsInput: false, plannedAtMs: 0 } };
+  const NONE = { pendingPlan: undefined };
+  const rowsOf = async (name: string): Promise<unknown> =>
+    (await database.rows(raw(`SELECT n FROM ${name} ORDER BY n`))).map(({ n }) => Number(n));
+  const open = async (folder: string, text: string) => {
+    const { file } = await tableOf(folder, "c.csv", text);
+    const clock = steppedClock();
+    const tables = await openTables(database, { c: { from: file, refresh: 1 } }, folder, clock);
+    return {
+      tables,
+      async change(to: string) {
+        writeFileSync(file, to);
+        await clock.advance(1);
+        await tables.refresh();
+      },
+    };
+  };
+  beforeEach(() => database.run(raw("ATTACH ':memory:' AS ckpt")));
+  afterEach(() => database.run(raw("DETACH ckpt")));
+
+  test("a batch that is repeated sees it again, and the next one the file", async () => {
+    using folder = emptyFolder();
+    const first = await open(folder.path, "n\n1\n");
+    await first.tables.settle(NONE);
+    await first.change("n\n2\n");
+    expect([...first.tables.changed()]).toEqual(["c"]);
+    // The job dies in the batch, and the file changes once more.
+    const second = await open(folder.path, "n\n3\n");
+    await second.tables.settle(PENDING);
+    expect(await rowsOf("c")).toEqual([2]);
+    expect(await rowsOf("ckpt.table_c")).toEqual([1]);
+    for (const statement of second.tables.commit()) await database.run(statement);
+    second.tables.committed();
+    expect(await rowsOf("ckpt.table_c")).toEqual([2]);
+    await second.change("n\n3\n");
+    expect(await rowsOf("c")).toEqual([3]);
+    expect([...second.tables.changed()]).toEqual(["c"]);
+  });
+
+  test("the same rows in another order are no change", async () => {
+    using folder = emptyFolder();
+    const { tables, change } = await open(folder.path, "n\n1\n2\n");
+    await tables.settle(NONE);
+    await change("n\n2\n1\n");
+    expect([...tables.changed()]).toEqual([]);
+    await change("n\n2\n1\n1\n");
+    expect([...tables.changed()]).toEqual(["c"]);
+  });
+
+  test("a table that the job no longer has is dropped", async () => {
+    using folder = emptyFolder();
+    await database.run(raw("CREATE TABLE ckpt.table_gone AS SELECT 1 AS n"));
+    const { tables } = await open(folder.path, "n\n1\n");
+    await tables.settle(NONE);
+    const kept = await database.rows(
+      raw("SELECT table_name AS n FROM duckdb_tables() WHERE database_name = 'ckpt'"),
+    );
+    expect(kept).toEqual([{ n: "table_c" }]);
+  });
 });

@@ -30,6 +30,10 @@ export const sessions: fc.Arbitrary<string> = record({
     `SELECT k, max(c) AS m FROM (SELECT k, window_start, window_end, count(*) AS c FROM $ GROUP BY ALL)
       GROUP BY k, window_end`,
     "SELECT k, window_end, max(price) AS m FROM $ GROUP BY k, window_end",
+    "SELECT k, window_start, window_end, count(*) AS c FROM $ WHERE n > 0 GROUP BY ALL",
+    "SELECT k, window_start, sum(n) AS s FROM $ WHERE f AND price IS NOT NULL GROUP BY ALL",
+    `SELECT k, window_start, c FROM (SELECT k, window_start, count(*) AS c FROM $ WHERE n % 2 = 0
+      GROUP BY ALL) WHERE c > 1`,
     "SELECT window_end, count(DISTINCT k) AS ks FROM $ GROUP BY ALL",
     `SELECT k, window_start, id FROM $ QUALIFY row_number() OVER (PARTITION BY k, window_start ORDER BY
       price, id) <= 2`,

@@ -40,6 +40,8 @@ export interface JobFiles {
 
 interface StreamingOptions {
   readonly isDurable: boolean;
+  /** By the general plan, in place of the one that the planner picks. */
+  readonly isGeneral?: boolean;
   readonly threads?: number;
   /** The system's if left out. */
   readonly clock?: Clock;
@@ -64,9 +66,14 @@ export interface Streaming {
   restart(): Promise<void>;
   /**
    * The batch dies at the point; then the job is opened again and the pending batch replayed, as the loop
-   * does.
+   * does. `meanwhile`: what happens before it is opened again.
    */
-  crash(endByte: number | undefined, endsInput: boolean, point: CrashPoint): Promise<void>;
+  crash(
+    endByte: number | undefined,
+    endsInput: boolean,
+    point: CrashPoint,
+    meanwhile?: () => void,
+  ): Promise<void>;
   /** Whether every source has given all it has. */
   isEnded(): boolean;
   /** The text of a query's file sink. */
@@ -123,7 +130,7 @@ export async function openStreamingJob(
       ahead = undefined;
       await run.restart();
     },
-    async crash(endByte, endsInput, point) {
+    async crash(endByte, endsInput, point, meanwhile) {
       const share = shareOf(endByte);
       ahead = undefined;
       crashAt = point;
@@ -136,6 +143,7 @@ export async function openStreamingJob(
       );
       crashAt = undefined;
       if (!died) throw new Error(`The batch survived a crash ${point}`);
+      meanwhile?.();
       const before = run.open().runner.lastBatch();
       await run.restart(true);
       if (run.open().runner.lastBatch() !== before + 1) throw new Error("The crashed batch left no plan");
@@ -158,7 +166,9 @@ export function jobText({ schema, watermark, tables, queries, parquet = [] }: Jo
   return stringify({
     name: "equation",
     sources: { ticks: { from: "file:ticks.ndjson", schema, watermark } },
-    tables: Object.fromEntries(Object.keys(tables).map((name) => [name, { from: `file:${name}.csv` }])),
+    tables: Object.fromEntries(
+      Object.keys(tables).map((name) => [name, { from: `file:${name}.csv`, refresh: "1ms" }]),
+    ),
     queries,
     sinks: [
       ...rowFiles(Object.keys(queries)),

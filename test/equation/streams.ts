@@ -66,8 +66,9 @@ export function streamArbitrary(
 ): fc.Arbitrary<RandomStream> {
   return fc
     .record({
-      ticks: fc.array(tick, { maxLength: maxLines }),
-      cuts: fc.array(fc.integer({ min: 0, max: maxLines }), { maxLength: 7 }),
+      // Left to itself, fast-check would hardly make more than ten.
+      ticks: fc.array(tick, { maxLength: maxLines, size: "max" }),
+      cuts: fc.array(fc.integer({ min: 0, max: maxLines }), { maxLength: 7, size: "max" }),
     })
     .map(({ ticks, cuts }) => {
       const times = ticks.map(({ atMs }) => atMs);

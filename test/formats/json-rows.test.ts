@@ -58,6 +58,15 @@ const CASES: readonly (readonly [expression: string, json: string])[] = [
   ],
   ["NULL::STRUCT(a TIMESTAMP)", "null"],
   ["MAP {'a': 1}", '{"a":1}'],
+  // JSON has keys as text: none may be lost, and none may become another one.
+  ["MAP {'nan'::DOUBLE: 1, 2.0: 2, '-inf'::DOUBLE: 3}", '{"nan":1,"2.0":2,"-inf":3}'],
+  ["MAP {0.1::FLOAT: 'nan'::DOUBLE}", '{"0.1":null}'],
+  [
+    "MAP {'infinity'::TIMESTAMP: 1, TIMESTAMP '2026-01-01': 2}",
+    '{"infinity":1,"2026-01-01T00:00:00.000Z":2}',
+  ],
+  ["MAP {{'a': 'nan'::DOUBLE}: 1, {'a': NULL}: 2}", `{"{'a': nan}":1,"{'a': NULL}":2}`],
+  ["[MAP {['nan'::DOUBLE, NULL]: 1}]", '[{"[nan, NULL]":1}]'],
   [
     "MAP {DATE '2026-01-05': [TIMESTAMP '2026-01-05 14:30:00']}",
     '{"2026-01-05":["2026-01-05T14:30:00.000Z"]}',
