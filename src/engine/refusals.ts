@@ -4,7 +4,7 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import { nodesOf, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import type { Stream } from "./stream.ts";
-import { includesName } from "./syntax-facts.ts";
+import { type Catalog, includesName } from "./syntax-facts.ts";
 import { nameOf, WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
 
 /** The first of two columns of one name has it: the window's own could not be named. */
@@ -56,6 +56,24 @@ export function refuseFiles(select: TreeNode): void {
       throw refusal(
         `a query reads sources, tables and other queries: found ${isReader ? `${name}(…)` : `'${table}'`}`,
         "name the file in tables:, where it is read again when it changes",
+      );
+  }
+}
+
+/** What is in DuckDB's catalog and not in the job. */
+export function refuseForeign(select: TreeNode, catalog: Catalog): void {
+  const recursive = new Set([...nodesOf(select)].map((node) => textIn(node, "cte_name").toLowerCase()));
+  for (const node of nodesOf(select)) {
+    if (node["type"] === "SHOW_REF")
+      throw refusal("DESCRIBE, SHOW and SUMMARIZE tell of tables as a whole", "select what you need of them");
+    if (node["type"] !== "BASE_TABLE") continue;
+    const [name, schema] = [textIn(node, "table_name"), textIn(node, "schema_name")];
+    const isOwn =
+      (catalog.isOfJob(name) && /^(?:main|temp)?$/i.test(schema)) || recursive.has(name.toLowerCase());
+    if (!isOwn)
+      throw refusal(
+        `a query reads sources, tables and other queries: found "${schema === "" ? "" : `${schema}.`}${name}"`,
+        "name what it reads under sources: or tables:",
       );
   }
 }

@@ -7,8 +7,8 @@ export interface Catalog {
   /** The stream of that name as the job writes it; SQL doesn't care for upper and lower case. */
   streamOf(name: string): string | undefined;
   isAggregate(functionName: string): boolean;
-  /** Whether a function gives another value each time it is asked. */
-  isVolatile(functionName: string): boolean;
+  /** Whether it is the name of something that the job has: a source, a query, or a static table. */
+  isOfJob(name: string): boolean;
 }
 
 export type Leaf =
@@ -104,14 +104,18 @@ export function isGrouped(select: TreeNode, catalog: Catalog): boolean {
   return (
     (select["group_expressions"] as readonly unknown[]).length > 0 ||
     select["aggregate_handling"] === "FORCE_AGGREGATES" ||
+    // `GROUP BY ()` has a set of no expressions.
+    (select["group_sets"] as readonly unknown[]).length > 0 ||
     hasAggregate([select["select_list"], select["qualify"], modifiersOf(select)] as Tree, catalog) ||
     select["having"] !== null
   );
 }
 
-/** More than one grouping set (ROLLUP, CUBE, GROUPING SETS). */
+/** Other groups than one for each value of all expressions: ROLLUP, CUBE, GROUPING SETS. */
 export function hasGroupingSets(select: TreeNode): boolean {
-  return (select["group_sets"] as readonly unknown[]).length > 1;
+  const sets = select["group_sets"] as readonly (readonly unknown[])[];
+  const count = (select["group_expressions"] as readonly unknown[]).length;
+  return sets.length > 1 || sets.some((set) => set.length !== count);
 }
 
 /**
