@@ -30,6 +30,7 @@ import { statelessQuery } from "./stateless-query.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
   groupKeysOf,
+  hasMadeRows,
   hasModifier,
   includesName,
   indexOfExpression,
@@ -168,7 +169,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
       : undefined;
   const cutsAnswer = hasModifier(plain, "LIMIT") || isDistinctOn(plain);
   const isDistinct = hasModifier(plain, "DISTINCT");
-  if (config.mode !== "append" && cutsAnswer) return undefined;
+  if (config.mode !== "append" && (cutsAnswer || hasMadeRows(plain))) return undefined;
   // Of all windows together: they never end.
   if (window !== undefined && (hasModifier(plain, "LIMIT") || isDistinct || isDistinctOn(plain)))
     return undefined;

@@ -4,7 +4,7 @@
  */
 
 import { nodesOf, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
-import { refuseFunctions } from "./functions/classes.ts";
+import { refuseFunctions } from "./functions/refuse.ts";
 import type { LeafPlace } from "./leaves.ts";
 import { refusal, refuseForeign } from "./refusals.ts";
 import {

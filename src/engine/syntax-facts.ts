@@ -1,6 +1,7 @@
 /** Questions about a query's syntax tree that the planner asks. */
 
 import { nodesOf, sameExpression, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { makesRows } from "./functions/classes.ts";
 import { nameOf, windowCallOf } from "./windows.ts";
 
 export interface Catalog {
@@ -54,6 +55,13 @@ export function isAggregateCall(node: TreeNode, catalog: Catalog): boolean {
 
 function hasAggregate(tree: Tree, catalog: Catalog): boolean {
   return [...expressionNodes(tree)].some((node) => isAggregateCall(node, catalog));
+}
+
+/** Whether a row of what it selects from may give several rows, or none: `unnest` and its like. */
+export function hasMadeRows(select: TreeNode): boolean {
+  return [...expressionNodes(select["select_list"] ?? [])].some(
+    (node) => node["class"] === "FUNCTION" && makesRows(textIn(node, "function_name").toLowerCase()),
+  );
 }
 
 /** What has none is the same for every row. */

@@ -278,6 +278,47 @@ describe("refused", () => {
       { q: { sql: "SELECT count(*) FROM ticks GROUP BY k", mode: "update" } },
       /not selected/,
     ],
+    [
+      "update mode with several rows of a group",
+      { q: { sql: "SELECT k, unnest([min(price), max(price)]) AS v FROM ticks GROUP BY k", mode: "update" } },
+      /names a row, and unnest makes several of one: say it with key/,
+    ],
+    [
+      "update mode with several rows of a first row",
+      {
+        q: {
+          sql: `SELECT k, unnest([1, price]) AS v FROM ticks
+            QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts) = 1`,
+          mode: "update",
+        },
+      },
+      /unnest makes several of one/,
+    ],
+    [
+      "update mode with totals that look like the NULL key's",
+      { q: { sql: "SELECT k, median(price) AS m FROM ticks GROUP BY ROLLUP (k)", mode: "update" } },
+      /a total has NULL where a NULL key has it: select grouping\(…\)/,
+    ],
+    [
+      "update mode with a grouping that does not tell all keys",
+      {
+        q: {
+          sql: "SELECT k, price, grouping(k) AS g, count(*) AS c FROM ticks GROUP BY CUBE (k, price)",
+          mode: "update",
+        },
+      },
+      /select grouping\(…\) of all keys/,
+    ],
+    [
+      "update mode with the same grouping set twice",
+      {
+        q: {
+          sql: "SELECT k, grouping(k) AS g, count(*) AS c FROM ticks GROUP BY GROUPING SETS ((k), (k))",
+          mode: "update",
+        },
+      },
+      /key: \[column/,
+    ],
     ["complete mode over windows", { q: { sql: MINUTES, mode: "complete" } }, /complete mode/],
     ["a circle", { a: "SELECT * FROM b", b: "SELECT * FROM a" }, /circle/],
     [

@@ -140,6 +140,10 @@ export const seenOnce: fc.Arbitrary<string> = constantFrom(
   "SELECT k, id, ts FROM ticks QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id) = 1",
   "SELECT * FROM ticks QUALIFY row_number() OVER (PARTITION BY k, f ORDER BY ts, id) <= 1",
   "SELECT k, price FROM ticks WHERE price > 1 QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id) = 1",
+  `SELECT k, id, unnest(CASE WHEN n > 1 THEN [n, id] ELSE [] END) AS x FROM ticks
+    QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id) = 1`,
+  `SELECT k, f, unnest([price, 1]) AS x FROM ticks WHERE n <> 2
+    QUALIFY row_number() OVER (PARTITION BY k, f ORDER BY ts, id) = 1`,
   "SELECT f, avg(m) AS a FROM (SELECT k, f, max(price) AS m FROM ticks GROUP BY ALL) GROUP BY f",
   `SELECT x.k, x.c, y.t FROM (SELECT k, count(*) AS c FROM ticks GROUP BY k) x,
     (SELECT count(*) AS t FROM ticks) y`,
@@ -184,6 +188,12 @@ export const changing: fc.Arbitrary<QuerySpec> = oneof(
     "SELECT list(DISTINCT k ORDER BY k) AS c, 0 AS key, 0 AS more FROM ticks",
     `SELECT k AS key, f AS more, count(DISTINCT id) AS c FROM ticks GROUP BY CUBE (k, f) HAVING
       grouping(k, f) = 0`,
+    "SELECT k AS key, unnest([min(id), max(id) + 1]) AS more FROM ticks GROUP BY k",
+    "SELECT k AS key, unnest(list_distinct(list(n % 3))) AS more, count(*) AS c FROM ticks GROUP BY k",
+    "SELECT k AS key, grouping(k) AS more, median(id) AS m, wavg(id, 2) AS w FROM ticks GROUP BY ROLLUP (k)",
+    `SELECT k AS key, grouping(k) AS more, json_group_array(id) AS j FROM ticks WHERE k <> 'b'
+      GROUP BY GROUPING SETS ((k), ())`,
+    "SELECT k AS key, f AS more, geomean(id + 1) AS g, wavg(price, 2) AS w FROM ticks GROUP BY k, f",
   ).map((sql): QuerySpec => ({ sql, mode: "update", key: ["key", "more"] })),
   constantFrom(
     "SELECT k AS key, 0 AS more, count(*) AS c FROM ticks GROUP BY k ORDER BY c DESC, k LIMIT 2",
