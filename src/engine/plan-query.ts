@@ -23,7 +23,15 @@ import { inPlainNames } from "./plain-names.ts";
 import { planAppend } from "./plan-append.ts";
 import { planRerun } from "./plan-rerun.ts";
 import type { Query } from "./query.ts";
-import { refusal, refuseDoubleNames, refuseFiles, refuseHiddenWindow, refuseRowid } from "./refusals.ts";
+import {
+  refusal,
+  refuseDoubleNames,
+  refuseFiles,
+  refuseHiddenWindow,
+  refuseParameters,
+  refuseRecursion,
+  refuseRowid,
+} from "./refusals.ts";
 import { isGroupingOne, isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
 import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import { statelessQuery } from "./stateless-query.ts";
@@ -47,6 +55,7 @@ import { hasConstantOrigin, hasConstantSize, nameOf, WINDOW_COLUMNS, windowNames
 export async function planQuery(given: QueryRequest): Promise<Query> {
   const { database, config, select, catalog } = given;
   refuseFiles(select);
+  refuseParameters(select);
   const flat = withoutCtes(select);
   const { tree, leaves } = markLeaves(flat, catalog);
   for (const { window } of leaves) if (window !== undefined) refuseUnitless(window);
@@ -120,6 +129,7 @@ async function checkSizes(
 }
 
 function planStateful(shaped: Shaped): Promise<Query> {
+  refuseRecursion(shaped.flat);
   return shaped.config.mode === "append" ? planAppend(shaped) : planRerun(shaped);
 }
 

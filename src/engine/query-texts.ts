@@ -93,7 +93,7 @@ function missingTable(message: string, names: readonly string[]): string {
 export function withoutExcerpt(message: string): string {
   return message
     .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
-    .replace(/^(?:Binder|Parser|Catalog) Error: /, "")
+    .replace(/^[A-Z]\w*(?: \w+)* Error: /, "")
     .replaceAll(/"_(?:input|partial|closing|all|new|old|final|none)_(\w+?)(?:\$\w+)*"/g, '"$1"')
     .replaceAll(/, "(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)"|"(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)", /g, "")
     .replaceAll(/:\s*\n+\s*/g, ": ")

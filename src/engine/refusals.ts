@@ -42,6 +42,27 @@ const READS_ARGUMENTS: ReadonlySet<string> = new Set(["json_each", "json_tree"])
 /** To DuckDB, a table that is called so is a file. */
 const FILE_NAME = /[/\\:*?]|\.(?:csv|tsv|txt|json|jsonl|ndjson|parquet|gz|zst|bz2|db|duckdb)$/i;
 
+/** A job's SQL is run as it is written. */
+export function refuseParameters(select: TreeNode): void {
+  for (const node of nodesOf(select)) {
+    if (node["class"] !== "PARAMETER") continue;
+    const name = textIn(node, "identifier");
+    throw refusal(
+      `it has the parameter $${name}, which nothing gives a value`,
+      "write the value in its place",
+    );
+  }
+}
+
+/** Each step of a recursion reads what the one before gave: only a table's can stand beside a stream as it is. */
+export function refuseRecursion(select: TreeNode): void {
+  if ([...nodesOf(select)].some((node) => node["type"] === "RECURSIVE_CTE_NODE"))
+    throw refusal(
+      "WITH RECURSIVE goes over its own rows again and again, and the stream's rows are not all there",
+      "give its steps their numbers with range(…) in FROM, or write each as a query over the one before",
+    );
+}
+
 /** A file may differ from batch to batch, and is nobody's to read who only writes the SQL. */
 export function refuseFiles(select: TreeNode): void {
   for (const node of nodesOf(select)) {

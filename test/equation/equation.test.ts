@@ -7,6 +7,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { differences, jobOf, NEVER_LATE, runs, TIMEOUT_MS } from "./equation.ts";
+import { GROUPING_KEY, groupings, turned } from "./grouping-queries.ts";
 import {
   chain,
   keyedAggregation,
@@ -105,6 +106,19 @@ describe("stream = batch", () => {
       .map((specs) => Object.fromEntries(specs.map((spec, index) => [`q${index}`, spec]))),
     disorderSeconds: 20,
     key: ["key", "more"],
+  });
+  family("every way to group", {
+    runs: 25,
+    queries: fc
+      .array(groupings, { minLength: 1, maxLength: 4 })
+      .map((specs) => Object.fromEntries(specs.map((spec, index) => [`q${index}`, spec]))),
+    disorderSeconds: 20,
+    key: GROUPING_KEY,
+  });
+  family("rows turned into columns, and columns into rows", {
+    runs: 8,
+    queries: turned.map((spec) => ({ q: spec })),
+    disorderSeconds: 20,
   });
   family("late rows, merged", { runs: 15, queries: several(windowedAggregation), delaySeconds: 15 });
   family("late rows, sessions", { runs: 8, queries: several(sessions), delaySeconds: 15 });
