@@ -170,19 +170,20 @@ function derivedKey(
       return held(modifier["distinct_on_targets"] as readonly TreeNode[]);
   if (hasModifier(select, "DISTINCT")) return names;
   if (hasMadeRows(select)) return undefined;
-  if (hasGroupingSets(select)) return heldSets(select, names, held);
+  if (hasGroupingSets(select)) return heldSets(select, names, groupKeysOf(select, [], catalog), held);
   if (isGrouped(select, catalog)) return held(groupKeysOf(select, [], catalog));
   const rank = firstOfKey(select);
   return rank === undefined ? undefined : held(rank["partitions"] as readonly TreeNode[]);
 }
 
 /**
- * What names the rows of several grouping sets: the keys, and `grouping(…)` of all of them, which tells a total
- * from the group of NULL. Undefined where that is not selected, or a set is there twice.
+ * What names the rows of several grouping sets: the keys, and `grouping(…)` of those that are not in all sets,
+ * which tells a total from the group of NULL. Undefined where that is not selected, or a set is there twice.
  */
 function heldSets(
   select: TreeNode,
   names: readonly string[],
+  always: readonly TreeNode[],
   held: (expressions: readonly TreeNode[]) => readonly string[] | undefined,
 ): readonly string[] | undefined {
   const keys = select["group_expressions"] as readonly TreeNode[];
@@ -190,7 +191,7 @@ function heldSets(
   if (sets.size < (select["group_sets"] as readonly Tree[]).length) return undefined;
   const grouping = selectListOf(select).findIndex((item) => {
     const told = (item["children"] ?? []) as readonly TreeNode[];
-    const isAll = keys.every((key) => told.some((child) => sameExpression(child, key)));
+    const isAll = keys.every((key) => [...always, ...told].some((child) => sameExpression(child, key)));
     return item["type"] === "GROUPING_FUNCTION" && isAll;
   });
   const found = held(keys);

@@ -126,15 +126,24 @@ export function hasGroupingSets(select: TreeNode): boolean {
   return sets.length > 1 || sets.some((set) => set.length !== count);
 }
 
+/** Whether an expression, by its number, is in each grouping set: in others it is NULL. */
+function isInAllSets(select: TreeNode): (expression: number) => boolean {
+  const sets = select["group_sets"] as readonly (readonly unknown[])[];
+  return (expression) => sets.every((set) => set.some((number) => Number(number) === expression));
+}
+
 /**
- * The expressions that the query groups by, with `GROUP BY ALL` (which leaves out constants), positions and
+ * The expressions that the query groups by in each of its grouping sets, with `GROUP BY ALL` (which leaves out constants), positions and
  * aliases resolved as DuckDB does: a column of the input goes before an alias.
  */
 export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
   const list = selectListOf(select);
   if (select["aggregate_handling"] === "FORCE_AGGREGATES")
     return list.filter((item) => !hasAggregate(item, catalog) && hasColumn(item));
-  return (select["group_expressions"] as readonly TreeNode[]).map((expression) => {
+  const grouped = (select["group_expressions"] as readonly TreeNode[]).filter((_, index) =>
+    isInAllSets(select)(index),
+  );
+  return grouped.map((expression) => {
     if (expression["class"] === "CONSTANT") {
       const position = Number((expression["value"] as TreeNode)["value"]);
       return list[position - 1] ?? expression;

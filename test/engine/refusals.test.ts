@@ -82,6 +82,16 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
     /window_start/,
   ],
   [`SELECT window_start, count(*) FROM ${T} GROUP BY ALL LIMIT 1`, /LIMIT/, /mode: update/],
+  [
+    `SELECT window_start, k, count(*) FROM ${T} GROUP BY CUBE (window_start, k)`,
+    /no window column/,
+    /window_start/,
+  ],
+  [
+    `SELECT window_start, k, count(*) FROM ${T} GROUP BY ROLLUP (window_start, k)`,
+    /no window column/,
+    /tumble/,
+  ],
   [`SELECT DISTINCT count(*) FROM ${T} GROUP BY window_start`, /DISTINCT/, /window_start/],
   [
     "SELECT window_start, count(*) FROM tumble(ticks, ts, price * INTERVAL 1 MINUTE) GROUP BY ALL",

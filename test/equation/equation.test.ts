@@ -7,7 +7,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { differences, jobOf, NEVER_LATE, runs, TIMEOUT_MS } from "./equation.ts";
-import { GROUPING_KEY, groupings, turned } from "./grouping-queries.ts";
+import { GROUPING_KEY, groupings, turned, windowGroupings } from "./grouping-queries.ts";
 import {
   chain,
   keyedAggregation,
@@ -108,13 +108,18 @@ describe("stream = batch", () => {
     key: ["key", "more"],
   });
   family("every way to group", {
-    runs: 25,
+    runs: 15,
     queries: fc
       .array(groupings, { minLength: 1, maxLength: 4 })
       .map((specs) => Object.fromEntries(specs.map((spec, index) => [`q${index}`, spec]))),
     disorderSeconds: 20,
     key: GROUPING_KEY,
   });
+  for (const [name, times] of [
+    ["every way to group in windows", { disorderSeconds: 20 }],
+    ["late rows, every way to group", { delaySeconds: 15 }],
+  ] as const)
+    family(name, { runs: 8, queries: windowGroupings.map((q) => ({ q })), ...times, key: GROUPING_KEY });
   family("rows turned into columns, and columns into rows", {
     runs: 8,
     queries: turned.map((spec) => ({ q: spec })),
