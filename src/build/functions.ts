@@ -1,6 +1,7 @@
 /**
- * Writes the list of DuckDB's functions that the planner knows. After an upgrade of DuckDB a test names the new
- * ones: give those that are no plain functions of a row a class in engine/functions/classes.ts, then run this.
+ * Writes the list of DuckDB's functions that the planner knows. After an upgrade of DuckDB a test names the
+ * new ones: give those that are no plain functions of a row a class in engine/functions/classes.ts, then run
+ * it.
  */
 
 import { writeFileSync } from "node:fs";
@@ -10,15 +11,15 @@ import { sql } from "../duckdb/sql.ts";
 
 const LINE = 104;
 
-/** The names of DuckDB's own functions by type, as one text each; operators and what only DuckDB calls left out. */
+/** The names of DuckDB's own functions by type, as one text each; without operators. */
 export async function functionLists(): Promise<ReadonlyMap<string, string>> {
   const database = await openDatabase({ threads: 1 });
   try {
     const rows = await database.rows(sql`
-      SELECT function_type AS type, string_agg(DISTINCT lower(function_name), ' ' ORDER BY lower(function_name)) AS names
-      FROM duckdb_functions()
-      WHERE internal AND function_type <> 'pragma' AND regexp_full_match(lower(function_name), '[a-z][a-z0-9_]*')
-        AND NOT starts_with(function_name, 'icu_collate_')
+      SELECT type, string_agg(name, ' ' ORDER BY name) AS names
+      FROM (SELECT DISTINCT function_type AS type, lower(function_name) AS name FROM duckdb_functions()
+        WHERE internal AND function_type <> 'pragma')
+      WHERE regexp_full_match(name, '[a-z][a-z0-9_]*') AND NOT starts_with(name, 'icu_collate_')
       GROUP BY ALL ORDER BY ALL`);
     return new Map(rows.map((row) => [String(row["type"]), String(row["names"])]));
   } finally {

@@ -32,7 +32,7 @@ export interface ClosingOptions {
   readonly placed?: ReadonlySet<string>;
   /** Columns whose values are given out once: a second row of the same is not. */
   readonly once?: readonly string[];
-  /** Where a row may give no row of the answer: the values that what closes has, under the names in `once`. */
+  /** Where a row may give no row of the answer: the values of what closes, under the names in `once`. */
   readonly seen?: Sql;
   readonly explanation: Explanation;
 }
@@ -68,7 +68,8 @@ export function closingQuery(options: ClosingOptions): Query {
       return [view, sql`CREATE OR REPLACE TEMP VIEW ${placed} AS ${store.answer(rows, true)}`];
     });
     return database.runCounting(sql`${join(views, ";\n")};
-      ${given?.see ?? raw("")}CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
+      ${given?.see ?? raw("")}
+      CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
   }
   return {
     output,
@@ -129,7 +130,7 @@ function givenOut(query: string, keys: readonly string[], answer: Sql, seen: Sql
     },
     notYet: sql`FROM (${answer}) AS answer
       ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
-    see: seen === undefined ? undefined : sql`CREATE OR REPLACE TEMP TABLE ${seenTable} AS ${seen};\n`,
+    see: seen === undefined ? undefined : sql`CREATE OR REPLACE TEMP TABLE ${seenTable} AS ${seen};`,
     remember: sql`INSERT INTO ${id(CHECKPOINT, table)}
       SELECT DISTINCT ${names} FROM ${seen === undefined ? id(query) : seenTable}`,
   };

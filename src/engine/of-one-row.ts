@@ -19,8 +19,8 @@ const REMEDY = "do that in a query";
 const catalog: Catalog = { streamOf: () => undefined, isAggregate, isOfJob: () => false };
 
 /**
- * The columns of `SELECT expressions FROM (a row)`. Throws code `job` where an expression has more to go by, and
- * what DuckDB throws where it does not understand one.
+ * The columns of `SELECT expressions FROM (a row)`. Throws code `job` where an expression has more to go by,
+ * and what DuckDB throws where it does not understand one.
  */
 export async function describeRow(database: Database, query: Sql): Promise<Column[]> {
   const select = await selectOfRow(database, query);

@@ -329,8 +329,8 @@ function streamAliases(select: TreeNode): ReadonlySet<string> {
 }
 
 /**
- * The columns of a stream that the query may read: all, where a `*` or a whole row stands somewhere, or a PIVOT,
- * which groups by those that it does not name.
+ * The columns of a stream that the query may read: all, where a `*` or a whole row stands somewhere, or a
+ * PIVOT, which groups by those that it does not name.
  */
 function usedColumns(
   select: TreeNode,

@@ -73,7 +73,7 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
   });
 }
 
-/** The keys of the rows that close: also of a row that an `unnest` gives no row for, which is first all the same. */
+/** The keys of the rows that close: a row that `unnest` gives no row for is first all the same. */
 function seenKeys(
   { database }: Shaped,
   tree: TreeNode,

@@ -177,8 +177,9 @@ function derivedKey(
 }
 
 /**
- * What names the rows of several grouping sets: the keys, and `grouping(…)` of those that are not in all sets,
- * which tells a total from the group of NULL. Undefined where that is not selected, or a set is there twice.
+ * What names the rows of several grouping sets: the keys, and `grouping(…)` of those that are not in all
+ * sets, which tells a total from the group of NULL. Undefined where that is not selected, or a set is there
+ * twice.
  */
 function heldSets(
   select: TreeNode,

@@ -54,7 +54,7 @@ export function refuseParameters(select: TreeNode): void {
   }
 }
 
-/** Each step of a recursion reads what the one before gave: only a table's can stand beside a stream as it is. */
+/** Each step of a recursion reads what the one before gave: beside a stream it can only stand as it is. */
 export function refuseRecursion(select: TreeNode): void {
   if ([...nodesOf(select)].some((node) => node["type"] === "RECURSIVE_CTE_NODE"))
     throw refusal(
@@ -91,9 +91,10 @@ export function refuseForeign(select: TreeNode, catalog: Catalog): void {
     const [name, schema] = [textIn(node, "table_name"), textIn(node, "schema_name")];
     const isOwn =
       (catalog.isOfJob(name) && /^(?:main|temp)?$/i.test(schema)) || recursive.has(name.toLowerCase());
+    const found = schema === "" ? name : `${schema}.${name}`;
     if (!isOwn)
       throw refusal(
-        `a query reads sources, tables and other queries: found "${schema === "" ? "" : `${schema}.`}${name}"`,
+        `a query reads sources, tables and other queries: found "${found}"`,
         "name what it reads under sources: or tables:",
       );
   }

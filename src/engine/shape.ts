@@ -114,7 +114,7 @@ export function whyNotRowWise(
   if (hasModifier(node, "DISTINCT")) return "DISTINCT compares rows of all batches";
   if (node["type"] === "SET_OPERATION_NODE") {
     if (joins === "streams") return "a join of streams stands beside another query in a set operation";
-    if (node["setop_type"] !== "UNION" || node["setop_all"] !== true)
+    if (!/^UNION(?:_BY_NAME)?$/.test(textIn(node, "setop_type")) || node["setop_all"] !== true)
       return "set operations compare rows of all batches";
     const sides = [node["left"], node["right"]] as readonly TreeNode[];
     for (const side of sides) {

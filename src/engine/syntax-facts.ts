@@ -133,8 +133,8 @@ function isInAllSets(select: TreeNode): (expression: number) => boolean {
 }
 
 /**
- * The expressions that the query groups by in each of its grouping sets, with `GROUP BY ALL` (which leaves out constants), positions and
- * aliases resolved as DuckDB does: a column of the input goes before an alias.
+ * The expressions that the query groups by in each of its grouping sets, with `GROUP BY ALL` (which leaves
+ * out constants), positions and aliases resolved as DuckDB does: a column of the input goes before an alias.
  */
 export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
   const list = selectListOf(select);

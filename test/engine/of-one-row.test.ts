@@ -1,4 +1,4 @@
-/** `select:` and a sink's expressions are given one row: what has more to go by depends on how batches are cut. */
+/** `select:` and a sink's expressions are given one row: what looks further depends on the cut of batches. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -96,7 +96,8 @@ describe("a sink's expression is refused", () => {
 
 test("what goes by its row alone is taken", async () => {
   const select = `* EXCLUDE (k), upper(k) AS k, unnest(l) AS item, l.list_sum() AS total,
-    (SELECT max(x) FROM unnest(l) AS t(x)) AS most, list_transform(l, lambda x: x + id) AS sums, age(ts, ts) AS a`;
+    (SELECT max(x) FROM unnest(l) AS t(x)) AS most, list_transform(l, lambda x: x + id) AS sums,
+    age(ts, ts) AS a`;
   const partition_by = ["dt=ts::DATE", "k", "least=list_min(l)"];
   expect(await refusalOf({ select }, { parquet: { warehouse: "warehouse", table: "t", partition_by } })).toBe(
     "taken",

@@ -356,6 +356,22 @@ describe("refused", () => {
       /no event-time column/,
     ],
     [
+      "a time that was moved on one side of UNION ALL",
+      {
+        a: "SELECT ts, k FROM ticks UNION ALL SELECT ts - INTERVAL 1 HOUR, k FROM others",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    [
+      "a time that one side of UNION ALL BY NAME does not have",
+      {
+        a: "SELECT ts, k FROM ticks UNION ALL BY NAME SELECT k, price FROM others",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    [
       "a time that is a table's",
       {
         a: `SELECT c.ts FROM ticks t JOIN (SELECT TIMESTAMP '2020-01-01' AS ts, sym

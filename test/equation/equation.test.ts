@@ -23,6 +23,7 @@ import {
   seenOnce,
   sessions,
   unboundedJoins,
+  unions,
   windowJoins,
 } from "./stateful-queries.ts";
 import type { QuerySpec } from "./streaming.ts";
@@ -96,6 +97,14 @@ describe("stream = batch", () => {
   });
   family("sessions", { runs: 15, queries: several(sessions), disorderSeconds: 20 });
   family("joins of windows", { runs: 15, queries: windowJoins, disorderSeconds: 20 });
+  family("windows over several streams", { runs: 12, queries: unions, disorderSeconds: 20 });
+  family("late rows, windows over several streams", {
+    runs: 6,
+    queries: unions,
+    delaySeconds: 15,
+    // What is row by row keeps late rows, and they may be first.
+    unjudged: [...SIDE_NAMES, "c_all", "e_first"],
+  });
   family("joins bounded by time", { runs: 25, queries: intervalJoins, disorderSeconds: 20 });
   family("joins that nothing bounds", { runs: 8, queries: unboundedJoins });
   family("what is given out once", { runs: 12, queries: several(seenOnce), disorderSeconds: 20 });

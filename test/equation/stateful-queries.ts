@@ -75,6 +75,42 @@ export const windowJoins: fc.Arbitrary<Queries> = record({
   },
 }));
 
+/** Two streams as one, whose columns have several names, and what is made of its windows. */
+export const unions: fc.Arbitrary<Queries> = record({
+  all: constantFrom(
+    "SELECT id, ts, k, price FROM a_orders UNION ALL SELECT pid, paid, pk, amount FROM b_paid",
+    `SELECT id, ts, k, price FROM a_orders
+      UNION ALL BY NAME SELECT pk AS k, paid AS ts, pid AS id FROM b_paid`,
+    `SELECT * FROM a_orders
+      UNION ALL BY NAME SELECT amount AS price, paid AS ts, pid AS id, pk AS k, f FROM b_paid WHERE f`,
+    `SELECT ts, id, upper(k) AS k, price FROM a_orders WHERE id > 2
+      UNION ALL SELECT paid, pid, pk, 1 FROM b_paid
+      UNION ALL SELECT ts, id, name, rank FROM a_orders JOIN companies ON sym = k`,
+    `WITH x AS (FROM b_paid)
+      SELECT k, id, ts, price FROM a_orders UNION ALL SELECT pk, pid, paid, amount FROM x`,
+  ),
+  window,
+  session: fc.boolean(),
+  made: constantFrom(
+    "SELECT window_start, k, count(*) AS c, sum(price) AS s FROM $ GROUP BY ALL",
+    "SELECT window_end, list(id ORDER BY id) AS ids FROM $ GROUP BY window_end",
+    "SELECT id, k FROM $ QUALIFY row_number() OVER (PARTITION BY window_start, k ORDER BY ts, id) = 1",
+    "SELECT window_start, k, count(*) AS c FROM $ GROUP BY window_start, ROLLUP (k)",
+  ),
+}).map(({ all, window, session, made }) => ({
+  ...SIDES,
+  c_all: { sql: all },
+  d_made: {
+    sql: session
+      ? "SELECT k, window_start, count(*) AS c FROM session(c_all, ts, INTERVAL 15 SECOND, k) GROUP BY ALL"
+      : made.replace("$", window.replace("$", "c_all, ts")),
+  },
+  e_first: {
+    sql: "SELECT k, id, ts FROM c_all QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id, price) = 1",
+    state: "unbounded",
+  },
+}));
+
 const apart = constantFrom(
   "b.paid BETWEEN a.ts AND a.ts + INTERVAL 20 SECOND",
   "b.paid BETWEEN a.ts - INTERVAL 5 SECOND AND a.ts + INTERVAL 30 SECOND",

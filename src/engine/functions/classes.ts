@@ -1,7 +1,7 @@
 /**
- * What the planner knows of each of DuckDB's functions. DuckDB's own word for it, `stability`, does not hold for
- * all: `current_localtimestamp()` tells the time and is called consistent. So every function is judged here, and
- * one that nobody has judged is refused.
+ * What the planner knows of each of DuckDB's functions. DuckDB's own word for it, `stability`, does not hold
+ * for all: `current_localtimestamp()` tells the time and is called consistent. So every function is judged
+ * here, and one that nobody has judged is refused.
  */
 
 import { KNOWN } from "./known.ts";

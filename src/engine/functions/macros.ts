@@ -106,8 +106,10 @@ async function hidingMacros(database: Database, select: TreeNode): Promise<Macro
 
 async function macrosNamed(database: Database, name: string): Promise<readonly Macro[]> {
   const rows = await database.rows(sql`
-    SELECT array_to_string(parameters, ' ') AS parameters, macro_definition AS body, function_type = 'table_macro' AS is_table
-    FROM duckdb_functions() WHERE internal AND lower(function_name) = ${name} AND macro_definition IS NOT NULL`);
+    SELECT array_to_string(parameters, ' ') AS parameters, macro_definition AS body,
+      function_type = 'table_macro' AS is_table
+    FROM duckdb_functions()
+    WHERE internal AND lower(function_name) = ${name} AND macro_definition IS NOT NULL`);
   const macros: Macro[] = [];
   for (const row of rows) {
     const text = String(row["body"]);
