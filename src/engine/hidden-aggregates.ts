@@ -53,8 +53,8 @@ function ownAggregates(select: TreeNode, catalog: Catalog): TreeNode[] {
 
 /**
  * Whether a column of the subquery's own FROM stands in the aggregate, or none at all: then it is the
- * subquery's, whatever else it names. A FROM that names columns of the query around it is described beside that
- * query's.
+ * subquery's, whatever else it names. A FROM that names columns of the query around it is described beside
+ * that query's.
  */
 async function isOfOwnRows(
   database: Database,
