@@ -74,11 +74,18 @@ function noSelect(text: string): SyntaxFault {
   const [word = ""] = /^\w+/.exec(text.slice(start)) ?? [];
   const found = word.toUpperCase();
   const isPivot = /^(?:PIVOT|UNPIVOT|FROM|WITH|SELECT)$/.test(found) && /\bU?N?PIVOT\b/i.test(text);
+  if (isPivot)
+    return new SyntaxFault(
+      "PIVOT takes its columns from the rows, which are others in each batch: list them, as in " +
+        "PIVOT (sum(n) FOR k IN ('a', 'b')), or write an aggregate with FILTER for each",
+      start,
+    );
+  const isSelect = /^(?:SELECT|WITH|FROM|VALUES)$/.test(found);
   return new SyntaxFault(
-    isPivot
-      ? "PIVOT is not possible in a query: write an aggregate with FILTER for each column"
+    isSelect
+      ? "a query is one SELECT, found more statements after it"
       : `a query is one SELECT, found ${found}`,
-    start,
+    isSelect ? undefined : start,
   );
 }
 

@@ -156,7 +156,8 @@ export async function aggregateSql(
       ({ merging, type }, index) =>
         sql`CAST(${merging.finish(partialsOf(index))} AS ${raw(type)}) AS ${id(`_r${index}`)}`,
     );
-    return sql`SELECT ${[...keyNames, ...results]} FROM (${combined(from)})`;
+    const given = [...keyNames, ...results];
+    return sql`SELECT ${given.length === 0 ? [raw("NULL AS _none")] : given} FROM (${combined(from)})`;
   };
 
   const nodes = aggregates.map(({ node }) => node);

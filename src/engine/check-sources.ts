@@ -38,7 +38,7 @@ export async function shapeOf(
   } catch (error) {
     if (!(error instanceof StreamkitError)) throw error;
     const isAboutSelect = error instanceof DuckdbError && source.select !== "*";
-    const place = isAboutSelect ? ["sources", name, "select"] : ["sources", name];
+    const place = isAboutSelect ? ["sources", name, "select"] : ["sources", name, ...optionOf(error)];
     throw errorAt(place, withoutExcerpt(error.message), error);
   }
   throw errorAt(

@@ -32,16 +32,18 @@ export interface ClosingOptions {
   readonly placed?: ReadonlySet<string>;
   /** Columns whose values are given out once: a second row of the same is not. */
   readonly once?: readonly string[];
+  /** Where a row may give no row of the answer: the values of what closes, under the names in `once`. */
+  readonly seen?: Sql;
   readonly explanation: Explanation;
 }
 
 export function closingQuery(options: ClosingOptions): Query {
   const { name, columns, stores } = options;
   const empty = emptyTable(name, columns);
-  let outputRows = 0;
   const partnersAmong = (batch: Batch): readonly KeptStore[] =>
     options.partners?.among((store) => store.closingRows(batch)) ?? [];
-  const given = givenOut(name, options.once ?? [], options.overClosing);
+  const given = givenOut(name, options.once ?? [], options.overClosing, options.seen);
+  let hasClosed = false;
   const output: Stream = {
     name,
     columns,
@@ -53,7 +55,8 @@ export function closingQuery(options: ClosingOptions): Query {
   async function answerWhatCloses(database: Database, batch: Batch): Promise<number> {
     const closing: (Sql | undefined)[] = [];
     for (const store of stores) closing.push(await store.closing(database, batch));
-    if (closing.every((one) => one === undefined)) {
+    hasClosed = closing.some((one) => one !== undefined);
+    if (!hasClosed) {
       await database.run(empty);
       return 0;
     }
@@ -65,6 +68,7 @@ export function closingQuery(options: ClosingOptions): Query {
       return [view, sql`CREATE OR REPLACE TEMP VIEW ${placed} AS ${store.answer(rows, true)}`];
     });
     return database.runCounting(sql`${join(views, ";\n")};
+      ${given?.see ?? raw("")}
       CREATE OR REPLACE TEMP TABLE ${id(name)} AS ${given?.notYet ?? options.overClosing}`);
   }
   return {
@@ -90,7 +94,7 @@ export function closingQuery(options: ClosingOptions): Query {
           rows: store.closingRows(batch),
         }));
       const rowStores = stores.filter(({ holdsRows }) => holdsRows === true);
-      outputRows = await aside.overUnits({
+      return aside.overUnits({
         run: () => answerWhatCloses(database, batch),
         units: [
           ...(partnersAmong(batch).length === 0
@@ -102,21 +106,21 @@ export function closingQuery(options: ClosingOptions): Query {
           () => openClosingWindows(database, name, kept(stores)),
         ],
       });
-      return outputRows;
     },
     closedAtEnd: (database) => closedByAll(stores, database),
     commit: (batch) => [
       ...stores.flatMap((store) => store.commit(batch)),
-      ...(given === undefined || outputRows === 0 ? [] : [given.remember]),
+      ...(given === undefined || !hasClosed ? [] : [given.remember]),
     ],
   };
 }
 
 /** The keys that were given out, in a table of the checkpoint; undefined for a query without such. */
-function givenOut(query: string, keys: readonly string[], answer: Sql) {
+function givenOut(query: string, keys: readonly string[], answer: Sql, seen: Sql | undefined) {
   if (keys.length === 0) return undefined;
   const table = relation.state(`${query}$given`);
   const names = keys.map((key) => id(key));
+  const seenTable = id(`_seen_${query}`);
   const same = names.map((key) => sql`answer.${key} IS NOT DISTINCT FROM given.${key}`);
   return {
     state: { table, definition: sql`SELECT DISTINCT ${names} FROM (${answer})`.text, rules: {} },
@@ -126,7 +130,9 @@ function givenOut(query: string, keys: readonly string[], answer: Sql) {
     },
     notYet: sql`FROM (${answer}) AS answer
       ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
-    remember: sql`INSERT INTO ${id(CHECKPOINT, table)} SELECT DISTINCT ${names} FROM ${id(query)}`,
+    see: seen === undefined ? undefined : sql`CREATE OR REPLACE TEMP TABLE ${seenTable} AS ${seen};`,
+    remember: sql`INSERT INTO ${id(CHECKPOINT, table)}
+      SELECT DISTINCT ${names} FROM ${seen === undefined ? id(query) : seenTable}`,
   };
 }
 

@@ -50,7 +50,7 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
   const ofQuery = (node: TreeNode, isRoot: boolean): Locality => {
     if (node["type"] === "SET_OPERATION_NODE") return ofSetOperation(node);
     if (node["type"] !== "SELECT_NODE" || hasModifier(node, "LIMIT")) return NOWHERE;
-    if (leafIndexesOf(clausesOf(node)).length > 0 || hasGroupingSets(node)) return NOWHERE;
+    if (leafIndexesOf(clausesOf(node)).length > 0) return NOWHERE;
     const scope = ofFrom(node["from_table"] as TreeNode, equalitiesOf(node["where_clause"] ?? null));
     const keptBy = (expressions: readonly TreeNode[]) => {
       const named = new Set(expressions.flatMap((expression) => meaningOf(expression, scope.columns) ?? []));
@@ -70,7 +70,10 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
       const inOutput = (key: SplitKey): boolean => [...output.values()].some((held) => held.includes(key));
       keys = keys.filter(on.length === 0 ? inOutput : keptBy(on.map((target) => aliased(target, node))));
     }
-    return { keys, carriers: output };
+    // What is not a key of every grouping set is NULL in some.
+    const isSplit = (held: Keys): boolean => held.every((key) => keys.includes(key));
+    const passed = hasGroupingSets(node) ? [...output].filter(([, held]) => isSplit(held)) : output;
+    return { keys, carriers: new Map(passed) };
   };
 
   const isSameType = (...keys: readonly SplitKey[]): boolean => {

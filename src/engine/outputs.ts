@@ -7,6 +7,7 @@ import type { ErrorAt, LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { resolveSink } from "../sinks/list.ts";
 import type { SinkInput, SinkKind } from "../sinks/sink.ts";
+import { describeRow } from "./of-one-row.ts";
 import type { OutputMode } from "./outcome.ts";
 import { withoutExcerpt } from "./query-texts.ts";
 import type { TimeBound } from "./stream.ts";
@@ -122,7 +123,7 @@ export async function probeSinks(
     if (kind.probes === undefined) continue;
     for (const { keyPath, select } of kind.probes(options, sinkInputOf(output))) {
       try {
-        await database.describe(select);
+        await (keyPath.length > 0 ? describeRow(database, select) : database.describe(select));
       } catch (error) {
         const place = config.to === undefined ? [kind.name, ...keyPath] : ["to"];
         throw errorAt(["sinks", index, ...place], withoutExcerpt(messageOf(error)), error);

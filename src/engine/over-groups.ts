@@ -24,6 +24,7 @@ import {
   selectListOf,
   windowFunctionsOf,
 } from "./syntax-facts.ts";
+import { nameOf } from "./windows.ts";
 
 export interface Groups {
   readonly keys: readonly TreeNode[];
@@ -53,10 +54,35 @@ export function overGroups(tree: Tree, groups: Groups, catalog: Catalog, names: 
     // A number is a position in ORDER BY, and everywhere else as good as the key that is the same number.
     const key = node["class"] === "CONSTANT" ? -1 : indexOfExpression(groups.keys, node);
     if (key >= 0) return columnRef(`${names.key}${key}`, textIn(node, "alias"));
+    if (TAKES_NAMES.has(textIn(node, "function_name").toLowerCase()) && !isNamed(node))
+      return overGroups(withNames(node), groups, catalog, names);
     if (!isAggregateCall(node, catalog)) return undefined;
     const aggregate = indexOfExpression(groups.aggregates, node);
     return columnRef(`${names.aggregate}${aggregate}`, textIn(node, "alias"));
   });
+}
+
+/** Functions that call a field as the column is called that they are given. */
+const TAKES_NAMES: ReadonlySet<string> = new Set([
+  "struct_pack",
+  "struct_insert",
+  "struct_update",
+  "union_value",
+]);
+
+function isNamed(call: TreeNode): boolean {
+  return (call["children"] as readonly TreeNode[]).every(
+    (child) => child["class"] !== "COLUMN_REF" || textIn(child, "alias") !== "",
+  );
+}
+
+function withNames(call: TreeNode): TreeNode {
+  const children = (call["children"] as readonly TreeNode[]).map((child) =>
+    child["class"] === "COLUMN_REF" && textIn(child, "alias") === ""
+      ? { ...child, alias: nameOf(child) ?? "" }
+      : child,
+  );
+  return { ...call, children };
 }
 
 export function columnRef(name: string, alias = ""): TreeNode {

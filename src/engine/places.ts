@@ -354,7 +354,10 @@ function streamAliases(select: TreeNode): ReadonlySet<string> {
   return new Set(items.map((item) => relationOf(item).toLowerCase()));
 }
 
-/** The columns of a stream that the query may read: all, where a `*` or a whole row stands somewhere. */
+/**
+ * The columns of a stream that the query may read: all, where a `*` or a whole row stands somewhere, or a
+ * PIVOT, which groups by those that it does not name.
+ */
 function usedColumns(
   select: TreeNode,
   { columns, times }: Stream,
@@ -362,7 +365,8 @@ function usedColumns(
 ): readonly Column[] {
   const used = new Set([...times.keys()].map((time) => time.toLowerCase()));
   for (const node of nodesOf(select)) {
-    if (node["class"] === "STAR" || node["ref_type"] === "NATURAL") return columns;
+    if (node["class"] === "STAR" || node["ref_type"] === "NATURAL" || node["type"] === "PIVOT")
+      return columns;
     const names = [
       ...((node["column_names"] ?? []) as readonly string[]),
       ...((node["using_columns"] ?? []) as readonly string[]),

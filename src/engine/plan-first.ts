@@ -3,8 +3,8 @@
  * out when the watermark has passed it: an earlier one can't come any more. Then only the key is kept.
  */
 
-import { id, sql } from "../duckdb/sql.ts";
-import { selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { id, type Sql, sql } from "../duckdb/sql.ts";
+import { bareSelect, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { closingQuery, named, viewOf } from "./closing-query.ts";
 import { leafIndexOf, withRelations } from "./leaves.ts";
 import { keptRowsView } from "./on-error/kept-rows.ts";
@@ -14,7 +14,7 @@ import { openPlace, placesOf } from "./places.ts";
 import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
-import { outputNameOf, selectListOf } from "./syntax-facts.ts";
+import { hasMadeRows, outputNameOf, selectListOf } from "./syntax-facts.ts";
 import { timesThrough } from "./times.ts";
 import { firstOfKey } from "./top-of-key.ts";
 import { nameOf } from "./windows.ts";
@@ -63,6 +63,7 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
       columns,
     ),
     once: keys,
+    ...(hasMadeRows(flat) ? { seen: await seenKeys(shaped, tree, rank, keys, view) } : {}),
     explanation: {
       execution: "the first row of each key, when no earlier one can come",
       state: `rows ahead of the watermark, and every key of ${keys.join(", ")} given out`,
@@ -70,6 +71,28 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
       why: "of a key, only its first row is in the answer",
     },
   });
+}
+
+/** The keys of the rows that close: a row that `unnest` gives no row for is first all the same. */
+function seenKeys(
+  { database }: Shaped,
+  tree: TreeNode,
+  rank: TreeNode,
+  names: readonly string[],
+  view: string,
+): Promise<Sql> {
+  const keys = (rank["partitions"] as readonly TreeNode[]).map((key, index) => ({
+    ...key,
+    alias: names[index] ?? "",
+  }));
+  const rows = {
+    ...bareSelect(tree, keys, tree["from_table"] as TreeNode),
+    where_clause: tree["where_clause"] ?? null,
+  };
+  return selectText(
+    database,
+    withRelations(rows, () => view),
+  );
 }
 
 /** The output column that holds a partition's key. */

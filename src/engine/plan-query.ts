@@ -28,6 +28,8 @@ import {
   refuseDoubleNames,
   refuseFiles,
   refuseHiddenWindow,
+  refuseParameters,
+  refuseRecursion,
   refuseRowid,
   refuseUnnamedStructs,
 } from "./refusals.ts";
@@ -37,6 +39,7 @@ import { statelessQuery } from "./stateless-query.ts";
 import { relation, type Stream, type TimeBound } from "./stream.ts";
 import {
   groupKeysOf,
+  hasMadeRows,
   hasModifier,
   includesName,
   indexOfExpression,
@@ -53,6 +56,7 @@ import { hasConstantOrigin, hasConstantSize, nameOf, WINDOW_COLUMNS, windowNames
 export async function planQuery(given: QueryRequest): Promise<Query> {
   const { database, config, select, catalog } = given;
   refuseFiles(select);
+  refuseParameters(select);
   const flat = withoutCtes(select);
   const { tree, leaves } = markLeaves(flat, catalog);
   for (const { window } of leaves) if (window !== undefined) refuseUnitless(window);
@@ -128,6 +132,7 @@ async function checkSizes(
 }
 
 function planStateful(shaped: Shaped): Promise<Query> {
+  refuseRecursion(shaped.flat);
   return shaped.config.mode === "append" ? planAppend(shaped) : planRerun(shaped);
 }
 
@@ -177,7 +182,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
       : undefined;
   const cutsAnswer = hasModifier(plain, "LIMIT") || isDistinctOn(plain);
   const isDistinct = hasModifier(plain, "DISTINCT");
-  if (config.mode !== "append" && cutsAnswer) return undefined;
+  if (config.mode !== "append" && (cutsAnswer || hasMadeRows(plain))) return undefined;
   // Of all windows together: they never end.
   if (window !== undefined && (hasModifier(plain, "LIMIT") || isDistinct || isDistinctOn(plain)))
     return undefined;

@@ -2,7 +2,15 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, type Sql, sql } from "../duckdb/sql.ts";
-import { replaceNodes, sameExpression, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import {
+  replaceNodes,
+  sameExpression,
+  selectText,
+  type Tree,
+  type TreeNode,
+  textIn,
+  writeTree,
+} from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
 import { inInputOrder, PLACE } from "./input-order.ts";
 import { asRelation, withRelations } from "./leaves.ts";
@@ -18,6 +26,8 @@ import { refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import type { Store } from "./store.ts";
 import {
   groupKeysOf,
+  hasGroupingSets,
+  hasMadeRows,
   hasModifier,
   includesName,
   isDistinctOn,
@@ -163,7 +173,17 @@ function keyOf({ config, select, catalog, columns }: Shaped): readonly string[] 
   const flat = withoutCtes(select);
   const found = flat["type"] === "SELECT_NODE" ? derivedKey(flat, columns, catalog) : undefined;
   if (found !== undefined) return found;
-  throw refusal(`mode ${config.mode} must know what names a row`, "say it with key: [column, …]");
+  const isOne = flat["type"] === "SELECT_NODE";
+  const isTotal = isOne && hasGroupingSets(flat);
+  const why = isTotal
+    ? ", and a total has NULL where a NULL key has it"
+    : isOne && hasMadeRows(flat)
+      ? ", and unnest makes several of one"
+      : "";
+  throw refusal(
+    `mode ${config.mode} must know what names a row${why}`,
+    `${isTotal ? "select grouping(…) of all keys too, or " : ""}say it with key: [column, …]`,
+  );
 }
 
 function derivedKey(
@@ -189,9 +209,35 @@ function derivedKey(
     if (isDistinctOn(select) && modifier["type"] === "DISTINCT_MODIFIER")
       return held(modifier["distinct_on_targets"] as readonly TreeNode[]);
   if (hasModifier(select, "DISTINCT")) return names;
+  if (hasMadeRows(select)) return undefined;
+  if (hasGroupingSets(select)) return heldSets(select, names, groupKeysOf(select, [], catalog), held);
   if (isGrouped(select, catalog)) return held(groupKeysOf(select, [], catalog));
   const rank = firstOfKey(select);
   return rank === undefined ? undefined : held(rank["partitions"] as readonly TreeNode[]);
+}
+
+/**
+ * What names the rows of several grouping sets: the keys, and `grouping(…)` of those that are not in all
+ * sets, which tells a total from the group of NULL. Undefined where that is not selected, or a set is there
+ * twice.
+ */
+function heldSets(
+  select: TreeNode,
+  names: readonly string[],
+  always: readonly TreeNode[],
+  held: (expressions: readonly TreeNode[]) => readonly string[] | undefined,
+): readonly string[] | undefined {
+  const keys = select["group_expressions"] as readonly TreeNode[];
+  const sets = new Set((select["group_sets"] as readonly Tree[]).map((set) => writeTree(set)));
+  if (sets.size < (select["group_sets"] as readonly Tree[]).length) return undefined;
+  const grouping = selectListOf(select).findIndex((item) => {
+    const told = (item["children"] ?? []) as readonly TreeNode[];
+    const isAll = keys.every((key) => [...always, ...told].some((child) => sameExpression(child, key)));
+    return item["type"] === "GROUPING_FUNCTION" && isAll;
+  });
+  const found = held(keys);
+  const name = names[grouping];
+  return found === undefined || name === undefined ? undefined : [...found, name];
 }
 
 /** Equal, or the same column with and without its relation's name. */

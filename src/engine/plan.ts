@@ -3,17 +3,17 @@
 import type { Faults } from "../base/faults.ts";
 import type { Database } from "../duckdb/database.ts";
 import { sql } from "../duckdb/sql.ts";
-import { parseSelect, selectText } from "../duckdb/syntax.ts";
+import { selectText } from "../duckdb/syntax.ts";
 import { MIND_TRY } from "../duckdb/try.ts";
 import { onItsTime } from "./clocks.ts";
-import { functionNames } from "./function-names.ts";
+import { isAggregate } from "./functions/classes.ts";
 import { emptyTable } from "./input.ts";
 import { withoutCtes } from "./lineage.ts";
 import type { InputTable } from "./on-error/batch-rows.ts";
 import { withTry } from "./on-error/try-tree.ts";
 import { planQuery } from "./plan-query.ts";
 import type { PlannedQuery, Query, QueryState } from "./query.ts";
-import { at, type ParsedText, parseQueries, type QueryTexts } from "./query-texts.ts";
+import { at, type ParsedText, parseQueries, parseQuery, type QueryTexts } from "./query-texts.ts";
 import type { QueryRequest } from "./shaped.ts";
 import { type KeyParts, sharingOfQuery } from "./sharing.ts";
 import type { Stream } from "./stream.ts";
@@ -55,7 +55,6 @@ export async function planQueries(
 ): Promise<PlannedQuery[]> {
   const names = Object.keys(request.queries);
   const minRowsToRewrite = request.minRowsToRewrite ?? MIN_ROWS_TO_REWRITE;
-  const { aggregates, volatile } = await functionNames(database);
   const streamNames = new Map(
     [...request.sources.map(({ name }) => name), ...(request.unknown ?? []), ...names].map((name) => [
       name.toLowerCase(),
@@ -63,11 +62,12 @@ export async function planQueries(
     ]),
   );
   const tableNames = new Map((request.tables ?? []).map((name) => [name.toLowerCase(), name]));
+  const ofJob = new Set([...streamNames.keys(), ...(request.names ?? []).map((name) => name.toLowerCase())]);
   const catalog: Catalog = {
     streamOf: (name) => streamNames.get(name.toLowerCase()),
     tableOf: (name) => tableNames.get(name.toLowerCase()),
-    isAggregate: (name) => aggregates.has(name),
-    isVolatile: (name) => volatile.has(name),
+    isAggregate,
+    isOfJob: (name) => ofJob.has(name.toLowerCase()),
   };
   const known = await parseQueries(database, request, faults);
   const parsed = known.map((query): Parsed => {
@@ -140,7 +140,7 @@ async function planTried(given: QueryRequest): Promise<Query & { readonly text: 
   const names = plan.output.columns.map(({ name }) => name);
   const tried = await selectText(database, withTry(select, catalog, names));
   const request = { ...given, config: { ...config, sql: tried.text } };
-  const trying = await planQuery({ ...request, select: await parseSelect(database, tried.text) });
+  const trying = await planQuery({ ...request, select: await parseQuery(database, tried.text) });
   const isSame = sameTables(trying.states, plan.states);
   return {
     ...trying,

@@ -8,6 +8,7 @@ import { offsetOf } from "../duckdb/error-place.ts";
 import { parseSelect, SyntaxFault, type TreeNode } from "../duckdb/syntax.ts";
 import type { ErrorAt } from "../job/load.ts";
 import { type QueryConfig, queryConfig } from "../job/schema.ts";
+import { withoutMacros } from "./functions/macros.ts";
 
 export interface QueryTexts {
   readonly queries: Readonly<Record<string, string | QueryConfig>>;
@@ -31,10 +32,15 @@ export async function parseQueries(
   const parsed: ParsedText[] = [];
   for (const [name, query] of Object.entries(request.queries)) {
     const config = queryConfig(query);
-    const select = await faults.attempt(() => at(request, name, () => parseSelect(database, config.sql)));
+    const select = await faults.attempt(() => at(request, name, () => parseQuery(database, config.sql)));
     if (select !== undefined) parsed.push({ name, config, select });
   }
   return parsed;
+}
+
+/** A query's syntax tree, as it is planned. */
+export async function parseQuery(database: Database, text: string): Promise<TreeNode> {
+  return withoutMacros(database, await parseSelect(database, text));
 }
 
 /** Errors of one query point to its place in the job file, and where it is known, to the place in its SQL. */
@@ -87,7 +93,7 @@ function missingTable(message: string, names: readonly string[]): string {
 export function withoutExcerpt(message: string): string {
   return message
     .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
-    .replace(/^(?:Binder|Parser|Catalog) Error: /, "")
+    .replace(/^[A-Z]\w*(?: \w+)* Error: /, "")
     .replaceAll(/"_(?:input|partial|closing|all|new|old|final|none)_(\w+?)(?:\$\w+)*"/g, '"$1"')
     .replaceAll(/, "(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)"|"(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)", /g, "")
     .replaceAll(/:\s*\n+\s*/g, ": ")

@@ -5,7 +5,7 @@ import type { Column } from "../duckdb/database.ts";
 import { nodesOf, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { hasUnnamedStruct } from "../duckdb/type-text.ts";
 import type { Stream } from "./stream.ts";
-import { includesName } from "./syntax-facts.ts";
+import { type Catalog, includesName } from "./syntax-facts.ts";
 import { nameOf, WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
 
 /** The first of two columns of one name has it: the window's own could not be named. */
@@ -43,6 +43,27 @@ const READS_ARGUMENTS: ReadonlySet<string> = new Set(["json_each", "json_tree"])
 /** To DuckDB, a table that is called so is a file. */
 const FILE_NAME = /[/\\:*?]|\.(?:csv|tsv|txt|json|jsonl|ndjson|parquet|gz|zst|bz2|db|duckdb)$/i;
 
+/** A job's SQL is run as it is written. */
+export function refuseParameters(select: TreeNode): void {
+  for (const node of nodesOf(select)) {
+    if (node["class"] !== "PARAMETER") continue;
+    const name = textIn(node, "identifier");
+    throw refusal(
+      `it has the parameter $${name}, which nothing gives a value`,
+      "write the value in its place",
+    );
+  }
+}
+
+/** Each step of a recursion reads what the one before gave: beside a stream it can only stand as it is. */
+export function refuseRecursion(select: TreeNode): void {
+  if ([...nodesOf(select)].some((node) => node["type"] === "RECURSIVE_CTE_NODE"))
+    throw refusal(
+      "WITH RECURSIVE goes over its own rows again and again, and the stream's rows are not all there",
+      "give its steps their numbers with range(…) in FROM, or write each as a query over the one before",
+    );
+}
+
 /** A file may differ from batch to batch, and is nobody's to read who only writes the SQL. */
 export function refuseFiles(select: TreeNode): void {
   for (const node of nodesOf(select)) {
@@ -57,6 +78,25 @@ export function refuseFiles(select: TreeNode): void {
       throw refusal(
         `a query reads sources, tables and other queries: found ${isReader ? `${name}(…)` : `'${table}'`}`,
         "name the file in tables:, where it is read again when it changes",
+      );
+  }
+}
+
+/** What is in DuckDB's catalog and not in the job. */
+export function refuseForeign(select: TreeNode, catalog: Catalog): void {
+  const recursive = new Set([...nodesOf(select)].map((node) => textIn(node, "cte_name").toLowerCase()));
+  for (const node of nodesOf(select)) {
+    if (node["type"] === "SHOW_REF")
+      throw refusal("DESCRIBE, SHOW and SUMMARIZE tell of tables as a whole", "select what you need of them");
+    if (node["type"] !== "BASE_TABLE") continue;
+    const [name, schema] = [textIn(node, "table_name"), textIn(node, "schema_name")];
+    const isOwn =
+      (catalog.isOfJob(name) && /^(?:main|temp)?$/i.test(schema)) || recursive.has(name.toLowerCase());
+    const found = schema === "" ? name : `${schema}.${name}`;
+    if (!isOwn)
+      throw refusal(
+        `a query reads sources, tables and other queries: found "${found}"`,
+        "name what it reads under sources: or tables:",
       );
   }
 }

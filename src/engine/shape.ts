@@ -4,8 +4,9 @@
  */
 
 import { nodesOf, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { refuseFunctions } from "./functions/refuse.ts";
 import type { LeafPlace } from "./leaves.ts";
-import { refusal } from "./refusals.ts";
+import { refusal, refuseForeign } from "./refusals.ts";
 import {
   type Catalog,
   clausesOf,
@@ -18,21 +19,6 @@ import {
   windowFunctionsOf,
 } from "./syntax-facts.ts";
 import { hasConstantOrigin, hasConstantSize, isOrigin, windowCallOf } from "./windows.ts";
-
-/** Table functions that read what is named in a string. */
-const READ_BY_NAME: ReadonlySet<string> = new Set(["query", "query_table"]);
-
-/** Functions that tell the time of the wall clock. */
-const CLOCKS: ReadonlySet<string> = new Set([
-  "now",
-  "get_current_timestamp",
-  "transaction_timestamp",
-  "today",
-  "current_date",
-  "get_current_time",
-]);
-const CLOCK_REMEDY =
-  "use the event time, or give the source a column with the time of its batch (received: NAME)";
 
 /** Throws code `job` at what no execution can take, wherever in the query it stands. */
 export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], catalog: Catalog): void {
@@ -57,30 +43,24 @@ export function refuseUnfit(select: TreeNode, leaves: readonly LeafPlace[], cata
     if (window !== undefined && !hasConstantOrigin(window))
       throw refusal("its window's origin differs from row to row", "give the window a constant TIMESTAMP");
   }
+  refuseForeign(select, catalog);
+  refuseFunctions(select);
+  const ofArrays = new Set([...nodesOf(select)].flatMap(arrayReferences));
   for (const node of nodesOf(select)) {
-    const name = textIn(node, "function_name").toLowerCase();
-    if (node["class"] === "FUNCTION" && READ_BY_NAME.has(name))
-      throw refusal(`${name}() reads what only a text names`, "write its query out in FROM");
-    if (node["class"] === "FUNCTION" && catalog.isVolatile(name))
-      throw refusal(
-        `${name}() gives another value each time, so a batch that is run again would not give the same rows`,
-        CLOCKS.has(name) ? CLOCK_REMEDY : "compute it from the record's own columns",
-      );
-    const [column, ...more] =
-      node["class"] === "COLUMN_REF" ? (node["column_names"] as readonly string[]) : [];
-    if (
-      more.length === 0 &&
-      /^(?:current_(?:date|time|timestamp)|local(?:time|timestamp))$/i.test(column ?? "")
-    )
-      throw refusal(
-        `${column} is another one each time, so a batch that is run again would not give the same rows`,
-        CLOCK_REMEDY,
-      );
-    if (node["class"] === "POSITIONAL_REFERENCE")
+    if (node["class"] === "POSITIONAL_REFERENCE" && !ofArrays.has(node))
       throw refusal("#1, #2, … count columns that the engine may arrange otherwise", "name the column");
     if (isRelation(node) && (node["sample"] ?? null) !== null)
       throw refusal("a sample is drawn from all rows", "leave out TABLESAMPLE and USING SAMPLE");
   }
+}
+
+/** What DuckDB writes for `ARRAY(SELECT …)`: `array_agg(#1)` over the subquery, `[]` where that is NULL. */
+function arrayReferences(select: TreeNode): TreeNode[] {
+  const [item, ...more] = (select["select_list"] ?? []) as readonly TreeNode[];
+  const from = select["from_table"] as TreeNode | undefined;
+  if (item?.["class"] !== "CASE" || more.length > 0 || from?.["type"] !== "SUBQUERY") return [];
+  const calls = [...nodesOf(item)].filter((node) => textIn(node, "function_name") === "array_agg");
+  return calls.flatMap((call) => call["children"] as readonly TreeNode[]);
 }
 
 function isRelation(node: TreeNode): boolean {
@@ -134,7 +114,7 @@ export function whyNotRowWise(
   if (hasModifier(node, "DISTINCT")) return "DISTINCT compares rows of all batches";
   if (node["type"] === "SET_OPERATION_NODE") {
     if (joins === "streams") return "a join of streams stands beside another query in a set operation";
-    if (node["setop_type"] !== "UNION" || node["setop_all"] !== true)
+    if (!/^UNION(?:_BY_NAME)?$/.test(textIn(node, "setop_type")) || node["setop_all"] !== true)
       return "set operations compare rows of all batches";
     const sides = [node["left"], node["right"]] as readonly TreeNode[];
     for (const side of sides) {

@@ -2,7 +2,7 @@
 
 import { mkdir } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
-import type { Column, Database, Row } from "../duckdb/database.ts";
+import { type Column, type Database, DuckdbError, type Row } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { KeyedColumn } from "../formats/column-names.ts";
 import { allLetters, type DeadLetters, lettersOfSource, NO_LETTERS } from "../formats/dead-letters.ts";
@@ -16,13 +16,14 @@ import { placesOfRows, type ReadRows } from "../formats/rows-of-lines.ts";
 import type { Segment } from "../formats/segment.ts";
 import { AUTO_FORMAT, type SourceConfig } from "../job/schema.ts";
 import { resolveSource } from "../sources/list.ts";
-import type { Range, Source } from "../sources/source.ts";
+import { optionError, type Range, type Source } from "../sources/source.ts";
 import { openBadShare } from "./bad-share.ts";
 import { clockBound } from "./clocks.ts";
 import { declareHint } from "./declare-hint.ts";
 import { epochOf, timeColumnOf } from "./event-time.ts";
 import { type AheadGuard, aheadGuard, aheadLimitUs, type Moment, takeFarAhead } from "./far-ahead.ts";
 import { emptySourceTable } from "./input.ts";
+import { describeRow } from "./of-one-row.ts";
 import type { Origin } from "./on-error/letters.ts";
 import { partitionTimes } from "./partition-times.ts";
 import { refuseUnnamedStructs } from "./refusals.ts";
@@ -138,8 +139,12 @@ export async function describeSource(
   const nulls = withAttributes(format.columns(shape), attributes).map(
     ({ name: column, type }) => sql`NULL::${raw(type)} AS ${id(column)}`,
   );
-  const projected = sql`SELECT ${select} FROM (SELECT ${join(nulls)})`;
-  const selected = await database.describe(projected);
+  // The line's end ends a comment too.
+  const projected = sql`SELECT ${select}\n FROM (SELECT ${join(nulls)})`;
+  const selected = await describeRow(database, projected).catch((error: unknown) => {
+    const isOfSelect = error instanceof StreamkitError && !(error instanceof DuckdbError);
+    throw isOfSelect ? optionError(["select"], error.message) : error;
+  });
   const epoch = epochOf(config, selected, recordColumns);
   const timed =
     epoch === undefined

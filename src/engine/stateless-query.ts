@@ -8,7 +8,7 @@ import { passedThrough } from "./pass-through.ts";
 import type { Query } from "./query.ts";
 import type { QueryRequest } from "./shaped.ts";
 import type { Stream } from "./stream.ts";
-import { timesThrough } from "./times.ts";
+import { timesOfRows } from "./union-times.ts";
 
 interface StatelessTrees {
   /** The query without CTEs; with its places marked. */
@@ -33,8 +33,7 @@ export async function statelessQuery(
     columns,
     mode: "append",
     sources: [...new Set(inputs.flatMap(({ sources }) => sources))],
-    // Of two streams the one may be far ahead of the other.
-    times: inputs.length > 1 ? new Map() : timesThrough(tree, timesOf, columns),
+    times: await timesOfRows(database, flat, tree, timesOf, columns),
     rowsInOrder,
     table: rowsInOrder === undefined ? undefined : leaves[0]?.stream,
   };

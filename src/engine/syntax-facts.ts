@@ -1,6 +1,7 @@
 /** Questions about a query's syntax tree that the planner asks. */
 
 import { nodesOf, sameExpression, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { makesRows } from "./functions/classes.ts";
 import { nameOf, windowCallOf } from "./windows.ts";
 
 export interface Catalog {
@@ -9,8 +10,8 @@ export interface Catalog {
   /** The same of a static table. */
   tableOf(name: string): string | undefined;
   isAggregate(functionName: string): boolean;
-  /** Whether a function gives another value each time it is asked. */
-  isVolatile(functionName: string): boolean;
+  /** Whether it is the name of something that the job has: a source, a query, or a static table. */
+  isOfJob(name: string): boolean;
 }
 
 export type Leaf =
@@ -56,6 +57,13 @@ export function isAggregateCall(node: TreeNode, catalog: Catalog): boolean {
 
 function hasAggregate(tree: Tree, catalog: Catalog): boolean {
   return [...expressionNodes(tree)].some((node) => isAggregateCall(node, catalog));
+}
+
+/** Whether a row of what it selects from may give several rows, or none: `unnest` and its like. */
+export function hasMadeRows(select: TreeNode): boolean {
+  return [...expressionNodes(select["select_list"] ?? [])].some(
+    (node) => node["class"] === "FUNCTION" && makesRows(textIn(node, "function_name").toLowerCase()),
+  );
 }
 
 /** What has none is the same for every row. */
@@ -106,25 +114,38 @@ export function isGrouped(select: TreeNode, catalog: Catalog): boolean {
   return (
     (select["group_expressions"] as readonly unknown[]).length > 0 ||
     select["aggregate_handling"] === "FORCE_AGGREGATES" ||
+    // `GROUP BY ()` has a set of no expressions.
+    (select["group_sets"] as readonly unknown[]).length > 0 ||
     hasAggregate([select["select_list"], select["qualify"], modifiersOf(select)] as Tree, catalog) ||
     select["having"] !== null
   );
 }
 
-/** More than one grouping set (ROLLUP, CUBE, GROUPING SETS). */
+/** Other groups than one for each value of all expressions: ROLLUP, CUBE, GROUPING SETS. */
 export function hasGroupingSets(select: TreeNode): boolean {
-  return (select["group_sets"] as readonly unknown[]).length > 1;
+  const sets = select["group_sets"] as readonly (readonly unknown[])[];
+  const count = (select["group_expressions"] as readonly unknown[]).length;
+  return sets.length > 1 || sets.some((set) => set.length !== count);
+}
+
+/** Whether an expression, by its number, is in each grouping set: in others it is NULL. */
+function isInAllSets(select: TreeNode): (expression: number) => boolean {
+  const sets = select["group_sets"] as readonly (readonly unknown[])[];
+  return (expression) => sets.every((set) => set.some((number) => Number(number) === expression));
 }
 
 /**
- * The expressions that the query groups by, with `GROUP BY ALL` (which leaves out constants), positions and
- * aliases resolved as DuckDB does: a column of the input goes before an alias.
+ * The expressions that the query groups by in each of its grouping sets, with `GROUP BY ALL` (which leaves
+ * out constants), positions and aliases resolved as DuckDB does: a column of the input goes before an alias.
  */
 export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
   const list = selectListOf(select);
   if (select["aggregate_handling"] === "FORCE_AGGREGATES")
     return list.filter((item) => !hasAggregate(item, catalog) && hasColumn(item));
-  return (select["group_expressions"] as readonly TreeNode[]).map((expression) => {
+  const grouped = (select["group_expressions"] as readonly TreeNode[]).filter((_, index) =>
+    isInAllSets(select)(index),
+  );
+  return grouped.map((expression) => {
     if (expression["class"] === "CONSTANT") {
       const position = Number((expression["value"] as TreeNode)["value"]);
       return list[position - 1] ?? expression;

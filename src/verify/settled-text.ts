@@ -7,7 +7,7 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { parseSelect, replaceNodes, selectText, type TreeNode } from "../duckdb/syntax.ts";
 import { named } from "../engine/closing-query.ts";
-import { functionNames } from "../engine/function-names.ts";
+import { isAggregate } from "../engine/functions/classes.ts";
 import { inInputOrder } from "../engine/input-order.ts";
 import { leafIndexOf, markLeaves } from "../engine/leaves.ts";
 import { withoutCtes } from "../engine/lineage.ts";
@@ -23,12 +23,11 @@ export async function settledText(
 ): Promise<Sql> {
   if (!/\border\s+by\b/i.test(text)) return raw(text);
   const names = new Map([...rowsOf.keys()].map((name) => [name.toLowerCase(), name]));
-  const { aggregates, volatile } = await functionNames(database);
   const catalog: Catalog = {
     streamOf: (name) => names.get(name.toLowerCase()),
-    isAggregate: (name) => aggregates.has(name),
-    isVolatile: (name) => volatile.has(name),
     tableOf: () => undefined,
+    isAggregate,
+    isOfJob: (name) => names.has(name.toLowerCase()),
   };
   const { tree, leaves } = markLeaves(withoutCtes(await parseSelect(database, text)), catalog);
   const ordered = inInputOrder(tree, catalog, () => true);

@@ -96,6 +96,16 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
     /window_start/,
   ],
   [`SELECT window_start, count(*) FROM ${T} GROUP BY ALL LIMIT 1`, /LIMIT/, /mode: update/],
+  [
+    `SELECT window_start, k, count(*) FROM ${T} GROUP BY CUBE (window_start, k)`,
+    /no window column/,
+    /window_start/,
+  ],
+  [
+    `SELECT window_start, k, count(*) FROM ${T} GROUP BY ROLLUP (window_start, k)`,
+    /no window column/,
+    /tumble/,
+  ],
   [`SELECT DISTINCT count(*) FROM ${T} GROUP BY window_start`, /DISTINCT/, /window_start/],
   [
     "SELECT window_start, count(*) FROM tumble(ticks, ts, price * INTERVAL 1 MINUTE) GROUP BY ALL",
@@ -205,6 +215,39 @@ const REFUSED: readonly (readonly [sql: string, reason: RegExp, remedy: RegExp])
   ["SELECT k, random() AS r FROM ticks", /random\(\) gives another value/, /record's own/],
   ["SELECT k, uuid() AS r FROM ticks", /uuid\(\)/, /record's own/],
   ["SELECT k, now() AS r FROM ticks", /now\(\)/, /received: NAME/],
+  [
+    "SELECT k, current_localtimestamp() AS r FROM ticks",
+    /current_localtimestamp\(\) tells the time/,
+    /received/,
+  ],
+  ["SELECT k, age(ts) AS r FROM ticks", /age\(\) tells the time/, /event time/],
+  ["SELECT k, ts.age() AS r FROM ticks", /age\(\) tells the time/, /event time/],
+  ["SELECT k, ago(INTERVAL 1 DAY) AS r FROM ticks", /ago\(\) tells the time/, /event time/],
+  ["SELECT k, current_setting('TimeZone') AS r FROM ticks", /tells of the process/, /record's own/],
+  ["SELECT k, getvariable('x') AS r FROM ticks", /tells of the process/, /record's own/],
+  ["SELECT k, version() AS r FROM ticks", /tells of the process/, /record's own/],
+  ["SELECT k, txid_current() AS r FROM ticks", /another value each time/, /record's own/],
+  [
+    `SELECT window_start, reservoir_quantile(price, 0.5) FROM ${T} GROUP BY ALL`,
+    /reservoir_quantile/,
+    /record/,
+  ],
+  ["SELECT list_aggr([price, 1], 'reservoir_quantile', 0.5) AS r FROM ticks", /reservoir_quantile/, /record/],
+  ["SELECT k, alias(price) AS r FROM ticks", /alias\(\)/, /as a text/],
+  ["SELECT k FROM ticks QUALIFY row_number() OVER (ORDER BY random()) = 1", /random\(\)/, /record's own/],
+  // What an aggregate or a reader hides behind.
+  ["SELECT json_group_array(k) AS r FROM ticks", /without bound/, /window_start/],
+  ["SELECT k, json_group_object(k, price) AS r FROM ticks GROUP BY k", /without bound/, /window_start/],
+  ["SELECT t.k, h.count FROM ticks t, histogram_values(ticks, price) h", /joins streams/, /state: unbounded/],
+  ["SELECT t.k, h.bar FROM ticks t, histogram('ticks', price) h", /joins streams/, /state: unbounded/],
+  ["SELECT ticks.* FROM ticks, query_table('ticks') q", /query_table\(\)/, /write/],
+  ["SELECT k, name FROM ticks, duckdb_settings()", /found duckdb_settings/, /tables:/],
+  ["SELECT k, table_name FROM ticks, duckdb_tables", /found "duckdb_tables"/, /tables:/],
+  ["SELECT k, table_name FROM ticks, information_schema.tables", /information_schema.tables/, /tables:/],
+  ["SELECT k, c FROM ticks, (SELECT count(*) AS c FROM (DESCRIBE ticks))", /DESCRIBE/, /select/],
+  ["SELECT k, c FROM ticks, (SELECT max(max) AS c FROM (SUMMARIZE ticks))", /SUMMARIZE/, /select/],
+  ["SELECT k FROM ticks GROUP BY ROLLUP (k)", /without bound/, /window_start/],
+  ["SELECT x FROM ticks PIVOT (sum(price) FOR k IN ('x'))", /FROM/, /state: unbounded/],
   ["SELECT k, current_timestamp AS r FROM ticks", /current_timestamp/, /event time/],
   ["SELECT k, rowid AS r FROM ticks", /rowid/, /column of the record/],
   ["SELECT #1 AS first FROM ticks", /#1/, /name the column/],
@@ -259,6 +302,47 @@ describe("refused", () => {
       { q: { sql: "SELECT count(*) FROM ticks GROUP BY k", mode: "update" } },
       /not selected/,
     ],
+    [
+      "update mode with several rows of a group",
+      { q: { sql: "SELECT k, unnest([min(price), max(price)]) AS v FROM ticks GROUP BY k", mode: "update" } },
+      /names a row, and unnest makes several of one: say it with key/,
+    ],
+    [
+      "update mode with several rows of a first row",
+      {
+        q: {
+          sql: `SELECT k, unnest([1, price]) AS v FROM ticks
+            QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts) = 1`,
+          mode: "update",
+        },
+      },
+      /unnest makes several of one/,
+    ],
+    [
+      "update mode with totals that look like the NULL key's",
+      { q: { sql: "SELECT k, median(price) AS m FROM ticks GROUP BY ROLLUP (k)", mode: "update" } },
+      /a total has NULL where a NULL key has it: select grouping\(…\)/,
+    ],
+    [
+      "update mode with a grouping that does not tell all keys",
+      {
+        q: {
+          sql: "SELECT k, price, grouping(k) AS g, count(*) AS c FROM ticks GROUP BY CUBE (k, price)",
+          mode: "update",
+        },
+      },
+      /select grouping\(…\) of all keys/,
+    ],
+    [
+      "update mode with the same grouping set twice",
+      {
+        q: {
+          sql: "SELECT k, grouping(k) AS g, count(*) AS c FROM ticks GROUP BY GROUPING SETS ((k), (k))",
+          mode: "update",
+        },
+      },
+      /key: \[column/,
+    ],
     ["complete mode over windows", { q: { sql: MINUTES, mode: "complete" } }, /complete mode/],
     ["a circle", { a: "SELECT * FROM b", b: "SELECT * FROM a" }, /circle/],
     [
@@ -281,6 +365,22 @@ describe("refused", () => {
       "a time that was moved inside",
       {
         a: "SELECT ts FROM (SELECT ts - INTERVAL 1 HOUR AS ts FROM ticks)",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    [
+      "a time that was moved on one side of UNION ALL",
+      {
+        a: "SELECT ts, k FROM ticks UNION ALL SELECT ts - INTERVAL 1 HOUR, k FROM others",
+        b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
+      },
+      /no event-time column/,
+    ],
+    [
+      "a time that one side of UNION ALL BY NAME does not have",
+      {
+        a: "SELECT ts, k FROM ticks UNION ALL BY NAME SELECT k, price FROM others",
         b: "SELECT window_start, count(*) FROM tumble(a, ts, INTERVAL 1 MINUTE) GROUP BY ALL",
       },
       /no event-time column/,

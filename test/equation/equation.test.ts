@@ -7,6 +7,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { differences, jobOf, NEVER_LATE, runs, TIMEOUT_MS } from "./equation.ts";
+import { GROUPING_KEY, groupings, turned, windowGroupings } from "./grouping-queries.ts";
 import {
   chain,
   keyedAggregation,
@@ -22,6 +23,7 @@ import {
   seenOnce,
   sessions,
   unboundedJoins,
+  unions,
   windowJoins,
 } from "./stateful-queries.ts";
 import type { QuerySpec } from "./streaming.ts";
@@ -95,6 +97,14 @@ describe("stream = batch", () => {
   });
   family("sessions", { runs: 15, queries: several(sessions), disorderSeconds: 20 });
   family("joins of windows", { runs: 15, queries: windowJoins, disorderSeconds: 20 });
+  family("windows over several streams", { runs: 12, queries: unions, disorderSeconds: 20 });
+  family("late rows, windows over several streams", {
+    runs: 6,
+    queries: unions,
+    delaySeconds: 15,
+    // What is row by row keeps late rows, and they may be first.
+    unjudged: [...SIDE_NAMES, "c_all", "e_first"],
+  });
   family("joins bounded by time", { runs: 25, queries: intervalJoins, disorderSeconds: 20 });
   family("joins that nothing bounds", { runs: 8, queries: unboundedJoins });
   family("what is given out once", { runs: 12, queries: several(seenOnce), disorderSeconds: 20 });
@@ -105,6 +115,24 @@ describe("stream = batch", () => {
       .map((specs) => Object.fromEntries(specs.map((spec, index) => [`q${index}`, spec]))),
     disorderSeconds: 20,
     key: ["key", "more"],
+  });
+  family("every way to group", {
+    runs: 15,
+    queries: fc
+      .array(groupings, { minLength: 1, maxLength: 4 })
+      .map((specs) => Object.fromEntries(specs.map((spec, index) => [`q${index}`, spec]))),
+    disorderSeconds: 20,
+    key: GROUPING_KEY,
+  });
+  for (const [name, times] of [
+    ["every way to group in windows", { disorderSeconds: 20 }],
+    ["late rows, every way to group", { delaySeconds: 15 }],
+  ] as const)
+    family(name, { runs: 8, queries: windowGroupings.map((q) => ({ q })), ...times, key: GROUPING_KEY });
+  family("rows turned into columns, and columns into rows", {
+    runs: 8,
+    queries: turned.map((spec) => ({ q: spec })),
+    disorderSeconds: 20,
   });
   family("late rows, merged", { runs: 15, queries: several(windowedAggregation), delaySeconds: 15 });
   family("late rows, sessions", { runs: 8, queries: several(sessions), delaySeconds: 15 });

@@ -35,6 +35,11 @@ const aggregateCall = constantFrom(
   "bit_xor(n % 1000)",
   "count_if(f)",
   "sum(n) / count(*)",
+  // Macros of aggregates, which take no FILTER, and methods.
+  "geomean(n % 5 + 10) + 0",
+  "wavg(price, weight := 2) * 1",
+  "coalesce(weighted_avg(n % 100, id), 0) + 0",
+  "price.max()",
 );
 
 /**
@@ -120,7 +125,7 @@ interface Parts {
   readonly keys: readonly string[];
   readonly windowKeys: readonly string[];
   readonly aggregates: readonly string[];
-  readonly groupBy: "all" | "positions" | "aliases" | "expressions";
+  readonly groupBy: "all" | "positions" | "aliases" | "expressions" | "set";
   readonly having: string | null;
   readonly where: string | null;
   readonly isOrdered: boolean;
@@ -136,7 +141,7 @@ const parts = {
       maxLength: 4,
     },
   ),
-  groupBy: constantFrom<Parts["groupBy"]>("all", "positions", "aliases", "expressions"),
+  groupBy: constantFrom<Parts["groupBy"]>("all", "positions", "aliases", "expressions", "set"),
   having: option(having, { freq: 3 }),
   where: option(where, { freq: 3 }),
   isOrdered: fc.boolean(),
@@ -157,11 +162,12 @@ function aggregation(given: Parts): string {
     positions: keys.map((_key, index) => index + 1).join(", "),
     aliases: names.join(", "),
     expressions: keys.join(", "),
+    set: `GROUPING SETS ((${keys.join(", ")}))`,
   }[given.groupBy];
   return [
     `SELECT ${items.join(", ")} FROM ${given.from}`,
     given.where === null ? "" : `WHERE ${given.where}`,
-    keys.length === 0 ? "" : `GROUP BY ${groups}`,
+    keys.length > 0 ? `GROUP BY ${groups}` : given.groupBy === "set" ? "GROUP BY ()" : "",
     given.having === null ? "" : `HAVING ${given.having}`,
     given.isOrdered ? "ORDER BY ALL" : "",
   ]
@@ -241,6 +247,12 @@ const item = constantFrom(
   "upper(k) AS u",
   "d",
   "[n, 1] AS l",
+  "regexp_split_to_table(k || 'x' || k, 'x') AS part",
+  "unnest(CASE WHEN f THEN [n, 1] ELSE [] END) AS m",
+  "k.upper().lower() AS kk",
+  "list_sum([n % 5, 1]) + [price].list_max() AS ls",
+  "ARRAY(SELECT rank FROM companies WHERE sym = k ORDER BY rank) AS ranks",
+  "json_object('k', k) AS j",
 );
 const items = array(item, { minLength: 1, maxLength: 5 }).map((list) => [...new Set(list)].join(", "));
 
@@ -278,6 +290,9 @@ export const windowRows: fc.Arbitrary<string> = record({
   where: option(where, { freq: 3 }),
   shape: constantFrom(
     "SELECT window_start, k, count(DISTINCT price) AS c FROM $ GROUP BY ALL",
+    "SELECT window_start, k, unnest([min(id), max(id)]) AS i, wavg(id, 2) AS w FROM $ GROUP BY ALL",
+    "SELECT window_start, json_group_object(id, k) AS o, geomean(id + 1) AS g FROM $ GROUP BY ALL",
+    "SELECT window_end, k, unnest(list(id ORDER BY id)) AS i FROM $ GROUP BY GROUPING SETS ((k, window_end))",
     "SELECT window_start, median(price) AS m, list(id ORDER BY id) AS ids FROM $ GROUP BY window_start",
     `SELECT window_end, string_agg(k, ',' ORDER BY id) AS ks, stddev(price) AS s FROM $
       GROUP BY ALL HAVING count(*) > 1`,

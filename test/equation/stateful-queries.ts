@@ -79,6 +79,42 @@ export const windowJoins: fc.Arbitrary<Queries> = record({
   },
 }));
 
+/** Two streams as one, whose columns have several names, and what is made of its windows. */
+export const unions: fc.Arbitrary<Queries> = record({
+  all: constantFrom(
+    "SELECT id, ts, k, price FROM a_orders UNION ALL SELECT pid, paid, pk, amount FROM b_paid",
+    `SELECT id, ts, k, price FROM a_orders
+      UNION ALL BY NAME SELECT pk AS k, paid AS ts, pid AS id FROM b_paid`,
+    `SELECT * FROM a_orders
+      UNION ALL BY NAME SELECT amount AS price, paid AS ts, pid AS id, pk AS k, f FROM b_paid WHERE f`,
+    `SELECT ts, id, upper(k) AS k, price FROM a_orders WHERE id > 2
+      UNION ALL SELECT paid, pid, pk, 1 FROM b_paid
+      UNION ALL SELECT ts, id, name, rank FROM a_orders JOIN companies ON sym = k`,
+    `WITH x AS (FROM b_paid)
+      SELECT k, id, ts, price FROM a_orders UNION ALL SELECT pk, pid, paid, amount FROM x`,
+  ),
+  window,
+  session: fc.boolean(),
+  made: constantFrom(
+    "SELECT window_start, k, count(*) AS c, sum(price) AS s FROM $ GROUP BY ALL",
+    "SELECT window_end, list(id ORDER BY id) AS ids FROM $ GROUP BY window_end",
+    "SELECT id, k FROM $ QUALIFY row_number() OVER (PARTITION BY window_start, k ORDER BY ts, id) = 1",
+    "SELECT window_start, k, count(*) AS c FROM $ GROUP BY window_start, ROLLUP (k)",
+  ),
+}).map(({ all, window, session, made }) => ({
+  ...SIDES,
+  c_all: { sql: all },
+  d_made: {
+    sql: session
+      ? "SELECT k, window_start, count(*) AS c FROM session(c_all, ts, INTERVAL 15 SECOND, k) GROUP BY ALL"
+      : made.replace("$", window.replace("$", "c_all, ts")),
+  },
+  e_first: {
+    sql: "SELECT k, id, ts FROM c_all QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id, price) = 1",
+    state: "unbounded",
+  },
+}));
+
 const apart = constantFrom(
   "b.paid BETWEEN a.ts AND a.ts + INTERVAL 20 SECOND",
   "b.paid BETWEEN a.ts - INTERVAL 5 SECOND AND a.ts + INTERVAL 30 SECOND",
@@ -144,6 +180,10 @@ export const seenOnce: fc.Arbitrary<string> = constantFrom(
   "SELECT k, id, ts FROM ticks QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id) = 1",
   "SELECT * FROM ticks QUALIFY row_number() OVER (PARTITION BY k, f ORDER BY ts, id) <= 1",
   "SELECT k, price FROM ticks WHERE price > 1 QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id) = 1",
+  `SELECT k, id, unnest(CASE WHEN n > 1 THEN [n, id] ELSE [] END) AS x FROM ticks
+    QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts, id) = 1`,
+  `SELECT k, f, unnest([price, 1]) AS x FROM ticks WHERE n <> 2
+    QUALIFY row_number() OVER (PARTITION BY k, f ORDER BY ts, id) = 1`,
   "SELECT f, avg(m) AS a FROM (SELECT k, f, max(price) AS m FROM ticks GROUP BY ALL) GROUP BY f",
   `SELECT x.k, x.c, y.t FROM (SELECT k, count(*) AS c FROM ticks GROUP BY k) x,
     (SELECT count(*) AS t FROM ticks) y`,
@@ -188,6 +228,12 @@ export const changing: fc.Arbitrary<QuerySpec> = oneof(
     "SELECT list(DISTINCT k ORDER BY k) AS c, 0 AS key, 0 AS more FROM ticks",
     `SELECT k AS key, f AS more, count(DISTINCT id) AS c FROM ticks GROUP BY CUBE (k, f) HAVING
       grouping(k, f) = 0`,
+    "SELECT k AS key, unnest([min(id), max(id) + 1]) AS more FROM ticks GROUP BY k",
+    "SELECT k AS key, unnest(list_distinct(list(n % 3))) AS more, count(*) AS c FROM ticks GROUP BY k",
+    "SELECT k AS key, grouping(k) AS more, median(id) AS m, wavg(id, 2) AS w FROM ticks GROUP BY ROLLUP (k)",
+    `SELECT k AS key, grouping(k) AS more, json_group_array(id) AS j FROM ticks WHERE k <> 'b'
+      GROUP BY GROUPING SETS ((k), ())`,
+    "SELECT k AS key, f AS more, geomean(id + 1) AS g, wavg(price, 2) AS w FROM ticks GROUP BY k, f",
   ).map((sql): QuerySpec => ({ sql, mode: "update", key: ["key", "more"] })),
   constantFrom(
     "SELECT k AS key, 0 AS more, count(*) AS c FROM ticks GROUP BY k ORDER BY c DESC, k LIMIT 2",

@@ -84,7 +84,7 @@ test("what is no single SELECT is told in words", async () => {
     "CREATE TABLE x AS FROM t": "4:6: queries.q: a query is one SELECT, found CREATE",
     "DESCRIBE t": "4:6: queries.q: a query is one SELECT, found DESCRIBE",
     "SELECT 1; SELECT 2": "4:3: queries.q: a query is one SELECT, found 2 statements",
-    "PIVOT t ON symbol USING sum(price)": "4:6: queries.q: PIVOT is not possible",
+    "PIVOT t ON symbol USING sum(price)": "4:6: queries.q: PIVOT takes its columns from the rows",
     '"-- nothing"': "4:3: queries.q: a query is one SELECT, and this holds no statement",
   };
   for (const [sql, message] of Object.entries(found))
