@@ -15,8 +15,8 @@ import {
   stagingFolder,
   tableFolder,
 } from "../warehouse/hive-layout.ts";
-import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
-import { writable } from "../warehouse/hive-types.ts";
+import { hiddenFolders, hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
+import { mayNotFit, writable } from "../warehouse/hive-types.ts";
 import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
 import type { Metastore, TableSpec } from "../warehouse/metastore/metastore.ts";
 import {
@@ -40,6 +40,7 @@ import { openStore, plainPlaces } from "../warehouse/stores.ts";
 import { claimTable } from "../warehouse/table-owners.ts";
 import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
+import type { WrittenColumn } from "../warehouse/unfit-rows.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
 import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
@@ -111,6 +112,7 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   );
   const partitions = given.partition_by.map(parsePartition);
   const partitioning = await partitioningOf(database, input.columns, partitions);
+  for (const warning of hiddenFolders(partitions)) logger("parquet").warn(`${given.table}: ${warning}`);
   const rule = await partitionRule(database, {
     rows: input.columns,
     partitions,
@@ -168,7 +170,17 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     retention:
       rule === undefined || given.keep === undefined
         ? undefined
-        : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
+        : openRetention({
+            store,
+            folder,
+            table: given.table,
+            rule,
+            depth: partitions.length,
+            keepMs: given.keep,
+            observers,
+            database,
+            workingFolder: context.workingFolder,
+          }),
     waiting: await waitingRows(given, context, columns, partitioning),
     divert: (rows, batch, reason) => database.runCounting(asDeadLetters(rows, { batch, reason }, context)),
     divertsLate: given.late_partitions === "dead_letter",
@@ -256,21 +268,21 @@ async function writtenColumns(
   database: Database,
   columns: readonly Column[],
   partitioning: Partitioning,
-): Promise<readonly (Column & { readonly written: Sql })[]> {
+): Promise<readonly WrittenColumn[]> {
   const inFolders = new Set(partitioning.columns.map(({ name }) => name));
   const written = columns
     .filter(({ name }) => !inFolders.has(name))
-    .map(({ name, type }) => ({ name, value: writable(id(name), type) }));
+    .map(({ name, type }) => ({ name, value: writable(id(name), type), mayFail: mayNotFit(type) }));
   if (written.length === 0)
     throw new StreamkitError("job", "every column is a partition: files need one too");
   const types = await database.describe(
     sql`SELECT ${written.map(({ name, value }) => sql`${value} AS ${id(name)}`)}
       FROM (SELECT ${columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`)} WHERE false)`,
   );
-  return written.map(({ name, value }, index) => ({
-    name,
+  return written.map((column, index) => ({
+    ...column,
     type: types[index]?.type ?? "",
-    written: sql`${value} AS ${id(name)}`,
+    written: sql`${column.value} AS ${id(column.name)}`,
   }));
 }
 
