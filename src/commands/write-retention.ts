@@ -29,9 +29,9 @@ import {
   removePartitions,
   wordsOf,
 } from "../warehouse/retention.ts";
+import { savedSchema } from "../warehouse/schema-log.ts";
 import type { Store } from "../warehouse/store.ts";
 import { openStore } from "../warehouse/stores.ts";
-import { savedSchema } from "../warehouse/table-schema.ts";
 import type { Context } from "./context.ts";
 
 export interface RetentionRequest {

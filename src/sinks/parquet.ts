@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import { thisProcess } from "../base/process-mark.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
@@ -136,6 +137,8 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     partitions: partitioning.columns,
     hasRows: () => hasWaitingRows(context),
     workingFolder: context.workingFolder,
+    clock: context.clock,
+    owner: thisProcess(),
   });
   const writer = { store, folder, name, staging, isDurable };
   // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.

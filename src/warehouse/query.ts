@@ -17,9 +17,9 @@ import { refuseDeepFiles } from "./named-files.ts";
 import { partitionedRows } from "./partitioned-rows.ts";
 import { type AnswerStyle, printAnswer } from "./print-answer.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
+import { savedSchema } from "./schema-log.ts";
 import { questionOf, statementsIn } from "./statements.ts";
 import { openStore } from "./stores.ts";
-import { savedSchema } from "./table-schema.ts";
 
 export interface QueryRequest extends AnswerStyle {
   /** A folder, or a URL of a store. */

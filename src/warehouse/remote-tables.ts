@@ -18,8 +18,8 @@ import {
 } from "../duckdb/syntax.ts";
 import { type TableFile, tableFiles } from "./compaction/table-files.ts";
 import { valuesOfPath } from "./partition-path.ts";
+import { SCHEMA_FILE, savedSchema } from "./schema-log.ts";
 import { joinPath, parentOf, type Store } from "./store.ts";
-import { SCHEMA_FILE, savedSchema } from "./table-schema.ts";
 import { inParallel } from "./transfers.ts";
 
 /** More than that is for an engine that is where the files are. */

@@ -12,11 +12,12 @@ import type { Clock } from "../../base/clock.ts";
 import { sync } from "../../base/durable.ts";
 import { StreamkitError } from "../../base/error.ts";
 import { failpoint } from "../../base/failpoint.ts";
+import type { Holder } from "../../base/process-mark.ts";
 import type { Database } from "../../duckdb/database.ts";
 import type { PartitionStatistics } from "../metastore/metastore.ts";
 import { joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
 import { chooseFiles, type PartitionChoice } from "./choice.ts";
-import { lockTable, type Owner } from "./lock.ts";
+import { lockTable, type TableLock } from "./lock.ts";
 import {
   hiddenFolder,
   hiddenPath,
@@ -38,7 +39,7 @@ export interface CompactOptions {
   readonly database: Database;
   readonly workingFolder: string;
   readonly clock: Clock;
-  readonly owner: Owner;
+  readonly owner: Holder;
   readonly readers: SentReaders | undefined;
   readonly targetBytes: number;
   /** Partitions in which something was written since are left alone. */
@@ -68,7 +69,7 @@ const MAX_SLEEP_MS = 1_000;
 
 export async function compactTable(options: CompactOptions): Promise<CompactReport> {
   const { store, folder, clock, delayMs, stop } = options;
-  await using _lock = await lockTable(store, folder, options.owner);
+  await using lock = await lockTable(store, folder, options.owner, clock);
   // Of whoever has the lock: another one's is not to be touched.
   await using _workingFolder = {
     [Symbol.asyncDispose]: () => rm(options.workingFolder, { recursive: true, force: true }),
@@ -90,7 +91,7 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   for (const [index, plan] of planned.entries()) {
     if (stop.aborted) break;
     options.tell?.(`partition ${index + 1} of ${planned.length}`);
-    const manifest = await begin(options, plan, listed);
+    const manifest = await begin(options, lock, plan, listed);
     if (manifest !== undefined) begun.push(manifest);
     else skipped.push({ partition: plan.partition, reason: "its files changed meanwhile" });
   }
@@ -98,6 +99,7 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   for (;;) {
     const next: Manifest[] = [];
     for (const manifest of underWay) {
+      await lock.keep();
       const advanced = await advance(options, manifest);
       if (advanced !== undefined) next.push(advanced);
     }
@@ -125,6 +127,7 @@ async function undoUnseen(
   known: readonly Manifest[],
 ): Promise<void> {
   await rm(workingFolder, { recursive: true, force: true });
+  await store.remove(joinPath(folder, "_streamkit/compacting"));
   const ids = new Set(known.map(({ id }) => id));
   const root = hiddenRoot(folder, "");
   for (const id of await store.folders(root)) if (!ids.has(id)) await store.remove(joinPath(root, id));
@@ -203,6 +206,7 @@ async function note(
  */
 async function begin(
   options: CompactOptions,
+  lock: TableLock,
   planned: Planned,
   listed: readonly StoredFile[],
 ): Promise<Manifest | undefined> {
@@ -213,6 +217,7 @@ async function begin(
   let rows = 0;
   const files = [];
   for (const [number, group] of groups.entries()) {
+    await lock.keep();
     const from = nodePath.join(workingFolder, `${id}-${number}.staged`);
     const paths = group.map((name) => joinPath(folder, partition, name));
     rows += await mergeFiles(options, paths, from);
@@ -220,6 +225,7 @@ async function begin(
   }
   await store.put(files, { staging: stagingOf(options), isDurable: true });
   failpoint("compact-written");
+  await lock.keep();
   if (!(await areAsListed(options, planned, listed))) {
     await store.remove(hiddenRoot(folder, id));
     return undefined;
