@@ -97,6 +97,33 @@ export async function publish(writer: Writer, files: readonly NewFile[], batchId
   failpoint("parquet-published");
 }
 
+/** Whether a name has letters that Unicode writes in several ways. */
+export function isOfSeveralForms(name: string): boolean {
+  return name.normalize("NFC") !== name || name.normalize("NFD") !== name;
+}
+
+/**
+ * Of these partitions, those whose folders a store has under other names: one that normalises letters takes
+ * two values for one. Only names that have several forms are looked for.
+ */
+export async function renamedPartitions(
+  { store, folder }: Pick<Writer, "store" | "folder">,
+  partitions: readonly string[],
+): Promise<readonly string[]> {
+  const levels = partitions.flatMap((path) =>
+    path.split("/").flatMap((name, depth, names) => {
+      const parent = names.slice(0, depth).join("/");
+      return isOfSeveralForms(name) ? [{ parent, name }] : [];
+    }),
+  );
+  const renamed: string[] = [];
+  for (const [parent, found] of Map.groupBy(levels, (level) => level.parent)) {
+    const there = new Set(await store.folders(joinPath(folder, parent)));
+    renamed.push(...found.filter(({ name }) => !there.has(name)).map(({ name }) => joinPath(parent, name)));
+  }
+  return [...new Set(renamed)];
+}
+
 const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));
 
 const MAX_HIDDEN_MS = 3_600_000;

@@ -7,7 +7,7 @@
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
-import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { escapeValue, NULL_VALUE, valuesOfPath } from "./partition-path.ts";
 
 export interface PartitionedFiles {
@@ -15,6 +15,8 @@ export interface PartitionedFiles {
   readonly files: Sql;
   /** What the table says of its partitions: what DuckDB finds in their names alone is a guess. */
   readonly partitions: readonly Column[] | undefined;
+  /** What it says of the others: these files may lack some. */
+  readonly columns?: readonly Column[] | undefined;
   /** The path of one of them: of a table that does not say its partitions, it tells their names. */
   readonly example: string;
   /** Whether files may lack columns that others have. */
@@ -28,7 +30,7 @@ const OTHER_FILE_COLUMN = "_streamkit_file";
 
 export async function partitionedRows(
   database: Database,
-  { files, partitions, example, unites }: PartitionedFiles,
+  { files, partitions, columns: own = [], example, unites }: PartitionedFiles,
 ): Promise<Sql> {
   const known = (partitions ?? []).map(({ name, type }) => sql`${id(name)}: ${type}`);
   const hiveTypes = known.length === 0 ? raw("") : sql`hive_types = {${known}},`;
@@ -40,13 +42,19 @@ export async function partitionedRows(
   const texts = names.flatMap((name) =>
     columns.filter((column) => column.name.toLowerCase() === name.toLowerCase() && TEXT.test(column.type)),
   );
-  if (texts.length === 0) return plain;
+  const isThere = ({ name }: Column): boolean =>
+    columns.some((column) => column.name.toLowerCase() === name.toLowerCase());
+  const lacking = own
+    .filter((column) => !isThere(column))
+    .map(({ name, type }) => sql`, NULL::${raw(type)} AS ${id(name)}`);
+  const more = join(lacking, "");
+  if (texts.length === 0) return lacking.length === 0 ? plain : sql`SELECT *${more} FROM (${plain})`;
   // DuckDB rules files out by this name of the column only.
   const isTaken = columns.some(({ name }) => name.toLowerCase() === FILE_COLUMN);
   const file = isTaken ? OTHER_FILE_COLUMN : FILE_COLUMN;
   const option = isTaken ? sql`, filename = ${file}` : raw(", filename = true");
   const items = texts.map((column) => sql`${textOf(column, id(file))} AS ${id(column.name)}`);
-  return sql`SELECT * EXCLUDE (${id(file)}) REPLACE (${items}) FROM ${read(option)}`;
+  return sql`SELECT * EXCLUDE (${id(file)}) REPLACE (${items})${more} FROM ${read(option)}`;
 }
 
 function textOf({ name, type }: Column, file: Sql): Sql {

@@ -11,7 +11,7 @@ import { counted } from "../base/units.ts";
 import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { publish, type Writer } from "./hive-layout.ts";
+import { isOfSeveralForms, publish, renamedPartitions, type Writer } from "./hive-layout.ts";
 import { type Partitioning, valuesOfKey } from "./partition-columns.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
 import { MAX_FOLDER_BYTES, partitionPath, tooLongFolder } from "./partition-path.ts";
@@ -113,6 +113,19 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   };
   const pathOfKey = (key: string): string => partitionPath(names, valuesOfKey(key));
 
+  /** Partitions that were looked for under their names. */
+  const looked = new Set<string>();
+  const tellRenamed = async (partitions: readonly string[]): Promise<void> => {
+    const unseen = partitions.filter((name) => isOfSeveralForms(name) && !looked.has(name));
+    for (const name of unseen) looked.add(name);
+    const [first] = await renamedPartitions(writer, unseen);
+    if (first !== undefined)
+      logger("parquet").warn(
+        `${writer.store.url} has "${first}" under another name: it normalises letters (Unicode), and takes ` +
+          "values that differ in their form alone for one; normalise them in the query, with nfc_normalize()",
+      );
+  };
+
   /** Writes rows, with their partition columns, into the files of a batch. */
   const writeFiles = async (rows: Sql, batchId: number): Promise<Written> => {
     const staged = await stageRows(database, rows, names, writer.staging);
@@ -122,6 +135,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     const named = files.filter((file) => !unnamable.includes(file));
     const placed = named.map(({ path, partition }) => ({ from: path, partition }));
     await publish(writer, placed, batchId);
+    await tellRenamed(placed.map(({ partition }) => partition));
     for (const { partition } of placed) {
       open.add(partition);
       fresh.add(partition);

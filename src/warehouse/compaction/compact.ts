@@ -15,7 +15,8 @@ import { failpoint } from "../../base/failpoint.ts";
 import type { Holder } from "../../base/process-mark.ts";
 import type { Database } from "../../duckdb/database.ts";
 import type { PartitionStatistics } from "../metastore/metastore.ts";
-import { joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
+import { isHiddenName, joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
+import { finalWriters } from "../table-owners.ts";
 import { chooseFiles, type PartitionChoice } from "./choice.ts";
 import { lockTable, type TableLock } from "./lock.ts";
 import {
@@ -80,13 +81,15 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   const skipped: { partition: string; reason: string }[] = [];
   const planned: Planned[] = [];
   const listed = await visibleFiles(options);
-  for (const choice of choicesOf(options, listed, underWay)) {
+  const isFinalWriter = await finalWriters(store, folder);
+  await sweepStaged(options, isFinalWriter);
+  for (const choice of choicesOf(options, listed, underWay, isFinalWriter)) {
     if (stop.aborted) break;
     const reason = await reasonToSkip(options, choice);
     if (reason !== undefined) skipped.push({ partition: choice.partition, reason });
     else planned.push(plannedFiles(options, choice, planned.length));
   }
-  await note(options, listed, underWay, planned);
+  await note(options, listed, underWay, { planned, isFinalWriter });
   const begun: Manifest[] = [];
   for (const [index, plan] of planned.entries()) {
     if (stop.aborted) break;
@@ -133,6 +136,22 @@ async function undoUnseen(
   for (const id of await store.folders(root)) if (!ids.has(id)) await store.remove(joinPath(root, id));
 }
 
+/** No writer that is alive has files on their way for so long. */
+const MAX_STAGED_MS = 86_400_000;
+
+/** What runs without a checkpoint have left that were killed: nobody else comes for it. */
+async function sweepStaged(
+  { store, folder, clock }: CompactOptions,
+  isFinalWriter: (writer: string) => boolean,
+): Promise<void> {
+  const isOld = ({ modifiedAtMs }: StoredFile): boolean => clock.nowMs() - modifiedAtMs > MAX_STAGED_MS;
+  for (const file of await store.list(folder)) {
+    const staging = /^_staging-([^/]+)\//.exec(file.path.slice(folder.length + 1))?.[1];
+    const isNobodys = isHiddenName(file.path) || (staging !== undefined && isFinalWriter(staging));
+    if (isNobodys && isOld(file)) await store.remove(file.path);
+  }
+}
+
 function refuseWithoutReaders({ readers, store, folder }: CompactOptions, known: readonly Manifest[]): void {
   if (readers !== undefined || !known.some(({ movesReaders }) => movesReaders)) return;
   throw new StreamkitError(
@@ -149,11 +168,13 @@ function choicesOf(
   options: CompactOptions,
   listed: readonly StoredFile[],
   known: readonly Manifest[],
+  isFinalWriter: (writer: string) => boolean,
 ): PartitionChoice[] {
   return chooseFiles(options.folder, listed, {
     targetBytes: options.targetBytes,
     idleSinceMs: options.clock.nowMs() - options.idleMs,
     busy: new Set(known.map(({ partition }) => partition)),
+    isFinalWriter,
   });
 }
 
@@ -184,7 +205,10 @@ async function note(
   { store, folder }: CompactOptions,
   listed: readonly StoredFile[],
   known: readonly Manifest[],
-  planned: readonly Planned[],
+  {
+    planned,
+    isFinalWriter,
+  }: { readonly planned: readonly Planned[]; readonly isFinalWriter: (writer: string) => boolean },
 ): Promise<void> {
   const merges = planned.flatMap(({ partition, names, groups }) =>
     groups.map((group, index) => ({
@@ -196,7 +220,7 @@ async function note(
     ...listed.map(({ path }) => path.slice(folder.length + 1)),
     ...known.flatMap((manifest) => manifest.new.map((name) => joinPath(manifest.partition, name))),
   ];
-  await noteTaken(store, folder, merges, new Set(there));
+  await noteTaken(store, folder, merges, new Set(there), isFinalWriter);
   failpoint("compact-noted");
 }
 

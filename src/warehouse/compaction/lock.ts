@@ -135,8 +135,9 @@ function nameOf({ host, pid, identity, machine }: ProcessMark): string {
 
 function markOfName(name: string): Partial<ProcessMark> {
   try {
-    const [host, pid, identity, machine] = JSON.parse(Buffer.from(name, "base64url").toString());
-    return { host, pid, identity, ...(typeof machine === "string" ? { machine } : {}) };
+    const text = Buffer.from(name, "base64url").toString();
+    const [host, pid, identity, machine] = JSON.parse(text) as [string, number, string, string | null];
+    return { host, pid, identity, ...(machine === null ? {} : { machine }) };
   } catch {
     return {};
   }
