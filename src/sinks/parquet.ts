@@ -9,7 +9,11 @@ import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { refuseTaken } from "../warehouse/compaction/taken.ts";
+import { type ForeignTable, foreignTable } from "../warehouse/foreign/foreign-table.ts";
+import { respelled, type Spelling } from "../warehouse/foreign/spelling.ts";
+import { takenOver } from "../warehouse/foreign/take-over.ts";
 import {
+  type PartitionColumn,
   parsePartition,
   removeStaged,
   removeUncommitted,
@@ -111,8 +115,11 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     store.localFolder ?? path.join(context.workingFolder, "parquet"),
     stagingFolder(folder, name),
   );
-  const partitions = given.partition_by.map(parsePartition);
-  const partitioning = await partitioningOf(database, input.columns, partitions);
+  const place = { store, folder, table: given.table, database, workingFolder: context.workingFolder };
+  const foreign = await foreignTable(place);
+  const partitions = inOrderOf(given.partition_by.map(parsePartition), foreign);
+  const spellings = foreign === undefined ? [] : partitions.map(({ name: own }) => spellingIn(foreign, own));
+  const partitioning = respelled(await partitioningOf(database, input.columns, partitions), spellings);
   for (const warning of hiddenFolders(partitions)) logger("parquet").warn(`${given.table}: ${warning}`);
   const rule = await partitionRule(database, {
     rows: input.columns,
@@ -122,7 +129,10 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     when: given.complete.when,
   });
   refuseWithoutRule(given, rule);
-  const columns = await writtenColumns(database, input.columns, partitioning);
+  const columns = takenOver(
+    await writtenColumns(database, input.columns, partitioning),
+    foreign?.columns ?? [],
+  );
   const committed = context.committed as TablePosition | undefined;
   // Of the checkpoint, not of this place in it: the place may have had another name.
   const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
@@ -139,6 +149,7 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     workingFolder: context.workingFolder,
     clock: context.clock,
     owner: thisProcess(),
+    foreign: foreign?.columns,
   });
   const writer = { store, folder, name, staging, isDurable };
   // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.
@@ -189,11 +200,15 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     divertsLate: given.late_partitions === "dead_letter",
     observers,
     committed,
+    folders: foreign?.folders,
   });
   return {
     ...table,
     async write(_, batch) {
-      if (batch.rows > 0) await schema.adopt();
+      if (batch.rows > 0) {
+        await schema.adopt();
+        await removeSummaries(store, foreign);
+      }
       await table.write(tableBatch(batch));
     },
     async close() {
@@ -201,6 +216,30 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
       catalog?.metastore.close();
     },
   };
+}
+
+/** The same partitions in the order of the folders that are there; what differs is told by the schema. */
+function inOrderOf(
+  partitions: readonly PartitionColumn[],
+  foreign: ForeignTable | undefined,
+): readonly PartitionColumn[] {
+  const ordered = (foreign?.partitions ?? []).flatMap(
+    ({ name }) => partitions.find((own) => own.name === name) ?? [],
+  );
+  return ordered.length === partitions.length ? ordered : partitions;
+}
+
+function spellingIn({ partitions }: ForeignTable, name: string): Spelling {
+  return partitions.find((theirs) => theirs.name === name)?.spelling ?? { kind: "text" };
+}
+
+/** Who reads by them would not find the files that come now. */
+async function removeSummaries(store: Store, foreign: ForeignTable | undefined): Promise<void> {
+  for (const path of foreign?.summaries ?? []) {
+    if (!(await store.exists(path))) continue;
+    await store.remove(path);
+    logger("parquet").info(`${path} of ${store.url} listed the table's files without these: it was removed`);
+  }
 }
 
 interface Catalog {

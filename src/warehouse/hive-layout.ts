@@ -67,6 +67,15 @@ export function isVisibleFile(path: string): boolean {
   return /^[^._].*\.parquet$/s.test(name) && !folders.some(isHiddenFolder);
 }
 
+/** So Flink calls its writers, whose files are else called as ours are. */
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/;
+
+/** Whether a file has a name that this program gives. */
+export function isOurFile(path: string): boolean {
+  const batch = batchOfFile(path);
+  return (batch !== undefined && !UUID.test(batch.writer)) || /(?:^|\/)compacted-[^/]+\.parquet$/.test(path);
+}
+
 /** Whose batch a file is of, by its path; undefined for one that no batch wrote. */
 export function batchOfFile(path: string): { readonly writer: string; readonly batch: number } | undefined {
   const match = /(?:^|\/)part-([^/]+)-(\d+)-\d+\.parquet$/.exec(path);

@@ -305,7 +305,8 @@ async function nameTable(database: Database, { text, name, place, folder }: Name
   if (first === undefined) return false;
   const schema = await savedSchema(openLocalStore(folder), "");
   // To unite their columns all files are opened, also those of partitions that a query rules out.
-  const unites = schema?.hasGrown ?? true;
+  const unites =
+    schema?.hasGrown !== false || (isMentioned(text, name) && (await hasOthersFiles(database, glob)));
   const files = await filesOfMoment(folder, unites && isMentioned(text, name));
   const pruned = { name: bareName(name), partitions: schema?.partitions ?? [] };
   const inTable = (file: string): string => file.slice(folder.length + 1);
@@ -320,6 +321,15 @@ async function nameTable(database: Database, { text, name, place, folder }: Name
     })}`,
   );
   return true;
+}
+
+/** Whether somebody else has put files into the table, whose columns may be others or in another order. */
+async function hasOthersFiles(database: Database, glob: string): Promise<boolean> {
+  const ours = String.raw`/(?:part-[^/]+-\d+-\d+|compacted-[^/]+)\.parquet$`;
+  const found = await database.rows(
+    sql`SELECT 1 FROM glob(${glob}) WHERE NOT regexp_matches(file, ${ours}) LIMIT 1`,
+  );
+  return found.length > 0;
 }
 
 /** A list of files where the table has been compacted: what replaces what is not told by their names. */

@@ -20,6 +20,8 @@ export interface TableSchema {
   readonly partitions: readonly Column[];
   /** Whether files may lack columns, or have times of the older kind. */
   readonly hasGrown: boolean;
+  /** Set where others have begun the table: their types and spellings go on. */
+  readonly isTakenOver?: boolean;
   /** Who has begun to write by it before the table had any file. */
   readonly begunBy?: readonly BegunBy[];
 }

@@ -31,6 +31,8 @@ export interface SchemaOptions {
   readonly workingFolder: string;
   readonly clock: Clock;
   readonly owner: Holder;
+  /** What the files of a table hold that others have begun. */
+  readonly foreign?: readonly Column[] | undefined;
 }
 
 /** A writer's columns, which fit what the table has. */
@@ -100,7 +102,10 @@ async function nextSchema(
   { ours, mayLack, hasFiles }: Wanted,
 ): Promise<TableSchema> {
   const { store, table, partitions } = options;
-  let theirs = saved ?? (await schemaOfFiles(options));
+  let theirs: Shape | undefined = saved ?? (await schemaOfFiles(options));
+  // Of some types the files' own is not the one to write.
+  if (theirs !== undefined && saved === undefined && options.foreign !== undefined)
+    theirs = { ...theirs, columns: options.foreign };
   const reasons = theirs === undefined ? [] : differences(theirs, ours, mayLack);
   if (reasons.length > 0) {
     const holder = await holderOf(options, saved);
@@ -124,7 +129,15 @@ async function nextSchema(
   const hasGrown =
     isNew || lacks || (saved === undefined ? theirs !== undefined : theirs !== undefined && saved.hasGrown);
   const begunBy = hasFiles ? saved?.begunBy : begunNext(options, saved);
-  return { version: 1, columns, partitions, hasGrown, ...(begunBy === undefined ? {} : { begunBy }) };
+  const isTakenOver = saved === undefined ? options.foreign !== undefined : saved.isTakenOver === true;
+  return {
+    version: 1,
+    columns,
+    partitions,
+    hasGrown,
+    ...(isTakenOver ? { isTakenOver } : {}),
+    ...(begunBy === undefined ? {} : { begunBy }),
+  };
 }
 
 /** What holds the table to its columns, in words; undefined where nothing does. */

@@ -73,6 +73,8 @@ export interface TableOptions {
   readonly divertsLate: boolean;
   readonly observers: readonly PartitionObserver[];
   readonly committed: TablePosition | undefined;
+  /** Folders that are there under other names than ours, by ours. */
+  readonly folders?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Where nothing tells that partitions are complete, not more of them are remembered until the end. */
@@ -111,7 +113,11 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     const where = isLate === undefined ? raw("") : sql`WHERE NOT (${isLate})`;
     return sql`SELECT ${items} FROM ${id(relation)} ${where}`;
   };
-  const pathOfKey = (key: string): string => partitionPath(names, valuesOfKey(key));
+  const pathOf = (values: readonly (string | null)[]): string => {
+    const path = partitionPath(names, values);
+    return options.folders?.get(path) ?? path;
+  };
+  const pathOfKey = (key: string): string => pathOf(valuesOfKey(key));
 
   /** Partitions that were looked for under their names. */
   const looked = new Set<string>();
@@ -130,7 +136,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   const writeFiles = async (rows: Sql, batchId: number): Promise<Written> => {
     const staged = await stageRows(database, rows, names, writer.staging);
     failpoint("parquet-staged");
-    const files = staged.map((file) => ({ ...file, partition: partitionPath(names, file.values) }));
+    const files = staged.map((file) => ({ ...file, partition: pathOf(file.values) }));
     const unnamable = files.filter(({ partition }) => tooLongFolder(partition) !== undefined);
     const named = files.filter((file) => !unnamable.includes(file));
     const placed = named.map(({ path, partition }) => ({ from: path, partition }));
