@@ -10,15 +10,10 @@ import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts"
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import { attachCheckpoint } from "./checkpoint-snapshot.ts";
-import { manifestFolder } from "./compaction/manifest.ts";
-import { tableFiles } from "./compaction/table-files.ts";
-import { openLocalStore } from "./local-store.ts";
+import { nameTable } from "./local-views.ts";
 import { refuseDeepFiles } from "./named-files.ts";
-import { neededFiles } from "./partition-pruning.ts";
-import { partitionedRows } from "./partitioned-rows.ts";
 import { type AnswerStyle, printAnswer } from "./print-answer.ts";
-import { bareName, fetchTables, isMentioned } from "./remote-tables.ts";
-import { savedSchema } from "./schema-log.ts";
+import { fetchTables, isMentioned } from "./remote-tables.ts";
 import { questionOf, statementsIn } from "./statements.ts";
 import { openStore } from "./stores.ts";
 
@@ -288,56 +283,6 @@ async function nameTables(database: Database, text: string, warehouse: string): 
       await isNamed(`${schema}.${table}`, id(schema, table), path.join(warehouse, folder, table));
   }
   return named;
-}
-
-interface NamedTable {
-  /** The query. */
-  readonly text: string;
-  readonly name: string;
-  readonly place: Sql;
-  readonly folder: string;
-}
-
-/** False where the folder holds no Parquet file. */
-async function nameTable(database: Database, { text, name, place, folder }: NamedTable): Promise<boolean> {
-  const glob = path.join(folder, "**", "*.parquet");
-  const [first] = await database.rows(sql`SELECT file FROM glob(${glob}) LIMIT 1`);
-  if (first === undefined) return false;
-  const schema = await savedSchema(openLocalStore(folder), "");
-  // To unite their columns all files are opened, also those of partitions that a query rules out.
-  const unites =
-    schema?.hasGrown !== false || (isMentioned(text, name) && (await hasOthersFiles(database, glob)));
-  const files = await filesOfMoment(folder, unites && isMentioned(text, name));
-  const pruned = { name: bareName(name), partitions: schema?.partitions ?? [] };
-  const inTable = (file: string): string => file.slice(folder.length + 1);
-  const needed = files === undefined ? undefined : await neededFiles(database, text, pruned, files, inTable);
-  await database.run(
-    sql`CREATE OR REPLACE VIEW ${place} AS ${await partitionedRows(database, {
-      files: needed === undefined ? sql`${glob}` : sql`[${needed.map((file) => sql`${file}`)}]`,
-      partitions: schema?.partitions,
-      columns: schema?.columns,
-      example: String(first["file"]),
-      unites,
-    })}`,
-  );
-  return true;
-}
-
-/** Whether somebody else has put files into the table, whose columns may be others or in another order. */
-async function hasOthersFiles(database: Database, glob: string): Promise<boolean> {
-  const ours = String.raw`/(?:part-[^/]+-\d+-\d+|compacted-[^/]+)\.parquet$`;
-  const found = await database.rows(
-    sql`SELECT 1 FROM glob(${glob}) WHERE NOT regexp_matches(file, ${ours}) LIMIT 1`,
-  );
-  return found.length > 0;
-}
-
-/** A list of files where the table has been compacted: what replaces what is not told by their names. */
-async function filesOfMoment(folder: string, mustList: boolean): Promise<readonly string[] | undefined> {
-  if (!mustList && !existsSync(path.join(folder, manifestFolder("")))) return undefined;
-  const [warehouse, table] = [path.dirname(folder), path.basename(folder)];
-  const files = await tableFiles(openLocalStore(warehouse), table);
-  return files.length === 0 ? undefined : files.map((file) => path.join(warehouse, file.path));
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

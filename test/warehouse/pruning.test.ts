@@ -1,7 +1,7 @@
 /** A query opens the files that it can need, and no others; it sees a table of one moment. */
 
 import { expect, test } from "bun:test";
-import { globSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { emptyFolder } from "../e2e/binary.ts";
 import { output, rowsOf, streamkit } from "../e2e/running.ts";
@@ -65,6 +65,30 @@ test.each(["a?b", "a\\b", "a*b[c]", "w=h", "it's", "a b"])("a warehouse in a fol
     { n: 1, p: "?\\*" },
     { n: 2, p: "\u0000" },
   ]);
+});
+
+test.each([
+  ["bytes that are no UTF-8", "p=%FF", "%FF"],
+  ["a percent sign alone", "p=%zz", "%zz"],
+  ["another =", "p=a=b", "a=b"],
+  ["bytes that are no text", Buffer.from([0x70, 0x3d, 0xff]), undefined],
+])("one folder with %s in its name is in nobody's way", async (_, name, value) => {
+  using job = tableJob({ schema: { n: "BIGINT", p: "VARCHAR" }, parquet: { partition_by: ["p"] } });
+  expect(await job.run([{ n: 1, p: "a" }])).toMatchObject({ code: 0 });
+  const [file = ""] = globSync(join(job.table, "p=a/*.parquet"));
+  const folder = Buffer.concat([Buffer.from(`${job.table}/`), Buffer.from(name)]);
+  mkdirSync(folder);
+  copyFileSync(file, Buffer.concat([folder, Buffer.from("/data_0.parquet")]));
+  const { code, stdout, stderr } = await streamkit(
+    ["query", "SELECT p FROM t ORDER BY p DESC", "--format", "ndjson"],
+    {
+      cwd: job.folder,
+    },
+  );
+  expect({ code, stderr }).toMatchObject({ code: 0 });
+  const found = rowsOf(stdout).map((row) => (row as { p: string }).p);
+  expect(found.toSorted()).toEqual(["a", ...(value === undefined ? [] : [value])].toSorted());
+  if (value === undefined) expect(stderr).toContain("folders whose names are no UTF-8 are left out");
 });
 
 test("a partition that is removed while a query begins is not missed", async () => {
