@@ -1,10 +1,9 @@
 /** `streamkit write --compact TABLE`: a table's small files become few. */
 
 import { rm } from "node:fs/promises";
-import { hostname } from "node:os";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
-import { processIdentity } from "../base/process-identity.ts";
+import { thisProcess } from "../base/process-mark.ts";
 import { temporaryFolder } from "../base/temporary-folder.ts";
 import { counted, durationFlagMs, sizeFlagBytes } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
@@ -55,7 +54,7 @@ export async function runCompact(flags: CompactFlags, context: Context): Promise
       database,
       workingFolder,
       clock,
-      owner: { host: hostname(), pid: process.pid, identityOf: processIdentity },
+      owner: thisProcess(),
       readers: metastore === undefined ? undefined : metastoreReaders(metastore, place),
       ...numbers,
       waits: flags.wait,

@@ -4,10 +4,13 @@ import type { Command, Option } from "commander";
 import { StreamkitError } from "../base/error.ts";
 import { isGiven, refuseIdleFlags } from "./idle-flags.ts";
 
-type Purpose = "write" | "ddl" | "compact";
+/** What a run is for. */
+export type Purpose = "write" | "ddl" | "compact" | "retention";
 
-const ALL: readonly Purpose[] = ["write", "ddl", "compact"];
-const TABLE: readonly Purpose[] = ["write", "ddl"];
+const ALL: readonly Purpose[] = ["write", "ddl", "compact", "retention"];
+/** Retention takes the flags of the run that it is to be like: nothing is read. */
+const TABLE: readonly Purpose[] = ["write", "ddl", "retention"];
+const KEEP: readonly Purpose[] = ["write", "retention"];
 const RUN: readonly Purpose[] = ["write"];
 const COMPACT: readonly Purpose[] = ["compact"];
 
@@ -16,9 +19,9 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
   table: TABLE,
   warehouse: ALL,
   partitionBy: TABLE,
-  rollRows: RUN,
-  rollBytes: RUN,
-  rollEvery: RUN,
+  rollRows: KEEP,
+  rollBytes: KEEP,
+  rollEvery: KEEP,
   in: TABLE,
   format: TABLE,
   schema: TABLE,
@@ -27,13 +30,16 @@ const PURPOSES: Readonly<Record<string, readonly Purpose[]>> = {
   time: TABLE,
   timezone: TABLE,
   maxBad: TABLE,
-  watermark: RUN,
-  checkpoint: RUN,
-  name: RUN,
-  once: RUN,
-  availableNow: RUN,
+  watermark: KEEP,
+  checkpoint: KEEP,
+  name: KEEP,
+  once: KEEP,
+  availableNow: KEEP,
   stopTimeout: RUN,
-  metastore: ["write", "compact"],
+  metastore: ["write", "compact", "retention"],
+  keep: KEEP,
+  retention: ["retention"],
+  dryRun: ["retention"],
   location: ALL,
   ddl: ["ddl"],
   compact: COMPACT,
@@ -65,7 +71,9 @@ export function refuseIdleWriteFlags(command: Command, purpose: Purpose): void {
   throw new StreamkitError(
     "usage",
     purpose === "write"
-      ? `${long ?? ""} goes with --compact, and means nothing where rows are written`
+      ? `${long ?? ""} goes with ${purposesOf(idle)
+          .map((other) => `--${other}`)
+          .join(" or ")}, and means nothing where rows are written`
       : `${long ?? ""} means nothing with --${purpose}: leave it out`,
   );
 }

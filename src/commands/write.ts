@@ -9,12 +9,16 @@ import type { Context } from "./context.ts";
 import { collect } from "./job-flags.ts";
 import { withHintForMore } from "./more-arguments.ts";
 import type { CompactFlags } from "./write-compact.ts";
-import { refuseIdleWriteFlags } from "./write-flags.ts";
+import { type Purpose, refuseIdleWriteFlags } from "./write-flags.ts";
 
 interface WriteFlags extends Omit<CompactFlags, "compact"> {
   readonly table?: string;
   readonly compact?: string;
   readonly ddl?: boolean;
+  /** The table, where it is named here. */
+  readonly retention?: string | boolean;
+  readonly dryRun?: boolean;
+  readonly keep?: string;
   readonly partitionBy?: readonly string[];
   readonly rollRows?: string;
   readonly rollBytes?: string;
@@ -50,6 +54,9 @@ are sent to the new files, and when --delay has passed these take the place of t
 the first place of the new files has as long again. Who only lists folders may see rows twice for the moment
 in which the old files are removed. After a crash the next run goes on.
 
+--retention removes what --keep does not keep, by the watermark of --checkpoint, or without one by the latest
+date that names a partition; --dry-run only says what that would be.
+
 Examples:
   streamkit simulate quotes --count 1e6 | streamkit write --table quotes --partition-by "dt=ts::DATE"
   streamkit write --in "tail:/var/log/nginx/access.log" --format combined --table web.access \\
@@ -57,6 +64,7 @@ Examples:
     --partition-by "hour=strftime(ts, '%H')" --roll-bytes 128MiB --roll-every 15m --checkpoint ./state/access
   streamkit write --in "file:in/*.ndjson" --once --table raw --warehouse s3://bucket/warehouse
   streamkit write --ddl --table web.hits --schema "ts TIMESTAMP, path VARCHAR" --partition-by "dt=ts::DATE"
+  streamkit write --retention web.access --keep 90d --dry-run --warehouse /data/warehouse
   streamkit write --compact web.access --warehouse /data/warehouse --metastore thrift://metastore:9083`;
 
 export function writeCommand(context: Context): Command {
@@ -105,6 +113,9 @@ export function writeCommand(context: Context): Command {
     .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
     .option("--metastore <url>", "a Hive Metastore that is told of the table, thrift://HOST:9083")
     .option("--location <place>", "the warehouse as other engines call it, like hdfs://NAMENODE/warehouse")
+    .option("--keep <duration>", "remove partitions that are older than this by the watermark, like 90d")
+    .option("--retention [table]", "instead of writing: remove those partitions now, and say which")
+    .option("--dry-run", "with --retention: only say which, and how many rows they have")
     .option("--ddl", "print the table as HiveQL, and write nothing")
     .option("--compact <table>", "instead of writing: make few files of a table's small ones")
     .option("--target-bytes <size>", "with --compact: files of this size are large enough", "128MiB")
@@ -115,13 +126,18 @@ export function writeCommand(context: Context): Command {
     .option("--quiet", "say nothing but errors")
     .addHelpText("after", HELP)
     .action((flags: WriteFlags, command: Command) => {
-      refuseTwoTables(flags);
-      refuseIdleWriteFlags(
-        command,
-        flags.compact !== undefined ? "compact" : flags.ddl === true ? "ddl" : "write",
-      );
-      return runWrite(flags, context);
+      const table = flags.table ?? (typeof flags.retention === "string" ? flags.retention : undefined);
+      const named = table === undefined ? flags : { ...flags, table };
+      refuseTwoTables(named);
+      refuseIdleWriteFlags(command, purposeOf(named));
+      return runWrite(named, context);
     });
+}
+
+function purposeOf({ compact, ddl, retention }: WriteFlags): Purpose {
+  if (compact !== undefined) return "compact";
+  if (retention !== undefined) return "retention";
+  return ddl === true ? "ddl" : "write";
 }
 
 function refuseTwoTables({ table, compact }: WriteFlags): void {
@@ -161,17 +177,29 @@ async function runWrite(flags: WriteFlags, context: Context): Promise<void> {
       partition_by: flags.partitionBy ?? [],
       ...(flags.metastore === undefined ? {} : { metastore: flags.metastore }),
       ...(flags.location === undefined ? {} : { location: flags.location }),
+      ...(flags.keep === undefined ? {} : { keep: flags.keep }),
       ...rollOf(flags),
     },
   });
   const { withGuessedFormats } = await import("./guess-formats.ts");
-  const job = await withGuessedFormats(
-    loadJobText(text, "write", wholeJobSchema(), {
-      env: context.env,
-      overrides: flags.set ?? [],
-      flagOf: inlineFlagOf,
-    }),
-  );
+  const given = loadJobText(text, "write", wholeJobSchema(), {
+    env: context.env,
+    overrides: flags.set ?? [],
+    flagOf: inlineFlagOf,
+  });
+  if (flags.retention !== undefined) {
+    const { runRetention } = await import("./write-retention.ts");
+    return runRetention(
+      {
+        job: given,
+        checkpoint: flags.checkpoint,
+        isDryRun: flags.dryRun === true,
+        isQuiet: flags.quiet === true,
+      },
+      context,
+    );
+  }
+  const job = await withGuessedFormats(given);
   if (flags.ddl === true) {
     const { tableDdl } = await import("./write-ddl.ts");
     context.stdout.write(await tableDdl(job, context));

@@ -35,9 +35,11 @@ export function join(parts: readonly Sql[], separator = ", "): Sql {
   return { text: parts.map((part) => part.text).join(separator) };
 }
 
-/** A string literal. */
+/** A string literal; where it has a NUL, which would end the statement for DuckDB's parser, an expression. */
 export function literal(value: string): Sql {
-  return { text: `'${value.replaceAll("'", "''")}'` };
+  const quoted = (text: string): string => `'${text.replaceAll("'", "''")}'`;
+  if (!value.includes("\0")) return { text: quoted(value) };
+  return { text: `(${value.split("\0").map(quoted).join(" || chr(0) || ")})` };
 }
 
 /** `STRUCT_PACK`-free struct literal `{'a': 'x', …}` of string values, as `columns =` options take it. */

@@ -4,19 +4,24 @@ import { createHash } from "node:crypto";
 import path from "node:path";
 import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import { thisProcess } from "../base/process-mark.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { refuseTaken } from "../warehouse/compaction/taken.ts";
+import { type ForeignTable, foreignTable } from "../warehouse/foreign/foreign-table.ts";
+import { respelled, type Spelling } from "../warehouse/foreign/spelling.ts";
+import { takenOver } from "../warehouse/foreign/take-over.ts";
 import {
+  type PartitionColumn,
   parsePartition,
   removeStaged,
   removeUncommitted,
   stagingFolder,
   tableFolder,
 } from "../warehouse/hive-layout.ts";
-import { hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
-import { writable } from "../warehouse/hive-types.ts";
+import { hiddenFolders, hiveTable, tableWarnings } from "../warehouse/hive-table.ts";
+import { mayNotFit, writable } from "../warehouse/hive-types.ts";
 import { openMetastore } from "../warehouse/metastore/hive-metastore.ts";
 import type { Metastore, TableSpec } from "../warehouse/metastore/metastore.ts";
 import {
@@ -40,6 +45,7 @@ import { openStore, plainPlaces } from "../warehouse/stores.ts";
 import { claimTable } from "../warehouse/table-owners.ts";
 import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
+import type { WrittenColumn } from "../warehouse/unfit-rows.ts";
 import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
 import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
@@ -109,8 +115,12 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     store.localFolder ?? path.join(context.workingFolder, "parquet"),
     stagingFolder(folder, name),
   );
-  const partitions = given.partition_by.map(parsePartition);
-  const partitioning = await partitioningOf(database, input.columns, partitions);
+  const place = { store, folder, table: given.table, database, workingFolder: context.workingFolder };
+  const foreign = await foreignTable(place);
+  const partitions = inOrderOf(given.partition_by.map(parsePartition), foreign);
+  const spellings = foreign === undefined ? [] : partitions.map(({ name: own }) => spellingIn(foreign, own));
+  const partitioning = respelled(await partitioningOf(database, input.columns, partitions), spellings);
+  for (const warning of hiddenFolders(partitions)) logger("parquet").warn(`${given.table}: ${warning}`);
   const rule = await partitionRule(database, {
     rows: input.columns,
     partitions,
@@ -119,7 +129,10 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     when: given.complete.when,
   });
   refuseWithoutRule(given, rule);
-  const columns = await writtenColumns(database, input.columns, partitioning);
+  const columns = takenOver(
+    await writtenColumns(database, input.columns, partitioning),
+    foreign?.columns ?? [],
+  );
   const committed = context.committed as TablePosition | undefined;
   // Of the checkpoint, not of this place in it: the place may have had another name.
   const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
@@ -134,6 +147,9 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     partitions: partitioning.columns,
     hasRows: () => hasWaitingRows(context),
     workingFolder: context.workingFolder,
+    clock: context.clock,
+    owner: thisProcess(),
+    foreign: foreign?.columns,
   });
   const writer = { store, folder, name, staging, isDurable };
   // To list a table that is elsewhere takes long: where no batch was begun, no crash has left anything.
@@ -168,17 +184,31 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
     retention:
       rule === undefined || given.keep === undefined
         ? undefined
-        : openRetention({ store, folder, rule, depth: partitions.length, keepMs: given.keep, observers }),
+        : openRetention({
+            store,
+            folder,
+            table: given.table,
+            rule,
+            depth: partitions.length,
+            keepMs: given.keep,
+            observers,
+            database,
+            workingFolder: context.workingFolder,
+          }),
     waiting: await waitingRows(given, context, columns, partitioning),
     divert: (rows, batch, reason) => database.runCounting(asDeadLetters(rows, { batch, reason }, context)),
     divertsLate: given.late_partitions === "dead_letter",
     observers,
     committed,
+    folders: foreign?.folders,
   });
   return {
     ...table,
     async write(_, batch) {
-      if (batch.rows > 0) await schema.adopt();
+      if (batch.rows > 0) {
+        await schema.adopt();
+        await removeSummaries(store, foreign);
+      }
       await table.write(tableBatch(batch));
     },
     async close() {
@@ -186,6 +216,30 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
       catalog?.metastore.close();
     },
   };
+}
+
+/** The same partitions in the order of the folders that are there; what differs is told by the schema. */
+function inOrderOf(
+  partitions: readonly PartitionColumn[],
+  foreign: ForeignTable | undefined,
+): readonly PartitionColumn[] {
+  const ordered = (foreign?.partitions ?? []).flatMap(
+    ({ name }) => partitions.find((own) => own.name === name) ?? [],
+  );
+  return ordered.length === partitions.length ? ordered : partitions;
+}
+
+function spellingIn({ partitions }: ForeignTable, name: string): Spelling {
+  return partitions.find((theirs) => theirs.name === name)?.spelling ?? { kind: "text" };
+}
+
+/** Who reads by them would not find the files that come now. */
+async function removeSummaries(store: Store, foreign: ForeignTable | undefined): Promise<void> {
+  for (const path of foreign?.summaries ?? []) {
+    if (!(await store.exists(path))) continue;
+    await store.remove(path);
+    logger("parquet").info(`${path} of ${store.url} listed the table's files without these: it was removed`);
+  }
 }
 
 interface Catalog {
@@ -256,21 +310,21 @@ async function writtenColumns(
   database: Database,
   columns: readonly Column[],
   partitioning: Partitioning,
-): Promise<readonly (Column & { readonly written: Sql })[]> {
+): Promise<readonly WrittenColumn[]> {
   const inFolders = new Set(partitioning.columns.map(({ name }) => name));
   const written = columns
     .filter(({ name }) => !inFolders.has(name))
-    .map(({ name, type }) => ({ name, value: writable(id(name), type) }));
+    .map(({ name, type }) => ({ name, value: writable(id(name), type), mayFail: mayNotFit(type) }));
   if (written.length === 0)
     throw new StreamkitError("job", "every column is a partition: files need one too");
   const types = await database.describe(
     sql`SELECT ${written.map(({ name, value }) => sql`${value} AS ${id(name)}`)}
       FROM (SELECT ${columns.map(({ name, type }) => sql`NULL::${raw(type)} AS ${id(name)}`)} WHERE false)`,
   );
-  return written.map(({ name, value }, index) => ({
-    name,
+  return written.map((column, index) => ({
+    ...column,
     type: types[index]?.type ?? "",
-    written: sql`${value} AS ${id(name)}`,
+    written: sql`${column.value} AS ${id(column.name)}`,
   }));
 }
 

@@ -67,6 +67,15 @@ export function isVisibleFile(path: string): boolean {
   return /^[^._].*\.parquet$/s.test(name) && !folders.some(isHiddenFolder);
 }
 
+/** So Flink calls its writers, whose files are else called as ours are. */
+const UUID = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}/;
+
+/** Whether a file has a name that this program gives. */
+export function isOurFile(path: string): boolean {
+  const batch = batchOfFile(path);
+  return (batch !== undefined && !UUID.test(batch.writer)) || /(?:^|\/)compacted-[^/]+\.parquet$/.test(path);
+}
+
 /** Whose batch a file is of, by its path; undefined for one that no batch wrote. */
 export function batchOfFile(path: string): { readonly writer: string; readonly batch: number } | undefined {
   const match = /(?:^|\/)part-([^/]+)-(\d+)-\d+\.parquet$/.exec(path);
@@ -95,6 +104,33 @@ export async function publish(writer: Writer, files: readonly NewFile[], batchId
   await store.put(placed, { staging: stagingFolder(folder, name), isDurable });
   await removeStaged(writer);
   failpoint("parquet-published");
+}
+
+/** Whether a name has letters that Unicode writes in several ways. */
+export function isOfSeveralForms(name: string): boolean {
+  return name.normalize("NFC") !== name || name.normalize("NFD") !== name;
+}
+
+/**
+ * Of these partitions, those whose folders a store has under other names: one that normalises letters takes
+ * two values for one. Only names that have several forms are looked for.
+ */
+export async function renamedPartitions(
+  { store, folder }: Pick<Writer, "store" | "folder">,
+  partitions: readonly string[],
+): Promise<readonly string[]> {
+  const levels = partitions.flatMap((path) =>
+    path.split("/").flatMap((name, depth, names) => {
+      const parent = names.slice(0, depth).join("/");
+      return isOfSeveralForms(name) ? [{ parent, name }] : [];
+    }),
+  );
+  const renamed: string[] = [];
+  for (const [parent, found] of Map.groupBy(levels, (level) => level.parent)) {
+    const there = new Set(await store.folders(joinPath(folder, parent)));
+    renamed.push(...found.filter(({ name }) => !there.has(name)).map(({ name }) => joinPath(parent, name)));
+  }
+  return [...new Set(renamed)];
 }
 
 const compare = (a: string, b: string): number => (a < b ? -1 : Number(a > b));

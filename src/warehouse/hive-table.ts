@@ -32,18 +32,26 @@ export async function hiveTable(
   return { columns: hiveColumns(own), partitions: hivePartitionColumns(described) };
 }
 
+/** What is to be said of partitions that readers don't find. */
+export function hiddenFolders(partitions: readonly Pick<PartitionColumn, "name">[]): string[] {
+  return partitions
+    .filter(({ name }) => name.startsWith("_"))
+    .map(
+      ({ name }) =>
+        `"${name}" names folders that Hive and MSCK pass over, as they begin with _, and so does pyarrow: ` +
+        "Spark, DuckDB and `query` find their rows",
+    );
+}
+
 /** What readers of such a table must know, and why Hive can't have it where it can't: as sentences. */
 export async function tableWarnings(...given: Parameters<typeof hiveTable>): Promise<string[]> {
   try {
     const { columns, partitions } = await hiveTable(...given);
-    const hidden = partitions.filter(({ name }) => name.startsWith("_"));
     return [
       ...[...columns, ...partitions].flatMap(({ name, warnings }) =>
         warnings.map((warning) => `"${name}" ${warning}`),
       ),
-      ...hidden.map(
-        ({ name }) => `"${name}" names folders that Hive and MSCK pass over, as they begin with _`,
-      ),
+      ...hiddenFolders(partitions),
     ];
   } catch (error) {
     if (error instanceof StreamkitError && error.code === "job")

@@ -181,15 +181,48 @@ function refuseSame(columns: readonly Column[], what: string): void {
 }
 
 /**
- * The expression to write for a value of this type; its own where nothing is to be done. Never throws. Times
- * that are infinite become NULL: no other reader has them.
+ * The expression to write for a value of this type; its own where nothing is to be done. Never throws. Dates
+ * and times that are infinite become NULL, within lists, structs and maps too: no other reader has them.
  */
 export function writable(value: Sql, type: string): Sql {
   const written = writtenType(type);
-  if (unquoted(written) === unquoted(type)) return value;
   // What CAST does in a session whose zone is UTC, but without the calendar: it costs nothing.
-  if (written === INSTANT) return sql`make_timestamptz(epoch_us(CAST(${value} AS TIMESTAMP)))`;
-  return sql`CAST(${value} AS ${raw(written)})`;
+  if (written === INSTANT && type !== INSTANT)
+    return sql`make_timestamptz(epoch_us(CAST(${value} AS TIMESTAMP)))`;
+  const cast = unquoted(written) === unquoted(type) ? value : sql`CAST(${value} AS ${raw(written)})`;
+  return finite(cast, written);
+}
+
+/** Whether `writable` may fail for a value of this type, or for one inside it. */
+export function mayNotFit(type: string): boolean {
+  return /\b(?:U?HUGEINT|TIMESTAMP_M?S)\b/.test(type) || (/\bMAP\(/.test(type) && hasTimes(type));
+}
+
+function hasTimes(type: string): boolean {
+  return /\b(?:DATE|TIMESTAMP\w*)\b/.test(type);
+}
+
+/** With NULL for each date and time that is infinite. A map's key can't be NULL: such a map fails. */
+function finite(value: Sql, type: string, depth = 0): Sql {
+  if (!hasTimes(type)) return value;
+  if (type === "DATE" || /^TIMESTAMP[^()[\]]*$/.test(type))
+    return sql`CASE WHEN isfinite(${value}) THEN ${value} END`;
+  const inner = id(`e${depth}`);
+  const element = elementType(type);
+  if (element !== undefined)
+    return sql`list_transform(${value}, lambda ${inner}: ${finite(inner, element, depth + 1)})`;
+  if (type.startsWith("STRUCT(")) {
+    const fields = structFields(type).map(({ name, type: field }) => {
+      const own = sql`struct_extract(${value}, ${name})`;
+      return sql`${id(name)} := ${finite(own, field, depth)}`;
+    });
+    return sql`CASE WHEN (${value}) IS NOT NULL THEN struct_pack(${fields}) END`;
+  }
+  if (!type.startsWith("MAP(")) return value;
+  const [key = "", content = ""] = typeParts(type);
+  const entry = sql`struct_pack(k := ${finite(sql`${inner}.key`, key, depth + 1)},
+    v := ${finite(sql`${inner}.value`, content, depth + 1)})`;
+  return sql`map_from_entries(list_transform(map_entries(${value}), lambda ${inner}: ${entry}))`;
 }
 
 function writtenType(type: string): string {

@@ -19,6 +19,8 @@ import { sync } from "../base/durable.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { hiddenName, type Publication, type PutOptions, type Store, type StoredFile } from "./store.ts";
 
+const MAX_TRIES = 10;
+
 export function openLocalStore(root: string): Store {
   const at = (path: string): string => nodePath.join(root, path);
   return {
@@ -96,11 +98,27 @@ async function putAll(root: string, files: readonly Publication[], { isDurable }
       for (let above = folder; above.startsWith(root); above = nodePath.dirname(above)) changed.add(above);
     }
     if (isDurable) await sync(from);
-    await move(from, target);
+    await moveInto(folder, from, target);
     failpoint("parquet-renamed");
   }
   if (!isDurable || files.length === 0) return;
-  for (const folder of [...changed, nodePath.dirname(root)]) await sync(folder);
+  for (const folder of [...changed, nodePath.dirname(root)]) {
+    // What is removed since needs no sync.
+    await sync(folder).catch(absent);
+  }
+}
+
+/** A partition's folder may be removed in between, by who finds it too old: then it is made again. */
+async function moveInto(folder: string, from: string, target: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await move(from, target);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT" || tries === MAX_TRIES || !existsSync(from))
+        throw error;
+      await mkdir(folder, { recursive: true });
+    }
+  }
 }
 
 /** Across disks a rename is refused: then the file is copied beside its name first. */

@@ -56,8 +56,13 @@ export async function partitioningOf(
   };
 }
 
-/** Texts that no folder can be told by are NULL before DuckDB names one by them: it would overwrite files. */
+/**
+ * Texts that no folder can be told by are NULL before DuckDB names one by them: it would overwrite files. So
+ * are infinite dates and times, as they are in files.
+ */
 function pathValue(value: Sql, type: string): Sql {
+  if (type === "DATE" || type.startsWith("TIMESTAMP"))
+    return sql`CASE WHEN isfinite(${value}) THEN ${value} END`;
   if (type === "VARCHAR") return sql`nullif(nullif(${value}, ''), ${NULL_VALUE})`;
   // Other types whose values may have these texts. Bytes that are no text are told by one.
   if (type === "BLOB" || type.startsWith("ENUM"))

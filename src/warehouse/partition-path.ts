@@ -18,12 +18,17 @@ export function escapeValue(value: string | null): string {
   return value.replaceAll(ESCAPED, percent);
 }
 
-/** The value that a folder's name stands for; `%` without two hexadecimal digits is itself, as in Hive. */
+/**
+ * The value that a folder's name stands for; `%` without two hexadecimal digits is itself, as in Hive. Others
+ * escape letters beyond ASCII too, as the bytes of their UTF-8.
+ */
 export function unescapeValue(text: string): string | null {
   if (text === NULL_VALUE) return null;
-  return text.replaceAll(/%([0-9a-fA-F]{2})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 16)),
-  );
+  return text.replaceAll(/(?:%[0-9a-fA-F]{2})+/g, (escapes) => {
+    const bytes = Buffer.from(escapes.replaceAll("%", ""), "hex");
+    const letters = bytes.toString("utf8");
+    return letters.includes("\uFFFD") ? bytes.toString("latin1") : letters;
+  });
 }
 
 /** `dt=2026-01-05/hour=09`; "" without columns. */

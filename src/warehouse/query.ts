@@ -10,16 +10,12 @@ import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts"
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import { attachCheckpoint } from "./checkpoint-snapshot.ts";
-import { manifestFolder } from "./compaction/manifest.ts";
-import { tableFiles } from "./compaction/table-files.ts";
-import { openLocalStore } from "./local-store.ts";
+import { nameTable } from "./local-views.ts";
 import { refuseDeepFiles } from "./named-files.ts";
-import { partitionedRows } from "./partitioned-rows.ts";
 import { type AnswerStyle, printAnswer } from "./print-answer.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
 import { questionOf, statementsIn } from "./statements.ts";
 import { openStore } from "./stores.ts";
-import { savedSchema } from "./table-schema.ts";
 
 export interface QueryRequest extends AnswerStyle {
   /** A folder, or a URL of a store. */
@@ -72,7 +68,15 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     throw error;
   }
 
-  const to = () => ({ stdout: output(), folder });
+  let hasSent = false;
+  const to = () => {
+    const stdout = output();
+    const send: ByteOutput["send"] = (bytes) => {
+      hasSent = true;
+      return stdout.send(bytes);
+    };
+    return { stdout: { ...stdout, send }, folder };
+  };
   let underWay: { isGivenUp: boolean; isOver: boolean } | undefined;
   const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
     const question = questionOf(statement);
@@ -84,7 +88,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     if (question.kind === "explain") {
       const plan = await planOf(database, question.text, { ...request, tables });
       if (style.format === "table" && style.out === undefined)
-        return output().send(plan.map(({ text }) => `${text.trimEnd()}\n`).join(""));
+        return to().stdout.send(plan.map(({ text }) => `${text.trimEnd()}\n`).join(""));
       const rows = plan.map(({ name, text }) => sql`(${literal(name)}, ${literal(text)})`);
       const query = sql`FROM (VALUES ${rows}) AS plan(explain_key, explain_value)`;
       return printAnswer(database, query, style, to());
@@ -106,7 +110,15 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
       underWay = asked;
       try {
         for (const statement of statements) {
-          await answer(statement, wanted);
+          hasSent = false;
+          for (let tries = 1; ; tries += 1) {
+            try {
+              await answer(statement, wanted);
+              break;
+            } catch (error) {
+              if (hasSent || asked.isGivenUp || tries === MAX_TRIES || !hasVanished(error)) throw error;
+            }
+          }
           if (asked.isGivenUp) throw new StreamkitError("stopped", "Interrupted");
         }
       } finally {
@@ -139,6 +151,18 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     percentDone: () => database.percentDone(),
     close,
   };
+}
+
+const MAX_TRIES = 5;
+
+/**
+ * Whether a file was removed between its listing and its reading: by a retention, or long after a
+ * compaction.
+ */
+function hasVanished(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  const isGone = /IO Error: (?:Cannot open file|No files found)[\s\S]*(?:No such file|No files found)/;
+  return isGone.test(error.message) || hasVanished(error.cause);
 }
 
 /** From now on DuckDB opens nothing but the warehouse, our own folder and the answer's file. */
@@ -204,7 +228,7 @@ async function openTables(
 
 /** In a path, `NAME=VALUE` would be a partition to DuckDB, and a bracket a pattern: it gets another name. */
 async function plainFolder(warehouse: string, folder: string): Promise<string> {
-  if (!/[=*?[\]]/.test(warehouse)) return warehouse;
+  if (!/[=*?[\]\\]/.test(warehouse)) return warehouse;
   const link = path.join(folder, "warehouse");
   if (!existsSync(link)) await symlink(warehouse, link);
   return link;
@@ -241,7 +265,7 @@ async function nameTables(database: Database, text: string, warehouse: string): 
   /** A table that can't be read is in the way of those queries only that name it. */
   const isNamed = async (name: string, place: Sql, folder: string): Promise<void> => {
     try {
-      if (await nameTable(database, place, folder)) named.push(name);
+      if (await nameTable(database, { text, name, place, folder })) named.push(name);
     } catch (error) {
       const message = messageOf(error).replace(/\n\s*LINE \d+:[\s\S]*$/, "");
       if (isMentioned(text, name))
@@ -259,33 +283,6 @@ async function nameTables(database: Database, text: string, warehouse: string): 
       await isNamed(`${schema}.${table}`, id(schema, table), path.join(warehouse, folder, table));
   }
   return named;
-}
-
-/** False where the folder holds no Parquet file. */
-async function nameTable(database: Database, name: Sql, folder: string): Promise<boolean> {
-  const files = path.join(folder, "**", "*.parquet");
-  const [first] = await database.rows(sql`SELECT file FROM glob(${files}) LIMIT 1`);
-  if (first === undefined) return false;
-  const schema = await savedSchema(openLocalStore(folder), "");
-  await database.run(
-    sql`CREATE OR REPLACE VIEW ${name} AS ${await partitionedRows(database, {
-      files: (await filesOfMoment(folder)) ?? sql`${files}`,
-      partitions: schema?.partitions,
-      example: String(first["file"]),
-      // To unite their columns all files are opened, also those of partitions that a query rules out.
-      unites: schema?.hasGrown ?? true,
-    })}`,
-  );
-  return true;
-}
-
-/** A list of files where the table has been compacted: what replaces what is not told by their names. */
-async function filesOfMoment(folder: string): Promise<Sql | undefined> {
-  if (!existsSync(path.join(folder, manifestFolder("")))) return undefined;
-  const [warehouse, table] = [path.dirname(folder), path.basename(folder)];
-  const files = await tableFiles(openLocalStore(warehouse), table);
-  if (files.length === 0) return undefined;
-  return sql`[${files.map((file) => sql`${path.join(warehouse, file.path)}`)}]`;
 }
 
 async function foldersIn(folder: string): Promise<string[]> {

@@ -101,14 +101,21 @@ export function questionOf(statement: string): Question {
   if (/^show\s+tables$/i.test(statement)) return { kind: "tables" };
   if (ROWS.has(verb)) return { kind: "rows", text: statement };
   if (verb === "PRAGMA") return { kind: "rows", text: pragmaText(statement) };
-  if (verb === "EXPLAIN") {
-    const explained = bare(statement.replace(/^\w+\s*(?:analyze\b|\([^)]*\))?/i, ""));
+  const explained = explainedIn(statement);
+  if (explained !== undefined) {
     if (ROWS.has(verbOf(explained))) return { kind: "explain", text: statement };
     throw refusal(verbOf(explained));
   }
   // Not SQL at all: DuckDB says where it stops being it.
   if (!CHANGES.has(verb)) return { kind: "rows", text: statement };
   throw refusal(verb);
+}
+
+/** What an EXPLAIN is of; undefined of other statements. */
+export function explainedIn(statement: string): string | undefined {
+  return verbOf(statement) === "EXPLAIN"
+    ? bare(statement.replace(/^\w+\s*(?:analyze\b|\([^)]*\))?/i, ""))
+    : undefined;
 }
 
 const CHANGES = new Set(

@@ -58,6 +58,20 @@ export async function claimTable(
   };
 }
 
+/** Of the engine's making: a run without a checkpoint has the job's name and a number of its own. */
+const RUN_NAME = /_[\da-z]{4,7}$/;
+
+/**
+ * Tells writers that were runs without a checkpoint: nobody writes their batches again, nor removes them.
+ * Each other one has left its mark before its first file; what has neither is an older version's, and not
+ * told.
+ */
+export async function finalWriters(store: Store, folder: string): Promise<(writer: string) => boolean> {
+  const marks = (await store.list(ownersFolder(folder))).map(({ path }) => path.split("/").at(-1) ?? "");
+  const durable = new Set(marks.map((name) => name.replace(/\.json$/, "")));
+  return (writer) => RUN_NAME.test(writer) && !durable.has(writer);
+}
+
 const ownersFolder = (folder: string): string => joinPath(folder, "_streamkit/owners");
 
 async function markAt(store: Store, path: string): Promise<Mark | undefined> {

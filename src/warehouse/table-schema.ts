@@ -1,29 +1,20 @@
 /**
- * What a table's files hold, kept in the table itself as `_streamkit/schema.json`, so that whoever writes
- * next is held to it. Columns may be added: older files lack them, and readers see NULL. Everything else
- * would make the files of one table disagree, and is refused before a file is written.
+ * What a table's files hold, kept in the table itself (`schema-log.ts`), so that whoever writes next is held
+ * to it. Columns may be added: older files lack them, and readers see NULL. Everything else would make the
+ * files of one table disagree, and is refused before a file is written.
  */
 
 import { rm } from "node:fs/promises";
 import path from "node:path";
+import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
+import { type Holder, isGone, markOf } from "../base/process-mark.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { type Sql, sql } from "../duckdb/sql.ts";
 import { isVisibleFile } from "./hive-layout.ts";
 import { valuesOfPath } from "./partition-path.ts";
-import { joinPath, type Store, type StoredFile } from "./store.ts";
-
-/** In the table's folder. */
-export const SCHEMA_FILE = "_streamkit/schema.json";
-
-interface TableSchema {
-  readonly version: 1;
-  /** As a reader of the files sees them. */
-  readonly columns: readonly Column[];
-  readonly partitions: readonly Column[];
-  /** Whether files may lack columns, or have times of the older kind. */
-  readonly hasGrown: boolean;
-}
+import { addEntry, type BegunBy, lastEntry, type SchemaEntry, type TableSchema } from "./schema-log.ts";
+import type { Store, StoredFile } from "./store.ts";
 
 export interface SchemaOptions {
   readonly database: Database;
@@ -38,51 +29,90 @@ export interface SchemaOptions {
   readonly hasRows: () => Promise<boolean>;
   /** For a file on its way. */
   readonly workingFolder: string;
+  readonly clock: Clock;
+  readonly owner: Holder;
+  /** What the files of a table hold that others have begun. */
+  readonly foreign?: readonly Column[] | undefined;
 }
 
 /** A writer's columns, which fit what the table has. */
 export interface HeldSchema {
   /**
-   * Before the first rows, and as often as you like: from then on the table is held to their columns. Throws
-   * code `job` where somebody else's came first, and these don't fit them.
+   * Before rows are written, and as often as you like: from then on the table is held to their columns.
+   * Throws code `job` where somebody else's came first, and these don't fit them.
    */
   adopt(): Promise<void>;
 }
+
+/** A table without files is held to columns for so long, where nothing is known of who has begun it. */
+const LEASE_MS = 30 * 60_000;
+/**
+ * So often a writer looks whether the table is still what it has adopted: long before the lease has passed.
+ */
+const LOOK_MS = 5 * 60_000;
+const MAX_TRIES = 1000;
 
 /**
  * Holds the writer to the table's schema. Throws code `job` where they don't fit. Only rows make a schema the
  * table's own: what a run has that finds none is forgotten.
  */
 export async function heldSchema(options: SchemaOptions): Promise<HeldSchema> {
+  const { store, folder, clock } = options;
   const ours = { columns: await columnsInFile(options), partitions: options.partitions };
-  await nextSchema(options, ours);
-  let isAdopted = false;
+  await nextSchema(options, await lastEntry(store, folder), { ours, mayLack: false, hasFiles: false });
+  let adopted: number | undefined;
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  let hasFiles = false;
+  /** True where the entry, or the one that now follows it, is what the rows are written by. */
+  const take = async (entry: SchemaEntry): Promise<boolean> => {
+    hasFiles ||= (await lastFile(options)) !== undefined;
+    // What others have added since is theirs to fill.
+    const next = await nextSchema(options, entry, { ours, mayLack: adopted !== undefined, hasFiles });
+    const isSame = JSON.stringify(next) === JSON.stringify(entry.schema);
+    if (!isSame && !(await addEntry(store, folder, entry, next))) return false;
+    adopted = isSame ? entry.number : entry.number + 1;
+    return true;
+  };
   return {
     async adopt() {
-      if (isAdopted) return;
-      const { saved, next } = await nextSchema(options, ours);
-      const text = `${JSON.stringify(next, undefined, 2)}\n`;
-      if (JSON.stringify(next) !== JSON.stringify(saved))
-        await options.store.write(joinPath(options.folder, SCHEMA_FILE), text);
-      isAdopted = true;
+      if (clock.nowMs() - lookedMs < LOOK_MS) return;
+      for (let tries = 1; ; tries += 1) {
+        const entry = await lastEntry(store, folder);
+        if ((entry.number === adopted && hasFiles) || (await take(entry))) break;
+        if (tries === MAX_TRIES)
+          throw new StreamkitError("io", `The columns of ${options.table} change faster than they are read`);
+      }
+      lookedMs = clock.nowMs();
     },
   };
 }
 
-/** What is saved, and what is to be: the columns that were there, in their order, then those that came. */
+interface Wanted {
+  readonly ours: Shape;
+  /** Whether the rows may lack columns that the table has. */
+  readonly mayLack: boolean;
+  /** Whether the table is known to have files. */
+  readonly hasFiles: boolean;
+}
+
+/** What is to be: the columns that were there, in their order, then those that came. */
 async function nextSchema(
   options: SchemaOptions,
-  ours: Shape,
-): Promise<{ readonly saved: TableSchema | undefined; readonly next: TableSchema }> {
-  const { store, folder, table, partitions } = options;
-  const saved = await savedSchema(store, folder);
-  let theirs = saved ?? (await schemaOfFiles(options));
-  const reasons = theirs === undefined ? [] : differences(theirs, ours);
+  { schema: saved }: SchemaEntry,
+  { ours, mayLack, hasFiles }: Wanted,
+): Promise<TableSchema> {
+  const { store, table, partitions } = options;
+  let theirs: Shape | undefined = saved ?? (await schemaOfFiles(options));
+  // Of some types the files' own is not the one to write.
+  if (theirs !== undefined && saved === undefined && options.foreign !== undefined)
+    theirs = { ...theirs, columns: options.foreign };
+  const reasons = theirs === undefined ? [] : differences(theirs, ours, mayLack);
   if (reasons.length > 0) {
-    if (saved === undefined || (await options.hasRows()) || (await lastFile(options)) !== undefined)
+    const holder = await holderOf(options, saved);
+    if (holder !== undefined)
       throw new StreamkitError(
         "job",
-        `the table ${table} in ${store.url} has files that don't fit these rows, and was left as it is:\n` +
+        `the table ${table} in ${store.url} ${holder}, and was left as it is:\n` +
           reasons.map((reason) => `  ${reason}`).join("\n") +
           "\n  Ways out: SELECT what the table has, or write to another table",
       );
@@ -95,9 +125,46 @@ async function nextSchema(
     ...ours.columns.filter(({ name }) => theirs?.columns.every((column) => column.name !== name) ?? true),
   ];
   const isNew = theirs !== undefined && JSON.stringify(columns) !== JSON.stringify(theirs.columns);
+  const lacks = theirs !== undefined && columns.length > ours.columns.length;
   const hasGrown =
-    isNew || (saved === undefined ? theirs !== undefined : theirs !== undefined && saved.hasGrown);
-  return { saved, next: { version: 1, columns, partitions, hasGrown } };
+    isNew || lacks || (saved === undefined ? theirs !== undefined : theirs !== undefined && saved.hasGrown);
+  const begunBy = hasFiles ? saved?.begunBy : begunNext(options, saved);
+  const isTakenOver = saved === undefined ? options.foreign !== undefined : saved.isTakenOver === true;
+  return {
+    version: 1,
+    columns,
+    partitions,
+    hasGrown,
+    ...(isTakenOver ? { isTakenOver } : {}),
+    ...(begunBy === undefined ? {} : { begunBy }),
+  };
+}
+
+/** What holds the table to its columns, in words; undefined where nothing does. */
+async function holderOf(options: SchemaOptions, saved: TableSchema | undefined): Promise<string | undefined> {
+  if (saved === undefined || (await options.hasRows()) || (await lastFile(options)) !== undefined)
+    return "has files that don't fit these rows";
+  const [first] = othersAtWork(options, saved);
+  return first === undefined
+    ? undefined
+    : `is being begun by the process ${first.pid} on ${first.host} with columns that don't fit these rows`;
+}
+
+/** Those who may still write the first file. */
+function othersAtWork({ owner, clock }: SchemaOptions, saved: TableSchema | undefined): readonly BegunBy[] {
+  const own = markOf(owner);
+  const isOwn = (mark: BegunBy): boolean =>
+    mark.host === own.host && mark.machine === own.machine && mark.identity === own.identity;
+  return (saved?.begunBy ?? []).filter(
+    (mark) =>
+      !isOwn(mark) && !isGone(mark, owner, { silentMs: clock.nowMs() - mark.atMs, leaseMs: LEASE_MS }),
+  );
+}
+
+/** Until the table has a file, each who is about to write it is named. */
+function begunNext(options: SchemaOptions, saved: TableSchema | undefined): readonly BegunBy[] {
+  const { owner, clock } = options;
+  return [...othersAtWork(options, saved), { ...markOf(owner), atMs: clock.nowMs() }];
 }
 
 /** Earlier versions wrote times without a zone, which readers take for those of their own. */
@@ -105,22 +172,17 @@ function asInstants(type: string): string {
   return type.replaceAll(/\bTIMESTAMP\b(?! WITH)/g, "TIMESTAMP WITH TIME ZONE");
 }
 
-/** What a table says of itself; undefined where it doesn't. */
-export async function savedSchema(store: Store, folder: string): Promise<TableSchema | undefined> {
-  const saved = await store.read(joinPath(folder, SCHEMA_FILE));
-  return saved === undefined ? undefined : (JSON.parse(Buffer.from(saved).toString()) as TableSchema);
-}
-
 type Shape = Pick<TableSchema, "columns" | "partitions">;
 
-function differences(theirs: Shape, ours: Shape): string[] {
+function differences(theirs: Shape, ours: Shape, mayLack: boolean): string[] {
   const folders = (shape: Shape): string => shape.partitions.map(({ name }) => name).join(", ") || "nothing";
   if (folders(theirs) !== folders(ours))
     return [`it is partitioned by ${folders(theirs)}, the rows by ${folders(ours)}`];
   return [
     ...theirs.columns.flatMap(({ name, type }) => {
       const own = ours.columns.find((column) => column.name === name);
-      if (own === undefined) return [`column ${name}: it is missing from the rows (was it renamed?)`];
+      if (own === undefined)
+        return mayLack ? [] : [`column ${name}: it is missing from the rows (was it renamed?)`];
       return own.type === type || own.type === asInstants(type)
         ? []
         : [`column ${name}: it is ${type} in the files, ${own.type} in the rows`];

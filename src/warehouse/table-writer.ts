@@ -8,15 +8,17 @@ import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { logger } from "../base/log.ts";
 import { counted } from "../base/units.ts";
-import type { Column, Database } from "../duckdb/database.ts";
+import { isAboutValues } from "../duckdb/data-error.ts";
+import type { Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { publish, type Writer } from "./hive-layout.ts";
+import { isOfSeveralForms, publish, renamedPartitions, type Writer } from "./hive-layout.ts";
 import { type Partitioning, valuesOfKey } from "./partition-columns.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
 import { MAX_FOLDER_BYTES, partitionPath, tooLongFolder } from "./partition-path.ts";
 import type { Bound, PartitionRule, ReachedTime } from "./partition-rule.ts";
 import type { Retention } from "./retention.ts";
 import { type StagedFile, sampleBytesPerRow, stageRows } from "./staged-files.ts";
+import { takeUnfit, type UnfitRows, type WrittenColumn } from "./unfit-rows.ts";
 import type { WaitingRows } from "./waiting-rows.ts";
 
 /** A batch, as far as a table is concerned. */
@@ -58,8 +60,8 @@ export interface TableWriter {
 export interface TableOptions {
   readonly database: Database;
   readonly writer: Writer;
-  /** As they are in the files: `expression AS name` of each, and its type. */
-  readonly columns: readonly (Column & { readonly written: Sql })[];
+  /** As they are in the files. */
+  readonly columns: readonly WrittenColumn[];
   readonly partitioning: Partitioning;
   readonly rule: PartitionRule | undefined;
   readonly completionDelayMs: number;
@@ -71,6 +73,8 @@ export interface TableOptions {
   readonly divertsLate: boolean;
   readonly observers: readonly PartitionObserver[];
   readonly committed: TablePosition | undefined;
+  /** Folders that are there under other names than ours, by ours. */
+  readonly folders?: ReadonlyMap<string, string> | undefined;
 }
 
 /** Where nothing tells that partitions are complete, not more of them are remembered until the end. */
@@ -100,24 +104,48 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   let divertedRows = 0;
   let toldBound: Bound = "none";
   let isBetweenBatches = true;
+  /** Partitions that have got files since the last batch with rows began. */
+  let fresh = new Set<string>();
+  const unfitOptions = { columns, partitioning, prefix: `${writer.name}_${writer.folder}` };
 
   const rowsOf = (relation: string, isLate: Sql | undefined): Sql => {
     const items = [...columns.map(({ written }) => written), ...partitioning.items];
     const where = isLate === undefined ? raw("") : sql`WHERE NOT (${isLate})`;
     return sql`SELECT ${items} FROM ${id(relation)} ${where}`;
   };
-  const pathOfKey = (key: string): string => partitionPath(names, valuesOfKey(key));
+  const pathOf = (values: readonly (string | null)[]): string => {
+    const path = partitionPath(names, values);
+    return options.folders?.get(path) ?? path;
+  };
+  const pathOfKey = (key: string): string => pathOf(valuesOfKey(key));
+
+  /** Partitions that were looked for under their names. */
+  const looked = new Set<string>();
+  const tellRenamed = async (partitions: readonly string[]): Promise<void> => {
+    const unseen = partitions.filter((name) => isOfSeveralForms(name) && !looked.has(name));
+    for (const name of unseen) looked.add(name);
+    const [first] = await renamedPartitions(writer, unseen);
+    if (first !== undefined)
+      logger("parquet").warn(
+        `${writer.store.url} has "${first}" under another name: it normalises letters (Unicode), and takes ` +
+          "values that differ in their form alone for one; normalise them in the query, with nfc_normalize()",
+      );
+  };
 
   /** Writes rows, with their partition columns, into the files of a batch. */
   const writeFiles = async (rows: Sql, batchId: number): Promise<Written> => {
     const staged = await stageRows(database, rows, names, writer.staging);
     failpoint("parquet-staged");
-    const files = staged.map((file) => ({ ...file, partition: partitionPath(names, file.values) }));
+    const files = staged.map((file) => ({ ...file, partition: pathOf(file.values) }));
     const unnamable = files.filter(({ partition }) => tooLongFolder(partition) !== undefined);
     const named = files.filter((file) => !unnamable.includes(file));
     const placed = named.map(({ path, partition }) => ({ from: path, partition }));
     await publish(writer, placed, batchId);
-    for (const { partition } of placed) open.add(partition);
+    await tellRenamed(placed.map(({ partition }) => partition));
+    for (const { partition } of placed) {
+      open.add(partition);
+      fresh.add(partition);
+    }
     return { bytes: named.reduce((total, { sizeBytes }) => total + sizeBytes, 0), unnamable };
   };
 
@@ -163,14 +191,46 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     return unnamed;
   };
 
+  const unfitOf = ({ relation }: TableBatch) => takeUnfit(database, relation, unfitOptions);
+
+  const writeFitting = async (given: TableBatch, unfit: UnfitRows | undefined): Promise<void> => {
+    const batch = unfit === undefined ? given : { ...given, relation: unfit.fitting, rows: unfit.rows };
+    const bound = (await rule?.boundAt(batch.after, options.completionDelayMs)) ?? "none";
+    const late =
+      rule === undefined || !options.divertsLate || batch.rows === 0
+        ? undefined
+        : rule.isLate(await rule.boundAt(batch.before, options.completionDelayMs));
+    const filesBefore = open.size;
+    const { taken, unnamed } =
+      waiting === undefined
+        ? { taken: [], unnamed: batch.rows > 0 ? await writeAtOnce(batch, late) : undefined }
+        : await writeWaiting(waiting, batch, bound, late);
+    last = { batch, taken };
+    for (const { rows, reason } of unfit?.unfit ?? []) divertedRows += await divert(rows, batch.id, reason);
+    if (late !== undefined)
+      divertedRows += await divert(
+        sql`SELECT * FROM ${id(batch.relation)} WHERE ${late}`,
+        batch.id,
+        "its partition is complete",
+      );
+    if (unnamed !== undefined) divertedRows += await divert(unnamed, batch.id, TOO_LONG);
+    const isSame = JSON.stringify(bound) === JSON.stringify(toldBound) && open.size === filesBefore;
+    completed = isSame && !batch.endsInput ? [] : await completeOf([...open], batch, bound);
+    toldBound = bound;
+    for (const name of completed) open.delete(name);
+    if (rule === undefined)
+      for (const name of [...open].slice(0, Math.max(0, open.size - MAX_OPEN_WITHOUT_RULE)))
+        open.delete(name);
+  };
+
   const tell = async (how: keyof PartitionObserver, paths: readonly string[]): Promise<void> => {
     if (paths.length === 0) return;
     for (const observer of observers) await observer[how]?.(paths.map((name) => ({ path: name })));
   };
   const tellOpened = async (): Promise<void> => {
-    const fresh = [...open, ...completed].filter((name) => !known.has(name));
-    await tell("opened", fresh);
-    for (const name of fresh) known.add(name);
+    const unknown = [...open, ...completed].filter((name) => !known.has(name));
+    await tell("opened", unknown);
+    for (const name of unknown) known.add(name);
   };
   const committedNow = async (): Promise<void> => {
     await tellOpened();
@@ -181,32 +241,18 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   return {
     async write(batch) {
       isBetweenBatches = false;
-      const bound = (await rule?.boundAt(batch.after, options.completionDelayMs)) ?? "none";
-      const late =
-        rule === undefined || !options.divertsLate || batch.rows === 0
-          ? undefined
-          : rule.isLate(await rule.boundAt(batch.before, options.completionDelayMs));
-      const filesBefore = open.size;
-      const { taken, unnamed } =
-        waiting === undefined
-          ? { taken: [], unnamed: batch.rows > 0 ? await writeAtOnce(batch, late) : undefined }
-          : await writeWaiting(waiting, batch, bound, late);
-      last = { batch, taken };
       divertedRows = 0;
-      if (late !== undefined)
-        divertedRows += await divert(
-          sql`SELECT * FROM ${id(batch.relation)} WHERE ${late}`,
-          batch.id,
-          "its partition is complete",
-        );
-      if (unnamed !== undefined) divertedRows += await divert(unnamed, batch.id, TOO_LONG);
-      const isSame = JSON.stringify(bound) === JSON.stringify(toldBound) && open.size === filesBefore;
-      completed = isSame && !batch.endsInput ? [] : await completeOf([...open], batch, bound);
-      toldBound = bound;
-      for (const name of completed) open.delete(name);
-      if (rule === undefined)
-        for (const name of [...open].slice(0, Math.max(0, open.size - MAX_OPEN_WITHOUT_RULE)))
-          open.delete(name);
+      if (batch.rows > 0) fresh = new Set();
+      // Of rows that wait the values are written long after: what can't be is found before.
+      const mustCheck = waiting !== undefined && columns.some(({ mayFail }) => mayFail);
+      const unfit = mustCheck && batch.rows > 0 ? await unfitOf(batch) : undefined;
+      try {
+        await writeFitting(batch, unfit);
+      } catch (error) {
+        const found = isAboutValues(error) && unfit === undefined ? await unfitOf(batch) : undefined;
+        if (found === undefined) throw error;
+        await writeFitting(batch, found);
+      }
       lastBatch = batch.id;
       isBetweenBatches = true;
     },
@@ -224,7 +270,10 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
     async committed() {
       await waiting?.committed();
       await committedNow();
-      if (last !== undefined) await options.retention?.apply(last.batch.before, last.batch.plannedAtMs);
+      if (last === undefined) return;
+      const { before, plannedAtMs } = last.batch;
+      const removed = (await options.retention?.apply(before, plannedAtMs, fresh)) ?? [];
+      for (const name of removed) known.delete(name);
     },
     isDue: (nowMs) => waiting?.isOverdue(nowMs) === true,
     heldRows: () => (waiting?.keys() ?? []).reduce((sum, key) => sum + (waiting?.countOf([key]) ?? 0), 0),

@@ -98,7 +98,7 @@ export function openWebHdfs({ protocol, nameNodes, user, token, clock }: WebHdfs
       throw new StreamkitError("io", `${op} of "${path}" was answered by ${answer.status}, and no data node`);
     }
     await answer.arrayBuffer();
-    return location;
+    return samePath(location, path);
   };
 
   return {
@@ -141,6 +141,17 @@ export function openWebHdfs({ protocol, nameNodes, user, token, clock }: WebHdfs
 
 function encoded(path: string): string {
   return path.split("/").map(encodeURIComponent).join("/");
+}
+
+/**
+ * The data node's place with the path as it was asked for: the name node normalises the letters of what it
+ * sends on (`e` with U+0301 behind it becomes `é`), and that would be another file.
+ */
+function samePath(location: string, path: string): string {
+  const url = new URL(location);
+  const prefix = /^\/webhdfs\/v1\//.exec(url.pathname)?.[0];
+  if (prefix !== undefined) url.pathname = `${prefix}${encoded(path)}`;
+  return url.href;
 }
 
 function mayPass({ exception, message }: HdfsRefusal): boolean {

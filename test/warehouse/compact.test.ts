@@ -84,6 +84,20 @@ describe("a compaction", () => {
     expect(await table.everything()).toEqual(before);
   });
 
+  test("takes all of runs without a checkpoint, which write no batch again", async () => {
+    for (const [index, run] of ["write_1x9ab2", "write_0zz81k", "other_job_9a8b7c"].entries())
+      await table.write(DAY, run, 1, index * 10);
+    await table.write(DAY, "write_1a2b3c4d", 1, 30);
+    // One with a checkpoint may be called like a run, but has left its mark.
+    await table.write(DAY, "my_trades", 1, 40);
+    await table.store.write("t/_streamkit/owners/my_trades.json", "{}");
+    expect(await table.compact()).toMatchObject({ filesBefore: 3, filesAfter: 1, rows: 30 });
+    expect(await table.numbers()).toEqual(upTo(50));
+    expect(await table.store.read("t/_streamkit/compacted.json").then((text) => String(text))).not.toContain(
+      "1x9ab2",
+    );
+  });
+
   test("keeps to the target's size, and takes what it made before again", async () => {
     await fourFiles();
     const [first] = await table.store.list(`t/${DAY}`);

@@ -292,6 +292,27 @@ describe("retention", () => {
     expect(check.stdout + check.stderr).toContain('"_dt" names folders that Hive and MSCK pass over');
   });
 
+  test("the end of the input moves no time, and what is removed is told with its rows", async () => {
+    using job = tableJob({ schema: SCHEMA, parquet: { ...parquet, keep: "90d" } });
+    await job.run([at("05T09:00:00", 1)]);
+    await job.run([at("06T09:00:00", 2)]);
+    expect(days(job)).toEqual(["dt=2026-01-05", "dt=2026-01-06"]);
+    await job.run([{ ts: "2026-06-01T00:00:00Z", n: 3 }]);
+    expect(days(job)).toEqual(["dt=2026-01-05", "dt=2026-01-06", "dt=2026-06-01"]);
+    const { stderr } = await job.run([{ ts: "2026-06-01T01:00:00Z", n: 4 }]);
+    expect(days(job)).toEqual(["dt=2026-06-01", "dt=2026-06-01"]);
+    expect(stderr).toContain("2 partitions of t removed: dt=2026-01-05 (1 row), dt=2026-01-06 (1 row)");
+  });
+
+  test("what the batch itself writes stays, however old it is, until another one has rows", async () => {
+    using job = tableJob({ schema: SCHEMA, parquet });
+    await job.run([at("20T09:00:00", 1)], stop);
+    await job.run([at("05T09:00:00", 2)], stop);
+    expect(days(job)).toEqual(["dt=2026-01-05", "dt=2026-01-20"]);
+    await job.run([at("20T10:00:00", 3)], stop);
+    expect(days(job)).toEqual(["dt=2026-01-20", "dt=2026-01-20"]);
+  });
+
   test("what is new by the wall clock stays, whatever the watermark says", async () => {
     using job = tableJob({ schema: SCHEMA, parquet });
     for (const month of ["01", "02", "03"]) await job.run([{ ts: `2999-${month}-01T00:00:00Z`, n: 1 }], stop);

@@ -131,7 +131,16 @@ for (const kind of KINDS)
 
     test("names as Hive escapes them, and letters of every tongue", async () => {
       using store = await kind.open();
-      const values = ["New York", "a/b:c=d%20e", "ä日本🎉", `"#'*?\\{[]^`, "~+&$!()@,;"];
+      const values = [
+        "New York",
+        "a/b:c=d%20e",
+        "ä日本🎉",
+        `"#'*?\\{[]^`,
+        "~+&$!()@,;",
+        "\u00e9",
+        "e\u0301",
+        "\u212b",
+      ];
       const files = values.map((value, index) => [`t/p=${escapeValue(value)}/f`, String(index)]);
       await put(store, Object.fromEntries(files) as Record<string, string>);
       for (const [path = "", content] of files) expect(await text(store, path)).toBe(content);

@@ -10,6 +10,8 @@ export interface ChoiceOptions {
   readonly idleSinceMs: number;
   /** Partitions with a compaction under way. */
   readonly busy: ReadonlySet<string>;
+  /** Writers of which no batch is written again. */
+  readonly isFinalWriter: (writer: string) => boolean;
 }
 
 export interface PartitionChoice {
@@ -31,19 +33,19 @@ interface File {
 
 /**
  * Files of a writer's highest batch are left alone: that batch may not be committed yet, and then its writer
- * may remove or replace them. All batches before it are committed.
+ * may remove or replace them. All batches before it are committed; of a run without a checkpoint all are.
  */
 export function chooseFiles(
   folder: string,
   files: readonly StoredFile[],
-  { targetBytes, idleSinceMs, busy }: ChoiceOptions,
+  { targetBytes, idleSinceMs, busy, isFinalWriter }: ChoiceOptions,
 ): PartitionChoice[] {
   const all = files.map((file) => fileOf(folder, file));
   const highest = new Map<string, number>();
   for (const { writer, batch } of all)
     if (writer !== undefined) highest.set(writer, Math.max(highest.get(writer) ?? 0, batch));
   const isFinal = ({ writer, batch }: File): boolean =>
-    writer === undefined || batch < (highest.get(writer) ?? 0);
+    writer === undefined || batch < (highest.get(writer) ?? 0) || isFinalWriter(writer);
   return [...Map.groupBy(all, ({ partition }) => partition)].flatMap(([partition, own]) => {
     if (busy.has(partition) || own.some(({ modifiedAtMs }) => modifiedAtMs > idleSinceMs)) return [];
     const small = own.filter((file) => isFinal(file) && file.sizeBytes < targetBytes);

@@ -12,11 +12,13 @@ import type { Clock } from "../../base/clock.ts";
 import { sync } from "../../base/durable.ts";
 import { StreamkitError } from "../../base/error.ts";
 import { failpoint } from "../../base/failpoint.ts";
+import type { Holder } from "../../base/process-mark.ts";
 import type { Database } from "../../duckdb/database.ts";
 import type { PartitionStatistics } from "../metastore/metastore.ts";
-import { joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
+import { isHiddenName, joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
+import { finalWriters } from "../table-owners.ts";
 import { chooseFiles, type PartitionChoice } from "./choice.ts";
-import { lockTable, type Owner } from "./lock.ts";
+import { lockTable, type TableLock } from "./lock.ts";
 import {
   hiddenFolder,
   hiddenPath,
@@ -38,7 +40,7 @@ export interface CompactOptions {
   readonly database: Database;
   readonly workingFolder: string;
   readonly clock: Clock;
-  readonly owner: Owner;
+  readonly owner: Holder;
   readonly readers: SentReaders | undefined;
   readonly targetBytes: number;
   /** Partitions in which something was written since are left alone. */
@@ -68,7 +70,7 @@ const MAX_SLEEP_MS = 1_000;
 
 export async function compactTable(options: CompactOptions): Promise<CompactReport> {
   const { store, folder, clock, delayMs, stop } = options;
-  await using _lock = await lockTable(store, folder, options.owner);
+  await using lock = await lockTable(store, folder, options.owner, clock);
   // Of whoever has the lock: another one's is not to be touched.
   await using _workingFolder = {
     [Symbol.asyncDispose]: () => rm(options.workingFolder, { recursive: true, force: true }),
@@ -79,18 +81,20 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   const skipped: { partition: string; reason: string }[] = [];
   const planned: Planned[] = [];
   const listed = await visibleFiles(options);
-  for (const choice of choicesOf(options, listed, underWay)) {
+  const isFinalWriter = await finalWriters(store, folder);
+  await sweepStaged(options, isFinalWriter);
+  for (const choice of choicesOf(options, listed, underWay, isFinalWriter)) {
     if (stop.aborted) break;
     const reason = await reasonToSkip(options, choice);
     if (reason !== undefined) skipped.push({ partition: choice.partition, reason });
     else planned.push(plannedFiles(options, choice, planned.length));
   }
-  await note(options, listed, underWay, planned);
+  await note(options, listed, underWay, { planned, isFinalWriter });
   const begun: Manifest[] = [];
   for (const [index, plan] of planned.entries()) {
     if (stop.aborted) break;
     options.tell?.(`partition ${index + 1} of ${planned.length}`);
-    const manifest = await begin(options, plan, listed);
+    const manifest = await begin(options, lock, plan, listed);
     if (manifest !== undefined) begun.push(manifest);
     else skipped.push({ partition: plan.partition, reason: "its files changed meanwhile" });
   }
@@ -98,6 +102,7 @@ export async function compactTable(options: CompactOptions): Promise<CompactRepo
   for (;;) {
     const next: Manifest[] = [];
     for (const manifest of underWay) {
+      await lock.keep();
       const advanced = await advance(options, manifest);
       if (advanced !== undefined) next.push(advanced);
     }
@@ -125,9 +130,26 @@ async function undoUnseen(
   known: readonly Manifest[],
 ): Promise<void> {
   await rm(workingFolder, { recursive: true, force: true });
+  await store.remove(joinPath(folder, "_streamkit/compacting"));
   const ids = new Set(known.map(({ id }) => id));
   const root = hiddenRoot(folder, "");
   for (const id of await store.folders(root)) if (!ids.has(id)) await store.remove(joinPath(root, id));
+}
+
+/** No writer that is alive has files on their way for so long. */
+const MAX_STAGED_MS = 86_400_000;
+
+/** What runs without a checkpoint have left that were killed: nobody else comes for it. */
+async function sweepStaged(
+  { store, folder, clock }: CompactOptions,
+  isFinalWriter: (writer: string) => boolean,
+): Promise<void> {
+  const isOld = ({ modifiedAtMs }: StoredFile): boolean => clock.nowMs() - modifiedAtMs > MAX_STAGED_MS;
+  for (const file of await store.list(folder)) {
+    const staging = /^_staging-([^/]+)\//.exec(file.path.slice(folder.length + 1))?.[1];
+    const isNobodys = isHiddenName(file.path) || (staging !== undefined && isFinalWriter(staging));
+    if (isNobodys && isOld(file)) await store.remove(file.path);
+  }
 }
 
 function refuseWithoutReaders({ readers, store, folder }: CompactOptions, known: readonly Manifest[]): void {
@@ -146,11 +168,13 @@ function choicesOf(
   options: CompactOptions,
   listed: readonly StoredFile[],
   known: readonly Manifest[],
+  isFinalWriter: (writer: string) => boolean,
 ): PartitionChoice[] {
   return chooseFiles(options.folder, listed, {
     targetBytes: options.targetBytes,
     idleSinceMs: options.clock.nowMs() - options.idleMs,
     busy: new Set(known.map(({ partition }) => partition)),
+    isFinalWriter,
   });
 }
 
@@ -181,7 +205,10 @@ async function note(
   { store, folder }: CompactOptions,
   listed: readonly StoredFile[],
   known: readonly Manifest[],
-  planned: readonly Planned[],
+  {
+    planned,
+    isFinalWriter,
+  }: { readonly planned: readonly Planned[]; readonly isFinalWriter: (writer: string) => boolean },
 ): Promise<void> {
   const merges = planned.flatMap(({ partition, names, groups }) =>
     groups.map((group, index) => ({
@@ -193,7 +220,7 @@ async function note(
     ...listed.map(({ path }) => path.slice(folder.length + 1)),
     ...known.flatMap((manifest) => manifest.new.map((name) => joinPath(manifest.partition, name))),
   ];
-  await noteTaken(store, folder, merges, new Set(there));
+  await noteTaken(store, folder, merges, new Set(there), isFinalWriter);
   failpoint("compact-noted");
 }
 
@@ -203,6 +230,7 @@ async function note(
  */
 async function begin(
   options: CompactOptions,
+  lock: TableLock,
   planned: Planned,
   listed: readonly StoredFile[],
 ): Promise<Manifest | undefined> {
@@ -213,6 +241,7 @@ async function begin(
   let rows = 0;
   const files = [];
   for (const [number, group] of groups.entries()) {
+    await lock.keep();
     const from = nodePath.join(workingFolder, `${id}-${number}.staged`);
     const paths = group.map((name) => joinPath(folder, partition, name));
     rows += await mergeFiles(options, paths, from);
@@ -220,6 +249,7 @@ async function begin(
   }
   await store.put(files, { staging: stagingOf(options), isDurable: true });
   failpoint("compact-written");
+  await lock.keep();
   if (!(await areAsListed(options, planned, listed))) {
     await store.remove(hiddenRoot(folder, id));
     return undefined;

@@ -4,7 +4,7 @@ import { mkdir, rm } from "node:fs/promises";
 import nodePath from "node:path";
 import { StreamkitError } from "../../base/error.ts";
 import type { Database } from "../../duckdb/database.ts";
-import { type Sql, sql } from "../../duckdb/sql.ts";
+import { id, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import { joinPath, type Store } from "../store.ts";
 
 export interface MergeContext {
@@ -27,7 +27,9 @@ export async function mergeFiles(
     if (first === undefined) throw new StreamkitError("bug", "Files to merge are expected");
     const list = sql`[${[first, ...rest]}]`;
     await mkdir(nodePath.dirname(target), { recursive: true });
-    await database.run(sql`COPY (FROM read_parquet(${list}, hive_partitioning = false, union_by_name = true))
+    const instants = await oldInstants(database, list);
+    await database.run(sql`COPY (SELECT * ${instants}
+      FROM read_parquet(${list}, hive_partitioning = false, union_by_name = true))
       TO ${target} (FORMAT parquet, COMPRESSION zstd)`);
     const expected = await rowsIn(database, list);
     const rows = await rowsIn(database, sql`${target}`);
@@ -40,6 +42,22 @@ export async function mergeFiles(
   } finally {
     await rm(downloads, { recursive: true, force: true });
   }
+}
+
+/** Times in 96 bits, as others write them, are instants: DuckDB would write them as times without a zone. */
+async function oldInstants(database: Database, list: Sql): Promise<Sql> {
+  const found = await database.rows(
+    sql`SELECT DISTINCT name FROM parquet_schema(${list}) WHERE type = 'INT96' ORDER BY ALL`,
+  );
+  const columns = await database.describe(
+    sql`FROM read_parquet(${list}, hive_partitioning = false, union_by_name = true)`,
+  );
+  const items = found.flatMap(({ name }) => {
+    const column = columns.find((one) => one.name === name);
+    if (column === undefined || !/^TIMESTAMP(?:_NS)?$/.test(column.type)) return [];
+    return [sql`make_timestamptz(epoch_us(CAST(${id(column.name)} AS TIMESTAMP))) AS ${id(column.name)}`];
+  });
+  return items.length === 0 ? raw("") : sql`REPLACE (${items})`;
 }
 
 async function localFiles(store: Store, paths: readonly string[], downloads: string): Promise<string[]> {

@@ -32,12 +32,14 @@ export async function noteTaken(
   folder: string,
   merges: readonly Merge[],
   there: ReadonlySet<string>,
+  isFinalWriter: (writer: string) => boolean,
 ): Promise<void> {
   if (merges.length === 0) return;
   const known = await takenOf(store, folder);
   const files: Record<string, Batches> = {};
   for (const [file, batches] of Object.entries(known)) if (there.has(file)) files[file] = batches;
-  for (const { file, of } of merges) files[file] = highest(of.map((path) => known[path] ?? batchesOf(path)));
+  for (const { file, of } of merges)
+    files[file] = highest(of.map((path) => known[path] ?? batchesOf(path, isFinalWriter)));
   const text = JSON.stringify({ version: 1, files } satisfies Taken, undefined, 1);
   await store.write(joinPath(folder, FILE), `${text}\n`);
 }
@@ -47,9 +49,10 @@ async function takenOf(store: Store, folder: string): Promise<Taken["files"]> {
   return found === undefined ? {} : (JSON.parse(Buffer.from(found).toString()) as Taken).files;
 }
 
-function batchesOf(path: string): Batches {
+/** Of a writer that comes back: of others nothing has to be remembered. */
+function batchesOf(path: string, isFinalWriter: (writer: string) => boolean): Batches {
   const found = batchOfFile(path);
-  return found === undefined ? {} : { [found.writer]: found.batch };
+  return found === undefined || isFinalWriter(found.writer) ? {} : { [found.writer]: found.batch };
 }
 
 function highest(all: readonly Batches[]): Batches {
