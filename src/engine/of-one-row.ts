@@ -16,7 +16,12 @@ import { type Catalog, hasModifier, isGrouped, modifiersOf, windowFunctionsOf } 
 
 const REMEDY = "do that in a query";
 
-const catalog: Catalog = { streamOf: () => undefined, isAggregate, isOfJob: () => false };
+const catalog: Catalog = {
+  streamOf: () => undefined,
+  tableOf: () => undefined,
+  isAggregate,
+  isOfJob: () => false,
+};
 
 /**
  * The columns of `SELECT expressions FROM (a row)`. Throws code `job` where an expression has more to go by,
