@@ -165,6 +165,9 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   if (catalog !== undefined) {
     // A table that the metastore makes has its columns from now on. Its folder is ours, not the metastore's.
     await schema.adopt();
+    // Only now: who is refused has changed nothing.
+    const added = given.add_columns ? await catalog.metastore.addColumns(catalog.options.spec) : [];
+    if (added.length > 0) logger("parquet").info(`${given.table} has new columns: ${added.join(", ")}`);
     await catalog.metastore.ensureTable(catalog.options.spec);
     await addForgotten(catalog.options, await partitionFolders(store, folder, partitions.length));
   }
@@ -251,16 +254,14 @@ type Place = Pick<MetastoreObserverOptions, "store" | "folder" | "addsAtOnce">;
 
 /** The metastore that the job names. A table that is there is compared; nothing is made yet. */
 async function openCatalog(given: ParquetOptions, place: Place, context: SinkContext) {
-  const { metastore: urls, table, add_columns: addsColumns } = given;
+  const { metastore: urls, add_columns: addsColumns } = given;
   const { database, input, env, clock, stop, workingFolder } = context;
   if (urls === undefined) return undefined;
   const spec = await parquetTable(given, input, database, place.store);
   const user = env["HADOOP_USER_NAME"] ?? env["USER"] ?? env["LOGNAME"] ?? "streamkit";
   const metastore = openMetastore(urls, { clock, user, stop });
   try {
-    const added = addsColumns ? await metastore.addColumns(spec) : [];
-    if (added.length > 0) logger("parquet").info(`${table} has new columns: ${added.join(", ")}`);
-    await metastore.checkTable(spec);
+    await metastore.checkTable(spec, addsColumns);
   } catch (error) {
     metastore.close();
     throw error;

@@ -151,19 +151,25 @@ async function holderOf(options: SchemaOptions, saved: TableSchema | undefined):
 }
 
 /** Those who may still write the first file. */
-function othersAtWork({ owner, clock }: SchemaOptions, saved: TableSchema | undefined): readonly BegunBy[] {
-  const own = markOf(owner);
-  const isOwn = (mark: BegunBy): boolean =>
-    mark.host === own.host && mark.machine === own.machine && mark.identity === own.identity;
+function othersAtWork(options: SchemaOptions, saved: TableSchema | undefined): readonly BegunBy[] {
+  const { owner, clock } = options;
   return (saved?.begunBy ?? []).filter(
     (mark) =>
-      !isOwn(mark) && !isGone(mark, owner, { silentMs: clock.nowMs() - mark.atMs, leaseMs: LEASE_MS }),
+      !isOwn(options, mark) &&
+      !isGone(mark, owner, { silentMs: clock.nowMs() - mark.atMs, leaseMs: LEASE_MS }),
   );
+}
+
+function isOwn({ owner }: SchemaOptions, mark: BegunBy): boolean {
+  const own = markOf(owner);
+  return mark.host === own.host && mark.machine === own.machine && mark.identity === own.identity;
 }
 
 /** Until the table has a file, each who is about to write it is named. */
 function begunNext(options: SchemaOptions, saved: TableSchema | undefined): readonly BegunBy[] {
   const { owner, clock } = options;
+  const isFresh = (mark: BegunBy): boolean => isOwn(options, mark) && clock.nowMs() - mark.atMs < LOOK_MS;
+  if (saved?.begunBy?.some(isFresh) === true) return saved.begunBy;
   return [...othersAtWork(options, saved), { ...markOf(owner), atMs: clock.nowMs() }];
 }
 

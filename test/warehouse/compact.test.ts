@@ -84,6 +84,19 @@ describe("a compaction", () => {
     expect(await table.everything()).toEqual(before);
   });
 
+  test("does not bring a partition back that is removed while its new files come", async () => {
+    await fourFiles();
+    const put: typeof table.store.put = async (files, options) => {
+      await table.store.put(files, options);
+      if (!files.some(({ to }) => to.startsWith(`t/${DAY}/`))) return;
+      // As a retention does that had listed the partition before.
+      for (const name of await table.visible())
+        if (name.includes("/part-")) await table.store.remove(`t/${name}`);
+    };
+    await table.compact({ store: { ...table.store, put } });
+    expect(await table.everything()).toEqual([]);
+  });
+
   test("takes all of runs without a checkpoint, which write no batch again", async () => {
     for (const [index, run] of ["write_1x9ab2", "write_0zz81k", "other_job_9a8b7c"].entries())
       await table.write(DAY, run, 1, index * 10);

@@ -93,6 +93,8 @@ describe.each(Object.keys(METASTORES) as MetastoreVersion[])("Hive Metastore %s"
     const agent = hiveColumns([{ name: "agent", type: "VARCHAR" }]);
     const longer = { ...table, columns: [...table.columns, ...agent] };
     expect(await metastore.ensureTable(longer).catch(messageOf)).toContain("it has no column agent string");
+    expect(await metastore.checkTable(longer).catch(messageOf)).toContain("it has no column agent");
+    expect(await metastore.checkTable(longer, true)).toBeUndefined();
     expect(await metastore.addColumns(longer)).toEqual(["agent"]);
     expect(await metastore.addColumns(longer)).toEqual([]);
     await metastore.ensureTable(longer);

@@ -15,7 +15,7 @@ import { failpoint } from "../../base/failpoint.ts";
 import type { Holder } from "../../base/process-mark.ts";
 import type { Database } from "../../duckdb/database.ts";
 import type { PartitionStatistics } from "../metastore/metastore.ts";
-import { isHiddenName, joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
+import { joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
 import { finalWriters } from "../table-owners.ts";
 import { chooseFiles, type PartitionChoice } from "./choice.ts";
 import { lockTable, type TableLock } from "./lock.ts";
@@ -30,6 +30,7 @@ import {
 } from "./manifest.ts";
 import { copyInStore, mergeFiles } from "./merge.ts";
 import { canMirror, mirrorFiles, type SentReaders } from "./readers.ts";
+import { sweepStaged } from "./sweep.ts";
 import { isVisible } from "./table-files.ts";
 import { noteTaken } from "./taken.ts";
 
@@ -134,22 +135,6 @@ async function undoUnseen(
   const ids = new Set(known.map(({ id }) => id));
   const root = hiddenRoot(folder, "");
   for (const id of await store.folders(root)) if (!ids.has(id)) await store.remove(joinPath(root, id));
-}
-
-/** No writer that is alive has files on their way for so long. */
-const MAX_STAGED_MS = 86_400_000;
-
-/** What runs without a checkpoint have left that were killed: nobody else comes for it. */
-async function sweepStaged(
-  { store, folder, clock }: CompactOptions,
-  isFinalWriter: (writer: string) => boolean,
-): Promise<void> {
-  const isOld = ({ modifiedAtMs }: StoredFile): boolean => clock.nowMs() - modifiedAtMs > MAX_STAGED_MS;
-  for (const file of await store.list(folder)) {
-    const staging = /^_staging-([^/]+)\//.exec(file.path.slice(folder.length + 1))?.[1];
-    const isNobodys = isHiddenName(file.path) || (staging !== undefined && isFinalWriter(staging));
-    if (isNobodys && isOld(file)) await store.remove(file.path);
-  }
 }
 
 function refuseWithoutReaders({ readers, store, folder }: CompactOptions, known: readonly Manifest[]): void {
@@ -337,10 +322,15 @@ async function place(options: CompactOptions, manifest: Manifest): Promise<Manif
   // The partition was dropped meanwhile: it stays so.
   if (![...manifest.old, ...manifest.new].some((name) => there.has(at(name))))
     return retire(options, manifest);
+  const isFirst = !manifest.new.some((name) => there.has(at(name)));
   for (const name of manifest.new) {
     if (!there.has(at(name)))
       await copyInStore(options, hiddenPath(folder, manifest, name), at(name), stagingOf(options));
     failpoint("compact-placed");
+  }
+  if (isFirst && (await isDropped(options, manifest))) {
+    for (const name of manifest.new) await store.remove(at(name));
+    return retire(options, manifest);
   }
   for (const name of manifest.old) {
     await store.remove(at(name));
@@ -354,6 +344,15 @@ async function place(options: CompactOptions, manifest: Manifest): Promise<Manif
   const next = await enter(options, manifest, "retiring");
   failpoint("compact-retired");
   return next;
+}
+
+/**
+ * Whether somebody has removed the partition while its new files were put there: they don't bring it back.
+ */
+async function isDropped(options: CompactOptions, { partition, old }: Manifest): Promise<boolean> {
+  const own = joinPath(options.folder, partition);
+  const there = new Set((await options.store.list(own)).map(({ path }) => path));
+  return !old.some((name) => there.has(joinPath(own, name)));
 }
 
 async function filesIn(options: CompactOptions, partition: string): Promise<PartitionStatistics> {

@@ -60,8 +60,8 @@ export function openMetastore(urls: string, options: MetastoreOptions): Metastor
   };
   const calls = openFailOver(metastoreAddresses(urls), { clock, timeoutMs, retryForMs, greet, stop });
   return {
-    checkTable: (table) =>
-      calls.attempt(async (connection) => refuseOther(await getTable(connection, table), table)),
+    checkTable: (table, mayLack) =>
+      calls.attempt(async (connection) => refuseOther(await getTable(connection, table), table, mayLack)),
     ensureTable: (table) => ensureTable(calls, table, user),
     addColumns: (table) => calls.attempt((connection) => addColumns(connection, table)),
     async addPartitions(table, partitions) {

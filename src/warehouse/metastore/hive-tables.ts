@@ -42,8 +42,8 @@ export async function ensureTable(calls: FailOver, spec: TableSpec, user: string
   refuseOther(table, spec);
 }
 
-export function refuseOther(found: Thrift | undefined, spec: TableSpec): void {
-  const differences = found === undefined ? [] : tableDifferences(found, spec);
+export function refuseOther(found: Thrift | undefined, spec: TableSpec, mayLack = false): void {
+  const differences = found === undefined ? [] : tableDifferences(found, spec, mayLack);
   if (differences.length > 0)
     throw new StreamkitError(
       "job",

@@ -35,8 +35,11 @@ export interface PartitionStatistics {
  * isn't what the specification says is code `job`.
  */
 export interface Metastore {
-  /** Throws where the table is there and isn't what the specification says, with all that differs. */
-  checkTable(table: TableSpec): Promise<void>;
+  /**
+   * Throws where the table is there and isn't what the specification says, with all that differs. `mayLack`:
+   * columns that are to be added are no difference.
+   */
+  checkTable(table: TableSpec, mayLack?: boolean): Promise<void>;
   /**
    * Makes the database and the external table where they aren't there. A table that is there is compared, and
    * never changed. It may have more columns: their values are NULL.

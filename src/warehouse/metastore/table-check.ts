@@ -3,8 +3,11 @@
 import type { TableSpec } from "./metastore.ts";
 import { itemsOf, mapOf, structOf, type Thrift, textOf } from "./thrift-binary.ts";
 
-/** One line for each difference; none where rows that are written will be read as what they are. */
-export function tableDifferences(found: Thrift | undefined, wanted: TableSpec): string[] {
+/**
+ * One line for each difference; none where rows that are written will be read as what they are. `mayLack`:
+ * columns that it has not are no difference.
+ */
+export function tableDifferences(found: Thrift | undefined, wanted: TableSpec, mayLack = false): string[] {
   const table = structOf(found);
   const storage = structOf(table[7]);
   const type = textOf(table[12]);
@@ -15,7 +18,7 @@ export function tableDifferences(found: Thrift | undefined, wanted: TableSpec): 
     ...(/parquet/i.test(serde) ? [] : [`it is stored by ${serde || "nothing"}, not as Parquet`]),
     ...locationDifferences(textOf(storage[2]), wanted.location),
     ...partitionDifferences(columnsOf(table[8]), wanted),
-    ...columnDifferences(columnsOf(storage[1]), wanted),
+    ...columnDifferences(columnsOf(storage[1]), wanted, mayLack),
   ];
 }
 
@@ -54,10 +57,14 @@ function partitionDifferences(found: readonly FoundColumn[], { partitions }: Tab
   return list(found) === list(wanted) ? [] : [`it is partitioned by ${list(found)}, not by ${list(wanted)}`];
 }
 
-function columnDifferences(found: readonly FoundColumn[], { columns }: TableSpec): string[] {
+function columnDifferences(
+  found: readonly FoundColumn[],
+  { columns }: TableSpec,
+  mayLack: boolean,
+): string[] {
   return columns.flatMap(({ hiveName, declared }) => {
     const other = found.find(({ name }) => name === hiveName);
-    if (other === undefined) return [`it has no column ${hiveName} ${declared}`];
+    if (other === undefined) return mayLack ? [] : [`it has no column ${hiveName} ${declared}`];
     return other.type === declared ? [] : [`its column ${hiveName} is ${other.type}, not ${declared}`];
   });
 }
