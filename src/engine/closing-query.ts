@@ -4,6 +4,7 @@
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
 import { type KeptStore, openClosingWindows, openKeptRows } from "./on-error/kept-rows.ts";
@@ -126,7 +127,7 @@ function givenOut(query: string, keys: readonly string[], answer: Sql) {
     },
     notYet: sql`FROM (${answer}) AS answer
       ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
-    remember: sql`INSERT INTO ${id(CHECKPOINT, table)} SELECT DISTINCT ${names} FROM ${id(query)}`,
+    remember: insertInto(id(CHECKPOINT, table), sql`SELECT DISTINCT ${names} FROM ${id(query)}`),
   };
 }
 

@@ -65,7 +65,7 @@ export async function planQueries(
   };
   const known = await parseQueries(database, request, faults);
   const parsed = known.map((query): Parsed => {
-    const leaves = leavesOf(withoutCtes(query.select), catalog);
+    const leaves = leavesOf(withoutCtes(query.select, catalog), catalog);
     return { ...query, reads: leaves.map(({ stream }) => stream) };
   });
   const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
@@ -84,8 +84,8 @@ export async function planQueries(
     const sharing =
       key.length === 0
         ? undefined
-        : await at(request, query.name, async () =>
-            sharingOfQuery({ ...query, streams, catalog, parts, key }),
+        : await at(request, query.name, () =>
+            sharingOfQuery(database, { ...query, streams, catalog, parts, key }),
           );
     return { plan, sharing };
   };

@@ -4,13 +4,13 @@
  */
 
 import type { Database } from "../../duckdb/database.ts";
-import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import { id, join, type Sql, sql } from "../../duckdb/sql.ts";
 import { nodesOf, type TreeNode } from "../../duckdb/syntax.ts";
 import { leafIndexOf } from "../leaves.ts";
 import type { Place } from "../places.ts";
 import { relationOf } from "../shape.ts";
 import type { Store } from "../store.ts";
-import { BATCH_COLUMN, CHECKPOINT, ORDER_COLUMN, relation, type Stream } from "../stream.ts";
+import { CHECKPOINT, relation, type Stream } from "../stream.ts";
 import type { Catalog } from "../syntax-facts.ts";
 import type { LateRows } from "./batch-rows.ts";
 import type { KeptStore } from "./kept-rows.ts";
@@ -33,8 +33,6 @@ export interface Partners {
   /** The former, among rows of a store that are given. */
   among(rowsOf: (store: Store) => Sql): readonly KeptStore[];
 }
-
-const rowName = [raw(BATCH_COLUMN), raw(ORDER_COLUMN)];
 
 /** `tree` is marked. */
 export async function partnersOf(
@@ -60,6 +58,7 @@ export async function partnersOf(
     places.find((place) => storeOf(place) === store)?.input.name ?? "";
   const among: Partners["among"] = (rowsOf) =>
     rowStores.flatMap((store) => {
+      const rowName = [store.own.batch, store.own.order];
       const conditions = partners
         .filter((partner) => partner.store === store)
         .map(
@@ -75,7 +74,7 @@ export async function partnersOf(
   return {
     late: partners.map(({ store, input, alias, suspects }) => ({
       table: input.table ?? input.name,
-      numbers: sql`SELECT ${raw(ORDER_COLUMN)} FROM ${id(relation.input(store.name))} AS ${id(alias)}
+      numbers: sql`SELECT ${store.own.order} FROM ${id(relation.input(store.name))} AS ${id(alias)}
         WHERE ${suspects}`,
     })),
     kept: (which) =>
