@@ -38,6 +38,7 @@ import {
   isColumn,
   isDistinctOn,
   modifiersOf,
+  nameAmong,
   selectListOf,
 } from "./syntax-facts.ts";
 import { timingOf } from "./timing.ts";
@@ -73,7 +74,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
   const request = { ...given, streams: timed, own };
   const { streams } = request;
   const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((read) => streams.get(read) ?? []);
-  refuseRowid(select, inputs);
+  refuseRowid(flat, inputs);
   for (const { stream, window } of leaves) {
     const input = streams.get(stream);
     if (input !== undefined) refuseHiddenWindow(window, input);
@@ -259,10 +260,11 @@ function groupKeyNames(
       );
     return column;
   });
-  if (config.key !== undefined && config.key.toSorted().join("\0") !== found.toSorted().join("\0"))
+  const key = config.key?.map((name) => nameAmong(columns, name) ?? name);
+  if (key !== undefined && key.toSorted().join("\0") !== found.toSorted().join("\0"))
     throw refusal(
-      `the key is ${config.key.join(", ")}, but its groups are named by ${found.join(", ")}`,
+      `the key is ${key.join(", ")}, but its groups are named by ${found.join(", ")}`,
       "leave key out",
     );
-  return config.key ?? found;
+  return key ?? found;
 }

@@ -18,10 +18,10 @@ import {
   columnHolding,
   groupKeysOf,
   hasModifier,
-  includesName,
   isDistinctOn,
   isGrouped,
   modifiersOf,
+  nameAmong,
   targetsOf,
 } from "./syntax-facts.ts";
 import { firstOfKey, keepTop, type TopOfKeys, topOfKeys } from "./top-of-key.ts";
@@ -113,19 +113,13 @@ function isTouchable(key: SplitKey, { places }: Places): boolean {
 /** What names a row: as the query says, or what can be read from its groups, DISTINCT or QUALIFY. */
 function keyOf({ config, flat, catalog, columns }: Shaped): readonly string[] {
   if (config.key !== undefined) {
-    const unknown = config.key.find(
-      (name) =>
-        !includesName(
-          columns.map((column) => column.name),
-          name,
-        ),
-    );
+    const unknown = config.key.find((name) => nameAmong(columns, name) === undefined);
     if (unknown !== undefined)
       throw refusal(
         `its key names "${unknown}", which it does not select`,
         `name some of ${columns.map((column) => column.name).join(", ")}`,
       );
-    return config.key;
+    return config.key.map((name) => nameAmong(columns, name) ?? name);
   }
   const found = flat["type"] === "SELECT_NODE" ? derivedKey(flat, columns, catalog) : undefined;
   if (found !== undefined) return found;

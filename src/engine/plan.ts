@@ -110,8 +110,7 @@ export async function planQueries(
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
-    const inputs = query.reads.flatMap((read) => streams.get(read) ?? []);
-    const warnings = await tieWarnings(database, query.select, inputs);
+    const warnings = await tieWarnings(database, query.select, streams, catalog);
     planned.push({
       ...plan,
       output,

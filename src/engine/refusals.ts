@@ -7,7 +7,7 @@ import type { OutputMode } from "./outcome.ts";
 import type { Stream } from "./stream.ts";
 import { includesName } from "./syntax-facts.ts";
 import { MACRO_COLUMNS } from "./window-macros.ts";
-import { nameOf, WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
+import { WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
 
 /** The first of two columns of one name has it: the window's own could not be named. */
 export function refuseHiddenWindow(window: WindowCall | undefined, input: Stream): void {
@@ -20,7 +20,7 @@ export function refuseHiddenWindow(window: WindowCall | undefined, input: Stream
     );
 }
 
-/** A table's rowid counts from 0 in each batch. */
+/** A table's rowid counts from 0 in each batch. `select` is in resolved names. */
 export function refuseRowid(select: TreeNode, inputs: readonly Stream[]): void {
   const isColumnOfInput = inputs.some(({ columns }) =>
     includesName(
@@ -29,11 +29,12 @@ export function refuseRowid(select: TreeNode, inputs: readonly Stream[]): void {
     ),
   );
   if (isColumnOfInput) return;
-  if (
-    [...nodesOf(select)].some(
-      (node) => nameOf(node)?.toLowerCase() === "rowid" && node["class"] === "COLUMN_REF",
-    )
-  )
+  const isRowid = (node: TreeNode): boolean => {
+    const parts = (node["column_names"] ?? []) as readonly string[];
+    // With three parts it is a field of a STRUCT.
+    return node["class"] === "COLUMN_REF" && parts.length < 3 && parts.at(-1)?.toLowerCase() === "rowid";
+  };
+  if ([...nodesOf(select)].some(isRowid))
     throw refusal("rowid counts the rows of a batch only", "use a column of the record");
 }
 

@@ -12,7 +12,7 @@ import type { StarColumn } from "./syntax-facts.ts";
 /** What DuckDB calls a subquery without a name. */
 export const UNNAMED = "unnamed_subquery";
 
-/** A column, or fields of it; names as DuckDB has them. */
+/** A column, as DuckDB has its name, or fields of it, in lower case: to DuckDB only equal texts are one key. */
 interface ColumnMeant {
   readonly relation: string;
   readonly column: string;
@@ -92,7 +92,8 @@ async function longestOf(
 ): Promise<ColumnMeant | undefined> {
   for (let length = parts.length; length > 0; length -= 1) {
     const [meant] = (await ask([parts.slice(0, length)]).catch(unbound)) ?? [];
-    if (meant !== undefined) return { ...meant, fields: parts.slice(length) };
+    if (meant !== undefined)
+      return { ...meant, fields: parts.slice(length).map((field) => field.toLowerCase()) };
   }
   return undefined;
 }

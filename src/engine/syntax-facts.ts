@@ -228,13 +228,13 @@ export function isColumn(node: TreeNode, names: Iterable<string>): boolean {
   );
 }
 
-/** The same for columns that may have a relation's name before them. */
-export function isColumnNamed(node: TreeNode, names: readonly string[]): boolean {
-  return node["class"] === "COLUMN_REF" && includesName(names, nameOf(node) ?? "");
-}
-
 export function includesName(names: readonly string[], name: string): boolean {
   return names.some((other) => other.toLowerCase() === name.toLowerCase());
+}
+
+/** The name as a column has it; SQL doesn't care for upper and lower case. */
+export function nameAmong(columns: readonly { readonly name: string }[], name: string): string | undefined {
+  return columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.name;
 }
 
 export function indexOfExpression(list: readonly TreeNode[], expression: TreeNode): number {

@@ -34,7 +34,7 @@ export interface Partners {
   among(rowsOf: (store: Store) => Sql): readonly KeptStore[];
 }
 
-/** `tree` is marked. */
+/** `tree` is marked and in resolved names. */
 export async function partnersOf(
   database: Database,
   catalog: Catalog,
@@ -47,10 +47,7 @@ export async function partnersOf(
     const item = [...nodesOf(tree)].find((node) => leafIndexOf(node) === leaf);
     if (place.kind !== "rows" || item === undefined) continue;
     const alias = relationOf(item);
-    const own = { alias, columns: place.columns.map(({ name }) => name) };
-    const others = places.flatMap((other, index) => (index === leaf ? [] : other.columns));
-    const names = others.map(({ name }) => name);
-    const suspects = await placeSuspects(database, tree, own, names, catalog);
+    const suspects = await placeSuspects(database, tree, alias, catalog);
     if (suspects !== undefined) partners.push({ store: storeOf(place), input: place.input, alias, suspects });
   }
   const rowStores = [...new Set(places.map(storeOf))].filter(({ holdsRows }) => holdsRows === true);

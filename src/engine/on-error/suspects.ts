@@ -12,7 +12,7 @@ import { overInput } from "../places.ts";
 import { relationOf } from "../shape.ts";
 import type { Shaped } from "../shaped.ts";
 import { type OwnColumns, relation } from "../stream.ts";
-import { type Catalog, includesName } from "../syntax-facts.ts";
+import type { Catalog } from "../syntax-facts.ts";
 import { fallible, probeOf } from "./probe.ts";
 
 /**
@@ -75,20 +75,18 @@ export async function keptSuspects(
 }
 
 /**
- * The condition on rows of a place of a join with which expressions fail that name the place's columns alone;
+ * The condition on rows of a place of a join, in resolved names, with which expressions fail that name the place's columns alone;
  * undefined where there are none. The rows must go by the place's name.
  */
 export async function placeSuspects(
   database: Database,
   tree: TreeNode,
-  place: { readonly alias: string; readonly columns: readonly string[] },
-  others: readonly string[],
+  alias: string,
   catalog: Catalog,
 ): Promise<Sql | undefined> {
   const isOurs = (column: TreeNode): boolean => {
-    const [first = "", ...more] = column["column_names"] as readonly string[];
-    if (more.length > 0 && first.toLowerCase() === place.alias.toLowerCase()) return true;
-    return includesName(place.columns, first) && !includesName(others, first);
+    const [relation = "", ...names] = column["column_names"] as readonly string[];
+    return names.length > 0 && relation.toLowerCase() === alias.toLowerCase();
   };
   const nodes = fallible(Object.values(tree), catalog, (node) =>
     [...nodesOf(node)].every((inner) => inner["class"] !== "COLUMN_REF" || isOurs(inner)),
