@@ -12,7 +12,10 @@ import type { StarColumn } from "./syntax-facts.ts";
 /** What DuckDB calls a subquery without a name. */
 export const UNNAMED = "unnamed_subquery";
 
-/** A column, as DuckDB has its name, or fields of it, in lower case: to DuckDB only equal texts are one key. */
+/**
+ * A column, as DuckDB has its name, or a field of it in lower case: DuckDB takes `s.k` and `s.K` for two
+ * keys of a GROUP BY.
+ */
 interface ColumnMeant {
   readonly relation: string;
   readonly column: string;

@@ -75,8 +75,8 @@ export async function keptSuspects(
 }
 
 /**
- * The condition on rows of a place of a join, in resolved names, with which expressions fail that name the place's columns alone;
- * undefined where there are none. The rows must go by the place's name.
+ * The condition on rows of a place of a join, in resolved names, with which expressions fail that name the
+ * place's columns alone; undefined where there are none. The rows must go by the place's name.
  */
 export async function placeSuspects(
   database: Database,
