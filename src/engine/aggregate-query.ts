@@ -5,6 +5,7 @@
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { AggregateSql } from "./aggregate-sql.ts";
 import { emptyTable } from "./input.ts";
@@ -19,10 +20,10 @@ import {
   CHECKPOINT,
   lateVariable,
   OP_COLUMN,
+  PLAIN_COLUMNS,
   relation,
   type Stream,
   type TimeBound,
-  WINDOW_END_COLUMN,
 } from "./stream.ts";
 import { windowLedger } from "./window-ledger.ts";
 
@@ -53,6 +54,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
     state,
     sources: input.sources,
     bound,
+    end: PLAIN_COLUMNS.end,
     size: parts.size,
     minRowsToRewrite: options.minRowsToRewrite,
   });
@@ -135,14 +137,14 @@ export function aggregateQuery(options: AggregateOptions): Query {
       isWhole = batch.id === wholeIn;
       const late = bound?.(timestampUs(batch.watermarkBeforeUs(input.sources)));
       const setLate = late === undefined ? raw("") : sql`SET VARIABLE ${id(lateVariable(name))} = ${late};`;
-      const earliest = bound === undefined ? raw("NULL") : sql`epoch_us(min(${raw(WINDOW_END_COLUMN)}))`;
+      const earliest = bound === undefined ? raw("NULL") : sql`epoch_us(min(${PLAIN_COLUMNS.end}))`;
       const figures = sql`SELECT count(*) AS rows, ${parts.size} AS size, ${earliest} AS earliest
         FROM ${partial}`;
       const added = await aside.overRows({
         run: () =>
           database.row(sql`${setLate}
             CREATE OR REPLACE TEMP TABLE ${partial} AS ${parts.partial(batch.id)}; ${figures}`),
-        append: () => database.row(sql`INSERT INTO ${partial} ${parts.partial(batch.id)}; ${figures}`),
+        append: () => database.row(sql`${insertInto(partial, parts.partial(batch.id))}; ${figures}`),
         suspects: options.suspects,
       });
       partialRows = Number(added["rows"]);
@@ -163,7 +165,7 @@ export function aggregateQuery(options: AggregateOptions): Query {
       const isOpen = ledger.open(batch);
       const statements: Sql[] = [];
       // What closes in the batch that brought it never enters the state.
-      if (partialRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${isOpen}`);
+      if (partialRows > 0) statements.push(insertInto(state, sql`SELECT * FROM ${partial} WHERE ${isOpen}`));
       if (ledger.isRewriteDue())
         statements.push(
           sql`CREATE OR REPLACE TABLE ${state} AS ${parts.combined(sql`(FROM ${state} WHERE ${isOpen})`)}`,

@@ -19,7 +19,8 @@ import { hasUnnamedStruct } from "../duckdb/type-text.ts";
 import { isByType, isOrdered, mergingOf } from "./aggregates.ts";
 import type { Merging } from "./merging.ts";
 import { aggregateCallsOf, columnRef, type GroupNames, overGroups } from "./over-groups.ts";
-import { BATCH_COLUMN, OP_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
+import { underscored } from "./own-names.ts";
+import { freeName, OP_COLUMN, type OwnColumns, PLAIN_COLUMNS } from "./stream.ts";
 import {
   type Catalog,
   directionOf,
@@ -69,6 +70,8 @@ export interface AggregateRequest {
   /** From a row's window_start to its time; undefined where a window is too long for that to be of use. */
   readonly offsetUs: Sql | undefined;
   readonly catalog: Catalog;
+  /** What the input's own columns are called. */
+  readonly own: OwnColumns;
   /** As a former version made its state: without lists of values but those of `count(DISTINCT …)`. */
   readonly isFormer: boolean;
   /** Where the windows are sessions: those of several batches may turn out to be one. */
@@ -111,8 +114,7 @@ export async function aggregateSql(
     );
   /** Those whose partial columns are no other's too. */
   const stored = [...aggregates.entries()].filter(([index, { storedBy }]) => storedBy === index);
-  const batch = raw(BATCH_COLUMN);
-  const end = raw(WINDOW_END_COLUMN);
+  const { batch, end } = PLAIN_COLUMNS;
 
   // Without keys DuckDB gives a row of no rows too: its NULLs would be taken for a first or last value.
   const ofRows = raw(keys.some(hasColumn) ? "" : " HAVING count(*) > 0");
@@ -175,14 +177,20 @@ export async function aggregateSql(
         textIn(modifier, "type").startsWith("LIMIT") ? modifier : (rewrite(modifier) as TreeNode),
       ),
     });
+  const taken = underscored(columns.map((column) => column.name));
+  const flag = freeName("_having", taken);
+  const flaggedKeys = keys.map((_key, index) => id(freeName(`_k${index}`, taken)));
   const having = select["having"] === null ? null : rewrite(select["having"] ?? null);
   const answerText = await answerOf(items, having);
   const failingText = await failingCondition();
   const flagged = having === null ? undefined : await flaggedTexts(having);
 
   async function flaggedTexts(condition: Tree): Promise<Sql> {
-    const keyItems = keys.map((_key, index) => columnRef(`_k${index}`));
-    return answerOf([...items, { ...(condition as TreeNode), alias: "_having" }, ...keyItems], null);
+    const keyItems = keys.map((_key, index) => ({
+      ...columnRef(`_k${index}`),
+      alias: flaggedKeys[index]?.text.slice(1, -1) ?? "",
+    }));
+    return answerOf([...items, { ...(condition as TreeNode), alias: flag }, ...keyItems], null);
   }
 
   async function failingCondition(): Promise<Sql | undefined> {
@@ -228,13 +236,14 @@ export async function aggregateSql(
       }
       // Without keys there is a row even of no state: nobody was given that one.
       const ofState = keys.length > 0 ? raw("") : sql`WHERE EXISTS (FROM ${before})`;
-      const sameKey = keyNames.map((name) => sql`now.${name} IS NOT DISTINCT FROM old.${name}`);
-      return sql`SELECT now.* EXCLUDE (${[raw("_having"), ...keyNames]}),
-          CASE WHEN now._having THEN 'upsert' ELSE 'delete' END AS ${id(OP_COLUMN)}
+      const sameKey = flaggedKeys.map((name) => sql`now.${name} IS NOT DISTINCT FROM old.${name}`);
+      const isShown = id(flag);
+      return sql`SELECT now.* EXCLUDE (${[isShown, ...flaggedKeys]}),
+          CASE WHEN now.${isShown} THEN 'upsert' ELSE 'delete' END AS ${id(OP_COLUMN)}
         FROM (${withMerged(finished(only(everything)), flagged)}) AS now
         LEFT JOIN (SELECT * FROM (${withMerged(finished(only(before)), flagged)}) ${ofState}) AS old
         ON ${sameKey.length === 0 ? raw("true") : join(sameKey, " AND ")}
-        WHERE now._having OR old._having`;
+        WHERE now.${isShown} OR old.${isShown}`;
     },
   };
   await mustBind(database, result.answer(sql`(${partial(0)})`));
@@ -242,7 +251,7 @@ export async function aggregateSql(
 }
 
 /** The names of keys and finished aggregates in `_merged`. */
-const MERGED: GroupNames = { key: "_k", aggregate: "_r" };
+const MERGED: GroupNames = { relation: "_merged", key: "_k", aggregate: "_r" };
 const MERGED_TABLE: TreeNode = {
   type: "BASE_TABLE",
   schema_name: "",
@@ -278,7 +287,7 @@ function semiJoin(keyNames: readonly Sql[], touched: Sql): Sql {
 
 async function aggregatesOf(
   database: Database,
-  { select, catalog, timeColumn, offsetUs, session, isFormer }: AggregateRequest,
+  { select, catalog, own, timeColumn, offsetUs, session, isFormer }: AggregateRequest,
   source: Sql,
   expression: (node: TreeNode) => Promise<Sql>,
 ): Promise<Aggregate[] | undefined> {
@@ -310,6 +319,7 @@ async function aggregatesOf(
       type,
       valueType: value?.type,
       offsetUs: isColumn(rankOf(node) ?? {}, [timeColumn ?? ""]) ? offsetUs : undefined,
+      order: own.order,
       keepsValues: timeColumn !== undefined && !isFormer,
       mergesOrdered: !isFormer,
     });

@@ -10,14 +10,13 @@
 import { join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import { type AggregateCall, andFilter, filtered, type Merging, part, type Rule } from "./merging.ts";
-import { BATCH_COLUMN, MAX_BATCH_ROWS, ORDER_COLUMN } from "./stream.ts";
+import { MAX_BATCH_ROWS, PLAIN_COLUMNS } from "./stream.ts";
 import { approximateCount, distinctCount, ofValues } from "./value-lists.ts";
 
 /** A little more than a day: times the rows of a batch it is still a BIGINT. */
 export const MAX_OFFSET_US = 1e11;
 
-const order = raw(ORDER_COLUMN);
-const batch = raw(BATCH_COLUMN);
+const { batch } = PLAIN_COLUMNS;
 const finishFirst = ([value]: readonly Sql[]): Sql => part(value);
 
 const added: Rule = (call) => ({
@@ -66,7 +65,7 @@ const average: Rule = ({ arguments: [value], filter }) =>
 
 const extreme =
   (direction: "ASC" | "DESC"): Rule =>
-  ({ arguments: [value, by, more], filter, offsetUs }) => {
+  ({ arguments: [value, by, more], filter, offsetUs, order }) => {
     if (value === undefined || by === undefined || more !== undefined) return undefined;
     const and = andFilter(filter);
     const counts = sql`${value} IS NOT NULL AND ${by} IS NOT NULL${and}`;
@@ -105,7 +104,7 @@ const positional =
     return value === undefined || call.filter !== undefined
       ? undefined
       : {
-          partials: [sql`${raw(name)}(${value} ORDER BY ${order})`],
+          partials: [sql`${raw(name)}(${value} ORDER BY ${call.order})`],
           combine: ([partial]) => [sql`${raw(name)}(${part(partial)} ORDER BY ${batch})`],
           finish: finishFirst,
         };
@@ -113,7 +112,7 @@ const positional =
 
 /** `first` and `last` of an order, with the value and its place in that order as partial columns. */
 function inOrder(name: "first" | "last", call: AggregateCall): Merging | undefined {
-  const { filter, orders, offsetUs, mergesOrdered } = call;
+  const { filter, order, orders, offsetUs, mergesOrdered } = call;
   const [value, more] = call.arguments;
   const [by] = orders;
   if (!mergesOrdered || value === undefined || more !== undefined || by === undefined) return undefined;
@@ -140,7 +139,7 @@ function inOrder(name: "first" | "last", call: AggregateCall): Merging | undefin
   };
 }
 
-const anyValue: Rule = ({ arguments: [value], filter }) =>
+const anyValue: Rule = ({ arguments: [value], filter, order }) =>
   value === undefined
     ? undefined
     : {

@@ -3,14 +3,14 @@
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
 import { type TreeNode, textIn } from "../duckdb/syntax.ts";
-import { conjunctsOf, type TimeColumns } from "./join-bounds.ts";
-import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
+import { conjunctsOf, type TimeAt, type TimeColumns, timesInFrom } from "./join-bounds.ts";
+import { leafIndexOf } from "./leaves.ts";
+import { type Carrier, meaningOf } from "./lineage.ts";
 import type { Pruning } from "./places.ts";
 import { refusal } from "./refusals.ts";
 import { relationOf } from "./shape.ts";
 import { eventTime, lateVariable } from "./stream.ts";
 import { includesName } from "./syntax-facts.ts";
-import { nameOf } from "./windows.ts";
 
 export interface AsOf {
   /** The places of the two sides. */
@@ -22,50 +22,77 @@ export interface AsOf {
   readonly rightKeys: readonly string[];
 }
 
-/** Throws code `job` where the join does not look back in time from each row of the left. */
-export function asOfOf(join: TreeNode, timeColumns: TimeColumns): AsOf {
+/**
+ * `join` is in resolved names. Undefined where it does not look back in event time from each row of the left.
+ * Throws code `job` where its sides are none that can be kept.
+ */
+export function asOfOf(join: TreeNode, timeColumns: TimeColumns): AsOf | undefined {
   const [leftItem, rightItem] = [join["left"], join["right"]] as readonly TreeNode[];
-  const left = leafIndexesOf(leftItem ?? null)[0];
   const right = rightItem === undefined ? undefined : leafIndexOf(rightItem);
-  if (left === undefined || right === undefined || leftItem === undefined || rightItem === undefined)
+  if (right === undefined || leftItem === undefined || rightItem === undefined)
     throw refusal("the right side of its ASOF join is no stream by name", "put it into a query of its own");
   if (!["INNER", "LEFT"].includes(textIn(join, "join_type")))
     throw refusal(
       `its ASOF join gives rows of the right side that nothing looks back to`,
       "use ASOF JOIN or ASOF LEFT JOIN",
     );
-  const using = (join["using_columns"] ?? []) as readonly string[];
-  const pairs = using.map((name) => [name, name] as const);
-  const time = pairs.pop();
-  const found = { keys: pairs.map(([, name]) => name), time };
-  for (const conjunct of conjunctsOf(join["condition"] ?? null)) {
-    const [a, b] = [conjunct["left"], conjunct["right"]] as readonly (TreeNode | undefined)[];
-    const isTurned = relationBefore(a) === relationOf(rightItem).toLowerCase();
-    const [own, other] = isTurned ? [b, a] : [a, b];
-    const names = [nameOf(own), nameOf(other)] as const;
-    if (own?.["class"] !== "COLUMN_REF" || other?.["class"] !== "COLUMN_REF") continue;
-    if (relationBefore(own) === undefined || relationBefore(other) === undefined) continue;
-    const type = textIn(conjunct, "type");
-    if (type === "COMPARE_EQUAL") found.keys.push(names[1] ?? "");
-    const looksBack = isTurned ? /LESSTHAN/ : /GREATERTHAN/;
-    if (looksBack.test(type)) found.time = [names[0] ?? "", names[1] ?? ""];
-  }
-  const conditions = conjunctsOf(join["condition"] ?? null).length;
-  const [leftTime, rightTime] = found.time ?? [];
-  const isKnown =
-    leftTime !== undefined &&
-    rightTime !== undefined &&
-    includesName(timeColumns(left), leftTime) &&
-    includesName(timeColumns(right), rightTime) &&
-    (using.length > 0 || found.keys.length === conditions - 1);
-  if (!isKnown)
-    throw refusal(
-      "its ASOF join does not look back in event time",
-      "join ON a.key = b.key AND a.ts >= b.ts, with the event-time columns of both streams",
-    );
-  return { left, right, leftTime, rightTime, rightKeys: found.keys };
+  const compared = comparisonsOf(join, relationOf(rightItem).toLowerCase());
+  const times = compared?.filter(({ isTime }) => isTime) ?? [];
+  const [time] = times;
+  if (compared === undefined || time === undefined || times.length > 1) return undefined;
+  const own = timesInFrom(leftItem, timeColumns);
+  const left = time.left === undefined ? usingTime(own, time.right.column) : meaningOf(time.left, own);
+  const isRightTime = time.right.isWhole && includesName(timeColumns(right), time.right.column);
+  if (left === undefined || !isRightTime) return undefined;
+  return {
+    left: left.leaf,
+    right,
+    leftTime: left.column,
+    rightTime: time.right.column,
+    rightKeys: compared.filter(({ isTime }) => !isTime).map((key) => key.right.column),
+  };
 }
 
+/** What a condition compares with a column of the right side, or with a field of one. */
+interface Compared {
+  /** Undefined where USING names both sides by one name. */
+  readonly left: TreeNode | undefined;
+  readonly right: { readonly column: string; readonly isWhole: boolean };
+  /** Whether the left is to be no earlier than the right; else the two are to be equal. */
+  readonly isTime: boolean;
+}
+
+/** Undefined where a conjunct is none of those. */
+function comparisonsOf(join: TreeNode, rightRelation: string): readonly Compared[] | undefined {
+  const using = (join["using_columns"] ?? []) as readonly string[];
+  if (using.length > 0)
+    return using.map((column, index) => ({
+      left: undefined,
+      right: { column, isWhole: true },
+      isTime: index === using.length - 1,
+    }));
+  const found: Compared[] = [];
+  for (const conjunct of conjunctsOf(join["condition"] ?? null)) {
+    const [a, b] = [conjunct["left"], conjunct["right"]] as readonly (TreeNode | undefined)[];
+    const isTurned = relationBefore(a) === rightRelation;
+    const [left, right] = isTurned ? [b, a] : [a, b];
+    if (left === undefined || relationBefore(left) === undefined) return undefined;
+    if (relationBefore(right) !== rightRelation || relationBefore(left) === rightRelation) return undefined;
+    const type = textIn(conjunct, "type");
+    const isTime = (isTurned ? /LESSTHAN/ : /GREATERTHAN/).test(type);
+    if (type !== "COMPARE_EQUAL" && !isTime) return undefined;
+    const [, column = "", ...fields] = (right?.["column_names"] ?? []) as readonly string[];
+    found.push({ left, right: { column, isWhole: fields.length === 0 }, isTime });
+  }
+  return found;
+}
+
+function usingTime(times: readonly Carrier<TimeAt>[], column: string): TimeAt | undefined {
+  const found = times.filter((time) => time.column === column.toLowerCase());
+  return found.length === 1 ? found[0]?.meaning : undefined;
+}
+
+/** What stands before a column's name, in resolved names. */
 function relationBefore(node: TreeNode | undefined): string | undefined {
   const parts = node?.["class"] === "COLUMN_REF" ? (node["column_names"] as readonly string[]) : [];
   return parts.length > 1 ? parts[0]?.toLowerCase() : undefined;

@@ -4,6 +4,7 @@
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { definitionsOf, emptyTable } from "./input.ts";
 import { type KeptStore, openClosingWindows, openKeptRows } from "./on-error/kept-rows.ts";
@@ -131,8 +132,10 @@ function givenOut(query: string, keys: readonly string[], answer: Sql, seen: Sql
     notYet: sql`FROM (${answer}) AS answer
       ANTI JOIN ${id(CHECKPOINT, table)} AS given ON ${join(same, " AND ")}`,
     see: seen === undefined ? undefined : sql`CREATE OR REPLACE TEMP TABLE ${seenTable} AS ${seen};`,
-    remember: sql`INSERT INTO ${id(CHECKPOINT, table)}
-      SELECT DISTINCT ${names} FROM ${seen === undefined ? id(query) : seenTable}`,
+    remember: insertInto(
+      id(CHECKPOINT, table),
+      sql`SELECT DISTINCT ${names} FROM ${seen === undefined ? id(query) : seenTable}`,
+    ),
   };
 }
 

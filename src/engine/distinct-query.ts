@@ -14,20 +14,13 @@ import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
 import { openStore } from "./store.ts";
-import {
-  BATCH_COLUMN,
-  CHECKPOINT,
-  lateVariable,
-  relation,
-  type TimeBound,
-  WINDOW_END_COLUMN,
-} from "./stream.ts";
+import { CHECKPOINT, lateVariable, relation, type TimeBound } from "./stream.ts";
 import { hasModifier, isDistinctOn, modifiersOf } from "./syntax-facts.ts";
 import { timesThrough } from "./times.ts";
 
 /** Undefined where the query is of another shape. */
 export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
-  const { database, name, flat, columns, catalog, streams, sources } = shaped;
+  const { database, name, flat, written, columns, catalog, streams, sources, own } = shaped;
   if (flat["type"] !== "SELECT_NODE" || isDistinctOn(flat) || !hasModifier(flat, "DISTINCT"))
     return undefined;
   const others = modifiersOf(flat).filter((modifier) => modifier["type"] !== "DISTINCT_MODIFIER");
@@ -42,7 +35,7 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
       : timesThrough(tree, (leaf) => streams.get(leaves[leaf]?.stream ?? "")?.times ?? new Map(), columns);
   const [time] = [...times];
   const names = columns.map((column) => id(column.name));
-  const rows = named(await selectText(database, flat), columns);
+  const rows = named(await selectText(database, written), columns);
   const seen = names.map((column) => sql`new.${column} IS NOT DISTINCT FROM seen.${column}`);
   const late = sql`getvariable(${lateVariable(name)})`;
   const timely =
@@ -53,10 +46,11 @@ export async function planDistinct(shaped: Shaped): Promise<Query | undefined> {
     time === undefined ? raw("NULL::TIMESTAMP") : sql`new.${id(time[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;
   const state = id(CHECKPOINT, relation.state(name));
   const partial = (batchId: number, before = raw("")) =>
-    sql`SELECT new.*, ${batchId}::BIGINT AS ${raw(BATCH_COLUMN)}, ${end} AS ${raw(WINDOW_END_COLUMN)}
+    sql`SELECT new.*, ${batchId}::BIGINT AS ${own.batch}, ${end} AS ${own.end}
       FROM (${rows}) AS new ${before} ${timely}`;
   const store = openStore({
     name,
+    own,
     words: "rows",
     columns,
     sources,

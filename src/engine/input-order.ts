@@ -8,11 +8,12 @@ import type { Column } from "../duckdb/database.ts";
 import { NO_LOCATION, nodesOf, replaceNodes, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
 import { columnRef } from "./over-groups.ts";
-import { PLACE_COLUMN } from "./stream.ts";
 import { type Catalog, clausesOf, hasModifier, isGrouped, ordersOf, selectListOf } from "./syntax-facts.ts";
 
 /** The column of a row's place, in relations that are asked for it. */
-export const PLACE: Column = { name: PLACE_COLUMN, type: "BIGINT" };
+export function placeColumn(name: string): Column {
+  return { name, type: "BIGINT" };
+}
 
 /** Aggregates whose value their ORDER BY decides. */
 const ORDERED: ReadonlySet<string> = new Set([
@@ -29,11 +30,11 @@ const ORDERED: ReadonlySet<string> = new Set([
 
 export interface InInputOrder {
   readonly tree: TreeNode;
-  /** The marked places whose relations must have the column `_place`. */
+  /** The marked places whose relations must have the column of the place. */
   readonly leaves: ReadonlySet<number>;
 }
 
-/** A FROM item whose rows have `_place`, all from one marked place. */
+/** A FROM item whose rows have their place, all from one marked place. */
 interface Placed {
   readonly from: TreeNode;
   readonly leaf: number;
@@ -42,11 +43,13 @@ interface Placed {
 /**
  * `tree` is without CTEs and has its places marked. Ties are settled wherever a single stream gives the rows:
  * of a join of streams there is no order. `isOfRows`: whether a marked place gives the rows of the input.
+ * `place`: the name of the column of a row's place.
  */
 export function inInputOrder(
   tree: TreeNode,
   catalog: Catalog,
   isOfRows: (leaf: number) => boolean,
+  place: string,
 ): InInputOrder {
   const leaves = new Set<number>();
 
@@ -58,7 +61,7 @@ export function inInputOrder(
     const placed = placedFrom(node["from_table"] as TreeNode);
     if (placed === undefined) return node;
     leaves.add(placed.leaf);
-    return { ...(withPlaces(clauses) as TreeNode), from_table: placed.from };
+    return { ...(withPlaces(clauses, place) as TreeNode), from_table: placed.from };
   };
   const placedFrom = (from: TreeNode): Placed | undefined => {
     if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return undefined;
@@ -87,7 +90,7 @@ export function inInputOrder(
     if (stars.length > 0 && !isWhole) return undefined;
     const placed = placedFrom(select["from_table"] as TreeNode);
     if (placed === undefined) return undefined;
-    const items = isWhole ? list : [...list, columnRef(PLACE_COLUMN)];
+    const items = isWhole ? list : [...list, columnRef(place)];
     const node = { ...select, select_list: items, from_table: placed.from };
     return { ...placed, from: { ...from, subquery: { ...subquery, node } } };
   };
@@ -118,17 +121,17 @@ function hasOrderedCall(clauses: TreeNode): boolean {
   return isFound;
 }
 
-function withPlaces(clauses: TreeNode): Tree {
+function withPlaces(clauses: TreeNode, place: string): Tree {
   return ownCalls(clauses, (call) => {
-    const place = {
+    const last = {
       type: "ORDER_DEFAULT",
       null_order: "ORDER_DEFAULT",
-      expression: columnRef(PLACE_COLUMN),
+      expression: columnRef(place),
     };
     return {
       ...call,
       query_location: NO_LOCATION,
-      order_bys: { ...(call["order_bys"] as TreeNode), orders: [...ordersOf(call), place] },
+      order_bys: { ...(call["order_bys"] as TreeNode), orders: [...ordersOf(call), last] },
     };
   });
 }

@@ -2,18 +2,29 @@
 
 import type { Column } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { eventTime, lateVariable, ORDER_COLUMN, relation, rowNumber, type Stream } from "./stream.ts";
+import { eventTime, lateVariable, type OwnColumns, relation, rowNumber, type Stream } from "./stream.ts";
 
 /**
  * The batch's rows of a query's input with their order, and for a windowed query without late ones. A row
  * without an event time is never late: its window is NULL, and closes when the input ends.
  */
-export function inputView(query: string, input: Stream, timeColumn: string | undefined): Sql {
+export function inputView(
+  query: string,
+  input: Stream,
+  timeColumn: string | undefined,
+  { order }: OwnColumns,
+): Sql {
   const view = id(relation.input(query));
+  const { rowsInOrder } = input;
+  const isCalledSo = rowsInOrder?.order.text === order.text;
+  const all =
+    rowsInOrder === undefined || isCalledSo
+      ? raw("")
+      : sql`SELECT * RENAME (${rowsInOrder.order} AS ${order}) `;
   const rows =
-    input.rowsInOrder === undefined
-      ? sql`SELECT *, ${rowNumber(input.columns)} AS ${raw(ORDER_COLUMN)} FROM ${id(input.name)}`
-      : sql`FROM (${input.rowsInOrder})`;
+    rowsInOrder === undefined
+      ? sql`SELECT *, ${rowNumber(input.columns)} AS ${order} FROM ${id(input.name)}`
+      : sql`${all}FROM (${rowsInOrder.rows})`;
   if (timeColumn === undefined) return sql`CREATE OR REPLACE TEMP VIEW ${view} AS ${rows}`;
   const time = eventTime(input.columns, timeColumn);
   return sql`SET VARIABLE ${id(lateVariable(query))} = '-infinity'::TIMESTAMP;

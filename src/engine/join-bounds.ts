@@ -9,11 +9,11 @@ import { sql } from "../duckdb/sql.ts";
 import { expressionText, nodesOf, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
 import { type Carrier, meaningOf, passedOn } from "./lineage.ts";
+import { relationOf } from "./shape.ts";
 import { hasColumn } from "./syntax-facts.ts";
-import { windowCallOf } from "./windows.ts";
 
 /** An event-time column at a place. */
-interface TimeAt {
+export interface TimeAt {
   readonly leaf: number;
   readonly column: string;
 }
@@ -28,7 +28,7 @@ export interface JoinBounds {
 /** The event-time columns of a place. */
 export type TimeColumns = (leaf: number) => readonly string[];
 
-/** `tree` is marked; its places are 0 … count − 1. */
+/** `tree` is marked and in resolved names; its places are 0 … count − 1. */
 export async function joinBoundsOf(
   database: Database,
   tree: TreeNode,
@@ -85,10 +85,10 @@ async function constraintsOf(
   timeColumns: TimeColumns,
 ): Promise<readonly Constraint[]> {
   const found: Constraint[] = [];
-  const ofSelect = async (node: TreeNode): Promise<ReadonlyMap<string, TimeAt>> => {
-    if (node["type"] !== "SELECT_NODE") return new Map();
+  for (const node of nodesOf(select)) {
+    if (node["type"] !== "SELECT_NODE") continue;
     const from = node["from_table"] as TreeNode;
-    const scope = await ofFrom(from);
+    const scope = timesInFrom(from, timeColumns);
     const hasOuter = [...nodesOf(from)].some(
       (item) => item["type"] === "JOIN" && textIn(item, "join_type") !== "INNER",
     );
@@ -96,35 +96,27 @@ async function constraintsOf(
     for (const condition of hasOuter ? conditions : [...conditions, node["where_clause"] ?? null])
       for (const conjunct of conjunctsOf(condition))
         found.push(...(await comparisonOf(database, select, conjunct, scope)));
-    return passedOn(node, scope);
-  };
-  const ofFrom = async (from: TreeNode): Promise<readonly Carrier<TimeAt>[]> => {
-    if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return [];
-    const alias = textIn(from, "alias");
-    const leaf = leafIndexOf(from);
-    if (leaf !== undefined) {
-      const relation = alias !== "" ? alias : (windowCallOf(from)?.kind ?? textIn(from, "table_name"));
-      return timeColumns(leaf).map((name) => {
-        const column = name.toLowerCase();
-        return { relation: relation.toLowerCase(), column, meaning: { leaf, column }, isInStar: true };
-      });
-    }
-    if (from["type"] === "SUBQUERY") {
-      const inner = await ofSelect((from["subquery"] as TreeNode)["node"] as TreeNode);
-      return [...inner].map(([column, meaning]) => ({
-        relation: alias.toLowerCase(),
-        column,
-        meaning,
-        isInStar: true,
-      }));
-    }
-    if (from["type"] !== "JOIN") return [];
-    const left = await ofFrom(from["left"] as TreeNode);
-    const right = await ofFrom(from["right"] as TreeNode);
-    return [...left, ...right.map((carrier) => ({ ...carrier, isInStar: false }))];
-  };
-  await ofSelect(select);
+  }
   return found;
+}
+
+/** The columns of a FROM clause that are an event time of a place, passed on unchanged. */
+export function timesInFrom(from: TreeNode, timeColumns: TimeColumns): readonly Carrier<TimeAt>[] {
+  if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return [];
+  const relation = relationOf(from).toLowerCase();
+  const leaf = leafIndexOf(from);
+  if (leaf !== undefined)
+    return timeColumns(leaf).map((name) => {
+      const column = name.toLowerCase();
+      return { relation, column, meaning: { leaf, column } };
+    });
+  if (from["type"] === "JOIN")
+    return [from["left"], from["right"]].flatMap((side) => timesInFrom(side as TreeNode, timeColumns));
+  const select =
+    from["type"] === "SUBQUERY" ? ((from["subquery"] as TreeNode)["node"] as TreeNode) : undefined;
+  if (select?.["type"] !== "SELECT_NODE") return [];
+  const inner = passedOn(select, timesInFrom(select["from_table"] as TreeNode, timeColumns));
+  return [...inner].map(([column, meaning]) => ({ relation, column, meaning }));
 }
 
 function joinConditionsOf(from: TreeNode): readonly Tree[] {

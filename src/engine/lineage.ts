@@ -4,20 +4,26 @@
  */
 
 import { replaceNodes, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
-import { outputNameOf, selectListOf } from "./syntax-facts.ts";
-import { nameOf } from "./windows.ts";
+import { type Catalog, outputsOf } from "./syntax-facts.ts";
+import { windowInside } from "./window-over-query.ts";
+import { windowCallOf } from "./windows.ts";
 
-/** The query with each use of a CTE replaced by the CTE's own query, so that a table's name means a table. */
-export function withoutCtes(select: TreeNode): TreeNode {
-  return inlined(select, new Map()) as TreeNode;
+/**
+ * The query with each use of a CTE, also by a window function, replaced by the CTE's own query, so that a
+ * table's name means a table.
+ */
+export function withoutCtes(select: TreeNode, catalog: Catalog): TreeNode {
+  return inlined(select, new Map(), catalog) as TreeNode;
 }
 
 /** CTEs that can be seen, by their names in lower case, as FROM items. */
 type Scope = ReadonlyMap<string, TreeNode>;
 
-function inlined(tree: Tree, scope: Scope): Tree {
+function inlined(tree: Tree, scope: Scope, catalog: Catalog): Tree {
   return replaceNodes(tree, (node) => {
     if (node["type"] === "BASE_TABLE") return scope.get(unqualifiedTable(node)) && useOf(node, scope);
+    const windowed = scope.get(windowCallOf(node)?.stream.toLowerCase() ?? "");
+    if (windowed !== undefined) return windowInside(node, windowed, catalog) ?? { ...node, [OF_WITH]: true };
     const entries = (node["cte_map"] as TreeNode | null | undefined)?.["map"] as
       | readonly TreeNode[]
       | undefined;
@@ -33,12 +39,19 @@ function inlined(tree: Tree, scope: Scope): Tree {
         type: "SUBQUERY",
         alias: textIn(entry, "key"),
         sample: null,
-        subquery: inlined(query ?? null, isRecursive ? visible : inner),
+        subquery: inlined(query ?? null, isRecursive ? visible : inner, catalog),
         column_name_alias: aliases ?? [],
       });
     }
-    return inlined({ ...node, cte_map: { map: [] } }, inner);
+    return inlined({ ...node, cte_map: { map: [] } }, inner, catalog);
   });
+}
+
+const OF_WITH = "_with";
+
+/** Whether a window call reads a query of WITH, whatever stream has the same name. */
+export function readsWith(call: TreeNode): boolean {
+  return call[OF_WITH] === true;
 }
 
 function unqualifiedTable(node: TreeNode): string {
@@ -61,17 +74,13 @@ function useOf(table: TreeNode, scope: Scope): TreeNode | undefined {
 
 /** A column of a FROM clause that means something to us. Names are in lower case. */
 export interface Carrier<Meaning> {
-  /** What may stand before the column's name and the dot; empty where only the bare name means it. */
+  /** What stands before the column's name and the dot; empty where a join's USING makes one column of two. */
   readonly relation: string;
   readonly column: string;
   readonly meaning: Meaning;
-  /** Whether `*` surely gives it: of two columns of one name, the first has it. */
-  readonly isInStar: boolean;
 }
 
-/**
- * What an expression means if it is nothing but a column; a field of a STRUCT of the same name means nothing.
- */
+/** What an expression, in resolved names, means if it is nothing but a column. */
 export function meaningOf<Meaning>(
   node: TreeNode,
   carriers: readonly Carrier<Meaning>[],
@@ -79,62 +88,33 @@ export function meaningOf<Meaning>(
   return carrierOf(node, carriers)?.meaning;
 }
 
-function carrierOf<Meaning>(
+export function carrierOf<Meaning>(
   node: TreeNode,
   carriers: readonly Carrier<Meaning>[],
 ): Carrier<Meaning> | undefined {
   if (node["class"] !== "COLUMN_REF") return undefined;
   const parts = (node["column_names"] as readonly string[]).map((part) => part.toLowerCase());
-  const column = (nameOf(node) ?? "").toLowerCase();
+  const [relation, column] = parts.length === 1 ? ["", parts[0]] : parts;
   if (parts.length > 2) return undefined;
-  return carriers.find(
-    (carrier) => carrier.column === column && (parts.length === 1 || parts[0] === carrier.relation),
-  );
+  return carriers.find((carrier) => carrier.relation === relation && carrier.column === column);
 }
 
 /**
- * The same for the columns that a SELECT gives, where it passes them on unchanged, under whatever name.
- * `isDistinct`: no two of its columns have one name, so none can hide another.
+ * The same for the columns that a SELECT gives, where it passes them on unchanged, under whatever name. Of
+ * two columns of one name the first has it.
  */
 export function passedOn<Meaning>(
   select: TreeNode,
   carriers: readonly Carrier<Meaning>[],
-  isDistinct = false,
 ): ReadonlyMap<string, Meaning> {
   const found = new Map<string, Meaning>();
   const taken = new Set<string>();
-  let isAfterStar = false;
-  for (const item of selectListOf(select)) {
-    if (item["class"] === "STAR") {
-      // Of columns of one name the first has it: after another star that may be any.
-      const isHidden = isAfterStar && !isDistinct;
-      for (const carrier of isHidden ? [] : carriers)
-        if (!taken.has(carrier.column) && isKept(item, carrier, isDistinct))
-          found.set(carrier.column, carrier.meaning);
-      isAfterStar = true;
-      continue;
-    }
-    const name = (outputNameOf(item) ?? "").toLowerCase();
-    if (taken.has(name) || found.has(name)) continue;
-    taken.add(name);
-    const meaning = meaningOf(item, carriers);
-    // After `*` a new name may be that of a column that we don't know of.
-    if (meaning !== undefined && (!isAfterStar || isDistinct)) found.set(name, meaning);
+  for (const { name, expression } of outputsOf(select) ?? []) {
+    const own = name?.toLowerCase();
+    if (own === undefined || taken.has(own)) continue;
+    taken.add(own);
+    const meaning = expression === undefined ? undefined : meaningOf(expression, carriers);
+    if (meaning !== undefined) found.set(own, meaning);
   }
   return found;
-}
-
-/** Whether `*` gives the column under its own name. */
-function isKept(
-  star: TreeNode,
-  { relation, column, isInStar }: Carrier<unknown>,
-  isDistinct: boolean,
-): boolean {
-  const of = textIn(star, "relation_name");
-  if (of === "" ? !(isInStar || isDistinct) : of.toLowerCase() !== relation) return false;
-  if (star["columns"] === true || star["expr"] !== null) return false;
-  const lists = ["exclude_list", "replace_list", "rename_list", "qualified_exclude_list"];
-  return !JSON.stringify(lists.map((list) => star[list]))
-    .toLowerCase()
-    .includes(`"${column}"`);
 }

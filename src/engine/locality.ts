@@ -9,7 +9,8 @@
 
 import { type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { leafIndexesOf, leafIndexOf } from "./leaves.ts";
-import { type Carrier, meaningOf, passedOn } from "./lineage.ts";
+import { type Carrier, carrierOf, meaningOf, passedOn } from "./lineage.ts";
+import { relationOf } from "./shape.ts";
 import {
   type Catalog,
   clausesOf,
@@ -18,11 +19,11 @@ import {
   hasModifier,
   isGrouped,
   modifiersOf,
-  outputNameOf,
+  outputsOf,
   selectListOf,
+  targetsOf,
   windowFunctionsOf,
 } from "./syntax-facts.ts";
-import { nameOf, windowCallOf } from "./windows.ts";
 
 /** For each place where the query reads, by its number: the column whose values split the answer. */
 export type SplitKey = ReadonlyMap<number, string>;
@@ -45,9 +46,9 @@ interface Scope {
 const NOTHING: Scope = { keys: [], columns: [] };
 const NOWHERE: Locality = { keys: [], carriers: new Map() };
 
-/** `tree` is a query without CTEs whose places are marked. */
+/** `tree` is a query without CTEs, in resolved names, whose places are marked. */
 export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: Catalog): Locality {
-  const ofQuery = (node: TreeNode, isRoot: boolean): Locality => {
+  const ofQuery = (node: TreeNode): Locality => {
     if (node["type"] === "SET_OPERATION_NODE") return ofSetOperation(node);
     if (node["type"] !== "SELECT_NODE" || hasModifier(node, "LIMIT")) return NOWHERE;
     if (leafIndexesOf(clausesOf(node)).length > 0) return NOWHERE;
@@ -58,17 +59,16 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
     };
     let keys = scope.keys;
     if (isGrouped(node, catalog)) {
-      const names = scope.columns.map(({ column }) => column);
-      keys = keys.filter(keptBy(groupKeysOf(node, names, catalog)));
+      keys = keys.filter(keptBy(groupKeysOf(node, [], catalog)));
     }
     for (const call of windowFunctionsOf(clausesOf(node)))
       keys = keys.filter(keptBy(call["partitions"] as readonly TreeNode[]));
-    const output = passedOn(node, scope.columns, isRoot);
+    const output = passedOn(node, scope.columns);
     for (const modifier of modifiersOf(node)) {
       if (modifier["type"] !== "DISTINCT_MODIFIER") continue;
-      const on = modifier["distinct_on_targets"] as readonly TreeNode[];
+      const on = targetsOf(modifier, node);
       const inOutput = (key: SplitKey): boolean => [...output.values()].some((held) => held.includes(key));
-      keys = keys.filter(on.length === 0 ? inOutput : keptBy(on.map((target) => aliased(target, node))));
+      keys = keys.filter(on.length === 0 ? inOutput : keptBy(on));
     }
     // What is not a key of every grouping set is NULL in some.
     const isSplit = (held: Keys): boolean => held.every((key) => keys.includes(key));
@@ -90,14 +90,17 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
     const names = [left, right].map(outputNamesOf);
     const [leftNames, rightNames] = names;
     if (leftNames === undefined || rightNames === undefined) return NOWHERE;
-    const [a, b] = [ofQuery(left, false), ofQuery(right, false)];
+    const [a, b] = [ofQuery(left), ofQuery(right)];
     const carriers = new Map<string, Keys>();
     for (const [index, name] of leftNames.entries()) {
+      const other = rightNames[index] ?? "";
+      // Of columns of one name only the first can be told.
+      const isFirst = leftNames.indexOf(name) === index && rightNames.indexOf(other) === index;
       const pairs = (a.carriers.get(name) ?? []).flatMap((one) =>
-        a.keys.includes(one)
-          ? (b.carriers.get(rightNames[index] ?? "") ?? [])
-              .filter((other) => b.keys.includes(other))
-              .flatMap((other) => (isSameType(one, other) ? joined(one, other) : []))
+        isFirst && a.keys.includes(one)
+          ? (b.carriers.get(other) ?? [])
+              .filter((two) => b.keys.includes(two))
+              .flatMap((two) => (isSameType(one, two) ? joined(one, two) : []))
           : [],
       );
       if (pairs.length > 0 && !carriers.has(name)) carriers.set(name, pairs);
@@ -110,7 +113,7 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
     if (leaf !== undefined) return ofLeaf(from, leaf);
     if (from["type"] === "SUBQUERY") {
       if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return NOTHING;
-      const inner = ofQuery((from["subquery"] as TreeNode)["node"] as TreeNode, false);
+      const inner = ofQuery((from["subquery"] as TreeNode)["node"] as TreeNode);
       const relation = textIn(from, "alias").toLowerCase();
       return { keys: inner.keys, columns: carriersOf(relation, inner.carriers) };
     }
@@ -119,12 +122,10 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
 
   const ofLeaf = (from: TreeNode, leaf: number): Scope => {
     if (((from["column_name_alias"] ?? []) as readonly string[]).length > 0) return NOTHING;
-    const alias = textIn(from, "alias");
-    const relation = alias !== "" ? alias : (windowCallOf(from)?.kind ?? textIn(from, "table_name"));
     const held = new Map<string, Keys>(
       [...splitColumns(leaf).keys()].map((column) => [column, [new Map([[leaf, column]])]]),
     );
-    return { keys: [...held.values()].flat(), columns: carriersOf(relation.toLowerCase(), held) };
+    return { keys: [...held.values()].flat(), columns: carriersOf(relationOf(from).toLowerCase(), held) };
   };
 
   const ofJoin = (join: TreeNode, conditions: readonly Equality[]): Scope => {
@@ -141,7 +142,7 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
       const isKept = type === "INNER" || (hasLeft === true ? isLeftKept(type) : type === "RIGHT");
       if (!isKept || (kind === "ASOF" && hasRight === true)) return NOTHING;
       const side = ofFrom(hasLeft === true ? left : right, passed);
-      return hasLeft === true ? side : { ...side, columns: side.columns.map(notInStar) };
+      return side;
     }
     const [a, b] = [ofFrom(left, passed), ofFrom(right, passed)];
     return joinScopes(a, b, type, [...equalitiesOf(join["condition"] ?? null), ...passed], usingOf(join));
@@ -164,8 +165,8 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
         [x, y],
         [y, x],
       ] as const) {
-        const left = carrierIn(a, one, b);
-        const right = carrierIn(b, other, a);
+        const left = carrierOf(one, a.columns);
+        const right = carrierOf(other, b.columns);
         if (left !== undefined && right !== undefined) pairs.push({ left, right });
       }
     }
@@ -181,25 +182,15 @@ export function localityOf(tree: TreeNode, splitColumns: SplitColumns, catalog: 
           // A column of the side that may be missing is NULL there: it does not hold the key's value.
           if (type !== "RIGHT" && type !== "FULL" && type !== "OUTER")
             columns.push({ ...left, meaning: [key] });
-          if (type === "INNER" || type === "RIGHT") columns.push({ ...notInStar(right), meaning: [key] });
+          if (type === "INNER" || type === "RIGHT") columns.push({ ...right, meaning: [key] });
           if ((type === "FULL" || type === "OUTER") && using.includes(left.column))
-            columns.push({ relation: "", column: left.column, meaning: [key], isInStar: true });
+            columns.push({ relation: "", column: left.column, meaning: [key] });
         }
       }
     }
     return { keys, columns: gathered(columns) };
   };
-  return ofQuery(tree, true);
-}
-
-/** What DISTINCT ON names: of an alias and a column, DuckDB takes the alias. */
-function aliased(target: TreeNode, select: TreeNode): TreeNode {
-  const names = (target["column_names"] ?? []) as readonly string[];
-  const [name] = names;
-  if (target["class"] !== "COLUMN_REF" || names.length > 1 || name === undefined) return target;
-  return (
-    selectListOf(select).find((item) => textIn(item, "alias").toLowerCase() === name.toLowerCase()) ?? target
-  );
+  return ofQuery(tree);
 }
 
 /** Two columns that are said to be equal. */
@@ -215,14 +206,6 @@ function equalitiesOf(condition: Tree): readonly Equality[] {
   // NULLs meet NULLs, which an outer join's key would not.
   const [left, right] = [node["left"], node["right"]] as readonly TreeNode[];
   return left?.["class"] === "COLUMN_REF" && right?.["class"] === "COLUMN_REF" ? [[left, right]] : [];
-}
-
-function carrierIn({ columns }: Scope, node: TreeNode, other: Scope): Carrier<Keys> | undefined {
-  const parts = node["column_names"] as readonly string[];
-  const name = (nameOf(node) ?? "").toLowerCase();
-  const matches = (carrier: Carrier<Keys>): boolean =>
-    carrier.column === name && (parts.length === 1 || parts[0]?.toLowerCase() === carrier.relation);
-  return parts.length > 2 || other.columns.some(matches) ? undefined : columns.find(matches);
 }
 
 function joined(a: SplitKey, b: SplitKey): SplitKey {
@@ -243,11 +226,7 @@ function gathered(columns: readonly Carrier<Keys>[]): readonly Carrier<Keys>[] {
 }
 
 function carriersOf(relation: string, held: ReadonlyMap<string, Keys>): readonly Carrier<Keys>[] {
-  return [...held].map(([column, meaning]) => ({ relation, column, meaning, isInStar: true }));
-}
-
-function notInStar<Meaning>(carrier: Carrier<Meaning>): Carrier<Meaning> {
-  return { ...carrier, isInStar: false };
+  return [...held].map(([column, meaning]) => ({ relation, column, meaning }));
 }
 
 function isLeftKept(type: string): boolean {
@@ -262,8 +241,6 @@ function usingOf(join: TreeNode): readonly string[] {
 function outputNamesOf(node: TreeNode): readonly string[] | undefined {
   if (node["type"] === "SET_OPERATION_NODE") return outputNamesOf(node["left"] as TreeNode);
   if (node["type"] !== "SELECT_NODE") return undefined;
-  const items = selectListOf(node);
-  if (items.some((item) => item["class"] === "STAR" || textIn(item, "function_name") === "unnest"))
-    return undefined;
-  return items.map((item) => (outputNameOf(item) ?? "").toLowerCase());
+  if (selectListOf(node).some((item) => textIn(item, "function_name") === "unnest")) return undefined;
+  return outputsOf(node)?.map(({ name }) => (name ?? "").toLowerCase());
 }

@@ -24,6 +24,8 @@ export interface AggregateCall {
    * ordering by two columns.
    */
   readonly offsetUs: Sql | undefined;
+  /** The column of a row's order in its batch. */
+  readonly order: Sql;
   /** Whether lists of values may be kept: those of windows are forgotten one day. */
   readonly keepsValues: boolean;
   /** Whether what has an ORDER BY may merge: a former version kept its rows. */

@@ -37,7 +37,7 @@ export async function describeRow(database: Database, query: Sql): Promise<Colum
 }
 
 async function selectOfRow(database: Database, query: Sql): Promise<TreeNode> {
-  const select = withoutCtes(await withoutMacros(database, await parseSelect(database, query.text)));
+  const select = withoutCtes(await withoutMacros(database, await parseSelect(database, query.text)), catalog);
   const from = select["from_table"] as TreeNode | undefined;
   if (select["type"] !== "SELECT_NODE" || from?.["type"] !== "SUBQUERY")
     throw refusal("it gives each row its values, and is more than a list of them", REMEDY);

@@ -33,6 +33,8 @@ export interface Groups {
 
 /** What the columns of keys and aggregates are called, before their number. */
 export interface GroupNames {
+  /** What stands before them; left out where nothing else can be called so. */
+  readonly relation?: string;
   readonly key: string;
   readonly aggregate: string;
 }
@@ -51,14 +53,15 @@ export function aggregateCallsOf(clauses: Tree, catalog: Catalog): readonly Tree
 /** The expression with keys and aggregates as columns of the groups. */
 export function overGroups(tree: Tree, groups: Groups, catalog: Catalog, names: GroupNames): Tree {
   return replaceNodes(tree, (node) => {
+    if (node["class"] === "LAMBDA") return lambdaOverGroups(node, groups, catalog, names);
     // A number is a position in ORDER BY, and everywhere else as good as the key that is the same number.
     const key = node["class"] === "CONSTANT" ? -1 : indexOfExpression(groups.keys, node);
-    if (key >= 0) return columnRef(`${names.key}${key}`, textIn(node, "alias"));
+    if (key >= 0) return qualified(columnRef(`${names.key}${key}`, textIn(node, "alias")), names);
     if (TAKES_NAMES.has(textIn(node, "function_name").toLowerCase()) && !isNamed(node))
       return overGroups(withNames(node), groups, catalog, names);
     if (!isAggregateCall(node, catalog)) return undefined;
     const aggregate = indexOfExpression(groups.aggregates, node);
-    return columnRef(`${names.aggregate}${aggregate}`, textIn(node, "alias"));
+    return qualified(columnRef(`${names.aggregate}${aggregate}`, textIn(node, "alias")), names);
   });
 }
 
@@ -83,6 +86,23 @@ function withNames(call: TreeNode): TreeNode {
       : child,
   );
   return { ...call, children };
+}
+
+/** In a lambda, its parameters go before keys of their names. */
+function lambdaOverGroups(lambda: TreeNode, groups: Groups, catalog: Catalog, names: GroupNames): TreeNode {
+  const parameters = [...nodesOf(lambda["lhs"] ?? null)].filter(({ class: kind }) => kind === "COLUMN_REF");
+  const isHidden = (key: TreeNode): boolean =>
+    [...nodesOf(key)].some((node) => parameters.some((parameter) => sameExpression(parameter, node)));
+  // What is no key holds the place of one, as a key is known by its number.
+  const keys = groups.keys.map((key) => (isHidden(key) ? NO_KEY : key));
+  return { ...lambda, expr: overGroups(lambda["expr"] ?? null, { ...groups, keys }, catalog, names) };
+}
+
+const NO_KEY: TreeNode = { class: "NONE" };
+
+function qualified(reference: TreeNode, { relation }: GroupNames): TreeNode {
+  const names = reference["column_names"] as readonly string[];
+  return relation === undefined ? reference : { ...reference, column_names: [relation, ...names] };
 }
 
 export function columnRef(name: string, alias = ""): TreeNode {

@@ -16,7 +16,7 @@ import {
 } from "../duckdb/syntax.ts";
 import type { LeafPlace } from "./leaves.ts";
 import { columnRef } from "./over-groups.ts";
-import { hidesRowid, ORDER_COLUMN, type Stream } from "./stream.ts";
+import { hidesRowid, type OwnColumns, type Stream } from "./stream.ts";
 import { clausesOf, modifiersOf, selectListOf } from "./syntax-facts.ts";
 
 /** What costs no more than reading the values that it compares. */
@@ -36,7 +36,8 @@ export async function passedThrough(
   flat: TreeNode,
   leaves: readonly LeafPlace[],
   streams: ReadonlyMap<string, Stream>,
-): Promise<Sql | undefined> {
+  { order }: OwnColumns,
+): Promise<Stream["rowsInOrder"]> {
   const [leaf, ...others] = leaves;
   const from = flat["from_table"] as TreeNode;
   const input = streams.get(leaf?.stream ?? "");
@@ -50,8 +51,9 @@ export async function passedThrough(
     (node) => node["class"] === undefined || CHEAP.has(textIn(node, "class")),
   );
   if (!isCheap || !(await comparesAlike(database, flat))) return undefined;
-  const order = columnRef("rowid", ORDER_COLUMN);
-  return selectText(database, { ...flat, select_list: [...selectListOf(flat), order] });
+  const place = columnRef("rowid", order.text);
+  const rows = await selectText(database, { ...flat, select_list: [...selectListOf(flat), place] });
+  return { rows, order };
 }
 
 /** Casts between these do not fail. */

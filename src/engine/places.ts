@@ -21,10 +21,10 @@ import { inPlainNames } from "./plain-names.ts";
 import { refuseHiddenWindow } from "./refusals.ts";
 import { rowShape, sessionShape } from "./row-store.ts";
 import { isSimpleAggregate, relationOf } from "./shape.ts";
-import type { QueryRequest } from "./shaped.ts";
+import type { Shaped } from "./shaped.ts";
 import { inputRule, type StateRules } from "./state-rules.ts";
 import { openStore, type Store, type StoreShape } from "./store.ts";
-import { relation, type Stream, type TimeBound } from "./stream.ts";
+import { type OwnColumns, PLAIN_COLUMNS, relation, type Stream, type TimeBound } from "./stream.ts";
 import {
   type Catalog,
   groupKeysOf,
@@ -73,6 +73,7 @@ export interface PlacesRequest {
   readonly catalog: Catalog;
   readonly isFormer: boolean;
   readonly isGeneral: boolean;
+  readonly own: OwnColumns;
 }
 
 /** What a rewrite of kept rows leaves. */
@@ -99,12 +100,13 @@ export interface Keeping {
 
 /** Opens a place's store. */
 export async function openPlace(
-  { database, minRowsToRewrite }: Pick<QueryRequest, "database" | "minRowsToRewrite">,
+  { database, minRowsToRewrite, own }: Pick<Shaped, "database" | "minRowsToRewrite" | "own">,
   place: Place,
   { sources, late, bound, end, pruning, rules }: Keeping,
   timeColumn: string | undefined = place.timing?.timeColumn,
 ): Promise<Store> {
-  await database.run(inputView(place.storeName, place.input, late === undefined ? undefined : timeColumn));
+  const time = late === undefined ? undefined : timeColumn;
+  await database.run(inputView(place.storeName, place.input, time, own));
   return openStore({
     ...place.shape(end),
     ...(pruning === undefined ? {} : { merged: (rows) => pruning.merged(rows) }),
@@ -156,7 +158,7 @@ export async function placesOf(request: PlacesRequest): Promise<Places> {
 
 /** Undefined where the subquery is no aggregation over one place whose aggregates merge. */
 async function groupsPlace(
-  { database, streams, catalog, isFormer, isGeneral }: PlacesRequest,
+  { database, streams, catalog, isFormer, isGeneral, own }: PlacesRequest,
   select: TreeNode,
   storeName: string,
 ): Promise<Place | undefined> {
@@ -181,7 +183,7 @@ async function groupsPlace(
   if (session !== undefined && timing?.closesAfter !== undefined) return undefined;
   const columns = await describeAlone(database, select);
   if (columns === undefined) return undefined;
-  await database.run(inputView(storeName, input, timing?.timeColumn));
+  await database.run(inputView(storeName, input, timing?.timeColumn, own));
   const parts = await aggregateSql(database, {
     select: plain,
     columns,
@@ -194,6 +196,7 @@ async function groupsPlace(
     timeColumn: timing?.timeColumn,
     offsetUs: timing?.offsetUs,
     catalog,
+    own,
     isFormer,
   });
   if (parts === undefined) return undefined;
@@ -225,6 +228,7 @@ async function groupsPlace(
     sessions: undefined,
     shape: () => ({
       name: storeName,
+      own: PLAIN_COLUMNS,
       ...(session === undefined ? {} : { resolved: (rows: Sql) => parts.combined(rows) }),
       size: parts.size,
       words: [
@@ -268,7 +272,7 @@ async function describeAlone(database: Database, select: TreeNode): Promise<Colu
 }
 
 async function rowsPlace(
-  { database, streams }: PlacesRequest,
+  { database, streams, own }: PlacesRequest,
   { stream, window, from }: LeafPlace,
   select: TreeNode,
   storeName: string,
@@ -277,7 +281,7 @@ async function rowsPlace(
   if (input === undefined) throw new RangeError(`No stream ${stream}`);
   refuseHiddenWindow(window, input);
   const timing = window === undefined ? undefined : await timingOf(database, select, window, input);
-  await database.run(inputView(storeName, input, timing?.timeColumn));
+  await database.run(inputView(storeName, input, timing?.timeColumn, own));
   const used = usedColumns(select, input, streamAliases(select));
   const bare = { ...from, alias: "", column_name_alias: [] };
   const inputText = await fromClause(database, select, overInput(bare, relation.input(storeName)));
@@ -313,12 +317,14 @@ async function rowsPlace(
       sessions === undefined || timing === undefined
         ? rowShape({
             name: storeName,
+            own,
             columns,
             from: inputText,
             end: window === undefined ? end : id("window_end"),
           })
         : sessionShape({
             name: storeName,
+            own,
             columns,
             from: sql`FROM ${id(relation.input(storeName))}`,
             timeColumn: timing.timeColumn,

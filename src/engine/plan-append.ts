@@ -6,7 +6,7 @@
 import { selectText } from "../duckdb/syntax.ts";
 import { closingQuery, NEVER, named, placedViewOf, viewOf } from "./closing-query.ts";
 import { planDistinct } from "./distinct-query.ts";
-import { inInputOrder, PLACE } from "./input-order.ts";
+import { inInputOrder, placeColumn } from "./input-order.ts";
 import { withRelations } from "./leaves.ts";
 import { localityOf } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
@@ -23,6 +23,7 @@ import { refuseLateness, type Shaped } from "./shaped.ts";
 import type { Store } from "./store.ts";
 import type { TimeBound } from "./stream.ts";
 import type { WindowColumns } from "./timing.ts";
+import { keepTop, type TopOfKeys, topOfKeys } from "./top-of-key.ts";
 import { leastBound, localWindow } from "./window-local.ts";
 
 export async function planAppend(shaped: Shaped): Promise<Query> {
@@ -35,8 +36,10 @@ export async function planAppend(shaped: Shaped): Promise<Query> {
   const special =
     (await planDistinct(shaped)) ?? (await planJoin(shaped, places)) ?? (await planFirst(shaped));
   if (special !== undefined) return special;
+  const [only, another] = places.places;
+  const top = only === undefined || another !== undefined ? undefined : topOfKeys(shaped, only.input.columns);
   const isSmall = places.places.every(({ kind, window: call }) => kind === "groups" && call === undefined);
-  if (isSmall || config.state === "unbounded") return planAtEnd(shaped, places);
+  if (isSmall || top !== undefined || config.state === "unbounded") return planAtEnd(shaped, places, top);
   throw refusal(
     `${whyUnbounded(shaped, places)}, so its state would grow without bound`,
     remedyFor(places.places),
@@ -73,16 +76,17 @@ async function planWindows(shaped: Shaped, places: Places, columns: WindowColumn
 }
 
 /** Whatever is left: answered once, when the input has ended. */
-async function planAtEnd(shaped: Shaped, places: Places): Promise<Query> {
+async function planAtEnd(shaped: Shaped, places: Places, top?: TopOfKeys): Promise<Query> {
   const stores = await openStores(shaped, places, {
     sources: shaped.sources,
     late: leastBound(places.places),
     bound: undefined,
     end: NEVER,
+    ...(top === undefined ? {} : { merged: await keepTop(shaped, top) }),
   });
   return overClosing(shaped, places, stores, new Map(), {
     execution: "what it needs is kept, and this SQL runs once, when the input has ended",
-    state: stateWords(stores, places.places),
+    state: top === undefined ? stateWords(stores, places.places) : `the ${top.count} first rows of each key`,
     until: "the input ends; only then rows are emitted (mode: update emits them as they change)",
     why: shaped.notRowWise,
   });
@@ -100,13 +104,13 @@ async function openStores(
 }
 
 async function overClosing(
-  { database, name, columns, sources, catalog, flat }: Shaped,
+  { database, name, columns, sources, catalog, flat, own }: Shaped,
   { tree, places }: Places,
   stores: ReadonlyMap<string, Store>,
   times: ReadonlyMap<string, TimeBound>,
   explanation: Explanation,
 ): Promise<Query> {
-  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
+  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows", own.place);
   const viewAt = (leaf: number): string => {
     const store = { name: places[leaf]?.storeName ?? "" };
     return ordered.leaves.has(leaf) ? placedViewOf(store) : viewOf(store);
@@ -115,7 +119,7 @@ async function overClosing(
   const overClosing = named(text, columns);
   const expected = places.map((place, leaf) => ({
     relation: viewAt(leaf),
-    columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
+    columns: ordered.leaves.has(leaf) ? [...place.columns, placeColumn(own.place)] : place.columns,
   }));
   await mustBind(database, expected, [overClosing]);
   return closingQuery({
@@ -129,7 +133,7 @@ async function overClosing(
       ? {}
       : { partners: await partnersOf(database, catalog, tree, places, (place) => storeIn(stores, place)) }),
     rest: restOfWindows(flat),
-    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
+    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name), own),
     overClosing,
     placed: new Set([...ordered.leaves].map((leaf) => places[leaf]?.storeName ?? "")),
     explanation,

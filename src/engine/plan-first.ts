@@ -6,7 +6,9 @@
 import { id, type Sql, sql } from "../duckdb/sql.ts";
 import { bareSelect, selectText, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { closingQuery, named, viewOf } from "./closing-query.ts";
-import { leafIndexOf, withRelations } from "./leaves.ts";
+import { timesInFrom } from "./join-bounds.ts";
+import { leafIndexOf, markLeaves, withRelations } from "./leaves.ts";
+import { meaningOf } from "./lineage.ts";
 import { keptRowsView } from "./on-error/kept-rows.ts";
 import { keptSuspects } from "./on-error/suspects.ts";
 import { restOfWindows } from "./on-error/without.ts";
@@ -14,34 +16,36 @@ import { openPlace, placesOf } from "./places.ts";
 import type { Query } from "./query.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
-import { hasMadeRows, outputNameOf, selectListOf } from "./syntax-facts.ts";
+import { columnHolding, hasMadeRows } from "./syntax-facts.ts";
 import { timesThrough } from "./times.ts";
 import { firstOfKey } from "./top-of-key.ts";
-import { nameOf } from "./windows.ts";
 
 /** Undefined where the query is of another shape. */
 export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
-  const { database, name, flat, columns, catalog, sources } = shaped;
+  const { database, name, flat, written, columns, catalog, sources } = shaped;
   const rank = firstOfKey(flat);
   if (rank === undefined || whyNotRowWise({ ...flat, qualify: null }, catalog) !== undefined)
     return undefined;
   const { tree, places } = await placesOf({ ...shaped, query: name, select: flat });
   const [place] = places;
-  const [by] = rank["orders"] as readonly TreeNode[];
-  const timeColumn = nameOf(by?.["expression"] as TreeNode | undefined);
-  const bound = [...(place?.input.times ?? [])].find(
-    ([column]) => column.toLowerCase() === timeColumn?.toLowerCase(),
-  );
-  const isEarliest =
-    ["ORDER_DEFAULT", "ASCENDING"].includes(textIn(by, "type")) &&
-    ["ORDER_DEFAULT", "NULLS LAST"].includes(textIn(by, "null_order"));
-  // Names are those of the stream itself: nothing renames or hides them.
+  // Nothing renames or hides the stream's own columns.
   const from = tree["from_table"] as TreeNode;
   const isStream =
     leafIndexOf(from) !== undefined && ((from["column_name_alias"] ?? []) as readonly string[]).length === 0;
-  if (place === undefined || places.length > 1 || bound === undefined || !isEarliest) return undefined;
-  if (place.window !== undefined || !isStream) return undefined;
-  const keys = (rank["partitions"] as readonly TreeNode[]).map((key) => keyColumn(key, shaped));
+  if (place === undefined || places.length > 1 || place.window !== undefined || !isStream) return undefined;
+  const [by] = rank["orders"] as readonly TreeNode[];
+  const times = [...place.input.times].map(([column]) => column);
+  const time = meaningOf(
+    (by?.["expression"] ?? {}) as TreeNode,
+    timesInFrom(from, () => times),
+  );
+  const bound = [...place.input.times].find(([column]) => column.toLowerCase() === time?.column);
+  const isEarliest =
+    ["ORDER_DEFAULT", "ASCENDING"].includes(textIn(by, "type")) &&
+    ["ORDER_DEFAULT", "NULLS LAST"].includes(textIn(by, "null_order"));
+  if (bound === undefined || !isEarliest) return undefined;
+  const held = (rank["partitions"] as readonly TreeNode[]).map((key) => columnHolding(flat, columns, key));
+  const keys = [...new Set(held)];
   if (keys.length === 0 || !keys.every((key) => key !== undefined)) return undefined;
   const end = sql`${id(bound[0])}::TIMESTAMP + INTERVAL 1 MICROSECOND`;
   const store = await openPlace(shaped, place, { sources, late: bound[1], bound: bound[1], end }, bound[0]);
@@ -53,17 +57,17 @@ export async function planFirst(shaped: Shaped): Promise<Query | undefined> {
     times: timesThrough(tree, () => new Map([bound]), columns),
     stores: [store],
     rest: restOfWindows(flat),
-    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name)),
+    suspects: await keptSuspects(database, tree, catalog, keptRowsView(name), shaped.own),
     streams: new Map([[store.name, place.input.name]]),
     overClosing: named(
       await selectText(
         database,
-        withRelations(tree, () => view),
+        withRelations(markLeaves(written, catalog).tree, () => view),
       ),
       columns,
     ),
     once: keys,
-    ...(hasMadeRows(flat) ? { seen: await seenKeys(shaped, tree, rank, keys, view) } : {}),
+    ...(hasMadeRows(flat) ? { seen: await seenKeys(shaped, tree, rank, held, view) } : {}),
     explanation: {
       execution: "the first row of each key, when no earlier one can come",
       state: `rows ahead of the watermark, and every key of ${keys.join(", ")} given out`,
@@ -78,13 +82,14 @@ function seenKeys(
   { database }: Shaped,
   tree: TreeNode,
   rank: TreeNode,
-  names: readonly string[],
+  held: readonly (string | undefined)[],
   view: string,
 ): Promise<Sql> {
-  const keys = (rank["partitions"] as readonly TreeNode[]).map((key, index) => ({
-    ...key,
-    alias: names[index] ?? "",
-  }));
+  const partitions = rank["partitions"] as readonly TreeNode[];
+  const keys = partitions.flatMap((key, index) => {
+    const alias = held[index] ?? "";
+    return held.indexOf(alias) === index ? [{ ...key, alias }] : [];
+  });
   const rows = {
     ...bareSelect(tree, keys, tree["from_table"] as TreeNode),
     where_clause: tree["where_clause"] ?? null,
@@ -93,19 +98,4 @@ function seenKeys(
     database,
     withRelations(rows, () => view),
   );
-}
-
-/** The output column that holds a partition's key. */
-function keyColumn(key: TreeNode, { flat, columns }: Shaped): string | undefined {
-  const wanted = nameOf(key)?.toLowerCase();
-  const isStar = selectListOf(flat).some((item) => item["class"] === "STAR");
-  if (key["class"] !== "COLUMN_REF" || wanted === undefined) return undefined;
-  const index = selectListOf(flat).findIndex(
-    (item) => item["class"] === "COLUMN_REF" && nameOf(item)?.toLowerCase() === wanted,
-  );
-  if (!isStar) return columns[index]?.name;
-  const isOther = selectListOf(flat).some(
-    (item) => item["class"] !== "STAR" && outputNameOf(item)?.toLowerCase() === wanted,
-  );
-  return isOther ? undefined : columns.find((column) => column.name.toLowerCase() === wanted)?.name;
 }

@@ -77,7 +77,7 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
     stores: [...stores.values()],
     partners: await partnersOf(database, catalog, tree, places, (place) => storeIn(stores, place)),
     passes,
-    isOrdered: waiting?.asOf !== undefined,
+    isOrdered: outer?.["ref_type"] === "ASOF",
     bound: waiting?.bound,
     explanation: explain(places, sources, waiting),
   });
@@ -85,13 +85,22 @@ export async function planJoin(shaped: Shaped, given: Places): Promise<Query | u
 
 /** Undefined where nothing bounds how long rows must be kept. */
 async function waitingOf(
-  { database }: Shaped,
+  { database, config }: Shaped,
   tree: TreeNode,
   places: readonly Place[],
   outer: TreeNode | undefined,
   timeColumns: TimeColumns,
 ): Promise<Waiting | undefined> {
-  const asOf = outer?.["ref_type"] === "ASOF" ? asOfOf(outer, timeColumns) : undefined;
+  const isAsOf = outer?.["ref_type"] === "ASOF";
+  const asOf = isAsOf ? asOfOf(outer, timeColumns) : undefined;
+  if (isAsOf && asOf === undefined) {
+    if (config.state === "unbounded") return undefined;
+    throw refusal(
+      "its ASOF join does not look back in event time, so every row would be kept",
+      "join ON a.key = b.key AND a.ts >= b.ts, with the event-time columns of both streams, " +
+        "or say state: unbounded",
+    );
+  }
   const bounds: JoinBounds =
     asOf === undefined
       ? await joinBoundsOf(database, tree, places.length, timeColumns)

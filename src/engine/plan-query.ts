@@ -14,10 +14,11 @@ import { onOneTime } from "./clocks.ts";
 import { hiddenAggregate } from "./hidden-aggregates.ts";
 import { inputView } from "./input.ts";
 import { type LeafPlace, markLeaves } from "./leaves.ts";
-import { withoutCtes } from "./lineage.ts";
+import { readsWith, withoutCtes } from "./lineage.ts";
 import { rowSuspects } from "./on-error/suspects.ts";
 import { restOfGroups } from "./on-error/without.ts";
 import { aroundGroups, asSubquery } from "./over-groups.ts";
+import { namesTaken } from "./own-names.ts";
 import { namesIn, overInput } from "./places.ts";
 import { inPlainNames } from "./plain-names.ts";
 import { planAppend, planGeneral } from "./plan-append.ts";
@@ -33,10 +34,11 @@ import {
   refuseRowid,
   refuseUnnamedStructs,
 } from "./refusals.ts";
+import { withResolvedNames } from "./resolved-names.ts";
 import { isGroupingOne, isSimpleAggregate, refuseUnfit, whyNotRowWise } from "./shape.ts";
 import { type QueryRequest, refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import { statelessQuery } from "./stateless-query.ts";
-import { relation, type Stream, type TimeBound } from "./stream.ts";
+import { ownColumns, relation, type Stream, type TimeBound } from "./stream.ts";
 import {
   groupKeysOf,
   hasMadeRows,
@@ -46,6 +48,7 @@ import {
   isColumn,
   isDistinctOn,
   modifiersOf,
+  nameAmong,
   selectListOf,
 } from "./syntax-facts.ts";
 import { timingOf } from "./timing.ts";
@@ -57,21 +60,33 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
   const { database, config, select, catalog } = given;
   refuseFiles(select);
   refuseParameters(select);
-  const flat = withoutCtes(select);
-  const { tree, leaves } = markLeaves(flat, catalog);
-  for (const { window } of leaves) if (window !== undefined) refuseUnitless(window);
+  const written = withoutCtes(select, catalog);
+  const { leaves } = markLeaves(written, catalog);
+  for (const { window, from } of leaves) {
+    if (window === undefined) continue;
+    refuseUnitless(window);
+    if (readsWith(from))
+      throw refusal(
+        `${window.kind}(…) reads "${window.stream}" of its WITH, which does more than choose rows`,
+        "make that a query of its own, under queries:",
+      );
+  }
   const columns = await database.describe(raw(config.sql));
-  refuseDoubleNames(columns);
+  refuseDoubleNames(columns, config.mode);
   refuseUnnamedStructs(columns);
   refuseChanging(leaves, given.streams);
-  refuseUnfit(flat, leaves, catalog);
+  refuseUnfit(written, leaves, catalog);
+  const flat = await withResolvedNames(database, written);
   const notRowWise = whyNotRowWise(flat, catalog);
   const hasSessions = leaves.some(({ window }) => window?.kind === "session");
   const isRowWise = notRowWise === undefined && !hasSessions;
-  const request = { ...given, streams: timedStreams(given.streams, leaves, isRowWise) };
+  const timed = timedStreams(given.streams, leaves, isRowWise);
+  const read = new Map(leaves.flatMap(({ stream }) => entryOf(given.streams, stream)));
+  const own = ownColumns(await namesTaken({ ...given, streams: read }, written, columns));
+  const request = { ...given, streams: timed, own };
   const { streams } = request;
   const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((read) => streams.get(read) ?? []);
-  refuseRowid(select, inputs);
+  refuseRowid(flat, inputs);
   for (const { stream, window } of leaves) {
     const input = streams.get(stream);
     if (input !== undefined) refuseHiddenWindow(window, input);
@@ -82,6 +97,7 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
   const shaped: Shaped = {
     ...request,
     flat,
+    written,
     columns,
     sources: [...new Set(inputs.flatMap(({ sources }) => sources))],
     notRowWise: notRowWise ?? "a session depends on rows still to come",
@@ -95,11 +111,11 @@ export async function planQuery(given: QueryRequest): Promise<Query> {
         `mode ${config.mode} needs an aggregation: these rows never change`,
         "leave the mode out",
       );
-    return statelessQuery(request, { flat, tree, leaves });
+    return statelessQuery(request, { flat, written, ...markLeaves(flat, catalog) });
   }
   if (shaped.isGeneral) return config.mode === "append" ? planGeneral(shaped) : planRerun(shaped);
   if (hasSessions && isSimpleAggregate(select, catalog) && modifiersOf(select).length === 0)
-    return planStateful({ ...shaped, flat: await asSubquery(database, flat) });
+    return planStateful({ ...shaped, flat: await resolvedAround(database, flat) });
   const merged = isMerging ? await planMerged(shaped) : undefined;
   return merged ?? planStateful({ ...shaped, flat: (await overItsGroups(shaped)) ?? flat });
 }
@@ -114,7 +130,12 @@ async function overItsGroups(shaped: Shaped): Promise<TreeNode | undefined> {
   if (leaf === undefined || input === undefined) return undefined;
   const known = namesIn(input, leaf.window);
   const plain = inPlainNames(flat, known);
-  return aroundGroups(database, plain, groupKeysOf(plain, known, catalog), columns, catalog);
+  const around = await aroundGroups(database, plain, groupKeysOf(plain, known, catalog), columns, catalog);
+  return around && withResolvedNames(database, around);
+}
+
+async function resolvedAround(database: Database, flat: TreeNode): Promise<TreeNode> {
+  return withResolvedNames(database, await asSubquery(database, flat));
 }
 
 /** Of windows that are only added to rows: nothing else looks at their sizes before there are rows. */
@@ -129,6 +150,11 @@ async function checkSizes(
     const time = streams.get(stream)?.columns.find(({ name }) => includesName([window.timeColumn], name));
     await windowSizes(database, select, window, time?.type);
   }
+}
+
+function entryOf<Value>(map: ReadonlyMap<string, Value>, key: string): readonly (readonly [string, Value])[] {
+  const value = map.get(key);
+  return value === undefined ? [] : [[key, value]];
 }
 
 function planStateful(shaped: Shaped): Promise<Query> {
@@ -158,8 +184,8 @@ function refuseChanging(leaves: readonly LeafPlace[], streams: ReadonlyMap<strin
   }
 }
 
-async function refuseHiddenAggregate({ database, flat, catalog }: Shaped): Promise<void> {
-  const hidden = await hiddenAggregate(database, flat, catalog);
+async function refuseHiddenAggregate({ database, written, catalog }: Shaped): Promise<void> {
+  const hidden = await hiddenAggregate(database, written, catalog);
   if (hidden !== undefined)
     throw refusal(
       `${hidden.text} in a subquery is an aggregate over the rows of the query around it`,
@@ -169,12 +195,12 @@ async function refuseHiddenAggregate({ database, flat, catalog }: Shaped): Promi
 
 /** One aggregation over one stream; undefined where it does not merge, or does not give a row a group. */
 async function planMerged(shaped: Shaped): Promise<Query | undefined> {
-  const { database, name, config, select, streams, catalog, columns } = shaped;
-  const [leaf] = markLeaves(select, catalog).leaves;
+  const { database, name, config, flat, streams, catalog, columns } = shaped;
+  const [leaf] = markLeaves(flat, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
   if (leaf === undefined || input === undefined) return undefined;
   const known = namesIn(input, leaf.window);
-  const plain = inPlainNames(select, known);
+  const plain = inPlainNames(flat, known);
   const keys = groupKeysOf(plain, known, catalog);
   const window =
     leaf.window !== undefined && keys.some((key) => isColumn(key, windowNames(leaf.window?.kind ?? "tumble")))
@@ -189,7 +215,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   if (config.mode === "complete" && window !== undefined) refuseCompleteWindows();
   const given = window === undefined ? undefined : await timingOf(database, plain, window, input);
   const timing = given === undefined ? undefined : withLateness(given, config);
-  await database.run(inputView(name, input, timing?.timeColumn));
+  await database.run(inputView(name, input, timing?.timeColumn, shaped.own));
   const parts = await aggregateSql(database, {
     select: plain,
     columns,
@@ -199,6 +225,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
     timeColumn: timing?.timeColumn,
     offsetUs: timing?.offsetUs,
     catalog,
+    own: shaped.own,
     isFormer: shaped.isFormer,
   });
   if (parts === undefined) return undefined;
@@ -215,7 +242,7 @@ async function planMerged(shaped: Shaped): Promise<Query | undefined> {
   const key = config.mode === "append" ? (config.key ?? []) : groupKeyNames(plain, keys, columns, config);
   const { minRowsToRewrite } = shaped;
   const bound = timing?.bound;
-  const suspects = await rowSuspects(database, name, plain, catalog);
+  const suspects = await rowSuspects({ ...shaped, flat: plain });
   return aggregateQuery({
     name,
     input,
@@ -253,10 +280,11 @@ function groupKeyNames(
       );
     return column;
   });
-  if (config.key !== undefined && config.key.toSorted().join("\0") !== found.toSorted().join("\0"))
+  const key = config.key?.map((name) => nameAmong(columns, name) ?? name);
+  if (key !== undefined && key.toSorted().join("\0") !== found.toSorted().join("\0"))
     throw refusal(
-      `the key is ${config.key.join(", ")}, but its groups are named by ${found.join(", ")}`,
+      `the key is ${key.join(", ")}, but its groups are named by ${found.join(", ")}`,
       "leave key out",
     );
-  return config.key ?? found;
+  return key ?? found;
 }

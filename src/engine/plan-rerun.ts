@@ -12,9 +12,8 @@ import {
   writeTree,
 } from "../duckdb/syntax.ts";
 import { NEVER, named } from "./closing-query.ts";
-import { inInputOrder, PLACE } from "./input-order.ts";
+import { inInputOrder, placeColumn } from "./input-order.ts";
 import { asRelation, withRelations } from "./leaves.ts";
-import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
 import { mustBind } from "./must-bind.ts";
 import { partnersOf } from "./on-error/partners.ts";
@@ -25,22 +24,23 @@ import { formerView, placeView, type RerunPlace, rerunQuery } from "./rerun-quer
 import { refuseCompleteWindows, type Shaped, withLateness } from "./shaped.ts";
 import type { Store } from "./store.ts";
 import {
+  columnHolding,
   groupKeysOf,
   hasGroupingSets,
   hasMadeRows,
   hasModifier,
-  includesName,
   isDistinctOn,
   isGrouped,
   modifiersOf,
-  outputNameOf,
+  nameAmong,
   selectListOf,
+  targetsOf,
 } from "./syntax-facts.ts";
 import { firstOfKey, keepTop, type TopOfKeys, topOfKeys } from "./top-of-key.ts";
 import { leastBound, localWindow } from "./window-local.ts";
 
 export async function planRerun(shaped: Shaped): Promise<Query> {
-  const { database, name, config, columns, catalog } = shaped;
+  const { database, name, config, columns, catalog, own } = shaped;
   const drafts = await placesOf({ ...shaped, query: name, select: shaped.flat });
   const { tree } = drafts;
   const places = drafts.places.map((place) =>
@@ -78,7 +78,7 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   const splits = (shaped.isGeneral ? [] : locality.keys).filter(
     (split) => isTouchable(split, { tree, places }) && isNamed(split),
   );
-  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows");
+  const ordered = inInputOrder(tree, catalog, (leaf) => places[leaf]?.kind === "rows", own.place);
   const storeOf = ({ storeName }: Place): Store => {
     const store = stores.get(storeName);
     if (store === undefined) throw new RangeError(`No store ${storeName}`);
@@ -103,7 +103,7 @@ export async function planRerun(shaped: Shaped): Promise<Query> {
   );
   const expected = places.map((place, leaf) => ({
     relation: placeView(name, leaf),
-    columns: ordered.leaves.has(leaf) ? [...place.columns, PLACE] : place.columns,
+    columns: ordered.leaves.has(leaf) ? [...place.columns, placeColumn(own.place)] : place.columns,
   }));
   await mustBind(database, expected, [answer, former.answer]);
   return rerunQuery({
@@ -154,23 +154,16 @@ function isTouchable(key: SplitKey, { places }: Places): boolean {
 }
 
 /** What names a row: as the query says, or what can be read from its groups, DISTINCT or QUALIFY. */
-function keyOf({ config, select, catalog, columns }: Shaped): readonly string[] {
+function keyOf({ config, flat, catalog, columns }: Shaped): readonly string[] {
   if (config.key !== undefined) {
-    const unknown = config.key.find(
-      (name) =>
-        !includesName(
-          columns.map((column) => column.name),
-          name,
-        ),
-    );
+    const unknown = config.key.find((name) => nameAmong(columns, name) === undefined);
     if (unknown !== undefined)
       throw refusal(
         `its key names "${unknown}", which it does not select`,
         `name some of ${columns.map((column) => column.name).join(", ")}`,
       );
-    return config.key;
+    return config.key.map((name) => nameAmong(columns, name) ?? name);
   }
-  const flat = withoutCtes(select);
   const found = flat["type"] === "SELECT_NODE" ? derivedKey(flat, columns, catalog) : undefined;
   if (found !== undefined) return found;
   const isOne = flat["type"] === "SELECT_NODE";
@@ -192,22 +185,13 @@ function derivedKey(
   catalog: Shaped["catalog"],
 ): readonly string[] | undefined {
   const names = columns.map((column) => column.name);
-  const items = selectListOf(select);
-  const hasStar = items.some((item) => item["class"] === "STAR");
   const held = (expressions: readonly TreeNode[]): readonly string[] | undefined => {
-    const outputs = expressions.map((expression) => {
-      const name = outputNameOf(expression)?.toLowerCase();
-      const isOther = items.some(
-        (item) => item["class"] !== "STAR" && outputNameOf(item)?.toLowerCase() === name,
-      );
-      if (hasStar) return isOther ? undefined : names.find((output) => output.toLowerCase() === name);
-      return names[items.findIndex((item) => isSameColumn(item, expression))];
-    });
+    const outputs = expressions.map((expression) => columnHolding(select, columns, expression));
     return outputs.every((output) => output !== undefined) ? outputs : undefined;
   };
   for (const modifier of modifiersOf(select))
     if (isDistinctOn(select) && modifier["type"] === "DISTINCT_MODIFIER")
-      return held(modifier["distinct_on_targets"] as readonly TreeNode[]);
+      return held(targetsOf(modifier, select));
   if (hasModifier(select, "DISTINCT")) return names;
   if (hasMadeRows(select)) return undefined;
   if (hasGroupingSets(select)) return heldSets(select, names, groupKeysOf(select, [], catalog), held);
@@ -238,15 +222,6 @@ function heldSets(
   const found = held(keys);
   const name = names[grouping];
   return found === undefined || name === undefined ? undefined : [...found, name];
-}
-
-/** Equal, or the same column with and without its relation's name. */
-function isSameColumn(a: TreeNode, b: TreeNode): boolean {
-  if (sameExpression(a, b)) return true;
-  const [one, other] = [a, b].map((node) => (node["column_names"] ?? []) as readonly string[]);
-  if (one === undefined || other === undefined || a["class"] !== "COLUMN_REF") return false;
-  const isBare = Math.min(one.length, other.length) === 1;
-  return b["class"] === "COLUMN_REF" && isBare && one.at(-1)?.toLowerCase() === other.at(-1)?.toLowerCase();
 }
 
 function explain(

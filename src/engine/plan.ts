@@ -71,7 +71,7 @@ export async function planQueries(
   };
   const known = await parseQueries(database, request, faults);
   const parsed = known.map((query): Parsed => {
-    const leaves = leavesOf(withoutCtes(query.select), catalog);
+    const leaves = leavesOf(withoutCtes(query.select, catalog), catalog);
     return { ...query, reads: leaves.map(({ stream }) => stream) };
   });
   const streams = new Map(request.sources.map((stream) => [stream.name, stream]));
@@ -91,8 +91,8 @@ export async function planQueries(
     const sharing =
       key.length === 0
         ? undefined
-        : await at(request, query.name, async () =>
-            sharingOfQuery({ ...query, streams, catalog, parts, key }),
+        : await at(request, query.name, () =>
+            sharingOfQuery(database, { ...query, streams, catalog, parts, key }),
           );
     return { plan, sharing };
   };
@@ -117,8 +117,7 @@ export async function planQueries(
     await database.run(isView ? plan.setup : emptyTable(query.name, plan.output.columns));
     const output = onItsTime(plan.output);
     streams.set(query.name, output);
-    const inputs = query.reads.flatMap((read) => streams.get(read) ?? []);
-    const warnings = await tieWarnings(database, query.select, inputs);
+    const warnings = await tieWarnings(database, query.select, streams, catalog);
     planned.push({
       ...plan,
       output,

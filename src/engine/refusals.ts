@@ -4,13 +4,16 @@ import { StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import { nodesOf, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { hasUnnamedStruct } from "../duckdb/type-text.ts";
+import type { OutputMode } from "./outcome.ts";
 import type { Stream } from "./stream.ts";
 import { type Catalog, includesName } from "./syntax-facts.ts";
-import { nameOf, WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
+import { MACRO_COLUMNS } from "./window-macros.ts";
+import { WINDOW_COLUMNS, type WindowCall } from "./windows.ts";
 
 /** The first of two columns of one name has it: the window's own could not be named. */
 export function refuseHiddenWindow(window: WindowCall | undefined, input: Stream): void {
-  const hidden = input.columns.find(({ name }) => includesName(WINDOW_COLUMNS, name))?.name;
+  const added = [...WINDOW_COLUMNS, ...MACRO_COLUMNS];
+  const hidden = input.columns.find(({ name }) => includesName(added, name))?.name;
   if (window !== undefined && hidden !== undefined)
     throw refusal(
       `${input.name} has a column "${hidden}" of its own, which hides the one that ${window.kind}(…) adds`,
@@ -18,7 +21,7 @@ export function refuseHiddenWindow(window: WindowCall | undefined, input: Stream
     );
 }
 
-/** A table's rowid counts from 0 in each batch. */
+/** A table's rowid counts from 0 in each batch. `select` is in resolved names. */
 export function refuseRowid(select: TreeNode, inputs: readonly Stream[]): void {
   const isColumnOfInput = inputs.some(({ columns }) =>
     includesName(
@@ -27,11 +30,12 @@ export function refuseRowid(select: TreeNode, inputs: readonly Stream[]): void {
     ),
   );
   if (isColumnOfInput) return;
-  if (
-    [...nodesOf(select)].some(
-      (node) => nameOf(node)?.toLowerCase() === "rowid" && node["class"] === "COLUMN_REF",
-    )
-  )
+  const isRowid = (node: TreeNode): boolean => {
+    const parts = (node["column_names"] ?? []) as readonly string[];
+    // With three parts it is a field of a STRUCT.
+    return node["class"] === "COLUMN_REF" && parts.length < 3 && parts.at(-1)?.toLowerCase() === "rowid";
+  };
+  if ([...nodesOf(select)].some(isRowid))
     throw refusal("rowid counts the rows of a batch only", "use a column of the record");
 }
 
@@ -105,16 +109,22 @@ function isNode(tree: TreeNode[string] | undefined): tree is TreeNode {
   return typeof tree === "object" && tree !== null && !Array.isArray(tree);
 }
 
-export function refuseDoubleNames(columns: readonly Column[]): void {
+/** What a row of a changing answer is marked with, where it is written. */
+const MARKS: readonly string[] = ["_op", "_batch"];
+
+export function refuseDoubleNames(columns: readonly Column[], mode: OutputMode): void {
   const double = columns.find(
     ({ name }, index) =>
       columns.findIndex((other) => other.name.toLowerCase() === name.toLowerCase()) !== index,
   );
   if (double !== undefined)
     throw refusal(`two columns are called "${double.name}"`, "give one another name with AS");
-  const reserved = columns.find(({ name }) => name.startsWith("_"));
-  if (reserved !== undefined)
-    throw refusal(`the column name "${reserved.name}" begins with _`, "give it another name with AS");
+  const marked = mode === "append" ? undefined : columns.find(({ name }) => includesName(MARKS, name));
+  if (marked !== undefined)
+    throw refusal(
+      `its column "${marked.name}" has the name of what mode ${mode} writes beside each row`,
+      "give it another name with AS",
+    );
 }
 
 /** A table has none, and in JSON all its fields would be called alike. */

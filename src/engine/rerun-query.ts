@@ -12,9 +12,10 @@ import { emptyTable } from "./input.ts";
 import { openKeptIfAny } from "./on-error/kept-rows.ts";
 import type { Partners } from "./on-error/partners.ts";
 import type { OutputMode } from "./outcome.ts";
+import { underscored } from "./own-names.ts";
 import { type Batch, type Explanation, endsInput, type Query } from "./query.ts";
 import { closedByAll, type Store } from "./store.ts";
-import { OP_COLUMN, relation, type TimeBound } from "./stream.ts";
+import { freeName, OP_COLUMN, relation, type TimeBound } from "./stream.ts";
 
 /** A place where the query reads, and which of its columns splits the answer for each split key. */
 export interface RerunPlace {
@@ -101,7 +102,9 @@ export function rerunQuery(options: RerunOptions): Query {
     const sameKey = keys.map((column) => sql`a.${column} IS NOT DISTINCT FROM b.${column}`);
     const on = sameKey.length === 0 ? raw("true") : join(sameKey, " AND ");
     const upserts =
-      mode === "complete" ? sql`SELECT ${join(names)} FROM ${current}` : changedRows(names, on, current, old);
+      mode === "complete"
+        ? sql`SELECT ${join(names)} FROM ${current}`
+        : changedRows(columns, on, current, old);
     // In the answer's own order, where it has one.
     return sql`CREATE OR REPLACE TEMP TABLE ${id(name)} AS
       SELECT *, 'delete' AS ${raw(OP_COLUMN)} FROM ${old} AS a ANTI JOIN ${current} AS b ON ${on}
@@ -168,11 +171,13 @@ export function rerunQuery(options: RerunOptions): Query {
 }
 
 /** Rows of `now` that `before` does not have, in their order. A key names one row of each. */
-function changedRows(names: readonly Sql[], sameKey: Sql, now: Sql, before: Sql): Sql {
+function changedRows(columns: readonly Column[], sameKey: Sql, now: Sql, before: Sql): Sql {
+  const names = columns.map(({ name }) => id(name));
   const differ = names.map((column) => sql`a.${column} IS DISTINCT FROM b.${column}`);
+  const isThere = id(freeName("_is_there", underscored(columns.map(({ name }) => name))));
   return sql`SELECT ${names.map((column) => sql`a.${column}`)}
-    FROM ${now} AS a LEFT JOIN (SELECT *, true AS _is_there FROM ${before}) AS b ON ${sameKey}
-    WHERE b._is_there IS NULL OR ${join(differ, " OR ")}`;
+    FROM ${now} AS a LEFT JOIN (SELECT *, true AS ${isThere} FROM ${before}) AS b ON ${sameKey}
+    WHERE b.${isThere} IS NULL OR ${join(differ, " OR ")}`;
 }
 
 function rowText(keys: readonly Sql[]): Sql {

@@ -3,33 +3,30 @@
 import type { Column } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { StoreShape } from "./store.ts";
-import { BATCH_COLUMN, MAX_BATCH_ROWS, ORDER_COLUMN, PLACE_COLUMN, WINDOW_END_COLUMN } from "./stream.ts";
+import { MAX_BATCH_ROWS, type OwnColumns } from "./stream.ts";
 
 export interface RowsRequest {
   readonly name: string;
   readonly columns: readonly Column[];
-  /** FROM text of the input with its windows, if any: its rows have `_o`. */
+  readonly own: OwnColumns;
+  /** FROM text of the input with its windows, if any: its rows have the order of `own`. */
   readonly from: Sql;
   /** From a row to the time after which it may be forgotten. */
   readonly end: Sql;
 }
 
-const order = raw(ORDER_COLUMN);
-const batch = raw(BATCH_COLUMN);
-const end = raw(WINDOW_END_COLUMN);
-
-const place = sql`${batch} * ${MAX_BATCH_ROWS} + ${order} AS ${raw(PLACE_COLUMN)}`;
-
-export function rowShape({ name, columns, from, end: endOfRow }: RowsRequest): StoreShape {
+export function rowShape({ name, columns, own, from, end: endOfRow }: RowsRequest): StoreShape {
+  const { order, batch, end } = own;
   const names = columns.map((column) => id(column.name));
   return {
     name,
+    own,
     holdsRows: true,
     words: "rows",
     partial: (batchId) =>
       sql`SELECT ${join(names)}, ${order}, ${batchId}::BIGINT AS ${batch}, ${endOfRow} AS ${end} ${from}`,
     answer: (parts, hasPlace) =>
-      sql`SELECT ${withPlace(names, hasPlace)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
+      sql`SELECT ${withPlace(names, own, hasPlace)} FROM ${parts} AS parts ORDER BY ${batch}, ${order}`,
     unordered: (parts) => sql`SELECT ${join(names)} FROM ${parts} AS parts`,
     columnOf: (column) => id(nameIn(columns, column)),
   };
@@ -46,15 +43,16 @@ export interface SessionRequest extends Omit<RowsRequest, "end"> {
 
 /**
  * Rows of sessions. Which session a row is in, later rows may still change: the windows are computed when
- * they are asked for. A row's `_end` is the earliest time at which its session may end.
+ * they are asked for. A row's end is the earliest time at which its session may end.
  */
 export function sessionShape(request: SessionRequest): StoreShape {
-  const { columns, timeColumn, gap, closesAfter, sessions } = request;
+  const { columns, timeColumn, gap, closesAfter, sessions, own } = request;
+  const { order, batch, end } = own;
   const closing = (windowEnd: Sql): Sql =>
     closesAfter === undefined ? windowEnd : sql`${windowEnd} + ${closesAfter}`;
-  const own = columns.filter(({ name }) => name !== "window_start" && name !== "window_end");
-  const rows = rowShape({ ...request, columns: own, end: closing(sql`${id(timeColumn)} + ${gap}`) });
-  const names = own.map((column) => id(column.name));
+  const kept = columns.filter(({ name }) => name !== "window_start" && name !== "window_end");
+  const rows = rowShape({ ...request, columns: kept, end: closing(sql`${id(timeColumn)} + ${gap}`) });
+  const names = kept.map((column) => id(column.name));
   const all = columns.map((column) => id(column.name));
   const windowed = (parts: Sql, items: readonly Sql[]): Sql =>
     sql`WITH _rows AS (FROM ${parts} AS parts) SELECT ${join(items)} ${sessions}`;
@@ -63,15 +61,19 @@ export function sessionShape(request: SessionRequest): StoreShape {
     columnOf: rows.columnOf,
     words: "rows of open sessions",
     answer: (parts, hasPlace) =>
-      sql`${windowed(parts, withPlace(all, hasPlace))} ORDER BY ${batch}, ${order}`,
+      sql`${windowed(parts, withPlace(all, own, hasPlace))} ORDER BY ${batch}, ${order}`,
     unordered: (parts) => windowed(parts, all),
     resolved: (parts) =>
       windowed(parts, [...names, order, batch, sql`${closing(raw("window_end"))} AS ${end}`]),
   };
 }
 
-function withPlace(names: readonly Sql[], hasPlace = false): readonly Sql[] {
-  return hasPlace ? [...names, place] : names;
+function withPlace(
+  names: readonly Sql[],
+  { batch, order, place }: OwnColumns,
+  hasPlace = false,
+): readonly Sql[] {
+  return hasPlace ? [...names, sql`${batch} * ${MAX_BATCH_ROWS} + ${order} AS ${raw(place)}`] : names;
 }
 
 function nameIn(columns: readonly Column[], name: string): string {

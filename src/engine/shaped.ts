@@ -5,7 +5,7 @@ import { raw, sql } from "../duckdb/sql.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import type { QueryConfig } from "../job/schema.ts";
 import { refusal } from "./refusals.ts";
-import type { Stream, TimeBound } from "./stream.ts";
+import type { OwnColumns, Stream, TimeBound } from "./stream.ts";
 import type { Catalog } from "./syntax-facts.ts";
 import type { Timing } from "./timing.ts";
 
@@ -24,9 +24,16 @@ export interface QueryRequest {
   readonly isGeneral: boolean;
 }
 
-export interface Shaped extends QueryRequest {
-  /** Without CTEs. */
+/** With what the query's own names leave to us. */
+export interface PlanningRequest extends QueryRequest {
+  readonly own: OwnColumns;
+}
+
+export interface Shaped extends PlanningRequest {
+  /** Without CTEs, and in resolved names. */
   readonly flat: TreeNode;
+  /** The same with names as they are written. */
+  readonly written: TreeNode;
   readonly columns: readonly Column[];
   /** The sources that all its inputs come from. */
   readonly sources: readonly string[];

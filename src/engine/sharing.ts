@@ -4,11 +4,13 @@
  * partitions, put together, are the answer over all.
  */
 
+import type { Database } from "../duckdb/database.ts";
 import type { TreeNode } from "../duckdb/syntax.ts";
 import { markLeaves } from "./leaves.ts";
 import { withoutCtes } from "./lineage.ts";
 import { localityOf, type SplitKey } from "./locality.ts";
 import { refusal } from "./refusals.ts";
+import { withResolvedNames } from "./resolved-names.ts";
 import { whyNotRowWise } from "./shape.ts";
 import type { Stream } from "./stream.ts";
 import type { Catalog } from "./syntax-facts.ts";
@@ -34,8 +36,12 @@ export interface QuerySharing {
 }
 
 /** Throws code `job` where the query mixes partitions. */
-export function sharingOfQuery({ select, streams, catalog, parts, key }: SharedQuery): QuerySharing {
-  const { tree, leaves } = markLeaves(withoutCtes(select), catalog);
+export async function sharingOfQuery(
+  database: Database,
+  { select, streams, catalog, parts, key }: SharedQuery,
+): Promise<QuerySharing> {
+  const flat = await withResolvedNames(database, withoutCtes(select, catalog));
+  const { tree, leaves } = markLeaves(flat, catalog);
   const partOf = (leaf: number, column: string | undefined): number | undefined =>
     column === undefined ? undefined : parts.get(leaves[leaf]?.stream ?? "")?.get(column);
   const splitColumns = (leaf: number): ReadonlyMap<string, string> => {

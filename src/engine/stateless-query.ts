@@ -6,25 +6,26 @@ import type { LeafPlace } from "./leaves.ts";
 import { orderedSuspects } from "./on-error/suspects.ts";
 import { passedThrough } from "./pass-through.ts";
 import type { Query } from "./query.ts";
-import type { QueryRequest } from "./shaped.ts";
+import type { PlanningRequest } from "./shaped.ts";
 import type { Stream } from "./stream.ts";
 import { timesOfRows } from "./union-times.ts";
 
 interface StatelessTrees {
-  /** The query without CTEs; with its places marked. */
+  /** The query without CTEs; in resolved names; with its places marked. */
+  readonly written: TreeNode;
   readonly flat: TreeNode;
   readonly tree: TreeNode;
   readonly leaves: readonly LeafPlace[];
 }
 
 export async function statelessQuery(
-  request: QueryRequest,
-  { flat, tree, leaves }: StatelessTrees,
+  request: PlanningRequest,
+  { flat, written, tree, leaves }: StatelessTrees,
 ): Promise<Query> {
   const { database, name, streams } = request;
   const text = request.config.sql;
   const suspects = await orderedSuspects({ ...request, flat });
-  const rowsInOrder = await passedThrough(database, flat, leaves, streams);
+  const rowsInOrder = await passedThrough(database, written, leaves, streams, request.own);
   const columns = await database.describe(raw(text));
   const inputs = [...new Set(leaves.map(({ stream }) => stream))].flatMap((name) => streams.get(name) ?? []);
   const timesOf = (leaf: number) => streams.get(leaves[leaf]?.stream ?? "")?.times ?? new Map();

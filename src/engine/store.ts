@@ -6,19 +6,11 @@
  */
 
 import type { Column, Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { INFINITY_US, id, join, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import { type Batch, endsInput, type QueryState } from "./query.ts";
 import { type StateRules, timeRules } from "./state-rules.ts";
-import {
-  BATCH_COLUMN,
-  CHECKPOINT,
-  endOf,
-  lateVariable,
-  ORDER_COLUMN,
-  relation,
-  type TimeBound,
-  WINDOW_END_COLUMN,
-} from "./stream.ts";
+import { CHECKPOINT, endOf, lateVariable, type OwnColumns, relation, type TimeBound } from "./stream.ts";
 import { laterUs } from "./watermark.ts";
 import { windowLedger } from "./window-ledger.ts";
 
@@ -26,11 +18,13 @@ import { windowLedger } from "./window-ledger.ts";
 export interface StoreShape {
   /** Names its relations. */
   readonly name: string;
-  /** What a batch adds, with the columns `_b` and `_end`. */
+  /** What its columns beside the user's are called. */
+  readonly own: OwnColumns;
+  /** What a batch adds, with the columns of its batch and its end. */
   partial(batchId: number): Sql;
   /**
    * The rows that the query reads, from rows of the state: `parts` is the name of a relation or CTE. With
-   * `hasPlace` they have the column `_place` too; only stores of rows can give it.
+   * `hasPlace` they have the column of their place too; only stores of rows can give it.
    */
   answer(parts: Sql, hasPlace?: boolean): Sql;
   /** The same in any order, which spares a sort. */
@@ -101,11 +95,9 @@ export async function closedByAll(stores: readonly Store[], database: Database):
   return last;
 }
 
-const order = raw(ORDER_COLUMN);
-const end = raw(WINDOW_END_COLUMN);
-
 export function openStore(options: StoreOptions): Store {
-  const { name, sources, bound, resolved } = options;
+  const { name, sources, bound, resolved, own } = options;
+  const { order, end } = own;
   const partial = id(relation.partial(name));
   const state = id(CHECKPOINT, relation.state(name));
   const sessions = id(relation.closing(name));
@@ -114,9 +106,7 @@ export function openStore(options: StoreOptions): Store {
   let hiddenEnds: Sql | undefined;
   let batchAtHand = -1;
   const isHidden = (): Sql => {
-    const all = [...hiddenRows.values()].map(
-      (hidden) => sql`(${raw(BATCH_COLUMN)}, ${order}) IN (${hidden})`,
-    );
+    const all = [...hiddenRows.values()].map((hidden) => sql`(${own.batch}, ${order}) IN (${hidden})`);
     return join(all, " OR ");
   };
   const shown = (rows: Sql): Sql =>
@@ -126,7 +116,8 @@ export function openStore(options: StoreOptions): Store {
   const now = (): Sql => shown(whole);
   const definition = options.partial(0);
   const size = options.size ?? raw("count(*)");
-  const ledger = windowLedger({ state, sources, bound, size, minRowsToRewrite: options.minRowsToRewrite });
+  const { minRowsToRewrite } = options;
+  const ledger = windowLedger({ state, sources, bound, end, size, minRowsToRewrite });
   let addedRows = 0;
   let hasResolved = false;
 
@@ -199,7 +190,7 @@ export function openStore(options: StoreOptions): Store {
       }
       // What closes in the batch that brought it never enters the state; a session's rows tell no true end.
       const kept = resolved === undefined ? isOpen : raw("true");
-      if (addedRows > 0) statements.push(sql`INSERT INTO ${state} FROM ${partial} WHERE ${kept}`);
+      if (addedRows > 0) statements.push(insertInto(state, sql`SELECT * FROM ${partial} WHERE ${kept}`));
       const isDue = ledger.isRewriteDue();
       // A rewrite that drops and merges nothing would only cost time.
       if (isDue && (bound !== undefined || options.merged !== undefined)) {

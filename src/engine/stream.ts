@@ -15,8 +15,8 @@ export interface Stream {
    * that the column may still have in rows to come.
    */
   readonly times: ReadonlyMap<string, TimeBound>;
-  /** Of a stream that is a view: its rows with `_o`, their order. A table's order is its rowid. */
-  readonly rowsInOrder?: Sql | undefined;
+  /** Of a stream that is a view: its rows with a column of their order. A table's order is its rowid. */
+  readonly rowsInOrder?: { readonly rows: Sql; readonly order: Sql } | undefined;
   /** Of a stream that is a view: the table whose rows it shows. */
   readonly table?: string | undefined;
 }
@@ -64,15 +64,35 @@ export const relation = {
   newLetters: "_new_letters",
 } as const;
 
-/** The column that keeps the source's order within a batch, and the one that orders batches. */
-export const ORDER_COLUMN = "_o";
-export const BATCH_COLUMN = "_b";
-/** A row's place in the whole input, in relations that are asked for it. */
-export const PLACE_COLUMN = "_place";
+/** Columns that stand beside a user's own, in relations that a query reads and keeps. */
+export interface OwnColumns {
+  /** The source's order within a batch, and what orders batches. */
+  readonly order: Sql;
+  readonly batch: Sql;
+  /** When a row of a query's state is closed. */
+  readonly end: Sql;
+  /** A row's place in the whole input, in relations that are asked for it. */
+  readonly place: string;
+}
+
+/** `taken`: the user's names, in lower case. Ours give way to them: `_o` becomes `__o`. */
+export function ownColumns(taken: ReadonlySet<string>): OwnColumns {
+  return {
+    order: raw(freeName("_o", taken)),
+    batch: raw(freeName("_b", taken)),
+    end: raw(freeName("_end", taken)),
+    place: freeName("_place", taken),
+  };
+}
+
+export function freeName(name: string, taken: ReadonlySet<string>): string {
+  return taken.has(name) ? freeName(`_${name}`, taken) : name;
+}
+
+/** Where no column of a user's stands beside them. */
+export const PLAIN_COLUMNS: OwnColumns = ownColumns(new Set());
 /** A batch has fewer rows, as a segment has no more bytes. */
 export const MAX_BATCH_ROWS = 2 ** 26;
-/** When a row of a windowed query's state is closed. */
-export const WINDOW_END_COLUMN = "_end";
 /** Of such a column: never NULL, so that it can be looked for with IN. */
 export function endOf(column: Sql): Sql {
   return sql`coalesce(${column}, '-infinity'::TIMESTAMP)`;

@@ -1,6 +1,6 @@
 /** Questions about a query's syntax tree that the planner asks. */
 
-import { nodesOf, sameExpression, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
+import { NO_LOCATION, nodesOf, sameExpression, type Tree, type TreeNode, textIn } from "../duckdb/syntax.ts";
 import { makesRows } from "./functions/classes.ts";
 import { nameOf, windowCallOf } from "./windows.ts";
 
@@ -99,6 +99,18 @@ export function isDistinctOn(node: TreeNode): boolean {
   );
 }
 
+/** What DISTINCT ON names, in resolved names: what is left of one part is an alias. */
+export function targetsOf(distinct: TreeNode, select: TreeNode): readonly TreeNode[] {
+  return ((distinct["distinct_on_targets"] ?? []) as readonly TreeNode[]).map((target) => {
+    const [name, ...more] = (target["column_names"] ?? []) as readonly string[];
+    if (target["class"] !== "COLUMN_REF" || more.length > 0 || name === undefined) return target;
+    const item = selectListOf(select).find(
+      (one) => textIn(one, "alias").toLowerCase() === name.toLowerCase(),
+    );
+    return item ?? target;
+  });
+}
+
 export function ctesOf(node: TreeNode): ReadonlyMap<string, TreeNode> {
   const map = ((node["cte_map"] as TreeNode | null)?.["map"] as readonly TreeNode[] | null) ?? [];
   return new Map(
@@ -141,7 +153,11 @@ function isInAllSets(select: TreeNode): (expression: number) => boolean {
 export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], catalog: Catalog): TreeNode[] {
   const list = selectListOf(select);
   if (select["aggregate_handling"] === "FORCE_AGGREGATES")
-    return list.filter((item) => !hasAggregate(item, catalog) && hasColumn(item));
+    return list.flatMap((item): readonly TreeNode[] => {
+      if (hasAggregate(item, catalog) || !hasColumn(item)) return [];
+      const given = item["class"] === "STAR" ? starOutputs(item) : undefined;
+      return given === undefined ? [item] : given.map(({ expression }) => expression ?? item);
+    });
   const grouped = (select["group_expressions"] as readonly TreeNode[]).filter((_, index) =>
     isInAllSets(select)(index),
   );
@@ -156,6 +172,68 @@ export function groupKeysOf(select: TreeNode, inputColumns: readonly string[], c
     if (parts.length !== 1 || only === undefined || includesName(inputColumns, only)) return expression;
     return list.find((item) => textIn(item, "alias").toLowerCase() === only.toLowerCase()) ?? expression;
   });
+}
+
+/** A column that a star gives: which column of FROM it is; without a relation one that USING merged. */
+export interface StarColumn {
+  readonly [key: string]: Tree;
+  readonly name: string;
+  /** Null where it is no column of FROM: what REPLACE puts in its place. */
+  readonly relation: string | null;
+  readonly column: string | null;
+}
+
+const STAR_COLUMNS = "_columns";
+
+export function withStarColumns(star: TreeNode, columns: readonly StarColumn[]): TreeNode {
+  return { ...star, [STAR_COLUMNS]: columns };
+}
+
+/**
+ * What the columns of a SELECT are made of, one entry a column, in a tree with resolved names: an expression,
+ * or undefined for what a star gives of no column. Undefined where a star does not tell.
+ */
+export function outputsOf(select: TreeNode): readonly Output[] | undefined {
+  const outputs = selectListOf(select).map((item): readonly Output[] | undefined => {
+    return item["class"] === "STAR" ? starOutputs(item) : [{ name: outputNameOf(item), expression: item }];
+  });
+  return outputs.every((output) => output !== undefined) ? outputs.flat() : undefined;
+}
+
+function starOutputs(star: TreeNode): readonly Output[] | undefined {
+  const columns = star[STAR_COLUMNS] as readonly StarColumn[] | undefined;
+  return columns?.map(({ name, relation, column }) => ({
+    name,
+    expression: column === null ? undefined : referenceTo(relation ?? "", column),
+  }));
+}
+
+export interface Output {
+  /** Undefined where DuckDB makes it up. */
+  readonly name: string | undefined;
+  readonly expression: TreeNode | undefined;
+}
+
+function referenceTo(relation: string, column: string): TreeNode {
+  return {
+    class: "COLUMN_REF",
+    type: "COLUMN_REF",
+    alias: "",
+    query_location: NO_LOCATION,
+    column_names: relation === "" ? [column] : [relation, column],
+  };
+}
+
+/** The column of a SELECT's answer that holds an expression of it; both in resolved names. */
+export function columnHolding(
+  select: TreeNode,
+  columns: readonly { readonly name: string }[],
+  expression: TreeNode,
+): string | undefined {
+  const outputs = outputsOf(select);
+  if (outputs === undefined || outputs.length !== columns.length) return undefined;
+  const index = outputs.findIndex((output) => sameExpression(output.expression ?? {}, expression));
+  return columns[index]?.name;
 }
 
 /** The name that DuckDB gives a select item, where it is a plain one. */
@@ -173,13 +251,13 @@ export function isColumn(node: TreeNode, names: Iterable<string>): boolean {
   );
 }
 
-/** The same for columns that may have a relation's name before them. */
-export function isColumnNamed(node: TreeNode, names: readonly string[]): boolean {
-  return node["class"] === "COLUMN_REF" && includesName(names, nameOf(node) ?? "");
-}
-
 export function includesName(names: readonly string[], name: string): boolean {
   return names.some((other) => other.toLowerCase() === name.toLowerCase());
+}
+
+/** The name as a column has it; SQL doesn't care for upper and lower case. */
+export function nameAmong(columns: readonly { readonly name: string }[], name: string): string | undefined {
+  return columns.find((column) => column.name.toLowerCase() === name.toLowerCase())?.name;
 }
 
 export function indexOfExpression(list: readonly TreeNode[], expression: TreeNode): number {

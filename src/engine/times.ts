@@ -16,7 +16,7 @@ export function timesThrough(
   timesOf: TimesOfLeaf,
   columns: readonly Column[],
 ): ReadonlyMap<string, TimeBound> {
-  const passed = timesOfSelect(tree, timesOf, true);
+  const passed = timesOfSelect(tree, timesOf);
   return new Map(
     columns.flatMap(({ name }): [string, TimeBound][] => {
       const bound = passed.get(name.toLowerCase());
@@ -25,13 +25,9 @@ export function timesThrough(
   );
 }
 
-function timesOfSelect(
-  select: TreeNode,
-  timesOf: TimesOfLeaf,
-  isRoot: boolean,
-): ReadonlyMap<string, TimeBound> {
+function timesOfSelect(select: TreeNode, timesOf: TimesOfLeaf): ReadonlyMap<string, TimeBound> {
   if (select["type"] !== "SELECT_NODE") return new Map();
-  return passedOn(select, timesOfFrom(select["from_table"] as TreeNode, timesOf), isRoot);
+  return passedOn(select, timesOfFrom(select["from_table"] as TreeNode, timesOf));
 }
 
 function timesOfFrom(from: TreeNode, timesOf: TimesOfLeaf): readonly Carrier<TimeBound>[] {
@@ -40,13 +36,13 @@ function timesOfFrom(from: TreeNode, timesOf: TimesOfLeaf): readonly Carrier<Tim
   const leaf = leafIndexOf(from);
   if (leaf !== undefined) return timesAtLeaf(from, timesOf(leaf));
   if (from["type"] === "SUBQUERY") {
-    const inner = timesOfSelect((from["subquery"] as TreeNode)["node"] as TreeNode, timesOf, false);
+    const inner = timesOfSelect((from["subquery"] as TreeNode)["node"] as TreeNode, timesOf);
     return carriersOf(textIn(from, "alias"), [...inner]);
   }
   if (from["type"] !== "JOIN") return [];
   const left = timesOfFrom(from["left"] as TreeNode, timesOf);
   const right = timesOfFrom(from["right"] as TreeNode, timesOf);
-  return [...left, ...right.map((carrier) => ({ ...carrier, isInStar: false }))];
+  return [...left, ...right];
 }
 
 function timesAtLeaf(from: TreeNode, times: ReadonlyMap<string, TimeBound>): readonly Carrier<TimeBound>[] {
@@ -67,6 +63,5 @@ function carriersOf(
     relation: relation.toLowerCase(),
     column: column.toLowerCase(),
     meaning,
-    isInStar: true,
   }));
 }

@@ -15,7 +15,6 @@ import {
 import type { Pruning } from "./places.ts";
 import { relationOf } from "./shape.ts";
 import type { Shaped } from "./shaped.ts";
-import { BATCH_COLUMN, ORDER_COLUMN } from "./stream.ts";
 import {
   type Catalog,
   clausesOf,
@@ -23,8 +22,7 @@ import {
   includesName,
   isGrouped,
   modifiersOf,
-  outputNameOf,
-  selectListOf,
+  outputsOf,
   windowFunctionsOf,
 } from "./syntax-facts.ts";
 import { nameOf } from "./windows.ts";
@@ -44,8 +42,9 @@ export function firstOfKey(select: TreeNode): TreeNode | undefined {
 }
 
 /**
- * What a query over one stream needs of its rows; undefined where it may need all. The rank is in QUALIFY, or
- * in a subquery over the stream with a WHERE around it; the SELECT that ranks does nothing else with rows.
+ * What a query over one stream, in resolved names, needs of its rows; undefined where it may need all. The
+ * rank is in QUALIFY, or in a subquery over the stream with a WHERE around it; the SELECT that ranks does
+ * nothing else with rows.
  */
 export function topOfKeys(
   { flat, catalog }: Pick<Shaped, "flat" | "catalog">,
@@ -62,10 +61,9 @@ export function topOfKeys(
   const condition = isSubquery ? flat["where_clause"] : flat["qualify"];
   const found = limitedRank(condition as TreeNode | null, (node) => {
     if (node["class"] !== "COLUMN_REF") return node;
-    const name = nameOf(node) ?? "";
-    // A column of the stream goes before the rank of its name.
-    if (includesName(names, name)) return undefined;
-    return selectListOf(ranking).find((item) => outputNameOf(item)?.toLowerCase() === name.toLowerCase());
+    const name = nameOf(node)?.toLowerCase();
+    // Of columns of one name, the first has it.
+    return outputsOf(ranking)?.find((output) => output.name?.toLowerCase() === name)?.expression;
   });
   if (found === undefined) return undefined;
   const relation = relationOf(ranking["from_table"] as TreeNode);
@@ -95,9 +93,8 @@ function isRankingOnly(select: TreeNode, catalog: Catalog): boolean {
 }
 
 function isColumnOf(node: TreeNode, relation: string, names: readonly string[]): boolean {
-  const parts = node["column_names"] as readonly string[];
-  const isQualified = parts.length > 1 && parts[0]?.toLowerCase() === relation.toLowerCase();
-  return includesName(names, (isQualified ? parts[1] : parts[0]) ?? "");
+  const [before, name, ..._fields] = node["column_names"] as readonly string[];
+  return before?.toLowerCase() === relation.toLowerCase() && includesName(names, name ?? "");
 }
 
 type LimitedRank = Omit<TopOfKeys, "relation">;
@@ -128,11 +125,11 @@ function limitedRank(
  * order leaves rows equal, the source's order settles it.
  */
 export async function keepTop(
-  { database, flat }: Pick<Shaped, "database" | "flat">,
+  { database, flat, own }: Pick<Shaped, "database" | "flat" | "own">,
   { rank, count, relation }: TopOfKeys,
 ): Promise<Pruning> {
   const orders = rank["orders"] as readonly TreeNode[];
-  const settled = [BATCH_COLUMN, ORDER_COLUMN].map((name) => columnOrder(name));
+  const settled = [own.batch, own.order].map(({ text }) => columnOrder(text));
   const call = await expressionText(database, flat, { ...rank, alias: "", orders: [...orders, ...settled] });
   const asWritten = await expressionText(database, flat, { ...rank, alias: "" });
   return {

@@ -6,13 +6,15 @@
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, raw, type Sql, sql, timestampUs } from "../duckdb/sql.ts";
 import type { Batch } from "./query.ts";
-import { type TimeBound, WINDOW_END_COLUMN } from "./stream.ts";
+import type { TimeBound } from "./stream.ts";
 
 export interface LedgerOptions {
   readonly state: Sql;
   readonly sources: readonly string[];
   /** What the watermark means for the window's time column; undefined without a window. */
   readonly bound: TimeBound | undefined;
+  /** The column of the time when a row is closed. */
+  readonly end: Sql;
   /** An aggregate of the state's rows: their number, or how many values they hold. */
   readonly size: Sql;
   /** A state smaller than this is not worth a rewrite. */
@@ -45,10 +47,8 @@ export interface WindowLedger {
   isRewriteDue(): boolean;
 }
 
-const end = raw(WINDOW_END_COLUMN);
-
 export function windowLedger(options: LedgerOptions): WindowLedger {
-  const { state, sources, bound, minRowsToRewrite } = options;
+  const { state, sources, bound, end, minRowsToRewrite } = options;
   let size: number | undefined;
   let sizeBeforeRewrite = 0;
   /** Of the batch at hand. */

@@ -7,6 +7,12 @@
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 
 const column = raw("tcol");
+/**
+ * Columns that stand beside a stream's own inside of the macros. A macro does not see what names those have:
+ * these are none that anybody gives.
+ */
+export const MACRO_COLUMNS = ["_first start", "_nth window", "_opens session", "_session number"] as const;
+const [first, nth, opens, number] = MACRO_COLUMNS.map((name) => id(name)) as [Sql, Sql, Sql, Sql];
 /** Also a text like `'5 minutes'` is an interval. */
 const [slide, step, size] = [raw("slide::INTERVAL"), raw("step::INTERVAL"), raw("size::INTERVAL")];
 
@@ -57,32 +63,32 @@ function isEven(step: Sql, size: Sql): Sql {
 /** A row without a time has one window, which is NULL; one of infinite time has one that is infinite. */
 const isTimed = sql`isfinite(${column}::TIMESTAMP)`;
 /** The stream with what windows are counted from: found once a row, and not once a window. */
-const withStart = (start: Sql): Sql => sql`(SELECT *, ${start} AS _start FROM query_table(tbl))`;
+const withStart = (start: Sql): Sql => sql`(SELECT *, ${start} AS ${first} FROM query_table(tbl))`;
 
 function hop(bucket: Bucket): Sql {
-  const start = sql`_start - hop_no * ${slide}`;
-  return sql`SELECT * EXCLUDE (_start, hop_no), ${start} AS window_start, ${start} + ${size} AS window_end
-    FROM ${withStart(bucket(slide))}, range(0, ${stepsIn(slide, size)}) hops(hop_no)
-    WHERE CASE WHEN ${isEven(slide, size)} THEN hop_no = 0 OR ${isTimed}
-               ELSE ${column} < ${start} + ${size} OR (hop_no = 0 AND ${isTimed} IS NOT TRUE) END`;
+  const start = sql`${first} - ${nth} * ${slide}`;
+  return sql`SELECT * EXCLUDE (${first}, ${nth}), ${start} AS window_start, ${start} + ${size} AS window_end
+    FROM ${withStart(bucket(slide))}, range(0, ${stepsIn(slide, size)}) hops(${nth})
+    WHERE CASE WHEN ${isEven(slide, size)} THEN ${nth} = 0 OR ${isTimed}
+               ELSE ${column} < ${start} + ${size} OR (${nth} = 0 AND ${isTimed} IS NOT TRUE) END`;
 }
 
 function cumulate(bucket: Bucket): Sql {
-  const [stepEnd, lastEnd] = [sql`_start + step_no * ${step}`, sql`_start + ${size}`];
+  const [stepEnd, lastEnd] = [sql`${first} + ${nth} * ${step}`, sql`${first} + ${size}`];
   const end = sql`CASE WHEN ${isEven(step, size)} THEN ${stepEnd} ELSE least(${stepEnd}, ${lastEnd}) END`;
-  const isThere = sql`(${isEven(step, size)} OR _start + (step_no - 1) * ${step} < ${lastEnd})`;
-  return sql`SELECT * EXCLUDE (_start, step_no), _start AS window_start, ${end} AS window_end
-    FROM ${withStart(bucket(size))}, range(1, ${stepsIn(step, size)} + 1) steps(step_no)
-    WHERE (${column} < ${end} AND ${isThere}) OR (step_no = 1 AND ${isTimed} IS NOT TRUE)`;
+  const isThere = sql`(${isEven(step, size)} OR ${first} + (${nth} - 1) * ${step} < ${lastEnd})`;
+  return sql`SELECT * EXCLUDE (${first}, ${nth}), ${first} AS window_start, ${end} AS window_end
+    FROM ${withStart(bucket(size))}, range(1, ${stepsIn(step, size)} + 1) steps(${nth})
+    WHERE (${column} < ${end} AND ${isThere}) OR (${nth} = 1 AND ${isTimed} IS NOT TRUE)`;
 }
 
 const session = sql`
   WITH gaps AS (SELECT *, CASE WHEN tcol - lag(tcol) OVER (PARTITION BY key ORDER BY tcol) < gap
-                               THEN 0 ELSE 1 END AS session_first FROM query_table(tbl)),
-       numbered AS (SELECT *, sum(session_first) OVER (PARTITION BY key ORDER BY tcol
-                                                       RANGE UNBOUNDED PRECEDING) AS session_no FROM gaps)
-  SELECT * EXCLUDE (session_first, session_no), min(tcol) OVER (PARTITION BY key, session_no) AS window_start,
-         max(tcol) OVER (PARTITION BY key, session_no) + gap AS window_end FROM numbered`;
+                               THEN 0 ELSE 1 END AS ${opens} FROM query_table(tbl)),
+       numbered AS (SELECT *, sum(${opens}) OVER (PARTITION BY key ORDER BY tcol
+                                                       RANGE UNBOUNDED PRECEDING) AS ${number} FROM gaps)
+  SELECT * EXCLUDE (${opens}, ${number}), min(tcol) OVER (PARTITION BY key, ${number}) AS window_start,
+         max(tcol) OVER (PARTITION BY key, ${number}) + gap AS window_end FROM numbered`;
 
 /** A macro that may be given an origin too. */
 function withOrigin(name: string, parameters: string, definition: (bucket: Bucket) => Sql): Sql {

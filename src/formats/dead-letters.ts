@@ -7,6 +7,7 @@
 import { rm, writeFile } from "node:fs/promises";
 import { StreamkitError } from "../base/error.ts";
 import type { Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { innerFeedsOf } from "./inner-feeds.ts";
 import { linesAsTheyAre } from "./lines.ts";
@@ -191,7 +192,7 @@ export function openLetters(database: Database, segment: Segment, table: string)
         await writeFile(`${path}.places`, text);
         if (segment.reasons !== undefined) await writeFile(`${path}.reasons`, ownReasons(block, indexes));
         const rows = rowsOf(origin, reasons);
-        const added = sql`INSERT INTO ${id(table)} ${rows}`;
+        const added = insertInto(id(table), rows);
         const written = isMany
           ? await toFile(rows)
           : await database.runCounting(isMade ? added : sql`${emptied}; ${added}`);

@@ -6,6 +6,7 @@
 
 import { readFile, rm, writeFile } from "node:fs/promises";
 import { type Database, DuckdbError } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, type Sql, sql } from "../duckdb/sql.ts";
 import { type AttributesApart, attributesApart } from "./attributes.ts";
 import { type DeadLetters, type LetterWriter, openLetters } from "./dead-letters.ts";
@@ -64,8 +65,8 @@ export async function readApart(
   try {
     for (const block of lineBlocks(await readFile(segment.path), format)) {
       if (!(await readBlock(apart, block))) continue;
-      const part = sql`FROM ${id(apart.part)}`;
-      await database.run(isMade ? sql`INSERT INTO ${id(table)} ${part}` : createTable(table, part));
+      const part = sql`SELECT * FROM ${id(apart.part)}`;
+      await database.run(isMade ? insertInto(id(table), part) : createTable(table, part));
       isMade = true;
     }
     if (!isMade) {

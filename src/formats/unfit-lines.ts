@@ -1,6 +1,7 @@
 /** The unfit lines of a block as they are found: in a table with their reasons, and as marks. */
 
 import type { Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, join, type Sql, sql } from "../duckdb/sql.ts";
 
 export interface UnfitOfBlock {
@@ -52,9 +53,9 @@ export function openUnfit(database: Database, lines: number): UnfitOfBlock {
       const named =
         candidates.length === lines
           ? sql`SELECT index, reason FROM (${found}) WHERE index BETWEEN 0 AND ${lines - 1}`
-          : sql`SELECT line, reason FROM (${found}) AS found JOIN ${lineOf} AS named USING (index)`;
+          : sql`SELECT line AS index, reason FROM (${found}) AS found JOIN ${lineOf} AS named USING (index)`;
       const before = count;
-      const query = sql`INSERT INTO ${UNFIT} ${named} RETURNING index::DOUBLE`;
+      const query = sql`${insertInto(UNFIT, named)} RETURNING index::DOUBLE`;
       for await (const [indexes = []] of database.columnBlocks(query))
         for (const index of indexes as number[]) mark(index);
       return count - before;
@@ -64,12 +65,10 @@ export function openUnfit(database: Database, lines: number): UnfitOfBlock {
       await make();
       const byReason = Map.groupBy(reasons.keys(), (index) => reasons.get(index) ?? "");
       const selects = [...byReason].map(
-        ([reason, indexes]) => sql`SELECT unnest(${numberList(indexes)}), ${reason}`,
+        ([reason, indexes]) => sql`SELECT unnest(${numberList(indexes)}) AS index, ${reason} AS reason`,
       );
       for (let first = 0; first < selects.length; first += MAX_SELECTS)
-        await database.run(
-          sql`INSERT INTO ${UNFIT} ${join(selects.slice(first, first + MAX_SELECTS), " UNION ALL ")}`,
-        );
+        await database.run(insertInto(UNFIT, join(selects.slice(first, first + MAX_SELECTS), " UNION ALL ")));
       for (const index of reasons.keys()) mark(index);
     },
   };

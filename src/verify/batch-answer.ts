@@ -7,13 +7,15 @@ import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 import { isAboutValues, reasonOf } from "../duckdb/data-error.ts";
 import { type Database, openDatabase } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { MIND_TRY } from "../duckdb/try.ts";
 import { emptySourceTable } from "../engine/input.ts";
+import { underscored } from "../engine/own-names.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
 import type { PlannedQuery } from "../engine/query.ts";
 import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
-import { PLACE_COLUMN, rowNumber } from "../engine/stream.ts";
+import { ownColumns, rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
 import { WINDOW_MACROS } from "../engine/window-macros.ts";
 import { firstLetter, forgetLetters } from "../formats/dead-letters.ts";
@@ -120,7 +122,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
         if (range === undefined) break;
         const load = await reader.load(database, range, "_part");
         await check.compare(database, { ...load, table: "_part" });
-        await database.run(sql`INSERT INTO ${id(allOf(name))} FROM "_part"`);
+        await database.run(insertInto(id(allOf(name)), sql`SELECT * FROM "_part"`));
         await source.commit(range);
         firstReason ??= (await firstLetter(database, load.deadLetters))?.reason;
         deadLetters += load.deadLetters.count;
@@ -136,6 +138,16 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     }
   }
 
+  /** What the column of a row's place is called: as nothing is that the job names or reads. */
+  async function freePlace(): Promise<string> {
+    const names: string[] = JSON.stringify(job.config).match(/[\p{L}\p{N}_]+/gu) ?? [];
+    const streams = [...shapes.map(({ stream }) => stream), ...queries.map(({ output }) => output)];
+    names.push(...streams.flatMap(({ columns }) => columns.map(({ name }) => name)));
+    for (const table of Object.keys(job.config.tables ?? {}))
+      names.push(...(await database.describe(sql`FROM ${id(table)}`)).map(({ name }) => name));
+    return ownColumns(underscored(names)).place;
+  }
+
   const columnsOf = (stream: string) =>
     shapes.find(({ name }) => name === stream)?.stream.columns ??
     queries.find(({ output }) => output.name === stream)?.output.columns ??
@@ -144,6 +156,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
     await database.run(WINDOW_MACROS);
     if (queries.some(({ onError }) => onError === null)) await database.run(MIND_TRY);
     await openTables(database, job.config.tables, job.folder, clock);
+    const place = await freePlace();
     const inputs = new Map<string, WholeInput>();
     for (const shape of shapes) inputs.set(shape.name, await readWhole(shape));
     return {
@@ -155,14 +168,14 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
           const isTaken = dependsOnClock(shape);
           if (isTaken) await database.run(takenTable(shape, batches?.get(name) ?? []));
           const table = id(isTaken ? takenOf(name) : allOf(name));
-          const numbered = placedRows(table, shape.stream.columns);
+          const numbered = placedRows(table, shape.stream.columns, place);
           const left = (withoutRows[name] ?? []).map((row) => raw(String(row)));
-          const place = raw(PLACE_COLUMN);
           const placed =
-            left.length === 0 ? numbered : sql`FROM (${numbered}) WHERE ${place} NOT IN (${left})`;
+            left.length === 0 ? numbered : sql`FROM (${numbered}) WHERE ${id(place)} NOT IN (${left})`;
           rowsOf.set(name, placed);
-          await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS
-            ${left.length === 0 ? sql`FROM ${table}` : sql`SELECT * EXCLUDE (${place}) FROM (${placed})`}`);
+          const shown =
+            left.length === 0 ? sql`FROM ${table}` : sql`SELECT * EXCLUDE (${id(place)}) FROM (${placed})`;
+          await database.run(sql`CREATE OR REPLACE VIEW ${id(name)} AS ${shown}`);
         }
         const answers = new Map<string, Answer>();
         for (const name of order) {
@@ -174,11 +187,11 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
               ? undefined
               : await restOfQuery(database, planned, { queries, columnsOf, putAside });
           const placed = new Map(rowsOf);
-          for (const stream of rest?.shown ?? []) placed.set(stream, inTheirOrder(stream));
-          const text = await settledText(database, rest?.text.text ?? queryConfig(query).sql, placed);
+          for (const stream of rest?.shown ?? []) placed.set(stream, inTheirOrder(stream, place));
+          const text = await settledText(database, rest?.text.text ?? queryConfig(query).sql, placed, place);
           answers.set(name, await queryAnswer(database, name, text));
           await rest?.close();
-          rowsOf.set(name, placedRows(id(name), await database.describe(sql`FROM ${id(name)}`)));
+          rowsOf.set(name, placedRows(id(name), await database.describe(sql`FROM ${id(name)}`), place));
         }
         return answers;
       },
@@ -191,8 +204,8 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
 }
 
 /** Rows of a view that keeps their order, with their places. */
-function inTheirOrder(view: string): Sql {
-  return sql`SELECT *, row_number() OVER () AS ${raw(PLACE_COLUMN)} FROM ${id(view)}`;
+function inTheirOrder(view: string, place: string): Sql {
+  return sql`SELECT *, row_number() OVER () AS ${id(place)} FROM ${id(view)}`;
 }
 
 /** What a query says, over tables that are there; it is one itself then. */

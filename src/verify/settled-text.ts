@@ -12,14 +12,18 @@ import { inInputOrder } from "../engine/input-order.ts";
 import { leafIndexOf, markLeaves } from "../engine/leaves.ts";
 import { withoutCtes } from "../engine/lineage.ts";
 import { overInput } from "../engine/places.ts";
-import { PLACE_COLUMN, rowNumber } from "../engine/stream.ts";
+import { rowNumber } from "../engine/stream.ts";
 import type { Catalog } from "../engine/syntax-facts.ts";
 
-/** `rowsOf`: by the name of a source, or of a query before this one, its rows with their places. */
+/**
+ * `rowsOf`: by the name of a source, or of a query before this one, its rows with their places, in the
+ * column `place`.
+ */
 export async function settledText(
   database: Database,
   text: string,
   rowsOf: ReadonlyMap<string, Sql>,
+  place: string,
 ): Promise<Sql> {
   if (!/\border\s+by\b/i.test(text)) return raw(text);
   const names = new Map([...rowsOf.keys()].map((name) => [name.toLowerCase(), name]));
@@ -29,8 +33,8 @@ export async function settledText(
     isAggregate,
     isOfJob: (name) => names.has(name.toLowerCase()),
   };
-  const { tree, leaves } = markLeaves(withoutCtes(await parseSelect(database, text)), catalog);
-  const ordered = inInputOrder(tree, catalog, () => true);
+  const { tree, leaves } = markLeaves(withoutCtes(await parseSelect(database, text), catalog), catalog);
+  const ordered = inInputOrder(tree, catalog, () => true, place);
   if (ordered.leaves.size === 0) return raw(text);
   for (const [name, rows] of rowsOf)
     if ([...ordered.leaves].some((leaf) => leaves[leaf]?.stream === name))
@@ -45,9 +49,9 @@ export async function settledText(
   return named(await selectText(database, settled), columns);
 }
 
-/** The rows of a table with their places. */
-export function placedRows(table: Sql, columns: readonly Column[]): Sql {
-  return sql`SELECT *, ${rowNumber(columns)} AS ${raw(PLACE_COLUMN)} FROM ${table}`;
+/** The rows of a table with their places, in the column `place`. */
+export function placedRows(table: Sql, columns: readonly Column[], place: string): Sql {
+  return sql`SELECT *, ${rowNumber(columns)} AS ${id(place)} FROM ${table}`;
 }
 
 /** Internal relations start with an underscore, which no name in a job may. */

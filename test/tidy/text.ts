@@ -20,6 +20,11 @@ const RESTRICTED: readonly Restricted[] = [
   { name: "Math.random", pattern: /\bMath\.random\b/, allowed: ["src/commands/program.ts"] },
   { name: "console", pattern: /\bconsole\.\w/, allowed: ["src/build/"] },
   { name: "process.exit", pattern: /\bprocess\.exit\b/, allowed: ["src/commands/program.ts"] },
+  {
+    name: "INSERT INTO",
+    pattern: /\bINSERT INTO\b/,
+    allowed: ["src/duckdb/insert.ts", "src/sinks/parquet.ts", "src/warehouse/"],
+  },
   { name: "Bun", pattern: /\bBun\.\w/, allowed: ["src/runtime/", "src/build/"] },
   { name: "Deno", pattern: /\bDeno\.\w/, allowed: ["src/runtime/", "src/build/"] },
 ];

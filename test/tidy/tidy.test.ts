@@ -92,6 +92,7 @@ const cases: readonly Case[] = [
       { "src/simulate/a.ts": "const price = Math.random();" },
       { "src/server/a.ts": 'console.log("here");' },
       { "src/engine/a.ts": "process.exit(1);" },
+      { "src/engine/a.ts": "const added = sql`INSERT INTO ${state} ${rows}`;" },
       { "src/sources/a.ts": "const text = Bun.file(path);" },
       { "src/sources/a.ts": "const text = Deno.readTextFileSync(path);" },
     ],

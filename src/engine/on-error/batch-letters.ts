@@ -1,5 +1,6 @@
 /** The batch's dead letters: of lines that could not be read, of rows that a query failed on. */
 
+import { insertInto } from "../../duckdb/insert.ts";
 import { id, join, type Sql, sql } from "../../duckdb/sql.ts";
 import type { DeadLetters } from "../../formats/dead-letters.ts";
 import { emptyTable } from "../input.ts";
@@ -25,7 +26,7 @@ export function deadLetterRelation(unread: readonly UnreadOfSource[] = [], batch
     const rows = sql`SELECT ${source} AS source, origin, byte_offset, line, reason,
       ${batchId}::BIGINT AS batch,
       NULL::VARCHAR AS query FROM (${letters.rows})`;
-    if (letters.files.length === 0) few.push(sql`INSERT INTO ${added} ${rows}`);
+    if (letters.files.length === 0) few.push(insertInto(added, rows));
     else many.push(rows);
   }
   const all = join([...many, sql`SELECT * FROM ${added}`], " UNION ALL ");

@@ -2,6 +2,7 @@
 
 import { isAboutValues } from "../../duckdb/data-error.ts";
 import type { Database } from "../../duckdb/database.ts";
+import { insertInto } from "../../duckdb/insert.ts";
 import { id, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import type { AggregateSql } from "../aggregate-sql.ts";
 import { OP_COLUMN } from "../stream.ts";
@@ -26,8 +27,10 @@ export async function deleteFailed(
   const deletions = (from: Sql): Sql => {
     // Without keys there is a row even of no state: nobody was given that one.
     const isThere = parts.keyCount > 0 ? raw("") : sql` WHERE EXISTS (FROM ${from})`;
-    return sql`INSERT INTO ${id(name)} SELECT *, 'delete' AS ${raw(OP_COLUMN)}
-      FROM (${parts.answer(from)})${isThere}`;
+    return insertInto(
+      id(name),
+      sql`SELECT *, 'delete' AS ${raw(OP_COLUMN)} FROM (${parts.answer(from)})${isThere}`,
+    );
   };
   const all = groups.putAsideOf(state);
   const deleted = await countUnlessFailing(database, deletions(all));

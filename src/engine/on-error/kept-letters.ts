@@ -4,6 +4,7 @@
  */
 
 import type { Database } from "../../duckdb/database.ts";
+import { insertInto } from "../../duckdb/insert.ts";
 import { id, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import { definitionsOf } from "../input.ts";
 import { DEAD_LETTER_COLUMNS } from "../outputs.ts";
@@ -47,9 +48,7 @@ export async function openKeptLetters(database: Database, bounds: KeepBounds): P
       const isWithin = rows <= SLACK * bounds.rows && bytes <= SLACK * bounds.size && plannedAtMs < cutoffMs;
       // A commit that fails ends the run, so what it adds may be counted before.
       kept = isWithin ? { rows, bytes, oldestMs: kept.oldestMs ?? plannedAtMs } : undefined;
-      return isWithin
-        ? [sql`INSERT INTO ${KEPT} BY NAME ${newest}`]
-        : [rewritten(newest, bounds, plannedAtMs)];
+      return isWithin ? [insertInto(KEPT, newest)] : [rewritten(newest, bounds, plannedAtMs)];
     },
   };
 }

@@ -7,13 +7,12 @@ import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
 import { rowsWithTry } from "../../duckdb/try.ts";
 import { rowJson } from "../../formats/json-rows.ts";
 import type { Store } from "../store.ts";
-import { BATCH_COLUMN, endOf, ORDER_COLUMN, WINDOW_END_COLUMN } from "../stream.ts";
+import { endOf, PLAIN_COLUMNS } from "../stream.ts";
 import type { StepUnits } from "./aside.ts";
 import { asideTable, putInto } from "./letters.ts";
 
-const batch = raw(BATCH_COLUMN);
-const order = raw(ORDER_COLUMN);
-const end = raw(WINDOW_END_COLUMN);
+/** Of our own table of kept rows; a store may call its columns otherwise. */
+const { batch, order } = PLAIN_COLUMNS;
 
 /** A store of rows, what of it is looked at, and the stream that the rows are of. */
 export interface KeptStore {
@@ -39,7 +38,8 @@ export async function openKeptRows(
   const aside = `_aside_kept_${slot}`;
   const own = stores.map(({ store, stream, rows }, index) => {
     const columns = store.columns.filter(({ name }) => !/^window_(?:start|end)$/i.test(name));
-    return sql`SELECT ${index} AS store, ${batch}, ${order}, ${stream} AS stream,
+    return sql`SELECT ${index} AS store, ${store.own.batch} AS ${batch}, ${store.own.order} AS ${order},
+      ${stream} AS stream,
       ${rowJson(columns)} AS line FROM ${rows} AS parts`;
   });
   await database.run(sql`${asideTable(aside)};
@@ -102,7 +102,9 @@ export async function openClosingWindows(
 ): Promise<StepUnits> {
   const ends = `_ends_${query}`;
   const aside = `_aside_ends_${query}`;
-  const found = stores.map(({ rows }) => sql`SELECT ${endOf(end)} AS window_end FROM ${rows} AS parts`);
+  const found = stores.map(
+    ({ store, rows }) => sql`SELECT ${endOf(store.own.end)} AS window_end FROM ${rows} AS parts`,
+  );
   await database.run(sql`${asideTable(aside)};
     CREATE OR REPLACE TEMP TABLE ${id(ends)} AS SELECT window_end, row_number() OVER () - 1 AS position
     FROM (SELECT DISTINCT window_end FROM (${join(found, " UNION ALL ")}) ORDER BY window_end)`);

@@ -1,6 +1,7 @@
 /** What is put aside becomes dead letters: of the query, with the unit as JSON and the reason. */
 
 import type { Database } from "../../duckdb/database.ts";
+import { insertInto } from "../../duckdb/insert.ts";
 import { id, join, type Sql, sql } from "../../duckdb/sql.ts";
 import { relation } from "../stream.ts";
 import type { Reasons } from "./sift.ts";
@@ -36,11 +37,11 @@ export function asideTable(name: string): Sql {
 
 export async function putInto(database: Database, aside: string, found: Reasons): Promise<void> {
   const byReason = Map.groupBy(found.keys(), (position) => found.get(position) ?? "");
-  const selects = [...byReason].map(([reason, positions]) => sql`SELECT ${numbers(positions)}, ${reason}`);
+  const selects = [...byReason].map(
+    ([reason, positions]) => sql`SELECT ${numbers(positions)} AS position, ${reason} AS reason`,
+  );
   for (let index = 0; index < selects.length; index += MAX_SELECTS)
-    await database.run(
-      sql`INSERT INTO ${id(aside)} ${join(selects.slice(index, index + MAX_SELECTS), " UNION ALL ")}`,
-    );
+    await database.run(insertInto(id(aside), join(selects.slice(index, index + MAX_SELECTS), " UNION ALL ")));
 }
 
 /** So many in a statement. */
@@ -74,15 +75,23 @@ export async function sendLetters(
     if (origins === undefined) continue;
     const byOrigin = Map.groupBy(origins, ([, { origin }]) => origin);
     for (const [origin, rows] of byOrigin)
-      await database.run(sql`INSERT INTO ${id(ORIGINS)} SELECT ${String(stream)},
-        ${numbers(rows.map(([number]) => number))}, ${origin},
-        ${numbers(rows.map(([, { offset }]) => offset))}`);
+      await database.run(
+        insertInto(
+          id(ORIGINS),
+          sql`SELECT ${String(stream)} AS stream, ${numbers(rows.map(([number]) => number))} AS number,
+            ${origin} AS origin, ${numbers(rows.map(([, { offset }]) => offset))} AS byte_offset`,
+        ),
+      );
   }
-  return database.runCounting(sql`INSERT INTO ${id(relation.newLetters)}
-      (source, origin, byte_offset, line, reason, batch, query)
-    SELECT l.stream, o.origin, o.byte_offset, l.line, l.reason, ${batch}, ${query}
-    FROM ${all} AS l LEFT JOIN ${id(ORIGINS)} AS o ON l.stream = o.stream AND l.number = o.number
-    ORDER BY l.position`);
+  return database.runCounting(
+    insertInto(
+      id(relation.newLetters),
+      sql`SELECT l.stream AS source, o.origin, o.byte_offset, l.line, l.reason, ${batch} AS batch,
+        ${query} AS query
+      FROM ${all} AS l LEFT JOIN ${id(ORIGINS)} AS o ON l.stream = o.stream AND l.number = o.number
+      ORDER BY l.position`,
+    ),
+  );
 }
 
 /** One unit in words: for the error of a job that stops. */

@@ -4,13 +4,13 @@
  */
 
 import type { Database } from "../../duckdb/database.ts";
-import { id, join, raw, type Sql, sql } from "../../duckdb/sql.ts";
+import { id, join, type Sql, sql } from "../../duckdb/sql.ts";
 import { nodesOf, type TreeNode } from "../../duckdb/syntax.ts";
 import { leafIndexOf } from "../leaves.ts";
 import type { Place } from "../places.ts";
 import { relationOf } from "../shape.ts";
 import type { Store } from "../store.ts";
-import { BATCH_COLUMN, CHECKPOINT, ORDER_COLUMN, relation, type Stream } from "../stream.ts";
+import { CHECKPOINT, relation, type Stream } from "../stream.ts";
 import type { Catalog } from "../syntax-facts.ts";
 import type { LateRows } from "./batch-rows.ts";
 import type { KeptStore } from "./kept-rows.ts";
@@ -34,9 +34,7 @@ export interface Partners {
   among(rowsOf: (store: Store) => Sql): readonly KeptStore[];
 }
 
-const rowName = [raw(BATCH_COLUMN), raw(ORDER_COLUMN)];
-
-/** `tree` is marked. */
+/** `tree` is marked and in resolved names. */
 export async function partnersOf(
   database: Database,
   catalog: Catalog,
@@ -49,10 +47,7 @@ export async function partnersOf(
     const item = [...nodesOf(tree)].find((node) => leafIndexOf(node) === leaf);
     if (place.kind !== "rows" || item === undefined) continue;
     const alias = relationOf(item);
-    const own = { alias, columns: place.columns.map(({ name }) => name) };
-    const others = places.flatMap((other, index) => (index === leaf ? [] : other.columns));
-    const names = others.map(({ name }) => name);
-    const suspects = await placeSuspects(database, tree, own, names, catalog);
+    const suspects = await placeSuspects(database, tree, alias, catalog);
     if (suspects !== undefined) partners.push({ store: storeOf(place), input: place.input, alias, suspects });
   }
   const rowStores = [...new Set(places.map(storeOf))].filter(({ holdsRows }) => holdsRows === true);
@@ -60,6 +55,7 @@ export async function partnersOf(
     places.find((place) => storeOf(place) === store)?.input.name ?? "";
   const among: Partners["among"] = (rowsOf) =>
     rowStores.flatMap((store) => {
+      const rowName = [store.own.batch, store.own.order];
       const conditions = partners
         .filter((partner) => partner.store === store)
         .map(
@@ -75,7 +71,7 @@ export async function partnersOf(
   return {
     late: partners.map(({ store, input, alias, suspects }) => ({
       table: input.table ?? input.name,
-      numbers: sql`SELECT ${raw(ORDER_COLUMN)} FROM ${id(relation.input(store.name))} AS ${id(alias)}
+      numbers: sql`SELECT ${store.own.order} FROM ${id(relation.input(store.name))} AS ${id(alias)}
         WHERE ${suspects}`,
     })),
     kept: (which) =>

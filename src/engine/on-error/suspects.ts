@@ -11,21 +11,22 @@ import { leafIndexOf, markLeaves, withRelations } from "../leaves.ts";
 import { overInput } from "../places.ts";
 import { relationOf } from "../shape.ts";
 import type { Shaped } from "../shaped.ts";
-import { BATCH_COLUMN, ORDER_COLUMN, relation } from "../stream.ts";
-import { type Catalog, includesName } from "../syntax-facts.ts";
+import { type OwnColumns, relation } from "../stream.ts";
+import type { Catalog } from "../syntax-facts.ts";
 import { fallible, probeOf } from "./probe.ts";
 
 /**
  * The numbers of rows of the only stream that the query reads, each once or more; the relation of the query's
- * input, with `_o`, is there. Undefined where nothing can fail, or the query's shape does not tell rows
+ * input, with its order, is there. Undefined where nothing can fail, or the query's shape does not tell rows
  * apart.
  */
-export async function rowSuspects(
-  database: Database,
-  name: string,
-  select: TreeNode,
-  catalog: Catalog,
-): Promise<Sql | undefined> {
+export async function rowSuspects({
+  database,
+  name,
+  flat: select,
+  catalog,
+  own,
+}: Pick<Shaped, "database" | "name" | "flat" | "catalog" | "own">): Promise<Sql | undefined> {
   const { leaves } = markLeaves(select, catalog);
   const isOne = new Set(leaves.map(({ stream }) => stream)).size === 1;
   const found: Sql[] = [];
@@ -33,7 +34,7 @@ export async function rowSuspects(
     // A call of a window function has no name of its own.
     const alias = leaf.window === undefined ? relationOf(leaf.from) : textIn(leaf.from, "alias") || "_place";
     const over = { ...overInput(leaf.from, relation.input(name)), alias };
-    const start = { from: leaf.from, over, row: id(alias, ORDER_COLUMN) };
+    const start = { from: leaf.from, over, row: id(alias, own.order.text) };
     const probe = await probeOf(database, catalog, select, start);
     if (probe !== undefined) found.push(sql`SELECT _row FROM (${probe}) WHERE _failed`);
   }
@@ -41,17 +42,15 @@ export async function rowSuspects(
 }
 
 /** The same for a query without an input relation of its own, which it is given for this. */
-export async function orderedSuspects({
-  database,
-  name,
-  flat,
-  catalog,
-  streams,
-}: Pick<Shaped, "database" | "name" | "flat" | "catalog" | "streams">): Promise<Sql | undefined> {
+export async function orderedSuspects(
+  request: Pick<Shaped, "database" | "name" | "flat" | "catalog" | "own" | "streams">,
+): Promise<Sql | undefined> {
+  const { database, name, flat, catalog, streams, own } = request;
   const [leaf] = markLeaves(flat, catalog).leaves;
   const input = streams.get(leaf?.stream ?? "");
-  const suspects = input === undefined ? undefined : await rowSuspects(database, name, flat, catalog);
-  if (suspects !== undefined && input !== undefined) await database.run(inputView(name, input, undefined));
+  const suspects = input === undefined ? undefined : await rowSuspects(request);
+  if (suspects !== undefined && input !== undefined)
+    await database.run(inputView(name, input, undefined, own));
   return suspects;
 }
 
@@ -64,31 +63,30 @@ export async function keptSuspects(
   tree: TreeNode,
   catalog: Catalog,
   over: string,
+  { batch, order }: OwnColumns,
 ): Promise<Sql | undefined> {
   const items = [...nodesOf(tree)].filter((node) => leafIndexOf(node) !== undefined);
   const [from, another] = items;
   if (from === undefined || another !== undefined) return undefined;
   const alias = relationOf(from);
-  const row = sql`[${id(alias, BATCH_COLUMN)}, ${id(alias, ORDER_COLUMN)}]`;
+  const row = sql`[${id(alias, batch.text)}, ${id(alias, order.text)}]`;
   const probe = await probeOf(database, catalog, tree, { from, over: withRelations(from, () => over), row });
   return probe === undefined ? undefined : sql`SELECT DISTINCT _row FROM (${probe}) WHERE _failed`;
 }
 
 /**
- * The condition on rows of a place of a join with which expressions fail that name the place's columns alone;
- * undefined where there are none. The rows must go by the place's name.
+ * The condition on rows of a place of a join, in resolved names, with which expressions fail that name the
+ * place's columns alone; undefined where there are none. The rows must go by the place's name.
  */
 export async function placeSuspects(
   database: Database,
   tree: TreeNode,
-  place: { readonly alias: string; readonly columns: readonly string[] },
-  others: readonly string[],
+  alias: string,
   catalog: Catalog,
 ): Promise<Sql | undefined> {
   const isOurs = (column: TreeNode): boolean => {
-    const [first = "", ...more] = column["column_names"] as readonly string[];
-    if (more.length > 0 && first.toLowerCase() === place.alias.toLowerCase()) return true;
-    return includesName(place.columns, first) && !includesName(others, first);
+    const [relation = "", ...names] = column["column_names"] as readonly string[];
+    return names.length > 0 && relation.toLowerCase() === alias.toLowerCase();
   };
   const nodes = fallible(Object.values(tree), catalog, (node) =>
     [...nodesOf(node)].every((inner) => inner["class"] !== "COLUMN_REF" || isOurs(inner)),
