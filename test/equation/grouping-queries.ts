@@ -121,8 +121,19 @@ const groupingsOver = (window: string | undefined): fc.Arbitrary<QuerySpec> =>
 
 export const groupings: fc.Arbitrary<QuerySpec> = groupingsOver(undefined);
 
-export const windowGroupings: fc.Arbitrary<QuerySpec> = constantFrom("10 SECOND", "1 MINUTE").chain((size) =>
-  groupingsOver(`tumble(ticks, ts, INTERVAL ${size})`),
+/** Totals of a window whose groups come in several batches. */
+const totals: fc.Arbitrary<QuerySpec> = record({
+  key: constantFrom("k", "f"),
+  sets: constantFrom("window_start, ROLLUP ($)", "window_start, CUBE ($)", "ROLLUP ($), window_start"),
+}).map(({ key, sets }) => ({
+  sql: `SELECT ${key} AS key, 0 AS more, grouping(${key}) AS g, 0 AS u, window_start AS ws, count(*) AS c
+    FROM tumble(ticks, ts, INTERVAL 1 MINUTE) GROUP BY ${sets.replace("$", key)}`,
+  mode: "update",
+}));
+
+export const windowGroupings: fc.Arbitrary<QuerySpec> = fc.oneof(
+  totals,
+  constantFrom("10 SECOND", "1 MINUTE").chain((size) => groupingsOver(`tumble(ticks, ts, INTERVAL ${size})`)),
 );
 
 /** What turns columns into rows and rows into columns, and tables that are read by their name. */

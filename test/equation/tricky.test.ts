@@ -160,3 +160,34 @@ test(
   },
   TIMEOUT_MS,
 );
+
+test(
+  "a first row that unnest gives no row for is first all the same",
+  async () => {
+    const lines = [
+      { k: "a", l: [] },
+      { k: "b", l: [1, 1] },
+      { k: "a", l: [7] },
+      { k: "b", l: [2] },
+      { k: "c", l: null },
+      { k: "c", l: [3] },
+    ].map((row, id) => JSON.stringify({ id, ts: new Date(START_MS + id * 1000).toISOString(), ...row }));
+    const first = "QUALIFY row_number() OVER (PARTITION BY k ORDER BY ts) = 1";
+    const queries = {
+      alone: { sql: `SELECT k, id, unnest(l) AS x FROM ticks ${first}` },
+      chosen: { sql: `SELECT k, unnest(l) + id AS x FROM ticks WHERE id <> 4 ${first}` },
+    };
+    const schema = { id: "BIGINT", ts: "TIMESTAMP", k: "VARCHAR", l: "INTEGER[]" };
+    const job = { schema, tables: {}, watermark: "0s", queries };
+    const streaming = await openStreaming(job, textOf(lines), { isDurable: false });
+    try {
+      for (const end of batchEnds({ lines, batches: [1, 1, 1, 1, 1, 1] })) await streaming.batch(end, false);
+      await streaming.batch(undefined, true);
+      for (const [name, answer] of await batchAnswer(job, streaming))
+        expect(difference(linesOf(streaming.written(name)), answer)).toBeUndefined();
+    } finally {
+      await streaming.close();
+    }
+  },
+  TIMEOUT_MS,
+);
