@@ -88,9 +88,10 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
   let doubtful: number | undefined;
   try {
     if (isDurable) {
-      const mark = (await writer.mark()) ?? (await formerMark(reach, given.topic, context));
+      const mark = ownMark(await writer.mark()) ?? (await formerMark(reach, given.topic, context));
       writtenBatch = foundBatch(mark, writtenBatch, given.topic, context);
-      if (mark === undefined && context.plannedAtMs !== undefined) doubtful = context.plannedBatch;
+      if (mark?.text !== markText(context) && context.plannedAtMs !== undefined)
+        doubtful = context.plannedBatch;
     }
   } catch (error) {
     await writer.close();
@@ -128,12 +129,20 @@ function markGroup(name: string): string {
   return `streamkit-${name}`;
 }
 
+/** Undefined for an offset that somebody else has committed in the group of the marks. */
+function ownMark(mark: Mark | undefined): Mark | undefined {
+  return mark !== undefined && MARK_FORM.test(mark.text) ? mark : undefined;
+}
+
 /** Former versions marked their batches in the group of the job's name, where others may have committed. */
 async function formerMark(reach: Reach, topic: string, context: SinkContext): Promise<Mark | undefined> {
   if (context.plannedBatch === 0) return undefined;
   const mark = await markIn(reach, topic, context.writer);
   return mark?.text.startsWith(`${context.checkpointId} `) === true ? mark : undefined;
 }
+
+/** A checkpoint's id, and a query's name. */
+const MARK_FORM = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} \S/;
 
 /** Says which checkpoint's batch it is, and of which rows. */
 function markText({ checkpointId, input }: SinkContext): string {
