@@ -7,6 +7,8 @@ import { faultOf, isAddressFault, kafkaError } from "./errors.ts";
 import type { TopicPartition } from "./lane.ts";
 
 const TIMEOUT_MS = 8000;
+/** The protocol's time of the first record that is there. */
+const EARLIEST = -2;
 /** It is asked for often: what it would tell waits meanwhile. */
 const IDS_TIMEOUT_MS = 3000;
 
@@ -128,12 +130,14 @@ export async function offsetAt(
   { topic, partition }: TopicPartition,
   timeMs: number,
 ): Promise<number | undefined> {
+  // Brokers take negative times for words of their own.
+  const offset = timeMs < 0 ? EARLIEST : timeMs;
   try {
     const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
-      client.offsetsForTimes([{ topic, partition, offset: timeMs }], TIMEOUT_MS, done),
+      client.offsetsForTimes([{ topic, partition, offset }], TIMEOUT_MS, done),
     );
-    const offset = found?.offset;
-    return offset === undefined || offset < 0 ? undefined : offset;
+    const first = found?.offset;
+    return first === undefined || first < 0 ? undefined : first;
   } catch (error) {
     throw kafkaError(`Kafka at ${brokers} does not tell offsets for times`, faultOf(error));
   }

@@ -8,6 +8,7 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { durationField } from "../job/fields.ts";
 import type { Reach } from "../kafka/client.ts";
 import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
 import { isInTopic } from "../kafka/topic-search.ts";
@@ -34,12 +35,21 @@ const options = z.strictObject({
   timestamp: z
     .string()
     .optional()
-    .describe("SQL of the message's timestamp, like `window_end`; now if left out"),
+    .describe(
+      "SQL of the message's timestamp, like `window_start`; now if left out. A topic takes none that lies more " +
+        "than an hour ahead, as `window_end` may, unless its message.timestamp.after.max.ms says otherwise",
+    ),
   headers: z
     .record(z.string(), z.string())
     .default({})
     .describe("headers by name, each SQL of its text; NULL leaves it out"),
   value: z.string().optional().describe("SQL of the message's text; the row as JSON if left out"),
+  retry_for: durationField
+    .default(60_000)
+    .describe(
+      "how long a batch is tried that the topic does not take for now though the broker answers (too few " +
+        "replicas, no leader), a minute if left out; a broker that is away is waited for",
+    ),
   deletes: z
     .enum(["object", "tombstone"])
     .default("object")
@@ -80,6 +90,7 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
     reach,
     topic: given.topic,
     stop,
+    retryForMs: given.retry_for,
     transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group } : undefined,
   });
   let committedBatch = committed?.batch ?? 0;
@@ -197,6 +208,17 @@ function text(expression: string | undefined, type: string): Sql {
   return expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
 }
 
+/** A text is its UTF-8 bytes, whatever it holds; bytes of their own are a BLOB. */
+function isBytes(expression: string | undefined): Sql {
+  return expression === undefined ? raw("false") : sql`typeof((${raw(expression)})) = 'BLOB'`;
+}
+
+/** The text, or the hexadecimal digits of a BLOB, which DuckDB's own text of it gives exactly. */
+function payload(expression: string | undefined): Sql {
+  const written = text(expression, "VARCHAR");
+  return sql`CASE WHEN ${isBytes(expression)} THEN hex((${written})::BLOB) ELSE ${written} END`;
+}
+
 function probes(given: Options, input: SinkInput): readonly Probe[] {
   const rows = rowsLike(input);
   const probe = (keyPath: readonly string[], expression: string | undefined, type: string): Probe => ({
@@ -214,8 +236,9 @@ function probes(given: Options, input: SinkInput): readonly Probe[] {
 
 function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
   const headers = Object.entries(given.headers).map(
-    ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NOT NULL
-      THEN json_array(${name}, CAST((${raw(expression)}) AS VARCHAR))::VARCHAR END`,
+    ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NULL THEN NULL
+      WHEN ${isBytes(expression)} THEN json_array(${name}, NULL, ${payload(expression)})::VARCHAR
+      ELSE json_array(${name}, ${text(expression, "VARCHAR")})::VARCHAR END`,
   );
   const isDelete =
     given.deletes === "tombstone" && input.mode !== "append" ? raw("_op = 'delete'") : raw("false");
@@ -224,15 +247,15 @@ function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
     hasTimestamp: given.timestamp !== undefined,
     hasHeaders: headers.length > 0,
     select(rows, batchId) {
-      const line =
-        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, PARTS.value);
+      const line = given.value === undefined ? lineOf(input, batchId, "changes") : payload(given.value);
+      const key = given.key ?? defaultKey(input.key);
       const headerList =
         headers.length === 0 ? raw("NULL::VARCHAR") : sql`concat('[', concat_ws(',', ${join(headers)}), ']')`;
       return sql`SELECT CASE WHEN ${isDelete} THEN NULL ELSE ${line} END AS value,
-        ${text(given.key ?? defaultKey(input.key), PARTS.key)} AS key,
+        ${payload(key)} AS key,
         coalesce(${text(given.partition, PARTS.partition)}, -1) AS partition,
         epoch_ms(${text(given.timestamp, PARTS.timestamp)})::DOUBLE AS timestamp,
-        ${headerList} AS headers
+        ${headerList} AS headers, ${isBytes(given.value)} AS value_is_bytes, ${isBytes(key)} AS key_is_bytes
         FROM ${rows}`;
     },
   };
@@ -249,28 +272,36 @@ function defaultKey(key: readonly string[]): string | undefined {
 
 /** Rows a request: enough that what it costs by itself does not count. */
 const ROWS_A_REQUEST = 16_384;
+/** But of large ones fewer: several requests are held at a time. */
+const CHARS_A_REQUEST = 4 * 2 ** 20;
 
 async function* records(database: Database, batch: SinkBatch, query: RecordsQuery): AsyncGenerator<Records> {
   let gathered: Block[] = [];
-  let rows = 0;
+  let [rows, chars] = [0, 0];
   for await (const block of database.columnBlocks(query.select(id(batch.relation), batch.id))) {
     gathered.push(block);
     rows += block[0]?.length ?? 0;
-    if (rows < ROWS_A_REQUEST) continue;
+    chars += charsIn(block);
+    if (rows < ROWS_A_REQUEST && chars < CHARS_A_REQUEST) continue;
     yield requestOf(gathered, query);
     gathered = [];
     rows = 0;
+    chars = 0;
   }
   if (rows > 0) yield requestOf(gathered, query);
 }
 
 type Block = readonly (readonly unknown[])[];
 
+function charsIn([values = []]: Block): number {
+  return values.reduce((sum: number, value) => sum + (typeof value === "string" ? value.length : 0), 0);
+}
+
 function requestOf(blocks: readonly Block[], query: RecordsQuery): Records {
   const column = (index: number): readonly unknown[] => blocks.flatMap((block) => block[index] ?? []);
   return {
-    values: textColumn(column(0)),
-    keys: textColumn(column(1)),
+    values: bytesColumn(column(0), column(5)),
+    keys: bytesColumn(column(1), column(6)),
     ...(query.hasPartition ? { partitions: Int32Array.from(column(2), Number) } : {}),
     ...(query.hasTimestamp
       ? {
@@ -281,6 +312,13 @@ function requestOf(blocks: readonly Block[], query: RecordsQuery): Records {
       : {}),
     ...(query.hasHeaders ? { headers: textColumn(column(4)) } : {}),
   };
+}
+
+/** `areBytes`: whether they are hexadecimal digits, the same for all. */
+function bytesColumn(texts: readonly unknown[], [areBytes]: readonly unknown[]): Records["values"] {
+  if (areBytes !== true) return textColumn(texts);
+  const lengths = Int32Array.from(texts, (text) => (typeof text === "string" ? text.length / 2 : -1));
+  return { bytes: Buffer.from(texts.join(""), "hex"), lengths };
 }
 
 /** Texts as bytes one after the other; -1 is the length of none. */
