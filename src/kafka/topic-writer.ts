@@ -251,7 +251,7 @@ async function openSession(
     "enable.idempotence": true,
     "linger.ms": 5,
     "queue.buffering.max.messages": 1_000_000,
-    "queue.buffering.max.kbytes": 65_536,
+    "queue.buffering.max.kbytes": 32_768,
     partitioner: "murmur2_random",
     // Topics are made on purpose.
     "allow.auto.create.topics": false,

@@ -278,16 +278,16 @@ const CHARS_A_REQUEST = 4 * 2 ** 20;
 async function* records(database: Database, batch: SinkBatch, query: RecordsQuery): AsyncGenerator<Records> {
   let gathered: Block[] = [];
   let [rows, chars] = [0, 0];
-  for await (const block of database.columnBlocks(query.select(id(batch.relation), batch.id))) {
-    gathered.push(block);
-    rows += block[0]?.length ?? 0;
-    chars += charsIn(block);
-    if (rows < ROWS_A_REQUEST && chars < CHARS_A_REQUEST) continue;
-    yield requestOf(gathered, query);
-    gathered = [];
-    rows = 0;
-    chars = 0;
-  }
+  for await (const whole of database.columnBlocks(query.select(id(batch.relation), batch.id)))
+    for (const block of parts(whole)) {
+      gathered.push(block);
+      rows += block[0]?.length ?? 0;
+      chars += charsIn(block);
+      if (rows < ROWS_A_REQUEST && chars < CHARS_A_REQUEST) continue;
+      yield requestOf(gathered, query);
+      gathered = [];
+      [rows, chars] = [0, 0];
+    }
   if (rows > 0) yield requestOf(gathered, query);
 }
 
@@ -295,6 +295,13 @@ type Block = readonly (readonly unknown[])[];
 
 function charsIn([values = []]: Block): number {
   return values.reduce((sum: number, value) => sum + (typeof value === "string" ? value.length : 0), 0);
+}
+
+/** A block of large values row by row. */
+function* parts(block: Block): Generator<Block> {
+  const rows = block[0]?.length ?? 0;
+  if (charsIn(block) < CHARS_A_REQUEST) yield block;
+  else for (let row = 0; row < rows; row += 1) yield block.map((column) => column.slice(row, row + 1));
 }
 
 function requestOf(blocks: readonly Block[], query: RecordsQuery): Records {
@@ -321,8 +328,16 @@ function bytesColumn(texts: readonly unknown[], [areBytes]: readonly unknown[]):
   return { bytes: Buffer.from(texts.join(""), "hex"), lengths };
 }
 
+const LARGE_TEXT_BYTES = 65_536;
+
 /** Texts as bytes one after the other; -1 is the length of none. */
 function textColumn(texts: readonly unknown[]): Records["values"] {
   const lengths = Int32Array.from(texts, (text) => (typeof text === "string" ? Buffer.byteLength(text) : -1));
-  return { bytes: Buffer.from(texts.join("")), lengths };
+  const sizeBytes = lengths.reduce((sum, length) => sum + Math.max(0, length), 0);
+  // One text of many is made faster; of a few large ones it would be one more copy.
+  if (sizeBytes < LARGE_TEXT_BYTES * texts.length) return { bytes: Buffer.from(texts.join("")), lengths };
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  let at = 0;
+  for (const text of texts) if (typeof text === "string") at += bytes.write(text, at);
+  return { bytes, lengths };
 }
