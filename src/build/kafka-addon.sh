@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # npm run build:kafka: compiles Kafka's addon into the package's build/Release, where its own loader finds it.
 # The package's unmodified sources, our headers and lanes (src/native/kafka), librdkafka (with one patch: see
-# patch_rdkafka), OpenSSL, zlib and zstd become one file that needs glibc alone. Installs nothing. Unchanged inputs are not built twice, on one
-# machine. --sanitize: with AddressSanitizer, left in .cache/kafka-addon/sanitize for the tests. The last line
+# patch_rdkafka), OpenSSL, zlib and zstd become one file that needs glibc alone. Installs nothing. Unchanged
+# inputs are not built twice, on one machine. --sanitize: with AddressSanitizer, left in .cache/kafka-addon/sanitize for the tests. The last line
 # of the output is the file's path.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -52,7 +52,8 @@ done)
 rdkafka_parts=(configure configure.self Makefile lds-gen.py mklove src src-cpp)
 rdkafka_tree=$(tree_digest "$package/deps/librdkafka" "${rdkafka_parts[@]}")
 # librdkafka's timestamp 0 means now, and it has no other word for 1970-01-01: INT64_MIN becomes 0.
-timestamp_patch='s/^        if (timestamp)$/        if (timestamp == INT64_MIN)\n                rkm->rkm_timestamp = 0;\n        else if (timestamp)/'
+timestamp_patch='s/^        if (timestamp)$/        if (timestamp == INT64_MIN)\n'
+timestamp_patch+='                rkm->rkm_timestamp = 0;\n        else if (timestamp)/'
 rdkafka_key=$(echo "$compiler|$libraries|$rdkafka_tree|$configure_flags|$common|$timestamp_patch" | digest)
 addon_key=$({
   echo "$rdkafka_key|$cxx_flags|$link_flags|$(tree_digest "$package" src)|$(tree_digest "$ours" .)"

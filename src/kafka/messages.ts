@@ -1,7 +1,7 @@
 /**
  * Messages to one topic, acknowledged, where lines come from a world that knows no limits: one that is larger
- * than the topic takes is cut to fit, and said so; what its key and headers leave no room for is left out. The
- * rest goes on.
+ * than the topic takes is cut to fit, and said so; what its key and headers leave no room for is left out.
+ * The rest goes on.
  */
 
 import { logger } from "../base/log.ts";

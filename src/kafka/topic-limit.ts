@@ -1,7 +1,7 @@
 /**
  * How large a message may be. It is the topic that decides, by `max.message.bytes`, and librdkafka knows
- * nothing of it: a batch of small messages may be too large too. What is here is of one message by itself, not
- * compressed, as the broker counts it.
+ * nothing of it: a batch of small messages may be too large too. What is here is of one message by itself,
+ * not compressed, as the broker counts it.
  */
 
 import { logger } from "../base/log.ts";

@@ -67,7 +67,8 @@ export function watchTopic({ clock, topic, limitMs, connected }: WatchOptions): 
     if (found === "gone") {
       if (goneSinceMs === undefined)
         logger("kafka").warn(
-          `The topic "${topic}" is gone from Kafka: waiting ${durationText(GONE_AFTER_MS)} for it to come back`,
+          `The topic "${topic}" is gone from Kafka: ` +
+            `waiting ${durationText(GONE_AFTER_MS)} for it to come back`,
         );
       goneSinceMs ??= nowMs;
       if (waitsSinceMs !== undefined && nowMs - goneSinceMs >= GONE_AFTER_MS)

@@ -23,13 +23,12 @@ import {
   isFenced,
   type KafkaFault,
   kafkaError,
-  plainReason,
 } from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
 import { openPatience, type Patience } from "./patience.ts";
 import { connectTopicProducer } from "./topic-limit.ts";
 import { type TopicWatch, watchTopic } from "./topic-watch.ts";
-import { writeFailure } from "./write-failure.ts";
+import { fencedError, reasonOf, writeFailure } from "./write-failure.ts";
 
 /** Without the topic. */
 export type Records = Omit<ProduceRequest, "topic">;
@@ -386,17 +385,4 @@ async function sendAll(
     await Promise.allSettled(underWay);
     throw error;
   }
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof StreamkitError ? error.message : plainReason(faultOf(error));
-}
-
-/** Code `io`, for what a person should know of a writer that is shut out. */
-function fencedError(topic: string, fault: KafkaFault): StreamkitError {
-  return kafkaError(
-    `Another process with the same job writes to the topic "${topic}" and has shut this one out`,
-    fault,
-    false,
-  );
 }

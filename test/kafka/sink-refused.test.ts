@@ -161,7 +161,7 @@ describe("what the topic may take later", () => {
 
   for (const checkpoint of ["state", undefined])
     test(
-      `a topic that is deleted is told and given up${checkpoint === undefined ? ", without a checkpoint" : ""}`,
+      `a topic that is deleted is told${checkpoint === undefined ? ", without a checkpoint" : ""}`,
       async () => {
         using job = await sinkJob({ kafka: { value: "k || v" }, checkpoint }, kafka);
         job.put([row(1)]);

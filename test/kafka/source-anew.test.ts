@@ -1,4 +1,4 @@
-/** A topic that is deleted and made anew under a job: none of its records is taken for one of the old topic. */
+/** A topic that is made anew under a job: none of its records is taken for one of the old topic. */
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";

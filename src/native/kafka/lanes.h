@@ -1,4 +1,4 @@
-// The batch lanes' functions on the addon's exports: see consumer-lane.cc, producer-lane.cc and topic-config.cc.
+// The batch lanes' functions on the addon's exports: see consumer-lane.cc, producer-lane.cc, topic-config.cc.
 #ifndef STREAMKIT_KAFKA_LANES_H_
 #define STREAMKIT_KAFKA_LANES_H_
 
