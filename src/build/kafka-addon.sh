@@ -2,7 +2,8 @@
 # npm run build:kafka: compiles Kafka's addon into the package's build/Release, where its own loader finds it.
 # The package's unmodified sources, our headers and lanes (src/native/kafka), librdkafka (with one patch: see
 # patch_rdkafka), OpenSSL, zlib and zstd become one file that needs glibc alone. Installs nothing. Unchanged
-# inputs are not built twice, on one machine. --sanitize: with AddressSanitizer, left in .cache/kafka-addon/sanitize for the tests. The last line
+# inputs are not built twice, on one machine. --sanitize: with AddressSanitizer, left in
+# .cache/kafka-addon/sanitize for the tests. The last line
 # of the output is the file's path.
 set -euo pipefail
 cd "$(dirname "$0")/../.."

@@ -61,8 +61,8 @@ const WAYS_OUT: Readonly<Record<number, (limitBytes: number | undefined) => stri
     "raise it, or leave the record out in the query",
   [FAULT.invalidTimestamp]: () =>
     ", and the topic takes none that is so far from now (message.timestamp.after.max.ms, an hour by " +
-    "default, and message.timestamp.before.max.ms; one millisecond before 1970 is no timestamp): take another time, " +
-    "like window_start, or leave the sink's timestamp out",
+    "default, and message.timestamp.before.max.ms; one millisecond before 1970 is no timestamp): " +
+    "take another time, like window_start, or leave the sink's timestamp out",
   [FAULT.invalidRecord]: () => ": a compacted topic (cleanup.policy) takes no record without a key",
   [FAULT.unknownPartition]: () => ", which the topic does not have",
 };

@@ -37,7 +37,8 @@ const options = z.strictObject({
     .optional()
     .describe(
       "SQL of the message's timestamp, like `window_start`; now if left out. A topic takes none that lies " +
-        "more than an hour ahead, as `window_end` may, unless its message.timestamp.after.max.ms says otherwise",
+        "more than an hour ahead, as `window_end` may, unless its message.timestamp.after.max.ms " +
+        "says otherwise",
     ),
   headers: z
     .record(z.string(), z.string())
