@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # npm run build:kafka: compiles Kafka's addon into the package's build/Release, where its own loader finds it.
-# The package's unmodified sources, our headers and lanes (src/native/kafka), librdkafka, OpenSSL, zlib and
-# zstd become one file that needs glibc alone. Installs nothing. Unchanged inputs are not built twice, on one
-# machine. --sanitize: with AddressSanitizer, left in .cache/kafka-addon/sanitize for the tests. The last line
+# The package's unmodified sources, our headers and lanes (src/native/kafka), librdkafka (with one patch: see
+# patch_rdkafka), OpenSSL, zlib and zstd become one file that needs glibc alone. Installs nothing. Unchanged
+# inputs are not built twice, on one machine. --sanitize: with AddressSanitizer, left in
+# .cache/kafka-addon/sanitize for the tests. The last line
 # of the output is the file's path.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -51,7 +52,10 @@ libraries=$(for library in libssl.a libcrypto.a libz.a libzstd.a; do
 done)
 rdkafka_parts=(configure configure.self Makefile lds-gen.py mklove src src-cpp)
 rdkafka_tree=$(tree_digest "$package/deps/librdkafka" "${rdkafka_parts[@]}")
-rdkafka_key=$(echo "$compiler|$libraries|$rdkafka_tree|$configure_flags|$common" | digest)
+# librdkafka's timestamp 0 means now, and it has no other word for 1970-01-01: INT64_MIN becomes 0.
+timestamp_patch='s/^        if (timestamp)$/        if (timestamp == INT64_MIN)\n'
+timestamp_patch+='                rkm->rkm_timestamp = 0;\n        else if (timestamp)/'
+rdkafka_key=$(echo "$compiler|$libraries|$rdkafka_tree|$configure_flags|$common|$timestamp_patch" | digest)
 addon_key=$({
   echo "$rdkafka_key|$cxx_flags|$link_flags|$(tree_digest "$package" src)|$(tree_digest "$ours" .)"
   cat src/build/kafka-addon.sh node_modules/node-api-headers/include/*.h
@@ -100,11 +104,20 @@ cached() { # KIND KEY
   fi
 }
 
+patch_rdkafka() {
+  sed -i "$timestamp_patch" src/rdkafka_msg.c
+  if [ "$(grep -c 'timestamp == INT64_MIN' src/rdkafka_msg.c)" != 1 ]; then
+    echo "src/rdkafka_msg.c is not as the patch of its timestamps expects it"
+    return 1
+  fi
+}
+
 build_rdkafka() {
   echo "Compiling librdkafka for Kafka's addon: about a minute …" >/dev/stderr
   local tree=$work/librdkafka
   cp -R "$package/deps/librdkafka" "$tree"
   cd "$tree"
+  patch_rdkafka
   local flags="$common -ffile-prefix-map=$tree=librdkafka"
   # shellcheck disable=SC2086
   CFLAGS=$flags CXXFLAGS=$flags bash ./configure $configure_flags

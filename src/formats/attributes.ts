@@ -15,6 +15,8 @@ export interface Attributes {
    * and not quoted is NULL.
    */
   readonly path: string;
+  /** The longest of its lines, where that is more than two of `MAX_LINE_BYTES`. */
+  readonly maxLineBytes?: number | undefined;
   /** The file's columns, in order. */
   readonly columns: readonly AttributeColumn[];
 }
@@ -29,12 +31,12 @@ export interface AttributeColumn extends Column {
 /** ` POSITIONAL JOIN (…)`, to stand behind a record's rows; empty where there is nothing beside them. */
 export function attributeJoin(attributes: Attributes | undefined): Sql {
   if (attributes === undefined) return raw("");
-  const { path, columns } = attributes;
+  const { path, columns, maxLineBytes = 2 * MAX_LINE_BYTES } = attributes;
   const types = stringStruct(columns.map(({ name, type, fileType }) => [name, fileType ?? type]));
   const values = columns.map(({ name, value }) => sql`${value?.(id(name)) ?? id(name)} AS ${id(name)}`);
   return sql` POSITIONAL JOIN (SELECT ${values} FROM read_csv(${path}, auto_detect = false, header = false,
     columns = ${types}, delim = ',', quote = '"', escape = '"', nullstr = '', allow_quoted_nulls = false,
-    strict_mode = true, max_line_size = ${2 * MAX_LINE_BYTES}))`;
+    strict_mode = true, max_line_size = ${maxLineBytes}))`;
 }
 
 export interface AttributesApart {

@@ -8,7 +8,7 @@ import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql, stringStruct } from "../duckdb/sql.ts";
 import { keyOf, namesInHeader } from "./column-names.ts";
 import type { Format, Shape, TakeUnfit } from "./format.ts";
-import { MAX_LINE_BYTES } from "./json.ts";
+import { lineLimit } from "./json.ts";
 import { BYTE_ORDER_MARK, hasLoneReturn, linesOf } from "./lines.ts";
 import { standInsReplaced } from "./stand-ins.ts";
 import { firstMisfit, misfitInText, strictText } from "./values/columns.ts";
@@ -36,7 +36,7 @@ function readCsv(path: string, shape: Shape, reader: ValueReader): Sql {
   const values = columns.map(
     (column) => sql`${strictText(textOf(column, shape), column, reader)} AS ${id(column.name)}`,
   );
-  return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape.delimiter)})`;
+  return sql`SELECT ${join(values, ",\n")} FROM (${readTexts(path, columns, shape)})`;
 }
 
 /** A column's text, as it is in the file: with the line ends that stand-ins stand for. */
@@ -44,12 +44,14 @@ function textOf({ name }: Column, { standIns }: Shape): Sql {
   return standIns === undefined ? id(name) : standInsReplaced(id(name), standIns);
 }
 
+type LineShape = Pick<Shape, "delimiter" | "maxLineBytes">;
+
 /** Every value as its text; NULL where there is none, quoted or not. */
-function readTexts(path: string, columns: readonly Column[], delimiter: string, more = raw("")): Sql {
+function readTexts(path: string, columns: readonly Column[], shape: LineShape, more = raw("")): Sql {
   const types = stringStruct(columns.map(({ name }) => [name, "VARCHAR"]));
   return sql`SELECT * FROM read_csv(${path}, auto_detect = false, header = false, columns = ${types},
-    delim = ${delimiter}, quote = '"', escape = '"', strict_mode = true,
-    max_line_size = ${MAX_LINE_BYTES}${more})`;
+    delim = ${shape.delimiter}, quote = '"', escape = '"', strict_mode = true,
+    max_line_size = ${lineLimit(shape)}${more})`;
 }
 
 /**
@@ -97,7 +99,7 @@ async function findUnfit(database: Database, path: string, shape: Shape, take: T
   const columns = columnsInFileOrder(shape);
   const miscounted = await take(otherCount(path, columns.length, shape.delimiter));
   if (miscounted > 0) return miscounted;
-  const rejected = await findRejected(database, path, { columns, delimiter: shape.delimiter }, take);
+  const rejected = await findRejected(database, path, { ...shape, columns }, take);
   return rejected > 0 ? rejected : take(misfits(path, columns, shape));
 }
 
@@ -126,12 +128,14 @@ const QUOTED_VALUE = '"(?:[^"]|"")*"';
 async function findRejected(
   database: Database,
   path: string,
-  { columns, delimiter }: Pick<Shape, "columns" | "delimiter">,
+  shape: LineShape & Pick<Shape, "columns">,
   take: TakeUnfit,
 ): Promise<number> {
   const rejects = raw(", store_rejects = true, rejects_table = '_csv_rejects', rejects_scan = '_csv_scans'");
   try {
-    await database.run(sql`SELECT count(COLUMNS(*)) FROM (${readTexts(path, columns, delimiter, rejects)})`);
+    await database.run(
+      sql`SELECT count(COLUMNS(*)) FROM (${readTexts(path, shape.columns, shape, rejects)})`,
+    );
     return await take(sql`SELECT line - 1 AS index, ${MAIN_SENTENCE} AS reason FROM
       (SELECT line, string_split(min(error_message), chr(10)) AS sentences FROM _csv_rejects GROUP BY line)`);
   } finally {
@@ -145,7 +149,7 @@ function misfits(path: string, columns: readonly Column[], shape: Shape): Sql {
   const misfit = firstMisfit(columns.map((column) => misfitInText(textOf(column, shape), column, reader)));
   return sql`SELECT index, ${misfitReason("misfit")} AS reason FROM (
       SELECT row_number() OVER () - 1 AS index, count(*) OVER () AS count, ${misfit} AS misfit
-      FROM (${readTexts(path, columns, shape.delimiter)}))
+      FROM (${readTexts(path, columns, shape)}))
     WHERE misfit IS NOT NULL AND count = (SELECT count(*) FROM (${linesOf(path)}))`;
 }
 

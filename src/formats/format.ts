@@ -23,6 +23,8 @@ export interface Shape {
   readonly holdsInnerFeeds?: boolean | undefined;
   /** Of times without a UTC offset, by its IANA name; UTC if left out. */
   readonly timezone?: string | undefined;
+  /** The longest line that is a record, its line feed included; `MAX_LINE_BYTES` if left out. */
+  readonly maxLineBytes?: number | undefined;
   /** When the lines were written or received: it tells the year of times that have none. */
   readonly writtenAtMs?: number | undefined;
 }

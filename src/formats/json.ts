@@ -21,17 +21,22 @@ import type { ValueReader } from "./values/strict.ts";
  */
 export const MAX_LINE_BYTES = 1_048_576;
 
+/** Where the source has longer ones, it says so. */
+export function lineLimit({ maxLineBytes }: Pick<Shape, "maxLineBytes">): number {
+  return maxLineBytes ?? MAX_LINE_BYTES;
+}
+
 export const jsonFormat: Format = {
   name: "json",
   summary: "one JSON object a line",
   columnsInInput: true,
   columns: (shape) => shape.columns,
-  read: (path, shape) => readJson(path, shape, quickJsonReader(shape.timezone), MAX_LINE_BYTES),
+  read: (path, shape) => readJson(path, shape, quickJsonReader(shape.timezone), lineLimit(shape)),
   exact: {
     isNeeded: ({ columns }) => columns.some(({ type }) => needsOwnDigits(type)),
     bytes: (bytes, { columns }) => withQuotedNumbers(bytes, columns),
     // Quotes make a line longer, by less than as much again.
-    read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * MAX_LINE_BYTES),
+    read: (path, shape) => readJson(path, shape, exactJsonReader(shape.timezone), 2 * lineLimit(shape)),
   },
   findUnfit,
   isJson: true,

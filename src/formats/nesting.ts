@@ -7,7 +7,7 @@ import { open } from "node:fs/promises";
 import { depthOfLine, holdsDeepLine, MAX_DEPTH, type Nesting, tooDeep } from "../base/depth.ts";
 import { elementType } from "../duckdb/type-text.ts";
 import type { Format, Shape } from "./format.ts";
-import { MAX_LINE_BYTES } from "./json.ts";
+import { lineLimit } from "./json.ts";
 import { type LineBlock, mayHoldLongLine } from "./segment-lines.ts";
 
 const LINE_FEED = 10;
@@ -25,19 +25,22 @@ function holdsNested(type: string): boolean {
 /** Whether a file of lines may hold one that no reader may see as a part of it. */
 export async function mayHoldUnreadable(path: string, format: Format, shape: Shape): Promise<boolean> {
   const nesting = nestingOf(format, shape);
-  return nesting === undefined ? mayHoldLongLine(path) : holdsLongOrDeepLine(path, nesting);
+  const maxLineBytes = lineLimit(shape);
+  return nesting === undefined
+    ? mayHoldLongLine(path, maxLineBytes)
+    : holdsLongOrDeepLine(path, nesting, maxLineBytes);
 }
 
-async function holdsLongOrDeepLine(path: string, nesting: Nesting): Promise<boolean> {
+async function holdsLongOrDeepLine(path: string, nesting: Nesting, maxLineBytes: number): Promise<boolean> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
-    const block = Buffer.allocUnsafe(Math.min(size, MAX_LINE_BYTES));
+    const block = Buffer.allocUnsafe(Math.min(size, maxLineBytes));
     for (let offset = 0; offset < size; ) {
       const { bytesRead } = await file.read(block, 0, block.length, offset);
       const bytes = block.subarray(0, bytesRead);
       // A line that fills the block is too long.
-      const isLast = bytesRead < MAX_LINE_BYTES && offset + bytesRead >= size;
+      const isLast = bytesRead < maxLineBytes && offset + bytesRead >= size;
       const wholeBytes = isLast ? bytesRead : bytes.lastIndexOf(LINE_FEED) + 1;
       if (wholeBytes === 0 || holdsDeepLine(bytes.subarray(0, wholeBytes), nesting)) return true;
       offset += wholeBytes;

@@ -12,6 +12,7 @@ import { type AttributesApart, attributesApart } from "./attributes.ts";
 import { type DeadLetters, type LetterWriter, openLetters } from "./dead-letters.ts";
 import { unfitEpochTimes } from "./epoch.ts";
 import { isAboutInput, reasonOf } from "./input-errors.ts";
+import { lineLimit } from "./json.ts";
 import { deepLines } from "./nesting.ts";
 import { projectedRows, type Reading, selected } from "./reading.ts";
 import type { Segment } from "./segment.ts";
@@ -61,9 +62,10 @@ export async function readApart(
     part: `_part_of_${table}`,
     own: { count: 0, first: undefined },
   };
+  const bounds = { maxLineBytes: lineLimit(shape) };
   let isMade = false;
   try {
-    for (const block of lineBlocks(await readFile(segment.path), format)) {
+    for (const block of lineBlocks(await readFile(segment.path), format, bounds)) {
       if (!(await readBlock(apart, block))) continue;
       const part = sql`SELECT * FROM ${id(apart.part)}`;
       await database.run(isMade ? insertInto(id(table), part) : createTable(table, part));

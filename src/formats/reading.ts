@@ -31,9 +31,9 @@ export function timed(rows: Sql, { epoch }: Pick<Reading, "epoch">): Sql {
 
 /** What a segment says of its lines, and the source of all of them. */
 export async function shapeIn(segment: Segment, { shape }: Pick<Reading, "shape">): Promise<Shape> {
-  const { header, delimiter = shape.delimiter, standIns, holdsInnerFeeds } = segment;
+  const { header, delimiter = shape.delimiter, standIns, holdsInnerFeeds, maxLineBytes } = segment;
   const writtenAtMs = (await stat(segment.path)).mtimeMs;
-  return { ...shape, header, delimiter, standIns, holdsInnerFeeds, writtenAtMs };
+  return { ...shape, header, delimiter, standIns, holdsInnerFeeds, maxLineBytes, writtenAtMs };
 }
 
 /** The records as `select` has them, without their event time. */

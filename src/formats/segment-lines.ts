@@ -39,10 +39,16 @@ export interface LineBlock {
 export interface BlockBounds {
   readonly maxLines: number;
   readonly maxBytes: number;
+  /** Of a line that is a record. */
+  readonly maxLineBytes: number;
 }
 
 /** Large enough that planning a statement costs little beside running it, small enough for any machine. */
-const BLOCK_BOUNDS: BlockBounds = { maxLines: 32_768, maxBytes: 4_194_304 };
+const BLOCK_BOUNDS: BlockBounds = {
+  maxLines: 32_768,
+  maxBytes: 4_194_304,
+  maxLineBytes: MAX_LINE_BYTES,
+};
 
 const MARK = Buffer.from(BYTE_ORDER_MARK);
 const LINE_FEED = 10;
@@ -54,8 +60,9 @@ const WHITE_SPACE: ReadonlySet<number> = new Set([32, 9, 11, 12]);
 export function* lineBlocks(
   bytes: Buffer,
   format: Format,
-  bounds: BlockBounds = BLOCK_BOUNDS,
+  given: Partial<BlockBounds> = {},
 ): Generator<LineBlock> {
+  const bounds = { ...BLOCK_BOUNDS, ...given };
   let found: Found = { starts: [], stops: [], numbers: [], fieldLines: [] };
   let recordsBefore = 0;
   let lines = 0;
@@ -78,6 +85,7 @@ export function* lineBlocks(
     yield blockOf(bytes, { from: blockStart, to: Math.min(start, bytes.length) }, found, {
       format,
       recordsBefore,
+      maxLineBytes: bounds.maxLineBytes,
     });
     recordsBefore += starts.length;
     blockStart = start;
@@ -94,11 +102,17 @@ interface Found {
   readonly fieldLines: FieldLine[];
 }
 
+interface BlockPlace {
+  readonly format: Format;
+  readonly recordsBefore: number;
+  readonly maxLineBytes: number;
+}
+
 function blockOf(
   bytes: Buffer,
   { from, to }: { readonly from: number; readonly to: number },
   { starts, stops, numbers, fieldLines }: Found,
-  { format, recordsBefore }: { readonly format: Format; readonly recordsBefore: number },
+  { format, recordsBefore, maxLineBytes }: BlockPlace,
 ): LineBlock {
   const start = (index: number): number => {
     const offset = starts[index];
@@ -115,7 +129,8 @@ function blockOf(
   const unreadable = new Map<number, string>();
   for (let index = 0; index < starts.length; index += 1) {
     const length = (stops[index] ?? 0) - (starts[index] ?? 0);
-    const reason = isSuspect || length >= MAX_LINE_BYTES ? whyUnreadable(bytesAt(index), format) : undefined;
+    const reason =
+      isSuspect || length >= maxLineBytes ? whyUnreadable(bytesAt(index), format, maxLineBytes) : undefined;
     if (reason !== undefined) unreadable.set(index, reason);
   }
   const asTheyAre = (indexes: readonly number[]): Buffer =>
@@ -231,8 +246,8 @@ function isBlank(bytes: Buffer, start: number, stop: number, { blank }: Format):
   return true;
 }
 
-function whyUnreadable(line: Buffer, format: Format): string | undefined {
-  if (line.length >= MAX_LINE_BYTES) return `The line is longer than ${MAX_LINE_BYTES} bytes`;
+function whyUnreadable(line: Buffer, format: Format, maxLineBytes: number): string | undefined {
+  if (line.length >= maxLineBytes) return `The line is longer than ${maxLineBytes} bytes`;
   if (format.mayJoinLines && hasLoneReturn(line)) return "A carriage return stands inside the line";
   if (format.otherEncoding === "refuse" && !isUtf8(line)) return "The line is not UTF-8";
   return undefined;
@@ -259,12 +274,12 @@ const SAMPLE_BYTES = 65_536;
  * Whether a line may be too long: one that is has no line feed where a sample is taken. How long a line a
  * reader takes beyond its limit depends on where in its buffer the line begins.
  */
-export async function mayHoldLongLine(path: string): Promise<boolean> {
+export async function mayHoldLongLine(path: string, maxLineBytes: number): Promise<boolean> {
   const file = await open(path, "r");
   try {
     const { size } = await file.stat();
     const sample = Buffer.allocUnsafe(SAMPLE_BYTES);
-    for (let offset = 0; offset + MAX_LINE_BYTES / 2 <= size; offset += MAX_LINE_BYTES / 2) {
+    for (let offset = 0; offset + maxLineBytes / 2 <= size; offset += maxLineBytes / 2) {
       const { bytesRead } = await file.read(sample, 0, SAMPLE_BYTES, offset);
       if (!sample.subarray(0, bytesRead).includes(LINE_FEED)) return true;
     }

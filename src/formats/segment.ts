@@ -38,6 +38,8 @@ export interface Segment {
   readonly standIns?: StandIns | undefined;
   /** True where a record's own line feeds stand as `inner-feeds.ts` writes them. */
   readonly holdsInnerFeeds?: boolean | undefined;
+  /** Where lines may be longer than usual: see `Shape.maxLineBytes`. */
+  readonly maxLineBytes?: number | undefined;
   readonly attributes?: Attributes | undefined;
   /** Why lines can't be records, by their numbers, where the source knows it better than the reader. */
   readonly reasons?: ReadonlyMap<number, string> | undefined;

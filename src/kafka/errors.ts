@@ -10,11 +10,14 @@ export interface KafkaFault {
 
 /** The numbers that are told apart; all stand in rdkafka.h. */
 export const FAULT = {
+  badMessage: -199,
+  badCompression: -198,
   transport: -195,
   resolve: -193,
   unknownPartition: -190,
   unknownTopic: -188,
   allBrokersDown: -187,
+  invalidArgument: -186,
   timedOut: -185,
   ssl: -181,
   assign: -175,
@@ -22,6 +25,7 @@ export const FAULT = {
   authentication: -169,
   autoOffsetReset: -140,
   noOffset: -168,
+  unsupportedFeature: -165,
   fatal: -150,
   fenced: -144,
   unknownTopicOrPartition: 3,
@@ -30,17 +34,29 @@ export const FAULT = {
   requestTimedOut: 7,
   replicaNotAvailable: 9,
   recordTooLarge: 10,
+  invalidTopic: 17,
+  recordListTooLarge: 18,
+  invalidAcks: 21,
   networkException: 13,
   coordinatorLoading: 14,
   coordinatorNotAvailable: 15,
   notCoordinator: 16,
   topicAuthorizationFailed: 29,
   groupAuthorizationFailed: 30,
+  clusterAuthorizationFailed: 31,
+  invalidTimestamp: 32,
+  unsupportedVersion: 35,
+  invalidRequest: 42,
+  unsupportedForFormat: 43,
+  policyViolation: 44,
   invalidProducerEpoch: 47,
+  invalidTransactionTimeout: 50,
+  transactionalIdAuthorizationFailed: 53,
   storageError: 56,
   saslAuthenticationFailed: 58,
   fencedLeaderEpoch: 74,
   unknownLeaderEpoch: 75,
+  unsupportedCompression: 76,
   offsetNotAvailable: 78,
   invalidRecord: 87,
   unstableOffsetCommit: 88,
@@ -88,11 +104,28 @@ const STARTING_FAULTS: ReadonlySet<number> = new Set([
   FAULT.unknownLeaderEpoch,
   FAULT.offsetNotAvailable,
 ]);
+/** Of the faults that a broker answers a record with, all those that the same record would meet again. */
 const RECORD_FAULTS: ReadonlySet<number> = new Set([
-  FAULT.recordTooLarge,
-  FAULT.invalidRecord,
+  FAULT.badMessage,
+  FAULT.badCompression,
   FAULT.unknownPartition,
+  FAULT.invalidArgument,
+  FAULT.unsupportedFeature,
+  FAULT.recordTooLarge,
+  FAULT.invalidTopic,
+  FAULT.recordListTooLarge,
+  FAULT.invalidAcks,
   FAULT.topicAuthorizationFailed,
+  FAULT.clusterAuthorizationFailed,
+  FAULT.invalidTimestamp,
+  FAULT.unsupportedVersion,
+  FAULT.invalidRequest,
+  FAULT.unsupportedForFormat,
+  FAULT.policyViolation,
+  FAULT.invalidTransactionTimeout,
+  FAULT.transactionalIdAuthorizationFailed,
+  FAULT.unsupportedCompression,
+  FAULT.invalidRecord,
 ]);
 
 /** Nothing will heal it: another password or certificate is needed. */
@@ -120,7 +153,7 @@ export function isCoordinatorFault({ code }: KafkaFault): boolean {
   return COORDINATOR_FAULTS.has(code);
 }
 
-/** Too large, no such partition, not allowed: the same record will fail again. */
+/** Too large, too late, no such partition, not allowed: the same record will fail again. */
 export function isRecordFault({ code }: KafkaFault): boolean {
   return RECORD_FAULTS.has(code);
 }

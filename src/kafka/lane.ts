@@ -104,6 +104,9 @@ interface TakenPartition extends TopicPartition {
 export interface Taken {
   /** Of `bytes`, also where they are in a file. */
   readonly sizeBytes: number;
+  /** What the largest record is of them, and of the attributes: no line is longer. */
+  readonly longestBytes: number;
+  readonly longestRowBytes: number;
   readonly bytes: Buffer | undefined;
   /** Raw framing only. */
   readonly lengths: Int32Array | undefined;
@@ -165,11 +168,14 @@ export interface ProduceRequest {
   readonly keys?: BytesColumn;
   /** Without `keys`: a value's key is what first stands in it between these texts; NULL if nothing does. */
   readonly keyBetween?: readonly [after: string, until: string];
-  /** -1: by key, as the client's `partitioner` says. */
+  /** -1: by key, as the client's `partitioner` says. Lower ones are no partitions. */
   readonly partitions?: Int32Array;
-  /** NaN: now. */
+  /** NaN: now. -1 is refused: it is Kafka's word for none. */
   readonly timestampsMs?: Float64Array;
-  /** For each record a JSON array of [name, value or null]; NULL for none. `\xHH…` as a value is bytes. */
+  /**
+   * For each record a JSON array of [name, text or null], or of [name, null, hexadecimal digits] for bytes;
+   * NULL for none. No text is taken for an escape.
+   */
   readonly headers?: BytesColumn;
 }
 
@@ -218,4 +224,20 @@ export function openProducerLane({ lanes }: KafkaLibrary, producer: object): Pro
     produce: async (request) => (await lanes.producerLaneProduce(lane, request)) as Produced,
     close: () => lanes.producerLaneClose(lane),
   };
+}
+
+export interface ConfigAnswer {
+  /** librdkafka's number; 0 = it has answered. */
+  readonly code: number;
+  readonly message: string;
+  readonly value?: string;
+}
+
+/** One setting of a topic, by a connected producer, which must not be disconnected meanwhile. */
+export async function topicConfig(
+  { lanes }: KafkaLibrary,
+  producer: object,
+  { topic, name, timeoutMs }: { readonly topic: string; readonly name: string; readonly timeoutMs: number },
+): Promise<ConfigAnswer> {
+  return (await lanes.topicConfig(nativeClient(producer), topic, name, timeoutMs)) as ConfigAnswer;
 }

@@ -14,6 +14,8 @@ export interface Partition extends TopicPartition {
   next: number;
   /** What waits in the lane. */
   buffered: Waiting;
+  /** What waits before this offset is known to be of the topic with that identity, and may be taken. */
+  confirmedUntil: number;
   /** Where the partition ended when we got there; undefined until we have. */
   endOffset: number | undefined;
   /** Where what is there now ends, if that is all that is wanted. */
@@ -28,6 +30,17 @@ export interface Waiting {
 }
 
 export const NOTHING_WAITS: Waiting = { records: 0, bytes: 0, lastOffset: -1 };
+
+/** Something waits of which it is not known yet whose it is. */
+export function isInDoubt({ topicId, buffered, confirmedUntil }: Partition): boolean {
+  return topicId !== undefined && buffered.records > 0 && buffered.lastOffset >= confirmedUntil;
+}
+
+/** The offset before which records may be taken. */
+export function takenUntil({ topicId, confirmedUntil, stopAt }: Partition): number {
+  const known = topicId === undefined ? Number.POSITIVE_INFINITY : confirmedUntil;
+  return Math.min(known, stopAt ?? Number.POSITIVE_INFINITY);
+}
 
 /** All that is wanted was taken. */
 export function isOver({ next, stopAt }: Partition): boolean {
@@ -64,7 +77,7 @@ export function gapOf(name: string, next: number, { low, high }: Edges, isAnew =
   const found = low === high ? "it is empty now" : `it has ${low} to ${high - 1} now`;
   if (isAnew)
     return {
-      lost: `${name} was deleted and made anew since ${next} records were read: ${found}`,
+      lost: `${name} was deleted and made anew after it had been read up to offset ${next}: ${found}`,
       resumeAt: low,
     };
   if (next < low) {

@@ -16,7 +16,9 @@ export interface Patience {
   orGiveUp<T>(work: Promise<T>, goesBadly: () => boolean): Promise<T>;
   /** The same for what is under way before anything is written: a moment after `stop` it goes badly. */
   orGiveUpOpening<T>(work: Promise<T>): Promise<T>;
-  /** Throws code `stopped` when something was given up: what is let alone must begin nothing new. */
+  /** The work is let alone for this reason. */
+  giveUp(error: StreamkitError): void;
+  /** Throws when something was given up: what is let alone must begin nothing new. */
   check(): void;
   /** Waits only where nothing was given up. */
   closed(close: () => Promise<void>): Promise<void>;
@@ -29,17 +31,16 @@ interface PatienceOptions {
 }
 
 export function openPatience({ clock, topic, stop }: PatienceOptions): Patience {
-  /** What is said of it. */
-  let givenUpAs: string | undefined;
+  let reason: StreamkitError | undefined;
   const check = (): void => {
-    if (givenUpAs !== undefined) throw new StreamkitError("stopped", givenUpAs, { component: "kafka" });
+    if (reason !== undefined) throw reason;
   };
   const givenUp = async (goesBadly: () => boolean, ended: AbortSignal, words: string): Promise<void> => {
     const either = AbortSignal.any([stop, ended]);
     while (!either.aborted) await clock.sleep(LONG_MS, either);
     while (!ended.aborted && !goesBadly()) await clock.sleep(STOP_POLL_MS, ended);
     if (ended.aborted) return;
-    givenUpAs = words;
+    reason = new StreamkitError("stopped", words, { component: "kafka" });
     check();
   };
   async function patiently<T>(work: Promise<T>, goesBadly: () => boolean, words: string): Promise<T> {
@@ -52,6 +53,9 @@ export function openPatience({ clock, topic, stop }: PatienceOptions): Patience 
   }
   return {
     check,
+    giveUp(error) {
+      reason ??= error;
+    },
     orGiveUp: (work, goesBadly) =>
       patiently(
         work,
@@ -69,7 +73,7 @@ export function openPatience({ clock, topic, stop }: PatienceOptions): Patience 
     },
     async closed(close) {
       const closing = close();
-      if (givenUpAs !== undefined) closing.catch(() => undefined);
+      if (reason !== undefined) closing.catch(() => undefined);
       else await closing;
     },
   };

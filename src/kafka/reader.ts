@@ -7,6 +7,7 @@ import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Connected, Consumer } from "./client.ts";
+import { openConfirmation } from "./confirmation.ts";
 import { FAULT, isForbidden, isUnknownTopic, kafkaError } from "./errors.ts";
 import {
   type FillResult,
@@ -22,10 +23,12 @@ import {
   goneError,
   hasArrived,
   isAtEnd,
+  isInDoubt,
   isOver,
   NOTHING_WAITS,
   type OnGap,
   type Partition,
+  takenUntil,
 } from "./partition.ts";
 import { comparePartitions, edgesOf, partitionName } from "./topics.ts";
 
@@ -53,6 +56,13 @@ export interface Discovered {
   readonly topics: ReadonlySet<string>;
 }
 
+interface RangeEnd {
+  /** Offsets after the last, by the partition's name. */
+  readonly next: Readonly<Record<string, number>>;
+  /** By topic: of one that is another one now, nothing is left. */
+  readonly ids: Readonly<Record<string, string>>;
+}
+
 /** What to take beside which partitions. */
 export type TakeForm = Omit<TakeRequest, "partitions">;
 
@@ -60,12 +70,14 @@ export interface PartitionReader {
   /** In the order in which a batch holds them. */
   partitions(): readonly Partition[];
   bufferedBytes(): number;
+  /** False while all that waits is in doubt: there is nothing to take yet. */
+  mayTake(): boolean;
   /** Throws what has stopped the reading. */
   check(): void;
   /** Takes what is there, at most so many records of each partition; undefined if there is nothing. */
   take(form: TakeForm, maxRecords: (partition: Partition) => number): Promise<Taken | undefined>;
-  /** Takes the records of exactly these ranges, and waits for them. `to`: offsets after the last, by name. */
-  replay(form: TakeForm, to: ReadonlyMap<string, number>): Promise<Taken | undefined>;
+  /** Takes the records of exactly these ranges, and waits for them. */
+  replay(form: TakeForm, to: RangeEnd): Promise<Taken | undefined>;
   close(): Promise<void>;
 }
 
@@ -87,7 +99,9 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   let wake = Promise.withResolvers<void>();
   let turn: Promise<unknown> = Promise.resolve();
   /** While a range is read again: the offsets where it ends, by partition. */
-  let replayed: ReadonlyMap<string, number> | undefined;
+  let replayed: RangeEnd | undefined;
+  /** Counts how often fetching was begun anew. */
+  let assignments = 0;
   /** Partitions whose next records are not there, it seems. */
   const suspects = new Set<string>();
   const missing = missingTopics(connected, clock);
@@ -102,18 +116,24 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   const bufferedBytes = (): number => ordered().reduce((sum, { buffered }) => sum + buffered.bytes, 0);
   const add = ({ topic, partition, next, stopAt, topicId }: Start): void => {
     const name = partitionName({ topic, partition });
-    const fresh = { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false };
+    const fresh = { buffered: NOTHING_WAITS, confirmedUntil: 0, endOffset: undefined, isPaused: false };
     partitions.set(name, { topic, partition, name, topicId, next, stopAt, ...fresh });
   };
   /** Begins to fetch where each partition stands; what was buffered is fetched again. */
   const assign = (): void => {
+    assignments += 1;
     lane.drop();
     // librdkafka keeps a pause beyond an assignment.
     const paused = ordered().filter(({ isPaused }) => isPaused);
     if (paused.length > 0) client.resume(paused.map(({ topic, partition }) => ({ topic, partition })));
     const wanted = ordered().filter((partition) => !isOver(partition));
     for (const partition of ordered())
-      Object.assign(partition, { buffered: NOTHING_WAITS, endOffset: undefined, isPaused: false });
+      Object.assign(partition, {
+        buffered: NOTHING_WAITS,
+        confirmedUntil: 0,
+        endOffset: undefined,
+        isPaused: false,
+      });
     client.assign(wanted.map(({ topic, partition, next }) => ({ topic, partition, offset: next })));
   };
 
@@ -210,14 +230,33 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
     // librdkafka does not tell of all that are gone.
     for (const partition of partitions.values())
       if (!isOver(partition) && !found.topics.has(partition.topic)) missing.suspect(partition.topic);
-    if (found.starts.length === 0) return;
-    logger("kafka").info(`New partitions: ${found.starts.map(partitionName).join(", ")}`);
     await exclusively(async () => {
-      for (const start of found.starts) add(start);
+      // It may have been found twice at a time.
+      const starts = found.starts.filter((start) => {
+        const known = partitions.get(partitionName(start));
+        return known === undefined || known.topicId !== start.topicId;
+      });
+      if (starts.length === 0) return;
+      logger("kafka").info(`New partitions: ${starts.map(partitionName).join(", ")}`);
+      // The new topic may have fewer.
+      for (const { topic, topicId } of starts)
+        for (const { name, topic: known, topicId: before } of ordered())
+          if (known === topic && before !== topicId) partitions.delete(name);
+      for (const start of starts) add(start);
       assign();
     });
   };
+  const confirmation = openConfirmation(connected, {
+    partitions: ordered,
+    assignments: () => assignments,
+    isMissing: missing.suspect,
+    isAnew: discover,
+  });
 
+  const fail = (error: unknown): void => {
+    failure ??= error instanceof Error ? error : new StreamkitError("io", messageOf(error), { cause: error });
+    options.notify();
+  };
   const pump = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       const limit = replayed === undefined ? maxBufferedBytes : Number.MAX_SAFE_INTEGER;
@@ -234,7 +273,8 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
         await judge(filled);
         balance();
       });
-      if (filled.partitions.length > 0 || filled.ends.length > 0) options.notify();
+      if (filled.ends.length > 0) options.notify();
+      confirmation.ask(options.notify, fail);
       await settleMissing();
       if (clock.monotonicMs() >= discoverAtMs) await discover();
       if (bufferedBytes() - before < SMALL_FILL_BYTES) await clock.sleep(BREATH_MS);
@@ -260,10 +300,7 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
 
   for (const start of starts) add(start);
   assign();
-  const pumping = pump().catch((error: unknown) => {
-    failure = error instanceof Error ? error : new StreamkitError("io", messageOf(error), { cause: error });
-    options.notify();
-  });
+  const pumping = pump().catch(fail);
 
   const check = (): void => {
     if (failure !== undefined) throw failure;
@@ -271,16 +308,21 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
   return {
     partitions: ordered,
     bufferedBytes,
+    mayTake: () => {
+      const waiting = ordered().filter(({ buffered }) => buffered.records > 0);
+      return waiting.length === 0 || waiting.some((partition) => takenUntil(partition) > partition.next);
+    },
     check,
     take: (form, maxRecords) =>
       exclusively(async () => {
         check();
         const wanted = ordered().flatMap((partition) => {
-          const { topic, partition: number, buffered, stopAt } = partition;
+          const { topic, partition: number, buffered, next } = partition;
           const records = Math.min(buffered.records, maxRecords(partition));
-          if (records < 1 || isOver(partition)) return [];
-          const until = stopAt === undefined ? {} : { untilOffset: stopAt };
-          return [{ topic, partition: number, maxRecords: records, ...until }];
+          const until = takenUntil(partition);
+          if (records < 1 || isOver(partition) || until <= next) return [];
+          const limit = Number.isFinite(until) ? { untilOffset: until } : {};
+          return [{ topic, partition: number, maxRecords: records, ...limit }];
         });
         if (wanted.length === 0) return undefined;
         const taken = await lane.take({ ...form, partitions: wanted });
@@ -288,24 +330,26 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
         return taken.partitions.length === 0 ? undefined : taken;
       }),
     async replay(form, to) {
-      const wanted = ordered().filter(({ name, next }) => (to.get(name) ?? next) > next);
+      const wanted = (): readonly Partition[] =>
+        ordered().filter((partition) => isOf(partition, to) && endIn(to, partition) > partition.next);
       replayed = to;
       wake.resolve();
-      while (!wanted.every((partition) => isReplayable(partition, to))) {
+      while (!wanted().every((partition) => isReplayable(partition, to) && !isInDoubt(partition))) {
         check();
         await clock.sleep(BREATH_MS);
       }
       return exclusively(async () => {
         replayed = undefined;
-        const requests = wanted.flatMap(({ topic, partition, name, next }) => {
-          const untilOffset = to.get(name) ?? next;
-          return untilOffset > next ? [{ topic, partition, untilOffset }] : [];
-        });
+        const requests = wanted().map((partition) => ({
+          topic: partition.topic,
+          partition: partition.partition,
+          untilOffset: endIn(to, partition),
+        }));
         if (requests.length === 0) return undefined;
+        const found = wanted();
         const taken = await lane.take({ ...form, maxBytes: MAX_TAKE_BYTES, partitions: requests });
         advance(taken);
-        for (const partition of wanted)
-          partition.next = Math.max(partition.next, to.get(partition.name) ?? 0);
+        for (const partition of found) partition.next = Math.max(partition.next, endIn(to, partition));
         return taken;
       });
     },
@@ -314,17 +358,26 @@ export async function openReader(starts: readonly Start[], options: ReaderOption
       wake.resolve();
       await lane.close();
       await pumping;
+      await confirmation.ended();
     },
   };
 }
 
 /** Whether all of the partition that a range took is there again. */
-function isReplayable(
-  { name, next, buffered, endOffset }: Partition,
-  to: ReadonlyMap<string, number>,
-): boolean {
-  const until = to.get(name) ?? next;
+function isReplayable(partition: Partition, to: RangeEnd): boolean {
+  const { next, buffered, endOffset } = partition;
+  const until = endIn(to, partition);
   return next >= until || (endOffset ?? 0) >= until || buffered.lastOffset + 1 >= until;
+}
+
+function endIn({ next: ends }: RangeEnd, { name, next }: Partition): number {
+  return ends[name] ?? next;
+}
+
+/** Whether it is of the topic that the range is of, as far as that is known. */
+function isOf({ topic, topicId }: Partition, { ids }: RangeEnd): boolean {
+  const id = ids[topic];
+  return id === undefined || topicId === undefined || id === topicId;
 }
 
 /** Marks of transactions take offsets too: at the end of the partition they are behind us. */

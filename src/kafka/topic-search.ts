@@ -3,6 +3,7 @@
  * gone. A broker forgets the offsets of a group that is not used, after a week by default.
  */
 
+import { isUtf8 } from "node:buffer";
 import { createHash } from "node:crypto";
 import { StreamkitError } from "../base/error.ts";
 import { connectConsumer, type Reach } from "./client.ts";
@@ -90,7 +91,7 @@ async function wanted({ records, sinceMs }: Search) {
     for (const timestampMs of timestampsMs ?? [])
       if (!Number.isNaN(timestampMs)) oldestMs = Math.min(oldestMs, timestampMs);
   }
-  return { missing, sinceMs: Math.max(0, Math.floor(oldestMs)) };
+  return { missing, sinceMs: Math.floor(oldestMs) };
 }
 
 function takeOut(missing: Map<string, number>, record: string): void {
@@ -123,7 +124,7 @@ function* payloads({ bytes, lengths }: BytesColumn): Generator<Uint8Array | unde
 function keyText(key: Uint8Array | undefined): string {
   if (key === undefined) return "";
   const text = Buffer.from(key).toString();
-  const isText = !/[\0\n\r]/.test(text) && !text.startsWith("\\x");
+  const isText = isUtf8(key) && !/[\0\n\r]/.test(text) && !text.startsWith("\\x");
   const written = isText ? text : [...key].map((byte) => `\\x${hex(byte)}`).join("");
   return `"${written.replaceAll('"', '""')}"`;
 }

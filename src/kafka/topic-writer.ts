@@ -6,14 +6,12 @@
 import { StreamkitError } from "../base/error.ts";
 import { failpoint } from "../base/failpoint.ts";
 import { logger } from "../base/log.ts";
-import { counted } from "../base/units.ts";
 import type { KafkaTopicPartition } from "../runtime/kafka.ts";
 import {
   type Connected,
   type Consumer,
   called,
   connectConsumer,
-  connectProducer,
   type Producer,
   type Reach,
 } from "./client.ts";
@@ -23,14 +21,14 @@ import {
   isAddressFault,
   isCoordinatorFault,
   isFenced,
-  isRecordFault,
   type KafkaFault,
   kafkaError,
-  plainReason,
 } from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
 import { openPatience, type Patience } from "./patience.ts";
-import { requireTopic } from "./topics.ts";
+import { connectTopicProducer } from "./topic-limit.ts";
+import { type TopicWatch, watchTopic } from "./topic-watch.ts";
+import { fencedError, reasonOf, writeFailure } from "./write-failure.ts";
 
 /** Without the topic. */
 export type Records = Omit<ProduceRequest, "topic">;
@@ -51,9 +49,10 @@ export interface TopicWriter {
   /** The mark of the last transaction; undefined if there is none, or no transactions are used. */
   mark(): Promise<Mark | undefined>;
   /**
-   * Writes all records and the mark, or nothing. Goes on trying as long as the broker may come back:
-   * `records` may be asked for again. Throws code `io` where it can't be healed, and `stopped` where we are
-   * stopped while it can't be written: after that only `close` may be called.
+   * Writes all records and the mark, or nothing. Goes on trying as long as the broker is away, and for
+   * `retryForMs` where it answers: `records` may be asked for again. Throws code `io` where it can't be
+   * healed, and `stopped` where we are stopped while it can't be written: after that only `close` may be
+   * called.
    */
   write(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
   close(): Promise<void>;
@@ -74,6 +73,8 @@ export interface TopicWriterOptions {
   readonly topic: string;
   /** Undefined: records are written at once, and a mark is not kept. */
   readonly transaction: TransactionNames | undefined;
+  /** How long a batch is tried that the topic does not take though the broker answers. */
+  readonly retryForMs: number;
   /** What goes well is ended after it; what does not is given up. */
   readonly stop: AbortSignal;
 }
@@ -88,21 +89,39 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
     opening.then((session) => session.close()).catch(() => undefined);
     throw error;
   });
+  let current: Session | undefined = writer;
+  const watch = watchTopic({
+    clock: reach.clock,
+    topic,
+    limitMs: options.retryForMs,
+    connected: () => current?.producer,
+  });
+  const opened = {
+    patience,
+    watch,
+    async open() {
+      current = undefined;
+      current = await open();
+      return current;
+    },
+  };
   return options.transaction === undefined
-    ? plainWriter(options, writer, patience)
-    : transactionalWriter(options, writer, { open, patience });
+    ? plainWriter(options, writer, opened)
+    : transactionalWriter(options, writer, opened);
 }
 
 interface Opened {
   readonly open: () => Promise<Session>;
   readonly patience: Patience;
+  readonly watch: TopicWatch;
 }
 
 function transactionalWriter(
   { reach: { clock }, topic, stop }: TopicWriterOptions,
   writer: Session,
-  { open, patience }: Opened,
+  opened: Opened,
 ): TopicWriter {
+  const { open, patience, watch } = opened;
   let session: Session | undefined = writer;
   /** What is known to stand there; undefined also where that was not asked for. */
   let last: Mark | undefined;
@@ -122,7 +141,7 @@ function transactionalWriter(
   };
   const attempt = async (records: () => AsyncIterable<Records>, mark: Mark, isFirst: boolean) => {
     session ??= await open();
-    if (isFirst || !(await isThere(mark))) await session.transact(records, mark);
+    if (isFirst || !(await isThere(mark))) await session.transact(records, mark, watch.progress);
     last = mark;
   };
   let hasFailed = false;
@@ -135,12 +154,16 @@ function transactionalWriter(
       } catch (error) {
         patience.check();
         hasFailed = true;
+        watch.failed();
         const fault = causeOf(error);
         const ended = isAddressFault(fault) ? undefined : await session?.abort();
         const fencing = [fault, ended].find((found) => found !== undefined && isFenced(found));
         if (fencing !== undefined) throw fencedError(topic, fencing);
         if (error instanceof StreamkitError && !error.retryable) throw error;
-        logger("kafka").warn(`The topic "${topic}" could not be written, trying again: ${reasonOf(error)}`);
+        logger("kafka").warn(
+          `The topic "${topic}" could not be written, trying again for ${watch.limit} while the broker ` +
+            `answers: ${reasonOf(error)}`,
+        );
         await clock.sleep(delayMs, stop);
         patience.check();
         await reopen().catch(() => undefined);
@@ -153,9 +176,34 @@ function transactionalWriter(
       return last;
     },
     write: (records, mark) =>
-      patience.orGiveUp(writeAll(records, mark), () => hasFailed || session?.isAway() === true),
-    close: () => patience.closed(async () => session?.close()),
+      watched(opened, writeAll(records, mark), () => hasFailed || session?.producer.isAway() === true),
+    close: () => closed(opened, () => session),
   };
+}
+
+/** The work's result, or why it is let alone: a signal while it goes badly, a topic that takes nothing. */
+async function watched(
+  { patience, watch }: Opened,
+  work: Promise<void>,
+  goesBadly: () => boolean,
+): Promise<void> {
+  watch.begun();
+  const hopeless = watch.hopeless.catch((error: unknown) => {
+    patience.giveUp(error as StreamkitError);
+    throw error;
+  });
+  hopeless.catch(() => undefined);
+  try {
+    await patience.orGiveUp(Promise.race([work, hopeless]), goesBadly);
+  } finally {
+    watch.ended();
+    work.catch(() => undefined);
+  }
+}
+
+async function closed({ patience, watch }: Opened, session: () => Session | undefined): Promise<void> {
+  watch.close();
+  await patience.closed(async () => session()?.close());
 }
 
 function isSame(mark: Mark, other: Mark): boolean {
@@ -167,21 +215,27 @@ function causeOf(error: unknown): KafkaFault {
   return faultOf(error instanceof StreamkitError && error.cause !== undefined ? error.cause : error);
 }
 
-function plainWriter({ topic }: TopicWriterOptions, session: Session, patience: Patience): TopicWriter {
+function plainWriter({ topic }: TopicWriterOptions, session: Session, opened: Opened): TopicWriter {
+  const { producer } = session;
+  const { progress } = opened.watch;
   return {
     mark: async () => undefined,
     async write(records) {
-      await patience.orGiveUp(sendAll(session.lane, topic, records()), session.isAway);
-      session.alive();
+      await watched(opened, sendAll(session, { topic, records: records(), progress }), producer.isAway);
+      producer.alive();
     },
-    close: () => patience.closed(async () => session?.close()),
+    close: () => closed(opened, () => session),
   };
 }
 
-interface Session extends Pick<Connected<Producer>, "alive" | "isAway"> {
+interface Session {
+  readonly producer: Connected<Producer>;
   readonly lane: ProducerLane;
+  /** Of one message; undefined where that is not known. */
+  readonly limitBytes: number | undefined;
   mark(): Promise<Mark | undefined>;
-  transact(records: () => AsyncIterable<Records>, mark: Mark): Promise<void>;
+  /** `progress` is called whenever some were taken. */
+  transact(records: () => AsyncIterable<Records>, mark: Mark, progress: () => void): Promise<void>;
   /** Gives the open transaction up; what it can't be given up for. Nothing where there is none. */
   abort(): Promise<KafkaFault | undefined>;
   close(): Promise<void>;
@@ -192,11 +246,11 @@ async function openSession(
   { reach, topic, transaction }: TopicWriterOptions,
   check: () => void,
 ): Promise<Session> {
-  const producer = await connectProducer(reach, {
+  const { producer, limitBytes } = await connectTopicProducer(reach, topic, {
     "enable.idempotence": true,
     "linger.ms": 5,
     "queue.buffering.max.messages": 1_000_000,
-    "queue.buffering.max.kbytes": 65_536,
+    "queue.buffering.max.kbytes": 32_768,
     partitioner: "murmur2_random",
     // Topics are made on purpose.
     "allow.auto.create.topics": false,
@@ -210,7 +264,6 @@ async function openSession(
   });
   let marks: Connected<Consumer> | undefined;
   try {
-    await requireTopic(producer, topic);
     check();
     if (transaction !== undefined) {
       await begun(producer.client, reach.connection.brokers);
@@ -222,17 +275,17 @@ async function openSession(
   }
   const lane = openProducerLane(producer.library, producer.client);
   const place = { topic, partition: MARKED_PARTITION };
+  const sending = { lane, limitBytes };
   return {
-    lane,
-    alive: producer.alive,
-    isAway: producer.isAway,
+    producer,
+    ...sending,
     mark: async () => (marks === undefined ? undefined : markOf(reach, marks, topic)),
-    async transact(records, { offset, text }) {
+    async transact(records, { offset, text }, progress) {
       const { client } = producer;
       const consumer = marks?.client;
       if (consumer === undefined) throw new StreamkitError("bug", "A transaction without its group");
       await called((done) => client.beginTransaction(done));
-      await sendAll(lane, topic, records());
+      await sendAll(sending, { topic, records: records(), progress });
       failpoint("kafka-produced");
       const marked = [{ ...place, offset, metadata: text }];
       await called((done) => client.sendOffsetsToTransaction(marked, consumer, CALL_TIMEOUT_MS, done));
@@ -305,12 +358,26 @@ async function begun(client: Producer, brokers: string): Promise<void> {
   }
 }
 
+interface Sending {
+  readonly topic: string;
+  readonly records: AsyncIterable<Records>;
+  readonly progress: () => void;
+}
+
 /** Sends all, a few requests at a time, and waits until all are acknowledged. */
-async function sendAll(lane: ProducerLane, topic: string, records: AsyncIterable<Records>): Promise<void> {
+async function sendAll(
+  { lane, limitBytes }: Pick<Session, "lane" | "limitBytes">,
+  { topic, records, progress }: Sending,
+): Promise<void> {
   const underWay: Promise<void>[] = [];
+  const sent = async (request: ProduceRequest): Promise<void> => {
+    const produced = await lane.produce(request);
+    if (produced.failedRecords > 0) throw writeFailure(request, produced, limitBytes);
+    progress();
+  };
   try {
     for await (const request of records) {
-      underWay.push(sent(lane, { ...request, topic }));
+      underWay.push(sent({ ...request, topic }));
       if (underWay.length >= MAX_UNDER_WAY) await underWay.shift();
     }
     await Promise.all(underWay);
@@ -318,33 +385,4 @@ async function sendAll(lane: ProducerLane, topic: string, records: AsyncIterable
     await Promise.allSettled(underWay);
     throw error;
   }
-}
-
-async function sent(lane: ProducerLane, request: ProduceRequest): Promise<void> {
-  const { failed, failedRecords, records } = await lane.produce(request);
-  const [first] = failed;
-  if (first !== undefined) throw writeFailure(request.topic, { failedRecords, records }, first);
-}
-
-/** Code `io`, retryable where the same records may be taken another time. */
-export function writeFailure(
-  topic: string,
-  { failedRecords, records }: { readonly failedRecords: number; readonly records: number },
-  first: KafkaFault,
-): StreamkitError {
-  const doing = `${failedRecords} of ${counted(records, "record")} were not taken by the topic "${topic}"`;
-  return kafkaError(doing, first, !isRecordFault(first));
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof StreamkitError ? error.message : plainReason(faultOf(error));
-}
-
-/** Code `io`, for what a person should know of a writer that is shut out. */
-function fencedError(topic: string, fault: KafkaFault): StreamkitError {
-  return kafkaError(
-    `Another process with the same job writes to the topic "${topic}" and has shut this one out`,
-    fault,
-    false,
-  );
 }

@@ -3,10 +3,14 @@
 import { StreamkitError } from "../base/error.ts";
 import type { KafkaMetadata, KafkaTopicDescription, KafkaTopicPartition } from "../runtime/kafka.ts";
 import { type Connected, type Consumer, called, type Producer } from "./client.ts";
-import { faultOf, kafkaError } from "./errors.ts";
+import { faultOf, isAddressFault, kafkaError } from "./errors.ts";
 import type { TopicPartition } from "./lane.ts";
 
 const TIMEOUT_MS = 8000;
+/** The protocol's time of the first record that is there. */
+const EARLIEST = -2;
+/** It is asked for often: what it would tell waits meanwhile. */
+const IDS_TIMEOUT_MS = 3000;
 
 /** Topics by name, or all whose whole name a pattern matches. */
 export type Selection = { readonly topics: readonly string[] } | { readonly pattern: string };
@@ -126,12 +130,14 @@ export async function offsetAt(
   { topic, partition }: TopicPartition,
   timeMs: number,
 ): Promise<number | undefined> {
+  // Brokers take negative times for words of their own.
+  const offset = timeMs < 0 ? EARLIEST : timeMs;
   try {
     const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
-      client.offsetsForTimes([{ topic, partition, offset: timeMs }], TIMEOUT_MS, done),
+      client.offsetsForTimes([{ topic, partition, offset }], TIMEOUT_MS, done),
     );
-    const offset = found?.offset;
-    return offset === undefined || offset < 0 ? undefined : offset;
+    const first = found?.offset;
+    return first === undefined || first < 0 ? undefined : first;
   } catch (error) {
     throw kafkaError(`Kafka at ${brokers} does not tell offsets for times`, faultOf(error));
   }
@@ -139,23 +145,28 @@ export async function offsetAt(
 
 /**
  * The identities of topics: one that was deleted and made anew under its old name has another. None where the
- * broker is too old to know them, or does not let us ask.
+ * broker is too old to know them, or does not let us ask; the topic is not there, or not yet known. Throws
+ * code `io` where nobody answers.
  */
 export async function topicIds(
-  { client, library }: Connected<Consumer>,
+  { client, library, brokers }: Connected<Consumer>,
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
   const admin = library.AdminClient.createFrom(client);
   try {
     const described = await called<readonly KafkaTopicDescription[]>((done) =>
-      admin.describeTopics([...topics], { timeout: TIMEOUT_MS }, done),
+      admin.describeTopics([...topics], { timeout: IDS_TIMEOUT_MS }, done),
     );
     return new Map(
       described.flatMap(({ name, topicId, error }) =>
-        topicId === undefined || error !== undefined ? [] : [[name, topicId.base64] as const],
+        topicId === undefined || error !== undefined || /^A*=*$/.test(topicId.base64)
+          ? []
+          : [[name, topicId.base64] as const],
       ),
     );
-  } catch {
+  } catch (error) {
+    const fault = faultOf(error);
+    if (isAddressFault(fault)) throw kafkaError(`Kafka at ${brokers} does not describe its topics`, fault);
     return new Map();
   } finally {
     admin.disconnect();

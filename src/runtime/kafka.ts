@@ -172,6 +172,7 @@ interface KafkaLanes {
   producerLaneOpen(client: object): object;
   producerLaneProduce(lane: object, request: object): Promise<unknown>;
   producerLaneClose(lane: object): Promise<void>;
+  topicConfig(client: object, topic: string, name: string, timeoutMs: number): Promise<unknown>;
 }
 
 export interface KafkaLibrary {

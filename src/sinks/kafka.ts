@@ -8,6 +8,7 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { durationField } from "../job/fields.ts";
 import type { Reach } from "../kafka/client.ts";
 import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
 import { isInTopic } from "../kafka/topic-search.ts";
@@ -34,12 +35,22 @@ const options = z.strictObject({
   timestamp: z
     .string()
     .optional()
-    .describe("SQL of the message's timestamp, like `window_end`; now if left out"),
+    .describe(
+      "SQL of the message's timestamp, like `window_start`; now if left out. A topic takes none that lies " +
+        "more than an hour ahead, as `window_end` may, unless its message.timestamp.after.max.ms " +
+        "says otherwise",
+    ),
   headers: z
     .record(z.string(), z.string())
     .default({})
     .describe("headers by name, each SQL of its text; NULL leaves it out"),
   value: z.string().optional().describe("SQL of the message's text; the row as JSON if left out"),
+  retry_for: durationField
+    .default(60_000)
+    .describe(
+      "how long a batch is tried that the topic does not take for now though the broker answers (too few " +
+        "replicas, no leader), a minute if left out; a broker that is away is waited for",
+    ),
   deletes: z
     .enum(["object", "tombstone"])
     .default("object")
@@ -80,6 +91,7 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
     reach,
     topic: given.topic,
     stop,
+    retryForMs: given.retry_for,
     transaction: isDurable ? { id: `streamkit-${name}-${given.topic}`, group } : undefined,
   });
   let committedBatch = committed?.batch ?? 0;
@@ -88,9 +100,10 @@ async function openKafkaSink(given: Options, context: SinkContext): Promise<Sink
   let doubtful: number | undefined;
   try {
     if (isDurable) {
-      const mark = (await writer.mark()) ?? (await formerMark(reach, given.topic, context));
+      const mark = ownMark(await writer.mark()) ?? (await formerMark(reach, given.topic, context));
       writtenBatch = foundBatch(mark, writtenBatch, given.topic, context);
-      if (mark === undefined && context.plannedAtMs !== undefined) doubtful = context.plannedBatch;
+      if (mark?.text !== markText(context) && context.plannedAtMs !== undefined)
+        doubtful = context.plannedBatch;
     }
   } catch (error) {
     await writer.close();
@@ -128,12 +141,20 @@ function markGroup(name: string): string {
   return `streamkit-${name}`;
 }
 
+/** Undefined for an offset that somebody else has committed in the group of the marks. */
+function ownMark(mark: Mark | undefined): Mark | undefined {
+  return mark !== undefined && MARK_FORM.test(mark.text) ? mark : undefined;
+}
+
 /** Former versions marked their batches in the group of the job's name, where others may have committed. */
 async function formerMark(reach: Reach, topic: string, context: SinkContext): Promise<Mark | undefined> {
   if (context.plannedBatch === 0) return undefined;
   const mark = await markIn(reach, topic, context.writer);
   return mark?.text.startsWith(`${context.checkpointId} `) === true ? mark : undefined;
 }
+
+/** A checkpoint's id, and a query's name. */
+const MARK_FORM = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12} \S/;
 
 /** Says which checkpoint's batch it is, and of which rows. */
 function markText({ checkpointId, input }: SinkContext): string {
@@ -188,6 +209,17 @@ function text(expression: string | undefined, type: string): Sql {
   return expression === undefined ? raw(`NULL::${type}`) : sql`CAST((${raw(expression)}) AS ${raw(type)})`;
 }
 
+/** A text is its UTF-8 bytes, whatever it holds; bytes of their own are a BLOB. */
+function isBytes(expression: string | undefined): Sql {
+  return expression === undefined ? raw("false") : sql`typeof((${raw(expression)})) = 'BLOB'`;
+}
+
+/** The text, or the hexadecimal digits of a BLOB, which DuckDB's own text of it gives exactly. */
+function payload(expression: string | undefined): Sql {
+  const written = text(expression, "VARCHAR");
+  return sql`CASE WHEN ${isBytes(expression)} THEN hex((${written})::BLOB) ELSE ${written} END`;
+}
+
 function probes(given: Options, input: SinkInput): readonly Probe[] {
   const rows = rowsLike(input);
   const probe = (keyPath: readonly string[], expression: string | undefined, type: string): Probe => ({
@@ -205,8 +237,9 @@ function probes(given: Options, input: SinkInput): readonly Probe[] {
 
 function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
   const headers = Object.entries(given.headers).map(
-    ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NOT NULL
-      THEN json_array(${name}, CAST((${raw(expression)}) AS VARCHAR))::VARCHAR END`,
+    ([name, expression]) => sql`CASE WHEN (${raw(expression)}) IS NULL THEN NULL
+      WHEN ${isBytes(expression)} THEN json_array(${name}, NULL, ${payload(expression)})::VARCHAR
+      ELSE json_array(${name}, ${text(expression, "VARCHAR")})::VARCHAR END`,
   );
   const isDelete =
     given.deletes === "tombstone" && input.mode !== "append" ? raw("_op = 'delete'") : raw("false");
@@ -215,15 +248,15 @@ function recordsQuery(given: Options, input: SinkInput): RecordsQuery {
     hasTimestamp: given.timestamp !== undefined,
     hasHeaders: headers.length > 0,
     select(rows, batchId) {
-      const line =
-        given.value === undefined ? lineOf(input, batchId, "changes") : text(given.value, PARTS.value);
+      const line = given.value === undefined ? lineOf(input, batchId, "changes") : payload(given.value);
+      const key = given.key ?? defaultKey(input.key);
       const headerList =
         headers.length === 0 ? raw("NULL::VARCHAR") : sql`concat('[', concat_ws(',', ${join(headers)}), ']')`;
       return sql`SELECT CASE WHEN ${isDelete} THEN NULL ELSE ${line} END AS value,
-        ${text(given.key ?? defaultKey(input.key), PARTS.key)} AS key,
+        ${payload(key)} AS key,
         coalesce(${text(given.partition, PARTS.partition)}, -1) AS partition,
         epoch_ms(${text(given.timestamp, PARTS.timestamp)})::DOUBLE AS timestamp,
-        ${headerList} AS headers
+        ${headerList} AS headers, ${isBytes(given.value)} AS value_is_bytes, ${isBytes(key)} AS key_is_bytes
         FROM ${rows}`;
     },
   };
@@ -240,28 +273,43 @@ function defaultKey(key: readonly string[]): string | undefined {
 
 /** Rows a request: enough that what it costs by itself does not count. */
 const ROWS_A_REQUEST = 16_384;
+/** But of large ones fewer: several requests are held at a time. */
+const CHARS_A_REQUEST = 4 * 2 ** 20;
 
 async function* records(database: Database, batch: SinkBatch, query: RecordsQuery): AsyncGenerator<Records> {
   let gathered: Block[] = [];
-  let rows = 0;
-  for await (const block of database.columnBlocks(query.select(id(batch.relation), batch.id))) {
-    gathered.push(block);
-    rows += block[0]?.length ?? 0;
-    if (rows < ROWS_A_REQUEST) continue;
-    yield requestOf(gathered, query);
-    gathered = [];
-    rows = 0;
-  }
+  let [rows, chars] = [0, 0];
+  for await (const whole of database.columnBlocks(query.select(id(batch.relation), batch.id)))
+    for (const block of parts(whole)) {
+      gathered.push(block);
+      rows += block[0]?.length ?? 0;
+      chars += charsIn(block);
+      if (rows < ROWS_A_REQUEST && chars < CHARS_A_REQUEST) continue;
+      yield requestOf(gathered, query);
+      gathered = [];
+      [rows, chars] = [0, 0];
+    }
   if (rows > 0) yield requestOf(gathered, query);
 }
 
 type Block = readonly (readonly unknown[])[];
 
+function charsIn([values = []]: Block): number {
+  return values.reduce((sum: number, value) => sum + (typeof value === "string" ? value.length : 0), 0);
+}
+
+/** A block of large values row by row. */
+function* parts(block: Block): Generator<Block> {
+  const rows = block[0]?.length ?? 0;
+  if (charsIn(block) < CHARS_A_REQUEST) yield block;
+  else for (let row = 0; row < rows; row += 1) yield block.map((column) => column.slice(row, row + 1));
+}
+
 function requestOf(blocks: readonly Block[], query: RecordsQuery): Records {
   const column = (index: number): readonly unknown[] => blocks.flatMap((block) => block[index] ?? []);
   return {
-    values: textColumn(column(0)),
-    keys: textColumn(column(1)),
+    values: bytesColumn(column(0), column(5)),
+    keys: bytesColumn(column(1), column(6)),
     ...(query.hasPartition ? { partitions: Int32Array.from(column(2), Number) } : {}),
     ...(query.hasTimestamp
       ? {
@@ -274,8 +322,23 @@ function requestOf(blocks: readonly Block[], query: RecordsQuery): Records {
   };
 }
 
+/** `areBytes`: whether they are hexadecimal digits, the same for all. */
+function bytesColumn(texts: readonly unknown[], [areBytes]: readonly unknown[]): Records["values"] {
+  if (areBytes !== true) return textColumn(texts);
+  const lengths = Int32Array.from(texts, (text) => (typeof text === "string" ? text.length / 2 : -1));
+  return { bytes: Buffer.from(texts.join(""), "hex"), lengths };
+}
+
+const LARGE_TEXT_BYTES = 65_536;
+
 /** Texts as bytes one after the other; -1 is the length of none. */
 function textColumn(texts: readonly unknown[]): Records["values"] {
   const lengths = Int32Array.from(texts, (text) => (typeof text === "string" ? Buffer.byteLength(text) : -1));
-  return { bytes: Buffer.from(texts.join("")), lengths };
+  const sizeBytes = lengths.reduce((sum, length) => sum + Math.max(0, length), 0);
+  // One text of many is made faster; of a few large ones it would be one more copy.
+  if (sizeBytes < LARGE_TEXT_BYTES * texts.length) return { bytes: Buffer.from(texts.join("")), lengths };
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  let at = 0;
+  for (const text of texts) if (typeof text === "string") at += bytes.write(text, at);
+  return { bytes, lengths };
 }

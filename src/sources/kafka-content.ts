@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import type { Column } from "../duckdb/database.ts";
 import type { Format } from "../formats/format.ts";
+import { MAX_LINE_BYTES } from "../formats/json.ts";
 import type { Piece, Segment } from "../formats/segment.ts";
 import { type Framing, offsetOfLine, type Taken } from "../kafka/lane.ts";
 import type { TakeForm } from "../kafka/reader.ts";
@@ -11,6 +12,8 @@ import { openRegistryDecoder, type RegistryDecoder, registryColumns } from "../k
 import { partitionName } from "../kafka/topics.ts";
 import { attributeColumns, attributesOf, type KafkaSourceOptions, selectionOf } from "./kafka-options.ts";
 import type { SourceContext } from "./source.ts";
+
+const LINE_FEED = 10;
 
 export interface Content {
   /** How the lane must give what goes into the segment at `path`. */
@@ -46,7 +49,14 @@ export async function contentReader(options: KafkaSourceOptions, context: Source
         path,
         ...lines,
         header: undefined,
-        attributes: columns.length > 0 ? { path: attributesPath(path), columns } : undefined,
+        attributes:
+          columns.length === 0
+            ? undefined
+            : {
+                path: attributesPath(path),
+                columns,
+                maxLineBytes: limitFor(taken.longestRowBytes, 2 * MAX_LINE_BYTES),
+              },
       };
     },
     columns: async () => {
@@ -56,6 +66,11 @@ export async function contentReader(options: KafkaSourceOptions, context: Source
     },
     close: () => decoder?.close(),
   };
+}
+
+/** What is said of lines that may be longer than usual: a power of two, so that few statements differ. */
+function limitFor(longestBytes: number, usualBytes: number): number | undefined {
+  return longestBytes < usualBytes ? undefined : 2 ** Math.ceil(Math.log2(longestBytes + 1));
 }
 
 function attributesPath(path: string): string {
@@ -73,15 +88,16 @@ const LINES_OF: Readonly<Record<Format["blank"], Framing>> = {
 interface Lines {
   readonly sizeBytes: number;
   readonly pieces: readonly Piece[];
+  readonly maxLineBytes: number | undefined;
   /** Of lines that could not be decoded. */
   readonly reasons: ReadonlyMap<number, string> | undefined;
 }
 
 type TakenPartition = Taken["partitions"][number];
 
-function plainLines({ partitions, sizeBytes }: Taken): Lines {
+function plainLines({ partitions, sizeBytes, longestBytes }: Taken): Lines {
   const pieces = partitions.map((partition) => pieceOf(partition, partition.startByte));
-  return { sizeBytes, pieces, reasons: undefined };
+  return { sizeBytes, pieces, maxLineBytes: limitFor(longestBytes, MAX_LINE_BYTES), reasons: undefined };
 }
 
 async function decodedLines(decoder: RegistryDecoder, taken: Taken, path: string): Promise<Lines> {
@@ -101,7 +117,21 @@ async function decodedLines(decoder: RegistryDecoder, taken: Taken, path: string
     sizeBytes += lines.length;
   }
   await writeWhole(path, Buffer.concat(blocks));
-  return { sizeBytes, pieces, reasons };
+  const longestBytes = Math.max(0, ...blocks.map(longestLine));
+  return { sizeBytes, pieces, maxLineBytes: limitFor(longestBytes, MAX_LINE_BYTES), reasons };
+}
+
+/** With its line feed; 0 where none can be longer than usual. */
+function longestLine(lines: Buffer): number {
+  if (lines.length < MAX_LINE_BYTES) return 0;
+  let longest = 0;
+  for (let start = 0; start < lines.length; ) {
+    const feed = lines.indexOf(LINE_FEED, start);
+    const end = feed < 0 ? lines.length : feed + 1;
+    longest = Math.max(longest, end - start);
+    start = end;
+  }
+  return longest;
 }
 
 async function writeWhole(path: string, bytes: Uint8Array | string): Promise<void> {

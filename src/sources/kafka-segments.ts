@@ -118,7 +118,7 @@ export function openSegments(
       const { to } = range as unknown as { readonly to: KafkaPosition };
       const path = `${context.segmentFolder}/replayed.segment`;
       const form: TakeForm = { maxBytes: context.maxSegmentBytes, ...content.form(path) };
-      const taken = await written(reader.replay(form, new Map(Object.entries(to.next))));
+      const taken = await written(reader.replay(form, to));
       const segment = await content.segment(taken, path);
       planned.push({ range, segment });
       return segment;
@@ -132,7 +132,7 @@ export function openSegments(
       }
     },
     ahead: () => ahead.map(({ range }) => range),
-    hasBacklog: () => ahead.length > 0 || (!allowance.isShort() && isFull()),
+    hasBacklog: () => ahead.length > 0 || (!allowance.isShort() && isFull() && reader.mayTake()),
     async close() {
       unlimited = undefined;
       await making;

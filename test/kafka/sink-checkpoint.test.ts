@@ -114,6 +114,35 @@ test("the mark stands in no group that somebody may read with", async () => {
   expect(await values(job)).toEqual([1, 2]);
 });
 
+describe("a mark that was overwritten after a crash", () => {
+  const crashed = { env: { STREAMKIT_FAILPOINT: "kafka-committed" } };
+  const offsets = (topic: string, metadata: string) => [{ topic, partition: 0, offset: 7, metadata }];
+  const others = {
+    "by a consumer of that group": "",
+    "by a consumer that says something with its offsets": "host 3, batch 7",
+    "by another checkpoint of the job": "00000000-0000-4000-8000-000000000000 q",
+  };
+  for (const [who, metadata] of Object.entries(others))
+    test(`${who}: the batch is looked for in the topic`, async () => {
+      using job = await sinkJob();
+      expect((await job.once(row(1), crashed)).code).not.toBe(0);
+      await kafka.judge.setGroupOffsets(job.group, offsets(job.topic, metadata));
+      await done(job, 2);
+      expect(await values(job)).toEqual([1, 2]);
+    });
+
+  test("a consumer's offset does not stop a job that has written before", async () => {
+    using job = await sinkJob();
+    await done(job, 1);
+    await kafka.judge.setGroupOffsets(job.group, offsets(job.topic, ""));
+    await done(job, 2);
+    expect((await job.once(row(3), crashed)).code).not.toBe(0);
+    await kafka.judge.setGroupOffsets(job.group, offsets(job.topic, ""));
+    await done(job, 4);
+    expect(await values(job)).toEqual([1, 2, 3, 4]);
+  });
+});
+
 test("a mark of a former version, in the group of the job's name, tells what is there", async () => {
   using job = await sinkJob();
   await done(job, 1);

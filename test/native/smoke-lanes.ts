@@ -118,7 +118,7 @@ export async function checkConsumerLane(cluster: Cluster): Promise<void> {
   const producer = await cluster.producer({ "message.max.bytes": 2_000_000 });
   const sender = openProducerLane(cluster.kafka, producer);
   const headers = PAYLOADS.map(
-    (_, index) => `[["n","${index}"],["bin","\\\\xff"],["none",null],["lf","a\\nb"]]`,
+    (_, index) => `[["n","${index}"],["bin",null,"ff"],["none",null],["lf","a\\nb"]]`,
   );
   const sent = await sender.produce({
     topic,

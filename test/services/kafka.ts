@@ -18,6 +18,8 @@ export interface KafkaOptions {
   readonly heapMb?: number;
   /** Listeners with TLS and logins too. */
   readonly secure?: boolean;
+  /** Of brokers that shall find each other. */
+  readonly clusterId?: string;
   /** Over those of `brokerConfig`. */
   readonly config?: Readonly<Record<string, string>>;
 }
@@ -41,7 +43,7 @@ export async function startKafka(
 ): Promise<SecureKafkaService>;
 export async function startKafka(options?: KafkaOptions): Promise<KafkaService>;
 export async function startKafka(options: KafkaOptions = {}): Promise<KafkaService | SecureKafkaService> {
-  const { heapMb = 512, config = {}, secure: isSecure = false } = options;
+  const { heapMb = 512, config = {}, secure: isSecure = false, clusterId = crypto.randomUUID() } = options;
   const libraries = await kafkaLibraries();
   const [port = 0, controllerPort = 0, ...securePorts] = await freePorts(2 + (isSecure ? SECURE_PORTS : 0));
   const folder = serverFolder();
@@ -87,7 +89,7 @@ export async function startKafka(options: KafkaOptions = {}): Promise<KafkaServi
     },
   } satisfies KafkaService;
   try {
-    const args = ["format", "-t", crypto.randomUUID(), "-c", propertiesFile, ...(secure?.formatArgs ?? [])];
+    const args = ["format", "-t", clusterId, "-c", propertiesFile, ...(secure?.formatArgs ?? [])];
     await askJudge({ method: "format", client: {}, args });
     await broker.start();
   } catch (cause) {

@@ -5,11 +5,8 @@
  */
 
 import { z } from "zod";
-import { type Connected, connectProducer, type Producer } from "../../kafka/client.ts";
-import { openProducerLane, type ProducerLane } from "../../kafka/lane.ts";
+import { type Messages, openMessages } from "../../kafka/messages.ts";
 import { connectionFields, parseKafkaUrl } from "../../kafka/options.ts";
-import { writeFailure } from "../../kafka/topic-writer.ts";
-import { requireTopic } from "../../kafka/topics.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import { headersJson, repeated, valuesOf } from "./messages.ts";
 import type { Output, OutputContext, OutputKind } from "./output.ts";
@@ -37,6 +34,9 @@ export const kafkaOutput: OutputKind<Options> = {
   open: openTopic,
 };
 
+/** How many topics are held open at a time: each has threads of its own. */
+const MAX_TOPICS = 16;
+
 async function openTopic(given: Options, { clock, kafka }: OutputContext): Promise<Output> {
   const connection = {
     brokers: given.brokers,
@@ -44,32 +44,40 @@ async function openTopic(given: Options, { clock, kafka }: OutputContext): Promi
     sasl: given.sasl ?? kafka.connection.sasl,
     config: { ...kafka.connection.config, ...given.config },
   };
-  const producer = await connectProducer(
-    { connection, baseFolder: kafka.baseFolder, clock },
-    {
-      "enable.idempotence": true,
-      "linger.ms": 5,
-      "queue.buffering.max.messages": 1_000_000,
-      "queue.buffering.max.kbytes": 131_072,
-      partitioner: "murmur2_random",
-    },
-  );
-  const lane = openProducerLane(producer.library, producer.client);
-  const known = new Set<string>();
+  const reach = { connection, baseFolder: kafka.baseFolder, clock };
+  /** Each has limits of its own. */
+  const opened = new Map<string, Messages>();
+  const messagesTo = async (topic: string): Promise<Messages> => {
+    const known = opened.get(topic);
+    if (known !== undefined) {
+      // The one that was used last is at the end.
+      opened.delete(topic);
+      opened.set(topic, known);
+      return known;
+    }
+    const [oldest] = opened;
+    if (oldest !== undefined && opened.size >= MAX_TOPICS) {
+      opened.delete(oldest[0]);
+      await oldest[1].close();
+    }
+    const messages = await openMessages(reach, topic);
+    opened.set(topic, messages);
+    return messages;
+  };
+  const topicOf = ({ headers }: EventBlock): string => headers[given.topic_header] ?? given.topic;
   return {
     name: `kafka://${given.brokers}/${given.topic}`,
     async deliver(blocks) {
-      for (const block of blocks) {
-        const topic = block.headers[given.topic_header] ?? given.topic;
-        if (!known.has(topic)) await requireTopic(producer, topic);
-        known.add(topic);
+      // None is delivered where one of the topics is not there.
+      for (const topic of new Set(blocks.map(topicOf))) await messagesTo(topic);
+      for (const run of runsOfHeaders(blocks)) {
+        const [first] = run;
+        if (first !== undefined) await send(await messagesTo(topicOf(first)), run, given);
       }
-      for (const run of runsOfHeaders(blocks)) await produce(producer, lane, run, given);
     },
     sync: async () => undefined,
     async close() {
-      await lane.close();
-      await producer.close();
+      for (const messages of opened.values()) await messages.close();
     },
   };
 }
@@ -91,25 +99,16 @@ function* runsOfHeaders(blocks: readonly EventBlock[]): Generator<readonly Event
   if (run.length > 0) yield run;
 }
 
-async function produce(
-  producer: Connected<Producer>,
-  lane: ProducerLane,
-  run: readonly EventBlock[],
-  given: Options,
-): Promise<void> {
+async function send(messages: Messages, run: readonly EventBlock[], given: Options): Promise<void> {
   const headers = run[0]?.headers ?? {};
-  const topic = headers[given.topic_header] ?? given.topic;
   const values = valuesOf(run);
   const { [given.key_header]: ownKey, [given.topic_header]: _topic, file, ...others } = headers;
   const count = values.lengths?.length ?? run.reduce((sum, block) => sum + block.events, 0);
   const key = ownKey ?? file;
   const names = Object.entries(others);
-  const { failed, failedRecords, records } = await lane.produce({
-    topic,
+  await messages.send({
     values,
     ...(key !== undefined && { keys: repeated(key, count) }),
     ...(names.length > 0 && { headers: repeated(headersJson(names), count) }),
   });
-  if (failed[0] !== undefined) throw writeFailure(topic, { failedRecords, records }, failed[0]);
-  producer.alive();
 }

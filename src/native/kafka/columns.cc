@@ -9,6 +9,9 @@
 namespace lanes {
 namespace {
 
+// For librdkafka as kafka-addon.sh patches it: the timestamp 0.
+constexpr int64_t kTimestampZero = INT64_MIN;
+
 [[noreturn]] void Refuse(const char* name, const char* reason) {
   kn::ThrowTypeError((std::string(name) + ": " + reason).c_str());
 }
@@ -126,16 +129,21 @@ Record Columns::At(size_t index) {
   if (partitions_.data != nullptr) {
     int32_t partition = Int32s(partitions_)[index];
     if (partition >= 0) record.partition = partition;
+    if (partition < RD_KAFKA_PARTITION_UA) record.error = RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION;
   }
   if (timestamps_.data != nullptr) {
     double timestamp_ms = reinterpret_cast<const double*>(timestamps_.data)[index];
     if (!std::isnan(timestamp_ms)) record.timestamp_ms = static_cast<int64_t>(timestamp_ms);
+    // Of librdkafka's 0 is now.
+    if (timestamp_ms == 0) record.timestamp_ms = kTimestampZero;
+    // What Kafka writes where there is none.
+    if (timestamp_ms == -1) record.error = RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP;
   }
   if (headers_.exists()) {
     size_t length;
     const char* json = headers_.Next(&length);
     if (json != nullptr) record.headers = text::ParseHeaders(json, length);
-    if (json != nullptr && record.headers == nullptr) record.error = "Headers are no array of [name, value]";
+    if (json != nullptr && record.headers == nullptr) record.error = RD_KAFKA_RESP_ERR__INVALID_ARG;
   }
   return record;
 }

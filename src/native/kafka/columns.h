@@ -34,12 +34,12 @@ struct Record {
   const char* key = nullptr;
   size_t key_length = 0;
   int32_t partition = RD_KAFKA_PARTITION_UA;
-  // 0 is now.
+  // 0 is now, INT64_MIN is 0.
   int64_t timestamp_ms = 0;
   // The caller's.
   rd_kafka_headers_t* headers = nullptr;
   // What is wrong with it.
-  const char* error = nullptr;
+  rd_kafka_resp_err_t error = RD_KAFKA_RESP_ERR_NO_ERROR;
 };
 
 class Columns {

@@ -1,4 +1,4 @@
-// The batch lanes' functions on the addon's exports: see consumer-lane.cc and producer-lane.cc.
+// The batch lanes' functions on the addon's exports: see consumer-lane.cc, producer-lane.cc, topic-config.cc.
 #ifndef STREAMKIT_KAFKA_LANES_H_
 #define STREAMKIT_KAFKA_LANES_H_
 
@@ -9,6 +9,7 @@ namespace lanes {
 void Init(napi_value exports);
 void InitConsumer(napi_value exports);
 void InitProducer(napi_value exports);
+void InitTopicConfig(napi_value exports);
 
 }  // namespace lanes
 

@@ -257,8 +257,9 @@ void ProducerLane::SendPlain(ProduceCall* call, rd_kafka_topic_t* topic) {
 void ProducerLane::SendEach(ProduceCall* call, rd_kafka_topic_t* topic) {
   for (size_t i = 0; i < call->count(); i++) {
     Record record = call->columns().At(i);
-    if (record.error != nullptr) {
-      call->Finish(i, RD_KAFKA_RESP_ERR__INVALID_ARG, record.error);
+    if (record.error != RD_KAFKA_RESP_ERR_NO_ERROR) {
+      if (record.headers != nullptr) rd_kafka_headers_destroy(record.headers);
+      call->Finish(i, record.error, rd_kafka_err2str(record.error));
       continue;
     }
     rd_kafka_resp_err_t error;
@@ -334,6 +335,7 @@ void InitProducer(napi_value exports) {
 void Init(napi_value exports) {
   InitConsumer(exports);
   InitProducer(exports);
+  InitTopicConfig(exports);
 }
 
 }  // namespace lanes

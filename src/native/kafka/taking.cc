@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -28,7 +29,8 @@ void AppendAttribute(const rd_kafka_message_t* message, Attribute attribute, con
     case Attribute::kTimestamp: {
       rd_kafka_timestamp_type_t type;
       int64_t timestamp_ms = rd_kafka_message_timestamp(message, &type);
-      if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && timestamp_ms >= 0) out->AppendInteger(timestamp_ms);
+      // -1 is what Kafka writes where there is none; other times may lie before 1970.
+      if (type != RD_KAFKA_TIMESTAMP_NOT_AVAILABLE && timestamp_ms != -1) out->AppendInteger(timestamp_ms);
       return;
     }
     case Attribute::kKey:
@@ -117,6 +119,7 @@ void Taking::AppendRows(const rd_kafka_message_t* message, const std::string& to
     AppendAttribute(message, attributes_[i], topic, out);
   }
   out->Append('\n');
+  longest_row_ = std::max(longest_row_, out->size() - start);
   std::string row;
   if (lines > 1) {
     size_t length = out->size() - start;
@@ -139,7 +142,9 @@ void Taking::Append(const fifo::Order& order) {
     if (is_tombstone) part.tombstones++;
     if (is_tombstone && !keep_tombstones_) continue;
     auto* payload = static_cast<const char*>(message->payload);
+    size_t before = lines_.size();
     size_t lines = framing::Append(framing_, payload, message->len, lines_.block());
+    longest_ = std::max(longest_, lines_.size() - before);
     part.lines += lines;
     part.Note(message->offset, lines);
     if (framing_ == framing::Kind::kRaw) {
@@ -189,6 +194,8 @@ napi_value Taking::Result() {
   }
   bool is_raw = framing_ == framing::Kind::kRaw;
   js::Set(result, "sizeBytes", js::Number(static_cast<double>(lines_.size())));
+  js::Set(result, "longestBytes", js::Number(static_cast<double>(longest_)));
+  js::Set(result, "longestRowBytes", js::Number(static_cast<double>(longest_row_)));
   js::Set(result, "bytes", file_.empty() ? lines_.block()->ToBuffer() : kn::Undefined());
   js::Set(result, "lengths", is_raw ? lengths_.ToInt32Array() : kn::Undefined());
   bool gives_rows = !attributes_.empty() && attributes_file_.empty();

@@ -81,6 +81,8 @@ class Taking {
 
   std::string file_, attributes_file_;
   Outlet lines_, rows_;
+  // Of one record's lines, and of one row.
+  size_t longest_ = 0, longest_row_ = 0;
   js::Bytes lengths_;
   std::deque<Part> parts_;
 };

@@ -62,16 +62,15 @@ int HexValue(char digit) {
   return digit != 0 && upper != nullptr ? static_cast<int>(upper - "0123456789ABCDEF") : -1;
 }
 
-// `\xHH…` → the bytes; anything else as it is.
-std::string Unhexed(const std::string& value) {
-  std::string bytes;
-  if (value.empty() || value.size() % 4 != 0) return value;
-  for (size_t i = 0; i < value.size(); i += 4) {
-    int high = HexValue(value[i + 2]), low = HexValue(value[i + 3]);
-    if (value[i] != '\\' || value[i + 1] != 'x' || high < 0 || low < 0) return value;
-    bytes += static_cast<char>(high * 16 + low);
+// False where they are no pairs of hexadecimal digits.
+bool Unhex(const std::string& digits, std::string* bytes) {
+  if (digits.size() % 2 != 0) return false;
+  for (size_t i = 0; i < digits.size(); i += 2) {
+    int high = HexValue(digits[i]), low = HexValue(digits[i + 1]);
+    if (high < 0 || low < 0) return false;
+    *bytes += static_cast<char>(high * 16 + low);
   }
-  return bytes;
+  return true;
 }
 
 void AppendUtf8(std::string* out, uint32_t code) {
@@ -161,14 +160,17 @@ class Reader {
 };
 
 bool TakeHeader(Reader* reader, rd_kafka_headers_t* headers) {
-  std::string name, value;
+  std::string name, value, digits;
   if (!reader->Take('[') || !reader->TakeString(&name) || !reader->Take(',')) return false;
   bool is_null = !reader->TakeString(&value);
   if (is_null && !reader->TakeNull()) return false;
+  if (is_null && reader->Take(',')) {
+    if (!reader->TakeString(&digits) || !Unhex(digits, &value)) return false;
+    is_null = false;
+  }
   if (!reader->Take(']')) return false;
-  std::string bytes = Unhexed(value);
-  rd_kafka_header_add(headers, name.data(), name.size(), is_null ? nullptr : bytes.data(),
-                      is_null ? 0 : bytes.size());
+  rd_kafka_header_add(headers, name.data(), name.size(), is_null ? nullptr : value.data(),
+                      is_null ? 0 : value.size());
   return true;
 }
 

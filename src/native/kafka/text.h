@@ -23,7 +23,8 @@ void AppendCsv(js::Bytes* out, const char* bytes, size_t length);
 // them), null for a value that isn't there. No headers are an empty array.
 void AppendCsvHeaders(js::Bytes* out, const rd_kafka_headers_t* headers);
 
-// The other way. Values of `\xHH` only are bytes again. Null if the text is no such array.
+// The other way: an array of [name, text], [name, null] and, for bytes, [name, null, hexadecimal digits]. No
+// text is an escape of bytes. Null if it is no such array.
 rd_kafka_headers_t* ParseHeaders(const char* json, size_t length);
 
 }  // namespace text
