@@ -40,7 +40,7 @@ function wrapped(names: string): string {
 if (import.meta.main) {
   const lists = [...(await functionLists())].map(([type, names]) => `  ${type}: \`\n${wrapped(names)}\`,\n`);
   writeFileSync(
-    fileURLToPath(new URL("../engine/functions/known.ts", import.meta.url)),
+    fileURLToPath(new URL("../sql/functions/known.ts", import.meta.url)),
     `/** DuckDB's functions that the planner knows, by type. Written by src/build/functions.ts. */\n
 export const KNOWN = {\n${lists.join("")}} as const;\n`,
   );

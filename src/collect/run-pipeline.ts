@@ -12,10 +12,10 @@ import { durationMs } from "../base/units.ts";
 import type { Channel } from "./channel/channel.ts";
 import { openDurableChannel } from "./channel/durable.ts";
 import { openMemoryChannel } from "./channel/memory.ts";
+import type { EventWriter } from "./event-writer.ts";
 import { groupOf, memberState } from "./groups/group.ts";
 import { anyOrder, failover, roundRobin } from "./groups/orders.ts";
 import type { Input } from "./inputs/input.ts";
-import type { Intake } from "./intake.ts";
 import { intercepted } from "./interceptors/list.ts";
 import { lazyOutput } from "./outputs/lazy.ts";
 import type { Output, OutputContext } from "./outputs/output.ts";
@@ -30,7 +30,7 @@ export interface RunOptions extends Pick<OutputContext, "stdout" | "kafka" | "ba
   /** Ends the inputs, and then everything else. */
   readonly stop: AbortSignal;
   /** What is there now is all. */
-  readonly takesWhatIsThere: boolean;
+  readonly isBounded: boolean;
   /** Told where an input listens. */
   readonly say: (line: string) => void;
 }
@@ -76,7 +76,7 @@ export async function runPipeline(plan: PipelinePlan, options: RunOptions): Prom
     const failed = Promise.all(pumps);
     failed.catch(() => {});
     for (const source of plan.sources) {
-      if (options.takesWhatIsThere && source.kind.listens === true) continue;
+      if (options.isBounded && source.kind.listens === true) continue;
       const input = await openInput(source, channels, plan, options);
       inputs.push(input);
       if (input.address !== undefined) options.say(`streamkit: ${source.name} listens at ${input.address}`);
@@ -160,9 +160,10 @@ function openInput(
   { name, kind, options, interceptors, channels: routes }: PlannedSource,
   channels: ReadonlyMap<string, Channel>,
   plan: PipelinePlan,
-  { clock, baseFolder, takesWhatIsThere }: RunOptions,
+  { clock, baseFolder, isBounded }: RunOptions,
 ): Promise<Input> {
-  const named = (names: readonly string[]): Intake[] => names.flatMap((each) => channels.get(each) ?? []);
+  const named = (names: readonly string[]): EventWriter[] =>
+    names.flatMap((each) => channels.get(each) ?? []);
   const selector =
     "all" in routes
       ? replicating(named(routes.all))
@@ -178,7 +179,7 @@ function openInput(
   );
   const stateFolder = path.resolve(baseFolder, plan.state, "sources", encodeURIComponent(name));
   const isOwn = ownPlaces(plan, baseFolder);
-  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, isOwn, takesWhatIsThere });
+  return kind.open(options, intake, { name, clock, baseFolder, stateFolder, isOwn, isBounded });
 }
 
 /**

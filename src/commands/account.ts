@@ -3,7 +3,7 @@
 import { logger } from "../base/log.ts";
 import { openTally } from "../base/tally.ts";
 import { counted } from "../base/units.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
+import type { BatchProgress } from "../engine/batch-progress.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSource } from "../sources/list.ts";
 import type { Context } from "./context.ts";
@@ -11,7 +11,7 @@ import { openLateWords } from "./late-words.ts";
 import { type LetterTally, letterWords } from "./letter-words.ts";
 
 export interface Account {
-  add(outcome: BatchOutcome): void;
+  add(outcome: BatchProgress): void;
   /** The last words. */
   finish(): void;
   close(): void;

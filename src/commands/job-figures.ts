@@ -2,7 +2,7 @@
 
 import type { Clock } from "../base/clock.ts";
 import { counted } from "../base/units.ts";
-import type { BatchReport } from "../engine/outcome.ts";
+import type { BatchReport } from "../engine/batch-progress.ts";
 
 /** Rates are those of the last ten seconds. */
 const RATE_SPAN_MS = 10_000;

@@ -4,7 +4,7 @@
  */
 
 import { counted } from "../base/units.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
+import type { BatchProgress } from "../engine/batch-progress.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { liveViewOf } from "../sinks/live-view.ts";
 import { bytesOfFiles } from "../sources/files-size.ts";
@@ -22,7 +22,7 @@ const PIPE_PATIENCE_MS = 10_000;
 export interface JobStatus {
   /** The sources were asked: whether one of them had something. */
   asked(hadInput: boolean): void;
-  add(outcome: BatchOutcome): void;
+  add(outcome: BatchProgress): void;
   /** What was shown of tables stays, the line goes. */
   end(): void;
 }

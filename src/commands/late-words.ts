@@ -4,11 +4,11 @@ import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import { openTally } from "../base/tally.ts";
 import { counted, durationText } from "../base/units.ts";
-import type { BatchOutcome, LateRows } from "../engine/outcome.ts";
+import type { BatchProgress, LateRows } from "../engine/batch-progress.ts";
 
 export interface LateWords {
   /** Every batch, with late rows or without. */
-  see(outcome: Pick<BatchOutcome, "late">): void;
+  see(outcome: Pick<BatchProgress, "late">): void;
   /** Says nothing any more. */
   close(): void;
 }

@@ -1,7 +1,7 @@
 /** Dead letters in words for a person, as they come. */
 
 import { counted } from "../base/units.ts";
-import type { LetterKind } from "../engine/outcome.ts";
+import type { LetterKind } from "../engine/batch-progress.ts";
 
 /** Control characters of a line would do things to a terminal. */
 function plain(text: string): string {

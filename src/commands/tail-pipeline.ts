@@ -72,7 +72,7 @@ export async function tailPipeline(
     clock: context.clock,
     random: () => context.freshSeed() / 2 ** 31,
     stop: context.stop,
-    takesWhatIsThere: flags.once === true,
+    isBounded: flags.once === true,
     say: context.say,
     stdout: context.stdout,
     kafka: readKafkaOptions(flags.kafkaOptions, context.env),

@@ -159,7 +159,7 @@ async function tail(patterns: readonly string[], flags: PipelineFlags, context: 
       globs,
       clock,
       positions,
-      takesWhatIsThere: flags.once === true,
+      isBounded: flags.once === true,
       isOwn: ownFiles(urls, flags.position),
       endsLines: flags.once === true && flags.position === undefined,
       notify: () => wake.notify(),

@@ -1,17 +1,17 @@
 /** The figures of a batch's report. */
 
 import { INFINITY_US } from "../duckdb/sql.ts";
-import { isClock } from "./clocks.ts";
-import type { BatchReport } from "./outcome.ts";
-import type { Intake } from "./source-reader.ts";
-import type { SourceTime, Watermarks } from "./watermark.ts";
+import type { BatchInput } from "../ingest/source-reader.ts";
+import type { SourceTime, Watermarks } from "../ingest/watermark.ts";
+import { isProcessingTime } from "../sql/processing-time.ts";
+import type { BatchReport } from "./batch-progress.ts";
 
 /** The figures of all sources together. */
 export function totals(
-  intakes: ReadonlyMap<string, Intake>,
+  intakes: ReadonlyMap<string, BatchInput>,
 ): Pick<BatchReport, "inputRows" | "inputBytes" | "lateRows" | "deadLetters"> {
   const all = [...intakes.values()];
-  const sum = (figure: (intake: Intake) => number): number =>
+  const sum = (figure: (intake: BatchInput) => number): number =>
     all.reduce((total, intake) => total + figure(intake), 0);
   return {
     inputRows: sum(({ rows }) => rows),
@@ -30,7 +30,9 @@ export function timesOf(
   const reached = groups
     .map((sources) => watermarks.of(sources))
     .filter((value) => value !== null && value !== INFINITY_US);
-  const seen = [...times].flatMap(([name, time]) => (isClock(name) ? [] : (time.maxEventTimeUs ?? [])));
+  const seen = [...times].flatMap(([name, time]) =>
+    isProcessingTime(name) ? [] : (time.maxEventTimeUs ?? []),
+  );
   return {
     watermarkMs:
       reached.length === 0

@@ -2,33 +2,33 @@
 
 import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
+import type { ActivePartitions, BatchPlan, SourceProgress, ToCome } from "../checkpoint/checkpoint.ts";
+import { clockTime, savedPartitions, textOf, usOf } from "../checkpoint/saved-times.ts";
 import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US, join, type Sql } from "../duckdb/sql.ts";
 import { type DeadLetters, forgetLetters } from "../formats/dead-letters.ts";
+import { openReadAhead, type Ranges } from "../ingest/read-ahead.ts";
+import { type BatchInput, isTimedByClock, type SourceReader } from "../ingest/source-reader.ts";
+import { advance, openWatermarks, type Seen, type SourceTime } from "../ingest/watermark.ts";
+import { openAside } from "../operators/on-error/aside.ts";
+import type { Batch } from "../operators/query.ts";
 import type { SinkBatch } from "../sinks/sink.ts";
+import { isProcessingTime, processingTimeOf } from "../sql/processing-time.ts";
+import { relation } from "../sql/stream.ts";
+import type { BatchProgress, BatchReport } from "./batch-progress.ts";
 import { timesOf, totals } from "./batch-report.ts";
-import type { BatchPlan, Holding, SourceProgress, ToCome } from "./checkpoint.ts";
-import { clockOf, isClock } from "./clocks.ts";
+import { deadLetterRelation } from "./dead-letters/batch-letters.ts";
+import { openKeptLetters } from "./dead-letters/kept-letters.ts";
+import { letterKinds } from "./dead-letters/letter-kinds.ts";
 import { openInputEnd, timeOfSource } from "./input-end.ts";
 import { emptyRelations } from "./job-outputs.ts";
 import { lateRowsOf } from "./late-rows.ts";
 import { observedRows } from "./observed-rows.ts";
-import { openAside } from "./on-error/aside.ts";
-import { deadLetterRelation } from "./on-error/batch-letters.ts";
-import { openKeptLetters } from "./on-error/kept-letters.ts";
-import { letterKinds } from "./on-error/letter-kinds.ts";
 import type { OpenSink } from "./open-sinks.ts";
-import type { BatchOutcome, BatchReport } from "./outcome.ts";
 import type { Output } from "./outputs.ts";
 import type { PreparedJob } from "./prepare.ts";
-import type { Batch } from "./query.ts";
-import { openReadAhead, type Ranges } from "./read-ahead.ts";
-import { clockTime, savedPartitions, textOf, usOf } from "./saved-times.ts";
 import { reachedTimes } from "./sink-times.ts";
-import { type Intake, isTimedByClock, type SourceReader } from "./source-reader.ts";
-import { relation } from "./stream.ts";
-import { advance, openWatermarks, type Seen, type SourceTime } from "./watermark.ts";
 
 export interface BatchRunner {
   /** The id of the last committed batch. */
@@ -43,7 +43,7 @@ export interface BatchRunner {
   /** Whether the input has ended, and nothing came since: there is nothing left to close. */
   hasEnded(): boolean;
   /** Whether a batch without input would move a watermark, now that these sources are silent. */
-  movesWatermark(silent: Silence): boolean;
+  movesWatermark(silent: Idleness): boolean;
   /** Whether a sink has something to do that needs a batch. */
   isSinkDue(): boolean;
   /** Groups of sources whose least watermark matters. */
@@ -52,7 +52,7 @@ export interface BatchRunner {
    * `upcoming`: ranges of the batches after this one, to be read while it is executed. It is asked twice: a
    * pipe has the next ones only when it had time to go on.
    */
-  run(plan: BatchPlan, schedulingDelayMs: number, upcoming?: Upcoming): Promise<BatchOutcome>;
+  run(plan: BatchPlan, schedulingDelayMs: number, upcoming?: Upcoming): Promise<BatchProgress>;
   /** Waits for what is being read ahead, and forgets it. */
   close(): Promise<void>;
 }
@@ -69,9 +69,9 @@ export interface RunnerOptions {
 }
 
 /** What stops the watermark: sources that aren't idle, partitions of such, and what is known to come. */
-interface Silence {
+interface Idleness {
   readonly idle: readonly string[];
-  readonly holding: Holding;
+  readonly holding: ActivePartitions;
   readonly toCome?: ToCome;
 }
 
@@ -99,7 +99,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       timeOfSource(prepared.job.config.sources[name]?.watermark ?? 0, saved?.sources[name]),
     ]),
     ...groups
-      .flatMap((names) => names.filter(isClock))
+      .flatMap((names) => names.filter(isProcessingTime))
       .map((clock): [string, SourceTime] => [clock, clockTime(watermarks.of([clock]))]),
   ]);
   await database.run(join(emptyRelations(readers), ";\n"));
@@ -134,7 +134,7 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   const lateBeforeUs = (reader: SourceReader): bigint | null => {
     const { name } = reader;
     const reachedUs = watermarks.of([name]);
-    const names = isTimedByClock(reader) ? [name, clockOf(name)] : [name];
+    const names = isTimedByClock(reader) ? [name, processingTimeOf(name)] : [name];
     return inputEnd.closedOf(names, reachedUs) ?? reachedUs;
   };
 
@@ -142,8 +142,8 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
   /** Of the last batch that had any: its relation is there until the next one's. */
   let told: readonly DeadLetters[] = [];
   const ahead = await openReadAhead(database, readers);
-  const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, Intake>> => {
-    const intakes = new Map<string, Intake>();
+  const readAll = async (plan: BatchPlan): Promise<ReadonlyMap<string, BatchInput>> => {
+    const intakes = new Map<string, BatchInput>();
     const loadedAhead = await ahead.take(plan.ranges);
     for (const reader of readers) {
       const range = plan.ranges[reader.name];
@@ -253,7 +253,9 @@ export async function openRunner(options: RunnerOptions): Promise<BatchRunner> {
       ahead.start(await upcoming());
       const after = timesAfter(
         (name) =>
-          isClock(name) ? { maxEventTimeUs: plannedAtUs(plan) } : (intakes.get(name) ?? NOTHING_SEEN),
+          isProcessingTime(name)
+            ? { maxEventTimeUs: plannedAtUs(plan) }
+            : (intakes.get(name) ?? NOTHING_SEEN),
         plan,
       );
       const batch: Batch = {
@@ -352,7 +354,7 @@ function isOfDeadLetters({ relation: read }: Output): boolean {
 }
 
 /** Rows of the relations that are no query's, by name. */
-function countsOf(intakes: ReadonlyMap<string, Intake>): Map<string, number> {
+function countsOf(intakes: ReadonlyMap<string, BatchInput>): Map<string, number> {
   const counts = new Map<string, number>();
   for (const [name, { rows, lateRows }] of intakes) {
     counts.set(name, rows);

@@ -19,14 +19,14 @@
  */
 
 import { logger } from "../base/log.ts";
+import type { ToCome } from "../checkpoint/checkpoint.ts";
 import type { Database } from "../duckdb/database.ts";
+import { type EarliestToCome, lookThrough } from "../ingest/look-through.ts";
+import type { Ranges } from "../ingest/read-ahead.ts";
+import { isTimedByClock, type SourceReader } from "../ingest/source-reader.ts";
 import type { Position } from "../sources/source.ts";
-import type { ToCome } from "./checkpoint.ts";
-import { type EarliestToCome, lookThrough } from "./look-through.ts";
 import type { OpenSink } from "./open-sinks.ts";
 import type { PreparedJob } from "./prepare.ts";
-import type { Ranges } from "./read-ahead.ts";
-import { isTimedByClock, type SourceReader } from "./source-reader.ts";
 
 export interface BoundedInput {
   /** By source, what its watermark must not pass behind a batch that reads these ranges. */

@@ -5,13 +5,13 @@ import { openFaults } from "../base/faults.ts";
 import { type Column, type Database, DuckdbError } from "../duckdb/database.ts";
 import { raw, sql } from "../duckdb/sql.ts";
 import { namesAlike } from "../formats/column-names.ts";
+import { describeSource, formatOf, knownColumns, type SourceShape } from "../ingest/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { resolveSource } from "../sources/list.ts";
 import { optionOf } from "../sources/source.ts";
+import { parseQueries, withoutExcerpt } from "../sql/query-texts.ts";
+import type { Stream } from "../sql/stream.ts";
 import { checkEndpoint } from "./outputs.ts";
-import { parseQueries, withoutExcerpt } from "./query-texts.ts";
-import { describeSource, formatOf, knownColumns, type SourceShape } from "./source-reader.ts";
-import type { Stream } from "./stream.ts";
 import { checkTimezone, readsByTimezone } from "./timezone.ts";
 
 /** Throws code `job` at the source where what it says does not fit. */

@@ -4,13 +4,13 @@ import type { Clock } from "../base/clock.ts";
 import { withoutUrlSecrets } from "../base/redact.ts";
 import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
+import { formatOf } from "../ingest/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
+import type { PlannedQuery } from "../operators/query.ts";
 import { resolveSink } from "../sinks/list.ts";
 import { sinkWarnings } from "./outputs.ts";
 import { planForCheck } from "./prepare.ts";
-import type { PlannedQuery } from "./query.ts";
 import { sharingOf } from "./shared-sources.ts";
-import { formatOf } from "./source-reader.ts";
 
 /**
  * Throws code `job` where the job is wrong. Opens no source, sink or checkpoint; reads files only to find

@@ -7,13 +7,14 @@
  */
 
 import { logger } from "../base/log.ts";
+import { laterUs } from "../base/moments.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { savedTime } from "../checkpoint/saved-times.ts";
 import type { Database } from "../duckdb/database.ts";
 import { INFINITY_US } from "../duckdb/sql.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import type { Batch, PlannedQuery } from "./query.ts";
-import { savedTime } from "./saved-times.ts";
-import type { Stream } from "./stream.ts";
-import { laterUs, type SourceTime, type Watermarks } from "./watermark.ts";
+import type { SourceTime, Watermarks } from "../ingest/watermark.ts";
+import type { Batch, PlannedQuery } from "../operators/query.ts";
+import type { Stream } from "../sql/stream.ts";
 
 type Progress = NonNullable<Checkpoint["progress"]>;
 

@@ -1,11 +1,11 @@
 /** The relations of a job that sinks may read, and those among them that are empty before the first batch. */
 
-import { emptyTable } from "./input.ts";
-import { deadLetterRelation } from "./on-error/batch-letters.ts";
+import type { SourceReader } from "../ingest/source-reader.ts";
+import type { PlannedQuery } from "../operators/query.ts";
+import { emptyTable } from "../sql/input.ts";
+import { relation, type Stream } from "../sql/stream.ts";
+import { deadLetterRelation } from "./dead-letters/batch-letters.ts";
 import { DEAD_LETTER_COLUMNS, type Output } from "./outputs.ts";
-import type { PlannedQuery } from "./query.ts";
-import type { SourceReader } from "./source-reader.ts";
-import { relation, type Stream } from "./stream.ts";
 
 /** By name, all that sinks may read: streams, queries, dead letters and late rows. */
 export function outputsOf(

@@ -2,11 +2,11 @@
 
 import type { Database } from "../duckdb/database.ts";
 import { sql } from "../duckdb/sql.ts";
-import type { LateRows } from "./outcome.ts";
+import type { BatchInput, SourceReader } from "../ingest/source-reader.ts";
+import type { PlannedQuery } from "../operators/query.ts";
+import { lateVariable, relation, type Stream } from "../sql/stream.ts";
+import type { LateRows } from "./batch-progress.ts";
 import type { PreparedJob } from "./prepare.ts";
-import type { PlannedQuery } from "./query.ts";
-import type { Intake, SourceReader } from "./source-reader.ts";
-import { lateVariable, relation, type Stream } from "./stream.ts";
 
 const US_PER_MS = 1000;
 
@@ -19,7 +19,7 @@ interface LateBound {
 export async function lateRowsOf(
   database: Database,
   { readers, queries, job }: Pick<PreparedJob, "readers" | "queries" | "job">,
-  intakes: ReadonlyMap<string, Intake>,
+  intakes: ReadonlyMap<string, BatchInput>,
   boundOf: (reader: SourceReader) => LateBound,
   isLateFor: (query: Pick<Stream, "name" | "sources">, us: bigint) => boolean,
 ): Promise<readonly LateRows[]> {

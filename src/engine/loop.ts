@@ -2,15 +2,15 @@
 
 import type { Clock } from "../base/clock.ts";
 import { failpoint } from "../base/failpoint.ts";
+import type { ActivePartitions, BatchPlan } from "../checkpoint/checkpoint.ts";
+import { LANES, type Ranges } from "../ingest/read-ahead.ts";
+import { isTimedByClock } from "../ingest/source-reader.ts";
 import type { Range } from "../sources/source.ts";
+import { isProcessingTime } from "../sql/processing-time.ts";
+import type { BatchProgress } from "./batch-progress.ts";
 import type { BatchRunner } from "./batch-runner.ts";
 import type { BoundedInput } from "./bounded-input.ts";
-import type { BatchPlan, Holding } from "./checkpoint.ts";
-import { isClock } from "./clocks.ts";
-import type { BatchOutcome } from "./outcome.ts";
 import type { PreparedJob } from "./prepare.ts";
-import { LANES, type Ranges } from "./read-ahead.ts";
-import { isTimedByClock } from "./source-reader.ts";
 
 export interface LoopOptions {
   readonly clock: Clock;
@@ -24,7 +24,7 @@ export interface LoopOptions {
   readonly maxSegmentBytes: number;
   readonly stop: AbortSignal;
   readonly waitForNews: (timeoutMs: number) => Promise<void>;
-  readonly observe: (outcome: BatchOutcome) => void;
+  readonly observe: (outcome: BatchProgress) => void;
   /** Told each time that the sources were asked, whether one of them had something. */
   readonly asked?: ((hadInput: boolean) => void) | undefined;
 }
@@ -42,7 +42,7 @@ export async function runLoop(
 ): Promise<void> {
   const { clock, batchMs, bounded, stop } = options;
   const { readers, checkpoint } = prepared;
-  const intake = openIntake(prepared, options);
+  const intake = openInputPlanner(prepared, options);
   let dueMs = clock.monotonicMs();
   const upcoming: Ranges[] = [];
 
@@ -88,7 +88,7 @@ export async function runLoop(
 }
 
 /** What the sources have for a batch. */
-interface Intake {
+interface InputPlanner {
   /** The ranges of the batch at hand: those that were planned ahead, and what other sources have now. */
   plan(ahead: Ranges): Promise<Ranges>;
   /** Adds what the batches after that will read, of sources that have more than one batch takes. */
@@ -96,13 +96,13 @@ interface Intake {
   /** Sources that have given nothing for their idle time. */
   idle(): readonly string[];
   /** Of sources in partitions: those that the watermark waits for. `planned`: what will be read. */
-  holding(planned: readonly Ranges[]): Holding;
+  holding(planned: readonly Ranges[]): ActivePartitions;
 }
 
-function openIntake(
+function openInputPlanner(
   prepared: PreparedJob,
   { clock, maxSegmentBytes }: Pick<LoopOptions, "clock" | "maxSegmentBytes">,
-): Intake {
+): InputPlanner {
   const { readers, job } = prepared;
   const allowances = new Map(readers.map(({ name }) => [name, allowanceOf(prepared, name, clock)]));
   const spokeAtMs = new Map(readers.map(({ name }) => [name, clock.monotonicMs()]));
@@ -174,7 +174,8 @@ async function waitForTurn(prepared: PreparedJob, options: LoopOptions, untilMs:
 
 /** Time by the clock goes on without input: windows over it must close. */
 function isTickDue({ shapes }: PreparedJob, runner: BatchRunner, { batchMs }: LoopOptions): boolean {
-  const goesByClock = shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isClock));
+  const goesByClock =
+    shapes.some(isTimedByClock) || runner.groups.some((names) => names.some(isProcessingTime));
   if (runner.lastBatch() === 0 || runner.hasEnded() || !goesByClock) return false;
   return runner.sinceLastPlanMs() >= Math.max(batchMs, TICK_MS);
 }

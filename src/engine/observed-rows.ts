@@ -6,7 +6,7 @@ import type { Database } from "../duckdb/database.ts";
 import { id, raw, sql } from "../duckdb/sql.ts";
 import { excerptJson } from "../formats/json-rows.ts";
 import { lineOf } from "../sinks/json-lines.ts";
-import type { Json, QueryOutput, RowChange } from "./outcome.ts";
+import type { Json, QueryOutput, RowChange } from "./batch-progress.ts";
 import { type Output, sinkInputOf } from "./outputs.ts";
 
 /** Observers are shown the last rows of a query and batch, so many of them: sinks are for all. */

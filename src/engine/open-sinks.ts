@@ -8,8 +8,8 @@ import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { resolveSink } from "../sinks/list.ts";
 import type { Claim, Sink, SinkContext, SinkInput, SinkKind } from "../sinks/sink.ts";
+import { CHECKPOINT, relation } from "../sql/stream.ts";
 import { type Output, placeOf, plainPlacesOf, type SinkEntries, sinkInputOf } from "./outputs.ts";
-import { CHECKPOINT, relation } from "./stream.ts";
 
 export interface OpenSink {
   /** Names the sink's position in the checkpoint: what it is and where it writes. */

@@ -4,13 +4,12 @@ import { messageOf } from "../base/error.ts";
 import type { Faults } from "../base/faults.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import type { ErrorAt, LoadedJob } from "../job/load.ts";
-import type { SinkConfig } from "../job/schema.ts";
+import type { OutputMode, SinkConfig } from "../job/schema.ts";
 import { resolveSink } from "../sinks/list.ts";
 import type { SinkInput, SinkKind } from "../sinks/sink.ts";
-import { describeRow } from "./of-one-row.ts";
-import type { OutputMode } from "./outcome.ts";
-import { withoutExcerpt } from "./query-texts.ts";
-import type { TimeBound } from "./stream.ts";
+import { describeRow } from "../sql/of-one-row.ts";
+import { withoutExcerpt } from "../sql/query-texts.ts";
+import type { TimeBound } from "../sql/stream.ts";
 
 /** A relation that sinks may read. */
 export interface Output {

@@ -6,24 +6,15 @@
 import type { Clock } from "../base/clock.ts";
 import { JobError, StreamkitError } from "../base/error.ts";
 import { openFaults } from "../base/faults.ts";
+import { adoptPlan, madeOtherwise } from "../checkpoint/adopt-plan.ts";
+import { calledAs } from "../checkpoint/called-as.ts";
+import { type Checkpoint, openCheckpoint } from "../checkpoint/checkpoint.ts";
 import type { Database } from "../duckdb/database.ts";
 import { raw } from "../duckdb/sql.ts";
 import type { RecordColumn } from "../formats/epoch.ts";
-import type { LoadedJob } from "../job/load.ts";
-import { resolveSource } from "../sources/list.ts";
-import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
-import { adoptPlan, madeOtherwise } from "./adopt-plan.ts";
-import { calledAs } from "./called-as.ts";
-import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
-import { type Checkpoint, openCheckpoint } from "./checkpoint.ts";
-import { timeSource } from "./event-time.ts";
-import { findColumns } from "./find-columns.ts";
-import { outputsOf } from "./job-outputs.ts";
-import { checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
-import { ownFiles } from "./own-files.ts";
-import { planQueries } from "./plan.ts";
-import type { PlannedQuery } from "./query.ts";
-import { sharingOf } from "./shared-sources.ts";
+import { timeSource } from "../ingest/event-time.ts";
+import { findColumns } from "../ingest/find-columns.ts";
+import { takenNames } from "../ingest/reserved-column-names.ts";
 import {
   formatOf,
   knownColumns,
@@ -31,10 +22,19 @@ import {
   type SourceReader,
   type SourceShape,
   segmentFolder,
-} from "./source-reader.ts";
+} from "../ingest/source-reader.ts";
+import type { LoadedJob } from "../job/load.ts";
+import type { PlannedQuery } from "../operators/query.ts";
+import { planQueries } from "../plan/plan.ts";
+import { resolveSource } from "../sources/list.ts";
+import { optionOf, type Source, type SourceContext } from "../sources/source.ts";
+import { WINDOW_MACROS } from "../sql/window-macros.ts";
+import { checkAhead, checkShared, shapeOf } from "./check-sources.ts";
+import { outputsOf } from "./job-outputs.ts";
+import { checkSinks, checkTests, type Output, probeSinks } from "./outputs.ts";
+import { ownFiles } from "./own-files.ts";
+import { sharingOf } from "./shared-sources.ts";
 import { openTables, type StaticTables } from "./tables.ts";
-import { takenNames } from "./taken-names.ts";
-import { WINDOW_MACROS } from "./window-macros.ts";
 
 /**
  * A batch's bytes of a source: few enough for a small memory and a short way from the first row to the last,
@@ -48,7 +48,7 @@ export interface Given {
   readonly clock: Clock;
   readonly freshSeed: () => number;
   /** What is there now is all. */
-  readonly takesWhatIsThere: boolean;
+  readonly isBounded: boolean;
   /** Files that are not there are no mistake then. */
   readonly allowsEmpty?: boolean | undefined;
   /** Wakes the loop: a source may have something. */
@@ -232,7 +232,7 @@ export async function planForCheck(
       database,
       clock,
       freshSeed,
-      takesWhatIsThere: true,
+      isBounded: true,
       allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),
@@ -276,7 +276,7 @@ async function columnsFromInput(
     ...given,
     name,
     config,
-    isLive: resolveSource(config.from).kind.isLive && !given.takesWhatIsThere,
+    isLive: resolveSource(config.from).kind.isLive && !given.isBounded,
     limit: { maxBytes: MAX_SEGMENT_BYTES, maxLines: Number.POSITIVE_INFINITY },
     isTaken: takenNames(job, name),
     isReceived: resolveSource(config.from).kind.isReceiver === true,
@@ -327,7 +327,7 @@ export async function openSource(
     clock: given.clock,
     baseFolder: job.folder,
     maxSegmentBytes: given.maxSegmentBytes ?? MAX_SEGMENT_BYTES,
-    takesWhatIsThere: given.takesWhatIsThere,
+    isBounded: given.isBounded,
     allowsEmpty: given.allowsEmpty,
     columns: kept.columns ?? knownColumns(config, undefined),
     job: job.config.name,

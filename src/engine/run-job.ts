@@ -10,11 +10,11 @@ import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import type { Membership } from "../sources/source.ts";
+import type { BatchProgress } from "./batch-progress.ts";
 import { openRunner } from "./batch-runner.ts";
 import { openBoundedInput } from "./bounded-input.ts";
 import { runLoop } from "./loop.ts";
 import { openSinks } from "./open-sinks.ts";
-import type { BatchOutcome } from "./outcome.ts";
 import type { Output } from "./outputs.ts";
 import { MAX_SEGMENT_BYTES, type PreparedJob, prepareJob } from "./prepare.ts";
 
@@ -39,7 +39,7 @@ export interface RunOptions {
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;
   /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
-  readonly observe: (outcome: BatchOutcome) => void;
+  readonly observe: (outcome: BatchProgress) => void;
   readonly observesRows: boolean;
   /** Told each time that the sources were asked, whether one of them had something. */
   readonly asked?: (hadInput: boolean) => void;
@@ -62,7 +62,7 @@ export async function runJob(job: LoadedJob, options: RunOptions): Promise<void>
       database,
       clock,
       freshSeed: options.freshSeed,
-      takesWhatIsThere: options.until !== "stopped",
+      isBounded: options.until !== "stopped",
       allowsEmpty: options.allowsEmpty,
       notify: news.ring,
       waitForNews: () => {

@@ -8,7 +8,7 @@ import { StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { Membership, PartitionEnds } from "../sources/source.ts";
-import { withoutExcerpt } from "./query-texts.ts";
+import { withoutExcerpt } from "../sql/query-texts.ts";
 import { type RunOptions, runJob } from "./run-job.ts";
 import { openSharedFolder, type SharedFolder } from "./shared-folder.ts";
 import type { Shared } from "./shared-sources.ts";

@@ -1,9 +1,9 @@
 /** How far time has come for a sink's rows. */
 
 import { INFINITY_US, timestampUs } from "../duckdb/sql.ts";
+import type { Batch } from "../operators/query.ts";
 import type { Reached, SinkBatch } from "../sinks/sink.ts";
 import type { Output } from "./outputs.ts";
-import type { Batch } from "./query.ts";
 
 interface Planned {
   /** When the batch before was planned. */

@@ -5,12 +5,12 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
+import { openFormerTables } from "../checkpoint/former-tables.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { TableConfig } from "../job/schema.ts";
-import type { Checkpoint } from "./checkpoint.ts";
-import { openFormerTables } from "./former-tables.ts";
-import { withoutExcerpt } from "./query-texts.ts";
+import { withoutExcerpt } from "../sql/query-texts.ts";
 import { tableQuery } from "./table-file.ts";
 
 export interface StaticTables {

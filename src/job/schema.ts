@@ -25,10 +25,13 @@ const sqlText = z
 /** Nobody has named a format: files tell it, and everything else is JSON. */
 export const AUTO_FORMAT = "auto";
 
+const OUTPUT_MODES = ["append", "update", "complete"] as const;
+export type OutputMode = (typeof OUTPUT_MODES)[number];
+
 const querySchema = z.strictObject({
   sql: sqlText.describe("plain DuckDB SQL; streams, tables and other queries are its tables"),
   mode: z
-    .enum(["append", "update", "complete"])
+    .enum(OUTPUT_MODES)
     .default("append")
     .describe(
       "append: a row once, when it can't change; update: rows that changed in a batch; complete: all rows",

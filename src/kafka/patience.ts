@@ -30,7 +30,7 @@ interface PatienceOptions {
   readonly stop: AbortSignal;
 }
 
-export function openPatience({ clock, topic, stop }: PatienceOptions): Patience {
+export function openRetry({ clock, topic, stop }: PatienceOptions): Patience {
   let reason: StreamkitError | undefined;
   const check = (): void => {
     if (reason !== undefined) throw reason;

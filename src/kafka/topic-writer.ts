@@ -25,7 +25,7 @@ import {
   kafkaError,
 } from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
-import { openPatience, type Patience } from "./patience.ts";
+import { openRetry, type Patience } from "./patience.ts";
 import { connectTopicProducer } from "./topic-limit.ts";
 import { type TopicWatch, watchTopic } from "./topic-watch.ts";
 import { fencedError, reasonOf, writeFailure } from "./write-failure.ts";
@@ -82,7 +82,7 @@ export interface TopicWriterOptions {
 /** Throws codes `io` and `input`: no broker, no topic, not allowed. */
 export async function openTopicWriter(options: TopicWriterOptions): Promise<TopicWriter> {
   const { reach, topic, stop } = options;
-  const patience = openPatience({ clock: reach.clock, topic, stop });
+  const patience = openRetry({ clock: reach.clock, topic, stop });
   const open = (): Promise<Session> => openSession(options, patience.check);
   const opening = open();
   const writer = await patience.orGiveUpOpening(opening).catch((error: unknown) => {

@@ -4,7 +4,7 @@
  */
 
 import { digitsOf, type Json, writeExactJson } from "../base/exact-json.ts";
-import type { QueryOutput } from "../engine/outcome.ts";
+import type { QueryOutput } from "../engine/batch-progress.ts";
 import type { Column } from "./protocol.ts";
 
 export interface CellBounds {

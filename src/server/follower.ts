@@ -3,7 +3,7 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
+import type { BatchProgress } from "../engine/batch-progress.ts";
 import { JOURNAL_FILE, parseEnd, parseOutcome, ROTATED_FILE } from "./journal.ts";
 import { type LineSplitter, lineSplitter } from "./line-splitter.ts";
 
@@ -17,7 +17,7 @@ export interface FollowOptions {
   readonly clock: Clock;
   /** Ends the following. */
   readonly stop: AbortSignal;
-  readonly take: (outcome: BatchOutcome) => void;
+  readonly take: (outcome: BatchProgress) => void;
   /** Called when a run says that it ends, and why; another may go on. */
   readonly ended: (reason: string) => void;
   /** Called with the sum whenever lines were found broken. */

@@ -2,7 +2,7 @@
  * Rows of one query that match some columns: older ones from wherever they are stored, then the hub's own.
  */
 
-import type { Json } from "../engine/outcome.ts";
+import type { Json } from "../engine/batch-progress.ts";
 import type { Hub } from "./hub.ts";
 import { type HistoryAnswer, plainText, type Values } from "./protocol.ts";
 import { type LiveTable, rowNamer } from "./state.ts";

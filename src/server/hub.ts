@@ -5,7 +5,7 @@
 
 import { randomUUID } from "node:crypto";
 import { writeExactJson } from "../base/exact-json.ts";
-import type { BatchOutcome, QueryOutput } from "../engine/outcome.ts";
+import type { BatchProgress, QueryOutput } from "../engine/batch-progress.ts";
 import { cutCell, shownColumns, sizeOfRow } from "./cut.ts";
 import type {
   Delta,
@@ -70,7 +70,7 @@ export interface Hub {
   readonly state: Readonly<LiveState>;
   readonly subscribers: number;
   /** Takes one batch. Returns at once; never waits for a page. */
-  publish(outcome: BatchOutcome): void;
+  publish(outcome: BatchProgress): void;
   /** Says that the feed ended or that lines of it were broken. */
   setFeed(status: Partial<Omit<FeedStatus, "kind">>): void;
   /**

@@ -17,7 +17,7 @@ import {
 import { join } from "node:path";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { readExactJson, writeExactJson } from "../base/exact-json.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
+import type { BatchProgress } from "../engine/batch-progress.ts";
 
 export const JOURNAL_FILE = "live.ndjson";
 /** The file before; its lines are older than all of `JOURNAL_FILE`. */
@@ -28,7 +28,7 @@ const MAX_FILE_BYTES = 16 * 2 ** 20;
 
 export interface Journal {
   /** Written when it returns. Throws code `io`. */
-  append(outcome: BatchOutcome): void;
+  append(outcome: BatchProgress): void;
   /** The last line of a run: why it ended. */
   end(reason: string): void;
   close(): void;
@@ -117,7 +117,7 @@ export function openOptionalJournal(
 }
 
 /** Gives what a journal holds, oldest first, and no batch twice in a row. Broken lines are passed over. */
-export function replayJournal(folder: string, take: (outcome: BatchOutcome) => void): void {
+export function replayJournal(folder: string, take: (outcome: BatchProgress) => void): void {
   let lastBatch: number | undefined;
   for (const name of [ROTATED_FILE, JOURNAL_FILE]) {
     const path = join(folder, name);
@@ -131,11 +131,11 @@ export function replayJournal(folder: string, take: (outcome: BatchOutcome) => v
   }
 }
 
-export function parseOutcome(line: string): BatchOutcome | undefined {
+export function parseOutcome(line: string): BatchProgress | undefined {
   try {
-    const parsed = readExactJson(line) as Partial<BatchOutcome> | null;
+    const parsed = readExactJson(line) as Partial<BatchProgress> | null;
     const isOutcome = typeof parsed?.report?.batch === "number" && Array.isArray(parsed.outputs);
-    return isOutcome ? (parsed as BatchOutcome) : undefined;
+    return isOutcome ? (parsed as BatchProgress) : undefined;
   } catch {
     return undefined;
   }
@@ -153,7 +153,7 @@ export function parseEnd(line: string): string | undefined {
 }
 
 /** What is nested too deep for JavaScript is no line either. */
-function textOf(path: string, outcome: BatchOutcome): string {
+function textOf(path: string, outcome: BatchProgress): string {
   try {
     return writeExactJson(outcome);
   } catch (error) {

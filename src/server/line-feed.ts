@@ -11,7 +11,8 @@
 import type { Clock } from "../base/clock.ts";
 import { depthOfText, MAX_DEPTH } from "../base/depth.ts";
 import { digitsOf, readExactJson } from "../base/exact-json.ts";
-import type { Json, OutputMode, QueryOutput, RowChange } from "../engine/outcome.ts";
+import type { Json, QueryOutput, RowChange } from "../engine/batch-progress.ts";
+import type { OutputMode } from "../job/schema.ts";
 import type { Hub } from "./hub.ts";
 import { lineSplitter } from "./line-splitter.ts";
 import type { Column } from "./protocol.ts";

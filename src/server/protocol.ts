@@ -11,10 +11,11 @@
  */
 
 import { digitsOf, plainString, writeExactJson } from "../base/exact-json.ts";
-import type { BatchReport, Json, OutputMode } from "../engine/outcome.ts";
+import type { BatchReport, Json } from "../engine/batch-progress.ts";
+import type { OutputMode } from "../job/schema.ts";
 
 /** The page knows the engine by this file only. */
-export type { BatchReport } from "../engine/outcome.ts";
+export type { BatchReport } from "../engine/batch-progress.ts";
 
 export const LIVE_PATH = "/live";
 export const HISTORY_PATH = "/api/history";

@@ -5,7 +5,7 @@
  * No import here may need more than a browser has.
  */
 
-import type { BatchReport, Json } from "../engine/outcome.ts";
+import type { BatchReport, Json } from "../engine/batch-progress.ts";
 import { CANDLE_KEY, candleColumns } from "./candles.ts";
 import { type CellBounds, sizeOfRow } from "./cut.ts";
 import type {

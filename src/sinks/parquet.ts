@@ -8,7 +8,8 @@ import { thisProcess } from "../base/process-mark.ts";
 import { counted } from "../base/units.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
-import { refuseTaken } from "../warehouse/compaction/taken.ts";
+import { type BufferedRows, openBufferedRows, type Roll } from "../warehouse/buffered-rows.ts";
+import { refuseCompacted } from "../warehouse/compaction/compacted-batches.ts";
 import { type ForeignTable, foreignTable } from "../warehouse/foreign/foreign-table.ts";
 import { respelled, type Spelling } from "../warehouse/foreign/spelling.ts";
 import { takenOver } from "../warehouse/foreign/take-over.ts";
@@ -46,7 +47,6 @@ import { claimTable } from "../warehouse/table-owners.ts";
 import { heldSchema } from "../warehouse/table-schema.ts";
 import { openTableWriter, type TableBatch, type TablePosition } from "../warehouse/table-writer.ts";
 import type { WrittenColumn } from "../warehouse/unfit-rows.ts";
-import { openWaitingRows, type Roll, type WaitingRows } from "../warehouse/waiting-rows.ts";
 import { lineOf } from "./json-lines.ts";
 import { type ParquetOptions, parquetOptions } from "./parquet-options.ts";
 import {
@@ -136,7 +136,7 @@ async function openParquet(given: ParquetOptions, context: SinkContext): Promise
   const committed = context.committed as TablePosition | undefined;
   // Of the checkpoint, not of this place in it: the place may have had another name.
   const committedBatch = Math.max(committed?.batch ?? 0, context.committedBatch);
-  await refuseTaken(store, folder, { table: given.table, writer: name, committedBatch });
+  await refuseCompacted(store, folder, { table: given.table, writer: name, committedBatch });
   const catalog = await openCatalog(given, { store, folder, addsAtOnce: rule === undefined }, context);
   const schema = await heldSchema({
     database,
@@ -334,12 +334,12 @@ async function waitingRows(
   context: SinkContext,
   columns: readonly Column[],
   partitioning: Partitioning,
-): Promise<WaitingRows | undefined> {
+): Promise<BufferedRows | undefined> {
   // Rows that waited when the job still said so are not forgotten.
   if (roll === undefined && !(await hasWaitingRows(context))) return undefined;
   const given: Roll =
     roll === undefined ? { rows: 1 } : { rows: roll.rows, bytes: roll.bytes, everyMs: roll.every };
-  return openWaitingRows({
+  return openBufferedRows({
     database: context.database,
     table: context.state("rows"),
     filesTable: context.state("files"),

@@ -85,7 +85,7 @@ async function openFiles(
   const order = openFileOrder(context);
   const listed = async (): Promise<readonly string[]> => order.sorted(await list(pattern, baseFolder));
   const first = given?.map(({ file }) => file) ?? (await listed());
-  const whole = given ?? (context.takesWhatIsThere ? await asTheyAre(first) : undefined);
+  const whole = given ?? (context.isBounded ? await asTheyAre(first) : undefined);
   const endsAt = new Map(whole?.map((each) => [each.file, each.endsAt]));
   let everything = whole === undefined ? undefined : first;
   if (everything?.length === 0 && context.committed === undefined && context.allowsEmpty !== true)

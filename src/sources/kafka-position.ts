@@ -58,7 +58,7 @@ export async function openingOf(
       committed === undefined
         ? await firstOffset(connected, options, partition, edges)
         : resumedOffset(options, partition, edges, { committed, topicId });
-    starts.push({ ...partition, next, topicId, stopAt: context.takesWhatIsThere ? edges.high : undefined });
+    starts.push({ ...partition, next, topicId, stopAt: context.isBounded ? edges.high : undefined });
   }
   return starts;
 }
@@ -83,10 +83,10 @@ export async function discovered(
     const before = known.get(name);
     const topicId = ids.get(partition.topic) ?? before?.topicId;
     const isAnew = before?.topicId !== undefined && before.topicId !== topicId;
-    if (before === undefined ? context.takesWhatIsThere : !isAnew) continue;
+    if (before === undefined ? context.isBounded : !isAnew) continue;
     const edges = await edgesOf(connected, partition);
     const next = before === undefined ? edges.low : overGap(options, gapOf(name, before.next, edges, isAnew));
-    const stopAt = context.takesWhatIsThere ? edges.high : undefined;
+    const stopAt = context.isBounded ? edges.high : undefined;
     starts.push({ ...partition, next: next ?? edges.low, topicId, stopAt });
   }
   return { starts, topics: new Set(topicsOf(all)) };

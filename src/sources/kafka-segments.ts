@@ -68,7 +68,7 @@ export function openSegments(
     return { range: { from: { ...from }, to: { ...to } }, segment: await content.segment(taken, path) };
   };
   /** All that is wanted was fetched: nothing more is waited for. */
-  const hasAll = (): boolean => context.takesWhatIsThere && reader.partitions().every(hasArrived);
+  const hasAll = (): boolean => context.isBounded && reader.partitions().every(hasArrived);
   const isFull = (): boolean => reader.bufferedBytes() >= context.maxSegmentBytes || hasAll();
   const make = async (limit: Limit): Promise<void> => {
     while (ahead.length < MAX_AHEAD && isFull()) {

@@ -141,8 +141,7 @@ function kafkaSource(context: SourceContext, parts: Parts): Source {
       await segments.forgetUntil(range);
       mirror.note((range.to as unknown as KafkaPosition).next);
     },
-    isEnded: () =>
-      context.takesWhatIsThere && segments.ahead().length === 0 && reader.partitions().every(isOver),
+    isEnded: () => context.isBounded && segments.ahead().length === 0 && reader.partitions().every(isOver),
     hasBacklog: segments.hasBacklog,
     partitions: { states: () => reader.partitions().map(stateOf), of: partitionsOf },
     columns: () => content.columns(),

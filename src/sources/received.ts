@@ -9,8 +9,8 @@ import { type FileHandle, mkdir, open, readdir, rm, stat } from "node:fs/promise
 import { sync as syncPath } from "../base/durable.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { logger } from "../base/log.ts";
+import type { EventWriter } from "../collect/event-writer.ts";
 import type { InputKind } from "../collect/inputs/input.ts";
-import type { Intake } from "../collect/intake.ts";
 import { createSignal } from "../collect/signal.ts";
 import type { Segment } from "../formats/segment.ts";
 import { lastLineEnd, offsetAfterLines } from "./line-offsets.ts";
@@ -56,7 +56,7 @@ async function openReceived<Options>(
   const spool = openSpool(folder, Math.max(current.segment, (sealed.at(-1) ?? -1) + 1), context, sealed);
   let failure: string | undefined;
   // With --once nobody can be waited for: what was received before is all.
-  const receiver = context.takesWhatIsThere
+  const receiver = context.isBounded
     ? undefined
     : await input.open(options, spool.intake, {
         name: context.name,
@@ -64,7 +64,7 @@ async function openReceived<Options>(
         baseFolder: context.baseFolder,
         stateFolder: folder,
         isOwn: context.isOwn,
-        takesWhatIsThere: false,
+        isBounded: false,
       });
   receiver?.done.catch((error: unknown) => {
     failure = messageOf(error);
@@ -109,7 +109,7 @@ async function openReceived<Options>(
 }
 
 interface Spool {
-  readonly intake: Intake;
+  readonly intake: EventWriter;
   /** Ends the current segment, if there is something in it; its number. */
   cut(limit: Limit): Promise<number | undefined>;
   /** Bytes of the current segment. */

@@ -38,7 +38,7 @@ async function openSimulator(
 ): Promise<Source> {
   const settings = settingsOf(options);
   const isBounded = Number.isFinite(settings.maxEvents) || Number.isFinite(settings.maxDurationMs);
-  if (context.takesWhatIsThere && !isBounded)
+  if (context.isBounded && !isBounded)
     throw new StreamkitError(
       "usage",
       "A simulator without count or for never ends: give it one, or leave --once out",

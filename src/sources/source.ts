@@ -112,7 +112,7 @@ export interface SourceContext {
   readonly isOwn: (file: string) => boolean;
   readonly maxSegmentBytes: number;
   /** True where what is there now is all (`--once`, `--available-now`). */
-  readonly takesWhatIsThere: boolean;
+  readonly isBounded: boolean;
   /** Whether nothing there is no mistake then. */
   readonly allowsEmpty?: boolean | undefined;
   /** The columns of a record, where they are known before the input is. */

@@ -54,14 +54,14 @@ interface Planned extends TailSegment {
 
 async function openTail(given: Options, context: SourceContext): Promise<Source> {
   const { segment: first } = (context.committed ?? { segment: 0 }) as unknown as TailPosition;
-  const { segmentFolder, isDurable, clock, takesWhatIsThere } = context;
+  const { segmentFolder, isDurable, clock, isBounded } = context;
   const lines = tailLines(given, context);
   const segments = openTailSegments(segmentFolder, first, isDurable);
   if (first > 0) await segments.commit(first - 1);
   const planned: Planned[] = segments.found.map((found, index) => withRange(found, first + index));
   const positions = planned.at(-1)?.files ?? segments.files;
   const globs = openGlobs([given.path].flat(), context.baseFolder, () => clock.nowMs());
-  if (takesWhatIsThere && positions === undefined && context.allowsEmpty !== true)
+  if (isBounded && positions === undefined && context.allowsEmpty !== true)
     refuseMissing([given.path].flat(), context.baseFolder, await globs.list());
   const follower: Follower = openFollower({
     ...cutOptionsOf(given),
@@ -70,12 +70,12 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
     positions,
     from: given.from,
     headers: {},
-    takesWhatIsThere,
+    isBounded,
     isOwn: (listed) => context.isOwn(listed.path),
-    endsLines: takesWhatIsThere && !isDurable,
+    endsLines: isBounded && !isDurable,
     notify: context.notify,
   });
-  const wake = openWake(takesWhatIsThere ? [] : globs.folders, clock, (file) => {
+  const wake = openWake(isBounded ? [] : globs.folders, clock, (file) => {
     follower.noticed(file);
     context.notify();
   });
@@ -157,7 +157,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
   const hasMore = (): boolean =>
     carried !== undefined ||
     follower.unreadBytes() >= context.maxSegmentBytes ||
-    (takesWhatIsThere && !follower.isDrained());
+    (isBounded && !follower.isDrained());
   /** The segment after those that are planned, made while a batch is executed. */
   let ahead: Promise<void> | undefined;
   let isClosed = false;
@@ -205,7 +205,7 @@ async function openTail(given: Options, context: SourceContext): Promise<Source>
       await segments.commit(segment - 1);
     },
     isEnded: () =>
-      takesWhatIsThere &&
+      isBounded &&
       planned.length === 0 &&
       ahead === undefined &&
       carried === undefined &&

@@ -11,12 +11,12 @@
 import type { Clock } from "../base/clock.ts";
 import { logger } from "../base/log.ts";
 import type { LineEncoding } from "./encoding.ts";
-import { openHomeless } from "./homeless.ts";
 import { type Globs, type Listed, openLooks } from "./listing.ts";
 import { byRotation, familyOf, stemOf } from "./names.ts";
-import { openNewcomers } from "./newcomers.ts";
+import { openNewFiles } from "./new-files.ts";
 import type { FilePosition } from "./position.ts";
 import { type ByStem, byStem } from "./prefix.ts";
+import { openRemovedFiles } from "./removed-files.ts";
 import { openSearch } from "./siblings.ts";
 import {
   descriptorOf,
@@ -38,7 +38,7 @@ export interface TrackerOptions {
   /** Where files are begun that are there on a first start. */
   readonly from: "start" | "end";
   /** What is there now is all: nothing is waited for. */
-  readonly takesWhatIsThere: boolean;
+  readonly isBounded: boolean;
   /** What the files are written in. */
   readonly encoding: LineEncoding;
   /** What we write ourselves: following it would never end. */
@@ -63,11 +63,11 @@ export interface Tracker {
 }
 
 export function openTracker(options: TrackerOptions): Tracker {
-  const { globs, clock, takesWhatIsThere } = options;
+  const { globs, clock, isBounded } = options;
   const log = logger("tail");
   const here = new Map<string, Tracked>();
-  const gone = openHomeless();
-  const newcomers = openNewcomers(options, gone, (file) => holds(file));
+  const gone = openRemovedFiles();
+  const newcomers = openNewFiles(options, gone, (file) => holds(file));
   const look = openLooks();
   /** For copies that no glob matches. */
   const search = openSearch();
@@ -245,7 +245,7 @@ export function openTracker(options: TrackerOptions): Tracker {
   return {
     async look() {
       for (let tries = 0; tries < MAX_TRIES; tries += 1) if (await lookOnce()) break;
-      if (takesWhatIsThere) while (await newcomers.finish()) await lookOnce();
+      if (isBounded) while (await newcomers.finish()) await lookOnce();
       isFirstLook = false;
     },
     *files() {

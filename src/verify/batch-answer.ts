@@ -10,19 +10,19 @@ import { type Database, openDatabase } from "../duckdb/database.ts";
 import { insertInto } from "../duckdb/insert.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { MIND_TRY } from "../duckdb/try.ts";
-import { emptySourceTable } from "../engine/input.ts";
-import { underscored } from "../engine/own-names.ts";
 import { MAX_SEGMENT_BYTES, openSource } from "../engine/prepare.ts";
-import type { PlannedQuery } from "../engine/query.ts";
-import { isTimedByClock, openReader, type SourceShape } from "../engine/source-reader.ts";
-import { ownColumns, rowNumber } from "../engine/stream.ts";
 import { openTables } from "../engine/tables.ts";
-import { WINDOW_MACROS } from "../engine/window-macros.ts";
 import { firstLetter, forgetLetters } from "../formats/dead-letters.ts";
 import { rowJson } from "../formats/json-rows.ts";
+import { isTimedByClock, openReader, type SourceShape } from "../ingest/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
+import type { PlannedQuery } from "../operators/query.ts";
 import type { Range } from "../sources/source.ts";
+import { emptySourceTable } from "../sql/input.ts";
+import { underscored } from "../sql/own-names.ts";
+import { ownColumns, rowNumber } from "../sql/stream.ts";
+import { WINDOW_MACROS } from "../sql/window-macros.ts";
 import { type PutAside, restOfQuery } from "./put-aside.ts";
 import { openReadingCheck, type ReadingFacts } from "./reading/compare.ts";
 import type { Answer } from "./rows.ts";
@@ -98,7 +98,7 @@ export async function openBatchSide(options: BatchSideOptions): Promise<BatchSid
       database,
       clock,
       freshSeed: () => 1,
-      takesWhatIsThere: true,
+      isBounded: true,
       allowsEmpty: true,
       notify: () => {},
     };

@@ -1,6 +1,6 @@
 /** The input of an example as the lines that its sources would read. */
 
-import { formatOf } from "../engine/source-reader.ts";
+import { formatOf } from "../ingest/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { TestConfig } from "../job/schema.ts";
 

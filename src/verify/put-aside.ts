@@ -6,8 +6,8 @@
 import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, join, raw, type Sql, sql } from "../duckdb/sql.ts";
-import type { PlannedQuery } from "../engine/query.ts";
 import { rowJson } from "../formats/json-rows.ts";
+import type { PlannedQuery } from "../operators/query.ts";
 
 export interface PutAside {
   readonly query: string;

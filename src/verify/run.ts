@@ -8,13 +8,13 @@ import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
+import type { Checkpoint } from "../checkpoint/checkpoint.ts";
 import { type Database, openDatabase } from "../duckdb/database.ts";
+import type { BatchProgress } from "../engine/batch-progress.ts";
 import { type BatchRunner, openRunner } from "../engine/batch-runner.ts";
-import type { Checkpoint } from "../engine/checkpoint.ts";
 import { type OpenSink, openSinks } from "../engine/open-sinks.ts";
-import type { BatchOutcome } from "../engine/outcome.ts";
 import { type PreparedJob, prepareJob } from "../engine/prepare.ts";
-import type { Ranges } from "../engine/read-ahead.ts";
+import type { Ranges } from "../ingest/read-ahead.ts";
 import type { LoadedJob } from "../job/load.ts";
 import type { SinkConfig } from "../job/schema.ts";
 import { NO_OUTPUT } from "../runtime/stdio.ts";
@@ -27,7 +27,7 @@ export interface Run {
   /** The job as it is open now. */
   open(): OpenRun;
   /** Runs the next batch over its share of the input; meanwhile the share `ahead` is read. */
-  batch(share: Share, endsInput: boolean, ahead?: Share): Promise<BatchOutcome>;
+  batch(share: Share, endsInput: boolean, ahead?: Share): Promise<BatchProgress>;
   /**
    * Closes everything and opens it again from the checkpoint; a batch that was not committed is run again, as
    * the loop does. `isCrash`: the checkpoint is left as it is.
@@ -124,7 +124,7 @@ async function openJob(job: LoadedJob, options: RunOptions): Promise<OpenRun> {
       freshSeed: () => 1,
       minRowsToRewrite: MIN_ROWS_TO_REWRITE,
       isGeneral,
-      takesWhatIsThere: true,
+      isBounded: true,
       allowsEmpty: true,
       notify: () => {},
       waitForNews: () => Promise.resolve(),

@@ -6,14 +6,14 @@
 import type { Column, Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { parseSelect, replaceNodes, selectText, type TreeNode } from "../duckdb/syntax.ts";
-import { named } from "../engine/closing-query.ts";
-import { isAggregate } from "../engine/functions/classes.ts";
-import { inInputOrder } from "../engine/input-order.ts";
-import { leafIndexOf, markLeaves } from "../engine/leaves.ts";
-import { withoutCtes } from "../engine/lineage.ts";
-import { overInput } from "../engine/places.ts";
-import { rowNumber } from "../engine/stream.ts";
-import type { Catalog } from "../engine/syntax-facts.ts";
+import { named } from "../operators/emit-on-close.ts";
+import { overInput } from "../operators/stored-scans.ts";
+import { isAggregate } from "../sql/functions/classes.ts";
+import { inInputOrder } from "../sql/input-order.ts";
+import { withoutCtes } from "../sql/lineage.ts";
+import { numberScans, scanNumberOf } from "../sql/scan-numbering.ts";
+import { rowNumber } from "../sql/stream.ts";
+import type { Catalog } from "../sql/syntax-facts.ts";
 
 /**
  * `rowsOf`: by the name of a source, or of a query before this one, its rows with their places, in the
@@ -33,17 +33,17 @@ export async function settledText(
     isAggregate,
     isOfJob: (name) => names.has(name.toLowerCase()),
   };
-  const { tree, leaves } = markLeaves(withoutCtes(await parseSelect(database, text), catalog), catalog);
+  const { tree, scans } = numberScans(withoutCtes(await parseSelect(database, text), catalog), catalog);
   const ordered = inInputOrder(tree, catalog, () => true, place);
-  if (ordered.leaves.size === 0) return raw(text);
+  if (ordered.scans.size === 0) return raw(text);
   for (const [name, rows] of rowsOf)
-    if ([...ordered.leaves].some((leaf) => leaves[leaf]?.stream === name))
+    if ([...ordered.scans].some((scan) => scans[scan]?.stream === name))
       await database.run(sql`CREATE OR REPLACE VIEW ${id(placedOf(name))} AS ${rows}`);
   const settled = replaceNodes(ordered.tree, (node) => {
-    const leaf = leafIndexOf(node);
-    const place = leaf === undefined ? undefined : leaves[leaf];
-    if (leaf === undefined || place === undefined) return undefined;
-    return ordered.leaves.has(leaf) ? overInput(place.from, placedOf(place.stream)) : place.from;
+    const scan = scanNumberOf(node);
+    const place = scan === undefined ? undefined : scans[scan];
+    if (scan === undefined || place === undefined) return undefined;
+    return ordered.scans.has(scan) ? overInput(place.from, placedOf(place.stream)) : place.from;
   }) as TreeNode;
   const columns = await database.describe(raw(text));
   return named(await selectText(database, settled), columns);

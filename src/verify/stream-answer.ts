@@ -1,10 +1,10 @@
 /** What the streaming engine says, run over a cut of the input: every batch, a restart, the end. */
 
 import { id, sql, timestampUs } from "../duckdb/sql.ts";
-import { FAR_AHEAD } from "../engine/far-ahead.ts";
 import { MAX_SEGMENT_BYTES } from "../engine/prepare.ts";
-import { CHECKPOINT, eventTime, relation } from "../engine/stream.ts";
+import { FUTURE_TIMESTAMP } from "../ingest/future-timestamp-guard.ts";
 import type { LoadedJob } from "../job/load.ts";
+import { CHECKPOINT, eventTime, relation } from "../sql/stream.ts";
 import type { TakenRows } from "./batch-answer.ts";
 import type { Cut } from "./cut.ts";
 import type { PutAside } from "./put-aside.ts";
@@ -109,7 +109,7 @@ async function countTaken(
 ): Promise<{ readonly kept: number; readonly beyond: number }> {
   const row = await database.row(sql`SELECT (SELECT count(*) FROM ${id(source)}) AS kept,
     (SELECT count(*) FROM ${id(relation.deadLetters)}
-     WHERE source = ${source} AND contains(reason, ${FAR_AHEAD})) AS beyond`);
+     WHERE source = ${source} AND contains(reason, ${FUTURE_TIMESTAMP})) AS beyond`);
   return { kept: Number(row["kept"]), beyond: Number(row["beyond"]) };
 }
 

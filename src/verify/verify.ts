@@ -15,10 +15,10 @@ import { temporaryFolder } from "../base/temporary-folder.ts";
 import { durationText } from "../base/units.ts";
 import { openDatabase } from "../duckdb/database.ts";
 import { type PlannedJob, planForCheck } from "../engine/prepare.ts";
-import type { PlannedQuery } from "../engine/query.ts";
-import type { SourceShape } from "../engine/source-reader.ts";
+import type { SourceShape } from "../ingest/source-reader.ts";
 import type { LoadedJob } from "../job/load.ts";
 import { queryConfig } from "../job/schema.ts";
+import type { PlannedQuery } from "../operators/query.ts";
 import { createRandom } from "../simulate/random.ts";
 import {
   type BatchSide,

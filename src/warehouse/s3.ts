@@ -4,7 +4,7 @@ import { AwsV4Signer } from "aws4fetch";
 import { answerText } from "../base/answer-text.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
-import { patience } from "./patience.ts";
+import { retrying } from "./retry.ts";
 
 export interface S3Options {
   readonly bucket: string;
@@ -49,7 +49,7 @@ export function openS3(options: S3Options): S3 {
     endpoint === undefined
       ? `https://${bucket}.s3.${region}.amazonaws.com/`
       : `${endpoint.replace(/\/+$/, "")}/${bucket}/`;
-  const persistently = patience({
+  const persistently = retrying({
     clock,
     whom: `S3 (${endpoint ?? base})`,
     component: "s3",

@@ -11,6 +11,7 @@ import { counted } from "../base/units.ts";
 import { isAboutValues } from "../duckdb/data-error.ts";
 import type { Database } from "../duckdb/database.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
+import type { BufferedRows } from "./buffered-rows.ts";
 import { isOfSeveralForms, publish, renamedPartitions, type Writer } from "./hive-layout.ts";
 import { type Partitioning, valuesOfKey } from "./partition-columns.ts";
 import type { PartitionObserver } from "./partition-observers.ts";
@@ -19,7 +20,6 @@ import type { Bound, PartitionRule, ReachedTime } from "./partition-rule.ts";
 import type { Retention } from "./retention.ts";
 import { type StagedFile, sampleBytesPerRow, stageRows } from "./staged-files.ts";
 import { takeUnfit, type UnfitRows, type WrittenColumn } from "./unfit-rows.ts";
-import type { WaitingRows } from "./waiting-rows.ts";
 
 /** A batch, as far as a table is concerned. */
 export interface TableBatch {
@@ -66,7 +66,7 @@ export interface TableOptions {
   readonly rule: PartitionRule | undefined;
   readonly completionDelayMs: number;
   readonly retention: Retention | undefined;
-  readonly waiting: WaitingRows | undefined;
+  readonly waiting: BufferedRows | undefined;
   /** Takes rows that the table doesn't, and tells how many those were. */
   readonly divert: (rows: Sql, batchId: number, reason: string) => Promise<number>;
   /** Whether rows of complete partitions are among those. */
@@ -153,7 +153,7 @@ export async function openTableWriter(options: TableOptions): Promise<TableWrite
   const completeOf = async (paths: readonly string[], batch: TableBatch, bound: Bound) =>
     rule === undefined ? (batch.endsInput ? paths : []) : rule.complete(paths, bound);
 
-  const writeWaiting = async (rows: WaitingRows, batch: TableBatch, bound: Bound, late: Sql | undefined) => {
+  const writeWaiting = async (rows: BufferedRows, batch: TableBatch, bound: Bound, late: Sql | undefined) => {
     if (batch.rows > 0) await rows.add(rowsOf(batch.relation, late), batch.plannedAtMs);
     const unnamable = rows.keys().filter((key) => tooLongFolder(pathOfKey(key)) !== undefined);
     const refused = new Set(unnamable);

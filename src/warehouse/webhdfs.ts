@@ -7,7 +7,7 @@
 import { answerText } from "../base/answer-text.ts";
 import type { Clock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
-import { patience } from "./patience.ts";
+import { retrying } from "./retry.ts";
 
 export interface WebHdfsOptions {
   /** `http` or `https`. */
@@ -73,7 +73,7 @@ export function openWebHdfs({ protocol, nameNodes, user, token, clock }: WebHdfs
     return fetch(url, { method, redirect: "manual", signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS) });
   };
 
-  const persistently = patience({
+  const persistently = retrying({
     clock,
     whom: `HDFS (${nameNodes.join(", ")})`,
     component: "hdfs",

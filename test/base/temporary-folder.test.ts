@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { sweep, temporaryFolder } from "../../src/base/temporary-folder.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 test("only what is known to be a dead one's is removed", async () => {
   const own = await temporaryFolder("run");

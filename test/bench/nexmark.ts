@@ -9,7 +9,7 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync, wri
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { id, raw, sql, stringStruct } from "../../src/duckdb/sql.ts";
-import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
+import { WINDOW_MACROS } from "../../src/sql/window-macros.ts";
 import { nexmarkBlocks } from "../nexmark/generator.ts";
 import { EVENT_SCHEMA, jobTextOf, NEXMARK_QUERIES, SIDE_INPUT, withWhatTheyRead } from "../nexmark/job.ts";
 import { byTurns, median, type Run, timed } from "./measure.ts";

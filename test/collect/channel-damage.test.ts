@@ -8,7 +8,7 @@ import { configureLogging } from "../../src/base/log.ts";
 import type { Channel } from "../../src/collect/channel/channel.ts";
 import { openDurableChannel } from "../../src/collect/channel/durable.ts";
 import { runPump } from "../../src/collect/pump.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { blockOf, hurriedClock, never, rememberingOutput, textOf } from "./channels.ts";
 
 const said: string[] = [];

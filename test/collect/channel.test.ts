@@ -12,9 +12,9 @@ import { openMemoryChannel } from "../../src/collect/channel/memory.ts";
 import { fileOutput } from "../../src/collect/outputs/file.ts";
 import { runPump } from "../../src/collect/pump.ts";
 import { randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
 import { smallDisk } from "../services/small-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { blockOf, hurriedClock, never, outputContext, rememberingOutput, textOf } from "./channels.ts";
 
 const said: string[] = [];

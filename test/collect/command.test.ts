@@ -3,10 +3,10 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { sendTcp } from "./senders.ts";
 
 const read = (...names: string[]): string =>

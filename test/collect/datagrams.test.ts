@@ -4,13 +4,13 @@ import { expect, test } from "bun:test";
 import { createSocket, type Socket } from "node:dgram";
 import { systemClock } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/error.ts";
+import type { EventWriter } from "../../src/collect/event-writer.ts";
 import { serveDatagrams } from "../../src/collect/inputs/datagrams.ts";
 import type { Input } from "../../src/collect/inputs/input.ts";
-import type { Intake } from "../../src/collect/intake.ts";
-import { until, within } from "../server/until.ts";
+import { until, within } from "../support/until.ts";
 import { sendUdp } from "./senders.ts";
 
-function serve(intake: Intake, open?: typeof createSocket): Promise<Input> {
+function serve(intake: EventWriter, open?: typeof createSocket): Promise<Input> {
   const context = { clock: systemClock, name: "in" };
   return serveDatagrams(
     "udp",

@@ -4,8 +4,8 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until, within } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until, within } from "../support/until.ts";
 import { startPipelineProgram } from "./program.ts";
 import { sendTcp, sendUdp } from "./senders.ts";
 

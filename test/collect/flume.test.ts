@@ -9,8 +9,8 @@ import { parseProperties } from "../../src/collect/flume/properties.ts";
 import { remarkLines } from "../../src/collect/flume/report.ts";
 import { translateFlume } from "../../src/collect/flume/translate.ts";
 import { planPipeline } from "../../src/collect/plan.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { startPipeline } from "./pipelines.ts";
 import { sendTcp, sendUdp } from "./senders.ts";
 

@@ -5,9 +5,9 @@ import { systemClock } from "../../src/base/clock.ts";
 import { configureLogging } from "../../src/base/log.ts";
 import { translateFlume } from "../../src/collect/flume/translate.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
 import { type HdfsService, startHdfs } from "../services/hdfs.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { startPipeline } from "./pipelines.ts";
 import { sendTcp } from "./senders.ts";
 

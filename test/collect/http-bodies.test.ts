@@ -6,9 +6,9 @@ import { ReadableStream } from "node:stream/web";
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../src/base/error.ts";
 import { readBody, sharedRoom } from "../../src/collect/inputs/body.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until, within } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until, within } from "../support/until.ts";
 import { startPipeline } from "./pipelines.ts";
 import { startPipelineProgram } from "./program.ts";
 

@@ -4,9 +4,9 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect } from "node:tls";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until, within } from "../server/until.ts";
 import { makeTlsFiles, type TlsFiles } from "../services/tls.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until, within } from "../support/until.ts";
 import { startPipelineProgram } from "./program.ts";
 import { sendTcp } from "./senders.ts";
 

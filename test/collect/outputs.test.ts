@@ -8,9 +8,9 @@ import { gunzipSync } from "node:zlib";
 import { messageOf } from "../../src/base/error.ts";
 import { configureLogging } from "../../src/base/log.ts";
 import { resolveOutput } from "../../src/collect/outputs/list.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { blockOf } from "./channels.ts";
 import { commit, open, tree } from "./open-output.ts";
 

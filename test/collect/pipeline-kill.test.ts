@@ -5,10 +5,10 @@ import { appendFileSync, existsSync, globSync, readFileSync, writeFileSync } fro
 import { join } from "node:path";
 import { CHANNEL_FAILPOINTS } from "../../src/base/failpoint.ts";
 import { type Random, randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { type Running, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { type Running, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
 const LIVES = 24;

@@ -19,9 +19,9 @@ import { groupOf } from "../../src/collect/groups/group.ts";
 import { anyOrder, failover, roundRobin } from "../../src/collect/groups/orders.ts";
 import { planPipeline } from "../../src/collect/plan.ts";
 import { randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { blockOf, hurriedClock, rememberingOutput, textOf } from "./channels.ts";
 import { startPipeline } from "./pipelines.ts";
 
@@ -31,7 +31,7 @@ afterEach(() => said.splice(0));
 
 const read = (...names: string[]): string =>
   existsSync(join(...names)) ? readFileSync(join(...names), "utf8") : "";
-const ONCE = { takesWhatIsThere: true };
+const ONCE = { isBounded: true };
 
 test("files are followed through interceptors into two outputs, and on from there", async () => {
   using folder = emptyFolder();

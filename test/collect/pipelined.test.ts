@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { connect } from "node:net";
 import { systemClock } from "../../src/base/clock.ts";
 import { serveReceiver } from "../../src/runtime/http-receiver.ts";
-import { until } from "../server/until.ts";
+import { until } from "../support/until.ts";
 
 const post = (body: string): string =>
   `POST /in HTTP/1.1\r\nHost: receiver\r\nContent-Length: ${body.length}\r\n\r\n${body}`;

@@ -5,7 +5,7 @@ import { messageOf } from "../../src/base/error.ts";
 import { planPipeline } from "../../src/collect/plan.ts";
 import { type RunOptions, runPipeline } from "../../src/collect/run-pipeline.ts";
 import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
-import { until } from "../server/until.ts";
+import { until } from "../support/until.ts";
 
 export interface RunningPipeline extends AsyncDisposable {
   /** Where a source listens. */
@@ -31,7 +31,7 @@ export function startPipeline(
     clock: systemClock,
     random: Math.random,
     stop: stop.signal,
-    takesWhatIsThere: false,
+    isBounded: false,
     say: (line) => said.push(line),
     stdout: {
       ...NO_OUTPUT,

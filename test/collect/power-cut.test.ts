@@ -5,7 +5,7 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { openDurableChannel } from "../../src/collect/channel/durable.ts";
 import { randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { blockOf, hurriedClock, textOf } from "./channels.ts";
 import { volatileDisk } from "./volatile-disk.ts";
 

@@ -2,9 +2,9 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { binary } from "../e2e/binary.ts";
 import { DENO } from "../runtimes/deno.ts";
-import { until, within } from "../server/until.ts";
+import { binary } from "../support/binary.ts";
+import { until, within } from "../support/until.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

@@ -5,9 +5,9 @@ import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf } from "../e2e/running.ts";
-import { until, within } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf } from "../support/running.ts";
+import { until, within } from "../support/until.ts";
 import { startJobProgram } from "./program.ts";
 import { sendTcp } from "./senders.ts";
 

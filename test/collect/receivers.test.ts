@@ -9,10 +9,10 @@ import { messageOf } from "../../src/base/error.ts";
 import { lineFraming, syslogFraming } from "../../src/collect/inputs/frames.ts";
 import { jsonLines } from "../../src/collect/inputs/json-batch.ts";
 import { randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf, start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf, start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { startPipeline } from "./pipelines.ts";
 import { sendTcp, sendUdp } from "./senders.ts";
 
@@ -246,7 +246,7 @@ describe("in a pipeline", () => {
     }
     // With --once nobody is waited for: what is in the channel is delivered.
     const drained = startPipeline({ ...file, sinks: [{ to: "-" }] }, folder.path, {
-      takesWhatIsThere: true,
+      isBounded: true,
     });
     await drained.ended;
     expect(drained.stdout().split("\n").slice(0, good.length)).toEqual(good);

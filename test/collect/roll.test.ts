@@ -7,8 +7,8 @@ import { gunzipSync } from "node:zlib";
 import { systemClock } from "../../src/base/clock.ts";
 import { configureLogging } from "../../src/base/log.ts";
 import { pathMaker } from "../../src/collect/outputs/escapes.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import { smallDisk } from "../services/small-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { blockOf } from "./channels.ts";
 import { commit, open, tree } from "./open-output.ts";
 

@@ -2,7 +2,7 @@
 
 import { createSocket } from "node:dgram";
 import { Socket } from "node:net";
-import { within } from "../server/until.ts";
+import { within } from "../support/until.ts";
 
 /**
  * Sends all of it, waits until the other side has ended, and returns what it said. `known` is asked for what

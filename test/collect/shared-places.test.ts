@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 test("unfinished files are one process's, and a second one is refused before it reads anything", async () => {
   using folder = emptyFolder();

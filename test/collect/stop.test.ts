@@ -7,10 +7,10 @@ import { describe, expect, test } from "bun:test";
 import { readdirSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until, within } from "../server/until.ts";
 import { freePorts } from "../services/ports.ts";
 import { smallDisk } from "../services/small-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until, within } from "../support/until.ts";
 import { startPipeline } from "./pipelines.ts";
 import { startPipelineProgram } from "./program.ts";
 
@@ -138,7 +138,7 @@ test("what is there now is all, and its receiver is away: a signal ends that too
     sinks: [{ to: `tcp://127.0.0.1:${port}` }],
   };
   let hasEnded = false;
-  const running = startPipeline(pipeline, folder.path, { takesWhatIsThere: true });
+  const running = startPipeline(pipeline, folder.path, { isBounded: true });
   void running.ended.finally(() => {
     hasEnded = true;
   });
@@ -150,7 +150,7 @@ test("what is there now is all, and its receiver is away: a signal ends that too
   expect(hasEnded).toBe(false);
   await within("the end", running.stop(), LONGEST_END_MS);
   // And it is still there for the next one.
-  const next = startPipeline({ ...pipeline, sinks: [{ to: "-" }] }, folder.path, { takesWhatIsThere: true });
+  const next = startPipeline({ ...pipeline, sinks: [{ to: "-" }] }, folder.path, { isBounded: true });
   await within("the next one", next.ended);
   expect(next.stdout()).toBe("a line\n");
 });

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../src/base/clock.ts";
 import { lineFraming } from "../../src/collect/inputs/frames.ts";
 import { serveStreams } from "../../src/collect/inputs/stream-server.ts";
-import { until, within } from "../server/until.ts";
+import { until, within } from "../support/until.ts";
 import { sendTcp } from "./senders.ts";
 
 for (const lines of [1, 10, 20_000])

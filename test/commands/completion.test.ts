@@ -9,7 +9,7 @@ import { fishScript } from "../../src/commands/completion/fish.ts";
 import { KNOWN_WORDS } from "../../src/commands/completion/script.ts";
 import { programSpec } from "../../src/commands/completion/spec.ts";
 import { zshScript } from "../../src/commands/completion/zsh.ts";
-import { emptyFolder, run } from "../e2e/binary.ts";
+import { emptyFolder, run } from "../support/binary.ts";
 
 const MAIN = join(import.meta.dir, "../../src/main.ts");
 const SHELLS = ["bash", "zsh", "fish"] as const;

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseEnd } from "../../src/server/journal.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { failure } from "./in-process.ts";
 
 /** Runs a query over three rows, and gives its failure and the journal's last line. */

@@ -3,7 +3,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { failure } from "./in-process.ts";
 
 const QUOTE = '{"ts":"2026-01-05T14:30:00Z","symbol":"ACME","price":1.5,"volume":3}\n';

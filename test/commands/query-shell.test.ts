@@ -11,8 +11,8 @@ import { completions } from "../../src/commands/query-words.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
 import { openQuestions } from "../../src/warehouse/query.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 
 let folder: ReturnType<typeof emptyFolder>;
 

@@ -5,10 +5,10 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openJobStatus } from "../../src/commands/job-status.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
-import type { BatchReport } from "../../src/engine/outcome.ts";
+import type { BatchReport } from "../../src/engine/batch-progress.ts";
 import { loadJobText } from "../../src/job/load.ts";
 import { NO_OUTPUT } from "../../src/runtime/stdio.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { emulator } from "../terminal/emulator.ts";
 import { steppedClock } from "./stepped-clock.ts";
 

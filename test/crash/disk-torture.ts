@@ -1,7 +1,7 @@
 /** npm run torture -- --disk: lives on a disk that fails, with the seed that repeats a failure. */
 
-import { emptyFolder } from "../e2e/binary.ts";
 import { type Fault, faultyDisk } from "../services/fuse/faulty-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { diskDeaths } from "./disk-deaths.ts";
 import { runEpisode } from "./episode.ts";
 import { tortureFlags } from "./flags.ts";

@@ -4,8 +4,8 @@
  */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { emptyFolder } from "../e2e/binary.ts";
 import { type Fault, type FaultyDisk, faultyDisk, whyNoFaultyDisk } from "../services/fuse/faulty-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { diskDeaths } from "./disk-deaths.ts";
 import { type Episode, runEpisode } from "./episode.ts";
 

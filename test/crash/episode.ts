@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { FAILPOINTS } from "../../src/base/failpoint.ts";
 import { linesOf } from "../../src/verify/rows.ts";
-import { binary } from "../e2e/binary.ts";
 import type { Fault, FaultyDisk } from "../services/fuse/faulty-disk.ts";
+import { binary } from "../support/binary.ts";
 import { crashJob, linesFrom, takenId, wrongInSinks } from "./crash-job.ts";
 
 /** When a life is killed: at a failpoint as `name:times`, or so many milliseconds after its start. */

@@ -1,7 +1,7 @@
 /** npm run torture says how it is used. */
 
 import { expect, test } from "bun:test";
-import { run } from "../e2e/binary.ts";
+import { run } from "../support/binary.ts";
 
 const torture = (...flags: string[]) => run("bash", ["test/crash/run.sh", ...flags]);
 

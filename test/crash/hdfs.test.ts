@@ -7,11 +7,11 @@ import { systemClock } from "../../src/base/clock.ts";
 import { HDFS_FAILPOINTS } from "../../src/base/failpoint.ts";
 import type { Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { start } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
-import { until } from "../server/until.ts";
 import { type HdfsService, startHdfs } from "../services/hdfs.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start } from "../support/running.ts";
+import { until } from "../support/until.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { anyDeaths, type Death, runEpisode } from "./episode.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);

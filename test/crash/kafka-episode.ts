@@ -11,12 +11,12 @@ import { stringify } from "yaml";
 import { FAILPOINTS, KAFKA_FAILPOINTS } from "../../src/base/failpoint.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
-import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
+import { WINDOW_MACROS } from "../../src/sql/window-macros.ts";
 import { answersOf, difference } from "../equation/answers.ts";
 import type { QuerySpec } from "../equation/streaming.ts";
 import type { KafkaService } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { linesFrom } from "./crash-job.ts";
 import { type Random, randomBelow, spawned } from "./episode.ts";
 

@@ -19,7 +19,7 @@ async function goOn(folder: string, flags: readonly string[], lines: readonly st
 const names = readdirSync(CHECKPOINTS);
 
 test("there is one of the format that is written now", () => {
-  const source = readFileSync(join(import.meta.dirname, "../../src/engine/checkpoint.ts"), "utf8");
+  const source = readFileSync(join(import.meta.dirname, "../../src/checkpoint/checkpoint.ts"), "utf8");
   const version = /FORMAT_VERSION = (\d+)/.exec(source)?.[1];
   expect(names.some((name) => name.startsWith(`format-${version}`))).toBe(true);
 });

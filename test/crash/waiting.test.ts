@@ -5,8 +5,8 @@ import { globSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { WAITING_FAILPOINTS } from "../../src/base/failpoint.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { randomBelow, spawned, text } from "./episode.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);

@@ -8,14 +8,14 @@ import { beforeAll, expect, test } from "bun:test";
 import { appendFileSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse, stringify } from "yaml";
-import { until } from "../server/until.ts";
 import { type HdfsService, sharedHdfs } from "../services/hdfs.ts";
 import { type MetastoreService, sharedMetastore } from "../services/metastore.ts";
 import { type Spark, sharedSpark } from "../services/spark.ts";
 import { accessLogs } from "../support/access-logs.ts";
-import { emptyFolder } from "./binary.ts";
-import { requestsOf, topPathsOf, trafficOf } from "./requests.ts";
-import { start, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { requestsOf, topPathsOf, trafficOf } from "../support/requests.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const CHUNK_LINES = 150;

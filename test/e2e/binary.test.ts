@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { chmodSync, globSync, mkdirSync, readdirSync, statSync, truncateSync } from "node:fs";
 import { basename, join } from "node:path";
 import ownPackage from "../../package.json";
-import { binary, emptyFolder, run } from "./binary.ts";
+import { binary, emptyFolder, run } from "../support/binary.ts";
 
 const QUESTION = ["query", "SELECT 6 * 7 AS answer", "--format", "json"];
 

@@ -12,8 +12,8 @@ import { type DashboardServer, startServer } from "../../src/server/server.ts";
 import type { DrawnCandle } from "../../web/candle-chart.ts";
 import type { ChartHost } from "../../web/chart-card.tsx";
 import { type MarketFeed, marketFeed } from "../server/market-feed.ts";
-import { until } from "../server/until.ts";
 import { startChromium } from "../services/chromium.ts";
+import { until } from "../support/until.ts";
 
 const SETUP_MS = 180_000;
 const TEST_MS = 60_000;

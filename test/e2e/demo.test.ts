@@ -2,8 +2,8 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
-import { emptyFolder } from "./binary.ts";
-import { output, rowsOf, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, streamkit } from "../support/running.ts";
 
 test("demo --for D ends by itself, and what it stored can be asked", async () => {
   using folder = emptyFolder();

@@ -3,8 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "./binary.ts";
-import { streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 
 const JOB = `name: market
 checkpoint: state

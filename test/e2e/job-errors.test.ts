@@ -3,8 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder, type RunResult } from "./binary.ts";
-import { output, rowsOf, shell, streamkit } from "./running.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { output, rowsOf, shell, streamkit } from "../support/running.ts";
 
 const JOB = `name: market
 checkpoint: state

@@ -5,10 +5,10 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { readPlanFile } from "../../src/engine/plan-file.ts";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { output, shell, start, streamkit } from "./running.ts";
+import { readPlanFile } from "../../src/checkpoint/batch-plan-file.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, shell, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const ROWS = 700_000;
 const QUOTES = `simulate quotes --rate 0 --count ${ROWS} --seed 3 --start 2026-01-05T14:30:00Z --step 1ms`;

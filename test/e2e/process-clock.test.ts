@@ -2,9 +2,9 @@
 
 import { describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { output, rowsOf, start, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const SCHEMA = "{ ts: TIMESTAMP, k: VARCHAR }";
 

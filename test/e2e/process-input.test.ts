@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { multiset, output, rowsOf, start, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { multiset, output, rowsOf, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 async function sqlRows(sql: string, input: string, more: readonly string[] = []): Promise<unknown[]> {
   return rowsOf(await output(["process", "--sql", sql, ...more], { input }));

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { start, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 function linesIn(file: string): number {
   return existsSync(file) ? readFileSync(file, "utf8").split("\n").length - 1 : 0;

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "./binary.ts";
-import { type Candle, candlesOf, type Quote } from "./quotes.ts";
-import { output, rowsOf, shell } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { type Candle, candlesOf, type Quote } from "../support/quotes.ts";
+import { output, rowsOf, shell } from "../support/running.ts";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;

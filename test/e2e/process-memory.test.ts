@@ -5,9 +5,9 @@ import { globSync, readFileSync, statSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { MAX_SEGMENT_BYTES } from "../../src/engine/prepare.ts";
-import { until } from "../server/until.ts";
-import { binary, emptyFolder } from "./binary.ts";
-import { output } from "./running.ts";
+import { binary, emptyFolder } from "../support/binary.ts";
+import { output } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const ROWS = 1_500_000;
 const MAX_MEMORY_BYTES = 450e6;

@@ -3,10 +3,10 @@
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "./binary.ts";
-import { candlesOf, type Quote } from "./quotes.ts";
-import { multiset, output, rowsOf, streamkit } from "./running.ts";
-import { parquetRows } from "./warehouse.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { candlesOf, type Quote } from "../support/quotes.ts";
+import { multiset, output, rowsOf, streamkit } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 
 const SOURCE = "input: { from: '-', schema: { ts: TIMESTAMP, k: VARCHAR, n: INTEGER } }";
 const ROWS = [

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { multiset, output, rowsOf, shell, start, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { multiset, output, rowsOf, shell, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const SLOW_JOB = `
 checkpoint: state

@@ -2,9 +2,9 @@
 
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { emptyFolder } from "../support/binary.ts";
+import { output, shell } from "../support/running.ts";
 import { emulator } from "../terminal/emulator.ts";
-import { emptyFolder } from "./binary.ts";
-import { output, shell } from "./running.ts";
 
 /** The market job over a file in a real pseudo-terminal of this size: what its screen shows at the end. */
 async function onTerminal(columns: number, rows: number, env = ""): Promise<readonly string[]> {

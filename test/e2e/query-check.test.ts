@@ -4,9 +4,9 @@ import { describe, expect, test } from "bun:test";
 import { globSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { parse } from "yaml";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { output, rowsOf, shell, start, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, shell, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

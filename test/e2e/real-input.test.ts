@@ -4,10 +4,10 @@ import { expect, test } from "bun:test";
 import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { accessLogs } from "../support/access-logs.ts";
-import { emptyFolder } from "./binary.ts";
-import { requestsOf, topPathsOf, trafficOf } from "./requests.ts";
-import { multiset, output, rowsOf, streamkit } from "./running.ts";
-import { parquetRows } from "./warehouse.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { requestsOf, topPathsOf, trafficOf } from "../support/requests.ts";
+import { multiset, output, rowsOf, streamkit } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 const VEGA = join(ROOT, "node_modules/vega-datasets/data");

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { until } from "../server/until.ts";
-import { emptyFolder } from "./binary.ts";
-import { start } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const SECRET = "hunter2marked";
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { execFileSync } from "node:child_process";
 import { closeSync, constants, openSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { binary, emptyFolder } from "./binary.ts";
+import { binary, emptyFolder } from "../support/binary.ts";
 
 const folder = emptyFolder();
 const log = path.join(folder.path, "a.log");

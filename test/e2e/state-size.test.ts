@@ -4,8 +4,8 @@ import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { raw } from "../../src/duckdb/sql.ts";
-import { emptyFolder } from "./binary.ts";
-import { output, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, streamkit } from "../support/running.ts";
 
 const JOB = `
 checkpoint: state

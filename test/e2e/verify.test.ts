@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { mkdirSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "./binary.ts";
-import { output, streamkit } from "./running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, streamkit } from "../support/running.ts";
 
 const MARKET = "simulate quotes --rate 0 --seed 4 --symbols 3 --start 2026-01-05T14:30:00Z --step 200ms";
 

@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import { globSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "./binary.ts";
-import { output, rowsOf, streamkit } from "./running.ts";
-import { parquetRows } from "./warehouse.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, streamkit } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 
 const lines = (first: number, count: number): string =>
   Array.from({ length: count }, (_, i) => {

@@ -5,7 +5,7 @@ import { readdirSync, renameSync } from "node:fs";
 import path from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { INFINITY_US, literal, sql } from "../../src/duckdb/sql.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { runIn, writtenIn } from "../world/bounded-runs/bounded.ts";
 
 /** One of each way to keep a state that the watermark ends. */

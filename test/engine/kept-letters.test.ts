@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, join, raw, sql } from "../../src/duckdb/sql.ts";
-import { deadLetterRelation } from "../../src/engine/on-error/batch-letters.ts";
-import { type KeepBounds, openKeptLetters } from "../../src/engine/on-error/kept-letters.ts";
-import { CHECKPOINT, relation } from "../../src/engine/stream.ts";
+import { deadLetterRelation } from "../../src/engine/dead-letters/batch-letters.ts";
+import { type KeepBounds, openKeptLetters } from "../../src/engine/dead-letters/kept-letters.ts";
+import { CHECKPOINT, relation } from "../../src/sql/stream.ts";
 
 const DAY_MS = 86_400_000;
 const WIDE: KeepBounds = { rows: 1000, size: 10_000_000, age: 365 * DAY_MS };

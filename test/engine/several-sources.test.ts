@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import path from "node:path";
 import { compareRows } from "../../src/verify/rows.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { batchAnswers, runIn, writtenIn } from "../world/bounded-runs/bounded.ts";
 
 const NAMES = ["minutes", "totals", "named"];

@@ -9,7 +9,7 @@ import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import { openTables } from "../../src/engine/tables.ts";
 import { steppedClock } from "../commands/stepped-clock.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 let database: Database;
 const words: string[] = [];

@@ -6,8 +6,8 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
-import type { BatchOutcome } from "../../src/engine/outcome.ts";
-import type { SourceShape } from "../../src/engine/source-reader.ts";
+import type { BatchProgress } from "../../src/engine/batch-progress.ts";
+import type { SourceShape } from "../../src/ingest/source-reader.ts";
 import { type LoadedJob, loadJobText } from "../../src/job/load.ts";
 import { openRun, rowFiles, type Share, type WrittenTo } from "../../src/verify/run.ts";
 
@@ -61,7 +61,7 @@ export interface Streaming {
    * Runs the next batch over the lines up to `endByte` (`undefined`: no new line), in the open job; meanwhile
    * the lines up to `nextEndByte` are read ahead.
    */
-  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<BatchOutcome>;
+  batch(endByte: number | undefined, endsInput: boolean, nextEndByte?: number): Promise<BatchProgress>;
   /** Closes everything and opens it again from the checkpoint. */
   restart(): Promise<void>;
   /**

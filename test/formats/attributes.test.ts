@@ -7,10 +7,10 @@ import path from "node:path";
 import { messageOf } from "../../src/base/error.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
-import { partitionTimes } from "../../src/engine/partition-times.ts";
 import { formats } from "../../src/formats/list.ts";
 import { readSegment } from "../../src/formats/read-segment.ts";
 import type { Piece, Segment } from "../../src/formats/segment.ts";
+import { partitionTimes } from "../../src/ingest/partition-times.ts";
 import { lettersIn } from "./reading.ts";
 
 let database: Database;

@@ -7,7 +7,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { messageOf } from "../../src/base/error.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import type { BatchOutcome } from "../../src/engine/outcome.ts";
+import type { BatchProgress } from "../../src/engine/batch-progress.ts";
 import { runJob } from "../../src/engine/run-job.ts";
 import { loadedJob } from "../equation/streaming.ts";
 import { ORIGIN_OFFSET, readBytes, type Way } from "../formats/reading.ts";
@@ -104,14 +104,14 @@ async function run(
   lines: readonly string[],
   source: object,
   more: object = {},
-): Promise<readonly BatchOutcome[]> {
+): Promise<readonly BatchProgress[]> {
   writeFileSync(path.join(folder, "in.txt"), lines.join(""));
   const text = stringify({
     sources: { s: { from: "file:in.txt", format: "json", schema: ID, ...source } },
     queries: { q: "SELECT id FROM s" },
     ...more,
   });
-  const outcomes: BatchOutcome[] = [];
+  const outcomes: BatchProgress[] = [];
   await runJob(loadedJob(text, folder), {
     ...silentRun(),
     observe: (outcome) => outcomes.push(outcome),
@@ -121,7 +121,7 @@ async function run(
 
 const repeated = (count: number, ...lines: readonly string[]): string[] =>
   Array.from({ length: count }, (_, index) => lines[index % lines.length] ?? "");
-const deadLettersIn = (outcomes: readonly BatchOutcome[]): number =>
+const deadLettersIn = (outcomes: readonly BatchProgress[]): number =>
   outcomes.reduce((sum, { report }) => sum + report.deadLetters, 0);
 
 const failureOf = (running: Promise<unknown>): Promise<string> => running.then(() => "", messageOf);

@@ -5,8 +5,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { startJobProgram } from "../collect/program.ts";
 import { sendTcp } from "../collect/senders.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { DEEP, ODD, SHALLOW } from "./corpus.ts";
 
 const RECEIVERS = { http: "http://127.0.0.1:0/in", tcp: "tcp://127.0.0.1:0" } as const;

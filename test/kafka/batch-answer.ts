@@ -2,7 +2,7 @@
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { multiset, output, rowsOf } from "../e2e/running.ts";
+import { multiset, output, rowsOf } from "../support/running.ts";
 
 /** The rows as a multiset. `sql` reads the stream `input`; `schema` is as `--schema` takes it. */
 export async function batchAnswer(

@@ -3,10 +3,10 @@
 import { beforeAll, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { multiset, output, rowsOf, streamkit } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { smallDisk } from "../services/small-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { multiset, output, rowsOf, streamkit } from "../support/running.ts";
 import { batchAnswer } from "./batch-answer.ts";
 
 const TOPIC = "full-disk";

@@ -6,11 +6,11 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { create, type Message, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { emptyFolder } from "../e2e/binary.ts";
-import { multiset, output, streamkit } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { type SchemaRegistryService, sharedSchemaRegistry } from "../services/schema-registry.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { multiset, output, streamkit } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { batchAnswer } from "./batch-answer.ts";
 import { avroSerializer, framed, register } from "./payloads.ts";
 import { every, everySchema } from "./protobuf-schema.ts";

@@ -3,11 +3,11 @@
 import { expect } from "bun:test";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder, type RunResult } from "../e2e/binary.ts";
-import { multiset, type Running, rowsOf, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { multiset, type Running, rowsOf, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { batchAnswer } from "./batch-answer.ts";
 import { freshName } from "./sink-job.ts";
 

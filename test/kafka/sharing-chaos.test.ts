@@ -5,9 +5,9 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import { randomBelow } from "../crash/episode.ts";
-import type { Running } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import type { Running } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { expectSums, type Row, sharedJob, someRows } from "./shared-job.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);

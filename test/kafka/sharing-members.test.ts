@@ -2,9 +2,9 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { messageOf } from "../../src/base/error.ts";
-import { type Running, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { type Running, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { assignments, expectSums, owns, type SharedJob, sharedJob, someRows, sumsOf } from "./shared-job.ts";
 
 const TIMEOUT_MS = 120_000;

@@ -4,9 +4,9 @@
  */
 
 import { beforeAll, expect, test } from "bun:test";
-import { multiset, type Running, rowsOf } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { sharedKafka } from "../services/kafka.ts";
+import { multiset, type Running, rowsOf } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { assignments, expectSums, owns, type SharedJob, sharedJob, someRows, sumsOf } from "./shared-job.ts";
 
 const TIMEOUT_MS = 120_000;

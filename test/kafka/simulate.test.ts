@@ -3,10 +3,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, type SecureKafkaService, sharedKafka, startKafka } from "../services/kafka.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { freshName } from "./sink-job.ts";
 
 let kafka: KafkaService;

@@ -3,9 +3,9 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { cpSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { type JobParts, type SinkJob, sinkJob } from "./sink-job.ts";
 
 let kafka: KafkaService;

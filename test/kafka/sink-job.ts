@@ -3,9 +3,9 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { emptyFolder, type RunResult } from "../e2e/binary.ts";
-import { streamkit } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 
 export interface SinkJob extends Disposable {
   readonly folder: string;

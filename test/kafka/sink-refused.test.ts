@@ -1,11 +1,11 @@
 /** What a topic does not take: what never will be ends with one line, what may be is tried for so long. */
 
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, startKafka } from "../services/kafka.ts";
 import { bytesOf, judgeOf } from "../services/kafka-judge.ts";
 import { freePorts } from "../services/ports.ts";
+import { start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { type JobParts, type SinkJob, sinkJob } from "./sink-job.ts";
 
 const TIMEOUT_MS = 120_000;

@@ -6,11 +6,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { appendFileSync, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { type Running, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, startKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { type Running, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { expectSums, sharedJob, someRows } from "./shared-job.ts";
 import { freshName, type SinkJob, sinkJob } from "./sink-job.ts";
 

@@ -2,8 +2,8 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
-import { streamkit } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { streamkit } from "../support/running.ts";
 import { type JobParts, type SinkJob, sinkJob } from "./sink-job.ts";
 
 let kafka: KafkaService;

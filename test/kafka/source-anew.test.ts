@@ -2,10 +2,10 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { rowsAt, writeJob } from "./source-runs.ts";
 
 let kafka: KafkaService;

@@ -2,9 +2,9 @@
 
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { streamkit } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 import { rowsAt, writeJob } from "./source-runs.ts";
 
 let kafka: KafkaService;

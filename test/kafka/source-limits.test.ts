@@ -9,10 +9,10 @@ import { openReader, type Start } from "../../src/kafka/reader.ts";
 import { kafkaKind } from "../../src/sources/kafka.ts";
 import type { KafkaPosition } from "../../src/sources/kafka-position.ts";
 import type { Limit, Range, Source } from "../../src/sources/source.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { multiset, output, rowsOf } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { multiset, output, rowsOf } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { batchAnswer } from "./batch-answer.ts";
 import { CANDLES, QUOTE_SCHEMA, rowsAt, writeJob } from "./source-runs.ts";
 
@@ -54,7 +54,7 @@ async function opened(options: Readonly<Record<string, unknown>>): Promise<Opene
     segmentFolder: folder.path,
     baseFolder: folder.path,
     maxSegmentBytes: ALL.maxBytes,
-    takesWhatIsThere: false,
+    isBounded: false,
     hasHeader: false,
     delimiter: ",",
     freshSeed: () => 1,

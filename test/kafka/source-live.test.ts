@@ -5,11 +5,11 @@
 
 import { afterAll, beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { type Running, start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, startKafka } from "../services/kafka.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { type Running, start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { rowsAt, writeJob } from "./source-runs.ts";
 
 let kafka: KafkaService;

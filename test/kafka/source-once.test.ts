@@ -3,11 +3,11 @@
 import { beforeAll, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { multiset, output } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import type { NewRecord } from "../services/kafka-judge.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { multiset, output } from "../support/running.ts";
 import { CANDLES, printedRows, QUOTE_SCHEMA, rowsAt, writeJob } from "./source-runs.ts";
 
 let kafka: KafkaService;

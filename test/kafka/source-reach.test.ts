@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type SecureKafkaService, startKafka } from "../services/kafka.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { printedRows, writeJob } from "./source-runs.ts";
 
 const TOPIC = "reached";

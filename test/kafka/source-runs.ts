@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { rowsOf } from "../e2e/running.ts";
+import { rowsOf } from "../support/running.ts";
 
 export const CANDLES = `SELECT symbol, window_start, first(price ORDER BY ts, n) AS open, sum(n) AS total,
       count(*) AS events FROM tumble(quotes, ts, INTERVAL 1 SECOND) GROUP BY ALL`;

@@ -3,10 +3,10 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { printedRows, rowsAt, writeJob } from "./source-runs.ts";
 
 const START_MS = Date.UTC(2026, 0, 5, 14, 30);

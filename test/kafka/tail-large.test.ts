@@ -3,10 +3,10 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { streamkit } from "../e2e/running.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 import { freshName } from "./sink-job.ts";
 
 const TIMEOUT_MS = 120_000;

@@ -4,8 +4,8 @@ import { existsSync } from "node:fs";
 import path from "node:path";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { id, join, literal, raw, type Sql, sql, stringStruct } from "../../src/duckdb/sql.ts";
-import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
+import { WINDOW_MACROS } from "../../src/sql/window-macros.ts";
 import type { Answer } from "../../src/verify/rows.ts";
 import { EVENT_SCHEMA, SIDE_INPUT, withWhatTheyRead } from "./job.ts";
 

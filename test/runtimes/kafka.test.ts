@@ -4,13 +4,13 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { stringify } from "yaml";
-import { binary, emptyFolder, run } from "../e2e/binary.ts";
-import { multiset } from "../e2e/running.ts";
 import { batchAnswer } from "../kafka/batch-answer.ts";
 import { CANDLES, rowsAt } from "../kafka/source-runs.ts";
 import { bundleForNode, KAFKA_ADDON } from "../native/compile.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
+import { binary, emptyFolder, run } from "../support/binary.ts";
+import { multiset } from "../support/running.ts";
 import { ROOT } from "../tidy/tree.ts";
 import { DENO } from "./deno.ts";
 

@@ -2,10 +2,10 @@
 
 import { beforeAll, expect, test } from "bun:test";
 import { join } from "node:path";
-import { run } from "../e2e/binary.ts";
-import { rowsOf } from "../e2e/running.ts";
 import { type HdfsService, sharedHdfs } from "../services/hdfs.ts";
 import { type S3Service, sharedS3 } from "../services/s3.ts";
+import { run } from "../support/binary.ts";
+import { rowsOf } from "../support/running.ts";
 import { DENO } from "./deno.ts";
 
 const TIMEOUT_MS = 240_000;

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { livePath, type ServerMessage } from "../../src/server/protocol.ts";
 import { createReplica } from "../../src/server/replica.ts";
 import { DENO } from "../runtimes/deno.ts";
-import { until } from "./until.ts";
+import { until } from "../support/until.ts";
 
 const ROOT = join(import.meta.dir, "../..");
 

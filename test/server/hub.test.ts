@@ -1,6 +1,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import type { BatchOutcome, Json, OutputMode, RowChange } from "../../src/engine/outcome.ts";
+import type { BatchProgress, Json, RowChange } from "../../src/engine/batch-progress.ts";
+import type { OutputMode } from "../../src/job/schema.ts";
 import { type Hub, type HubBounds, openHub } from "../../src/server/hub.ts";
 import type { ServerMessage } from "../../src/server/protocol.ts";
 import { createReplica } from "../../src/server/replica.ts";
@@ -192,7 +193,7 @@ function step() {
   );
 }
 
-function outcome(batch: number, outputs: readonly Output[]): BatchOutcome {
+function outcome(batch: number, outputs: readonly Output[]): BatchProgress {
   return {
     job: "test",
     report: {

@@ -3,11 +3,11 @@ import { appendFileSync, mkdtempSync, readdirSync, rmSync, statSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
-import type { BatchOutcome } from "../../src/engine/outcome.ts";
+import type { BatchProgress } from "../../src/engine/batch-progress.ts";
 import { followJournal } from "../../src/server/follower.ts";
 import { JOURNAL_FILE, openJournal, ROTATED_FILE } from "../../src/server/journal.ts";
+import { until } from "../support/until.ts";
 import { marketFeed } from "./market-feed.ts";
-import { until } from "./until.ts";
 
 let folder = "";
 const stops: (() => Promise<void>)[] = [];
@@ -26,11 +26,11 @@ test("a follower sees every batch once and in order, through rotations, as they 
   const follower = follow(checkpoint);
   const feed = marketFeed({ symbols: 10 });
   const journal = openJournal(checkpoint, { maxFileBytes: 30_000 });
-  const written: BatchOutcome[] = [];
+  const written: BatchProgress[] = [];
   for (let round = 0; round < 12; round += 1) {
     for (let batch = 0; batch < 5; batch += 1) {
       written.push(feed.next());
-      journal.append(written.at(-1) as BatchOutcome);
+      journal.append(written.at(-1) as BatchProgress);
     }
     await until("the follower has caught up", () => follower.taken.length === written.length);
   }
@@ -92,7 +92,7 @@ test("a journal in a place that can't be written says so, naming it", () => {
 
 function follow(checkpoint: string) {
   const stop = new AbortController();
-  const taken: BatchOutcome[] = [];
+  const taken: BatchProgress[] = [];
   let broken = 0;
   const done = followJournal({
     ended: () => {},

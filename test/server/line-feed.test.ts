@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { systemClock } from "../../src/base/clock.ts";
 import { openHub } from "../../src/server/hub.ts";
 import { openLineFeed, parseRowLine } from "../../src/server/line-feed.ts";
-import { until } from "./until.ts";
+import { until } from "../support/until.ts";
 
 const CANDLES = ["A", "Bé", "A", "C"].map(
   (symbol, index) =>

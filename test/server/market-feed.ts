@@ -3,7 +3,7 @@
  * same batches.
  */
 
-import type { BatchOutcome, Json, QueryOutput } from "../../src/engine/outcome.ts";
+import type { BatchProgress, Json, QueryOutput } from "../../src/engine/batch-progress.ts";
 
 export interface MarketFeedOptions {
   readonly symbols: number;
@@ -15,7 +15,7 @@ export interface MarketFeedOptions {
 }
 
 export interface MarketFeed {
-  next(): BatchOutcome;
+  next(): BatchProgress;
 }
 
 interface Candle {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import type { BatchOutcome, Json, QueryOutput } from "../../src/engine/outcome.ts";
+import type { BatchProgress, Json, QueryOutput } from "../../src/engine/batch-progress.ts";
 import { webAsset } from "../../src/runtime/assets.ts";
 import { openHub } from "../../src/server/hub.ts";
 import { JOURNAL_FILE, openOptionalJournal } from "../../src/server/journal.ts";
@@ -12,7 +12,7 @@ import { STATE_BOUNDS } from "../../src/server/state.ts";
 
 type Row = Readonly<Record<string, Json>>;
 
-function outcome(rows: readonly Row[], more: Partial<QueryOutput> = {}): BatchOutcome {
+function outcome(rows: readonly Row[], more: Partial<QueryOutput> = {}): BatchProgress {
   const columns = Object.keys(rows[0] ?? {}).map((name) => ({ name, type: "VARCHAR" }));
   const changes = rows.map((row) => ({ op: "upsert" as const, row }));
   return {

@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openJournal } from "../../src/server/journal.ts";
 import type { ServerMessage, StateSnapshot } from "../../src/server/protocol.ts";
+import { until } from "../support/until.ts";
 import { marketFeed } from "./market-feed.ts";
-import { until } from "./until.ts";
 
 const DOOR = join(import.meta.dir, "serve-door.ts");
 const running: { kill(): void; readonly exited: Promise<number> }[] = [];

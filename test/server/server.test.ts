@@ -5,8 +5,8 @@ import { type Hub, type HubOptions, openHub } from "../../src/server/hub.ts";
 import { type HistoryAnswer, livePath, plainText, type ServerMessage } from "../../src/server/protocol.ts";
 import { createReplica } from "../../src/server/replica.ts";
 import { type DashboardServer, startServer } from "../../src/server/server.ts";
+import { until } from "../support/until.ts";
 import { marketFeed } from "./market-feed.ts";
-import { until } from "./until.ts";
 
 const servers: DashboardServer[] = [];
 

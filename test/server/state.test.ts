@@ -1,5 +1,5 @@
 import { expect, test } from "bun:test";
-import type { Json } from "../../src/engine/outcome.ts";
+import type { Json } from "../../src/engine/batch-progress.ts";
 import type { TableDelta } from "../../src/server/protocol.ts";
 import { applyDelta, emptyState, STATE_BOUNDS } from "../../src/server/state.ts";
 import { marketFeed } from "./market-feed.ts";

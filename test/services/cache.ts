@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
-import { run } from "../e2e/binary.ts";
+import { run } from "../support/binary.ts";
 
 /** The machine-wide folder of things that are made once. */
 export const CACHE = process.env["STREAMKIT_BUILD_CACHE"] ?? join(homedir(), ".cache/streamkit-build");

@@ -6,8 +6,8 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { cachedFolder, command, hashOf } from "./cache.ts";
 import { type Jvm, startJvm, tailOf } from "./jvm.ts";
 import { mavenLibraries } from "./maven.ts";

@@ -1,7 +1,7 @@
 /** A Java program that runs beside the tests and never outlives them. */
 
 import { closeSync, openSync, readFileSync } from "node:fs";
-import { until } from "../server/until.ts";
+import { until } from "../support/until.ts";
 
 export interface JvmOptions {
   /** Main class, or `-jar` and its file, then the program's arguments. */

@@ -5,8 +5,8 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf } from "../e2e/running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf } from "../support/running.ts";
 import { askJudge } from "./judge-process.ts";
 
 /** A key, a value: null, UTF-8 text, or bytes in base64. Base64 is read only where it is no UTF-8. */

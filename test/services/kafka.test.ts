@@ -3,8 +3,8 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { run } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { run } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 import { type KafkaService, sharedKafka, startKafka } from "./kafka.ts";
 import type { NewRecord } from "./kafka-judge.ts";
 

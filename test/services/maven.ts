@@ -2,7 +2,7 @@
 
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { CACHE, cachedFolder, command, hashOf } from "./cache.ts";
 
 /** `group:artifact:version`, and for what isn't a jar `group:artifact:version:type:classifier`. */

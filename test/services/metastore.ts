@@ -6,7 +6,7 @@
 import { cpSync, mkdirSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { type Breakable, breakable } from "./breakable.ts";
 import { cachedFolder, hashOf } from "./cache.ts";
 import { type Jvm, startJvm, tailOf } from "./jvm.ts";

@@ -6,7 +6,7 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
-import { until } from "../server/until.ts";
+import { until } from "../support/until.ts";
 import { cachedFolder, command, hashOf } from "./cache.ts";
 import { dyingWithParent, tailOf } from "./jvm.ts";
 import { freePorts } from "./ports.ts";

@@ -18,7 +18,7 @@ import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
 import { fileSink } from "../../src/sinks/file.ts";
 import type { Sink, SinkBatch, SinkContext } from "../../src/sinks/sink.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 let database: Database;
 const words: string[] = [];

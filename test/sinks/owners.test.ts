@@ -17,7 +17,7 @@ import { lockFile } from "../../src/base/lock-file.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
 import { failure } from "../commands/in-process.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 interface Parts {
   readonly checkpoint?: string | undefined;

@@ -5,11 +5,11 @@ import { join } from "node:path";
 import { stringify } from "yaml";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { id, sql, stringStruct } from "../../src/duckdb/sql.ts";
-import { WINDOW_MACROS } from "../../src/engine/window-macros.ts";
+import { WINDOW_MACROS } from "../../src/sql/window-macros.ts";
 import { appliedRows, linesOf } from "../../src/verify/rows.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
 import { answersOf, difference } from "../equation/answers.ts";
 import type { QuerySpec } from "../equation/streaming.ts";
+import { parquetRows } from "../support/warehouse.ts";
 
 const SCHEMA = { id: "BIGINT", ts: "TIMESTAMP", k: "VARCHAR", v: "BIGINT" };
 const KEYS = ["a", "b", "c", "d"];

@@ -7,8 +7,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { binary, emptyFolder } from "../e2e/binary.ts";
 import { freePorts } from "../services/ports.ts";
+import { binary, emptyFolder } from "../support/binary.ts";
 import { startFeed } from "./feed.ts";
 import { soakJob, wrongAfter } from "./job.ts";
 

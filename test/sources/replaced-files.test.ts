@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { cpSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { runIn, writtenIn } from "../world/bounded-runs/bounded.ts";
 
 const jobOf = (format: string): string => `

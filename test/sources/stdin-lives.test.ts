@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Range, Source, SourceContext } from "../../src/sources/source.ts";
 import { openSpool } from "../../src/sources/stdin.ts";
-import { until } from "../server/until.ts";
+import { until } from "../support/until.ts";
 
 const LIMIT = { maxBytes: 65_536, maxLines: Number.POSITIVE_INFINITY };
 
@@ -36,7 +36,7 @@ const contextOf = (name: string, committed: SourceContext["committed"]): SourceC
   baseFolder: folder,
   isOwn: () => false,
   maxSegmentBytes: LIMIT.maxBytes,
-  takesWhatIsThere: false,
+  isBounded: false,
   hasHeader: false,
   delimiter: undefined,
   timeColumn: "ts",

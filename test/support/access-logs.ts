@@ -5,7 +5,7 @@
  */
 
 import { readFileSync } from "node:fs";
-import { output } from "../e2e/running.ts";
+import { output } from "./running.ts";
 
 export interface AccessLog {
   readonly name: string;

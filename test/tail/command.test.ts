@@ -3,12 +3,12 @@
 import { beforeAll, describe, expect, test } from "bun:test";
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, shell, start, streamkit } from "../e2e/running.ts";
 import { freshName } from "../kafka/sink-job.ts";
-import { until } from "../server/until.ts";
 import { type KafkaService, sharedKafka } from "../services/kafka.ts";
 import { bytesOf, type StoredRecord } from "../services/kafka-judge.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, shell, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { filesIn } from "./following.ts";
 
 test("writes lines as they come, and ends cleanly by a signal with its position kept", async () => {

@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { gzipSync } from "node:zlib";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { filesIn, following } from "./following.ts";
 
 test("a copy that takes a while is not read beside its original", async () => {
@@ -84,12 +84,12 @@ function inLook() {
 test.each([
   ["a log that is truncated, and has grown again, while it is looked at goes on in its copy", false],
   ["and in a run that takes what is there", true],
-])("%s", async (_name, takesWhatIsThere) => {
+])("%s", async (_name, isBounded) => {
   using folder = emptyFolder();
   const files = filesIn(folder.path);
   files.add("app.log", "1\n2\n");
   const look = inLook();
-  using tail = following(folder.path, "*", { isOwn: look.isOwn, takesWhatIsThere });
+  using tail = following(folder.path, "*", { isOwn: look.isOwn, isBounded });
   expect(await tail.given()).toBe("1\n2\n");
   files.add("app.log.1", "1\n2\n");
   look.do(() => {
@@ -136,7 +136,7 @@ test("what is compressed while its last lines are read is the same", async () =>
 test("a run that takes what is there waits for a copy of what was read before, not for others", async () => {
   using folder = emptyFolder();
   const files = filesIn(folder.path);
-  const one = { takesWhatIsThere: true };
+  const one = { isBounded: true };
   files.add("app.log", "1\n");
   files.add("app.log.1", "1\n");
   using tail = following(folder.path, "*", one);

@@ -31,8 +31,7 @@ function movedClock(): Clock & { advance(ms: number): void } {
   };
 }
 
-type Options = Partial<TailSettings> &
-  Partial<Pick<FollowerOptions, "takesWhatIsThere" | "endsLines" | "isOwn">>;
+type Options = Partial<TailSettings> & Partial<Pick<FollowerOptions, "isBounded" | "endsLines" | "isOwn">>;
 
 export interface Following extends Disposable {
   /** What is new, file by file in the order in which it was given. */
@@ -67,7 +66,7 @@ export function following(
       positions,
       from: options.from ?? "start",
       headers: {},
-      takesWhatIsThere: options.takesWhatIsThere ?? false,
+      isBounded: options.isBounded ?? false,
       endsLines: options.endsLines ?? false,
       isOwn: options.isOwn,
       notify: () => {},

@@ -3,10 +3,10 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, existsSync, globSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { smallDisk } from "../services/small-disk.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const ROWS_AT_ONCE = 250_000;
 

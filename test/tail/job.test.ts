@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 import { filesIn } from "./following.ts";
 
 interface JobFolder extends Disposable {

@@ -8,7 +8,7 @@ import { messageOf } from "../../src/base/error.ts";
 import { cutEvents } from "../../src/tail/line-cut.ts";
 import { cutOptionsOf } from "../../src/tail/options.ts";
 import { randomBelow } from "../crash/episode.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { filesIn, following } from "./following.ts";
 
 const MARK = " [cut: the line is longer than 10 bytes]\n";

@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, shell, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, shell, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const WAYS = { alone: [], "in a pipeline": ["--interceptor", "uuid"] };
 

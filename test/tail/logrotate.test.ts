@@ -3,9 +3,9 @@
 import { describe, expect, test } from "bun:test";
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder, run } from "../e2e/binary.ts";
-import { type Running, start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder, run } from "../support/binary.ts";
+import { type Running, start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const ways = {
   create: "create",

@@ -6,7 +6,7 @@ import path from "node:path";
 import { gzipSync } from "node:zlib";
 import { messageOf } from "../../src/base/error.ts";
 import { readPositionFile, writePositionFile } from "../../src/tail/position-file.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { filesIn, following } from "./following.ts";
 
 test("ten thousand files are read with few of them open, and their positions fit", async () => {

@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import { copyFileSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { type Following, filesIn, following } from "./following.ts";
 
 const LINES = Array.from({ length: 400 }, (_, line) => `2026-01-05 line ${line} of the log\n`);

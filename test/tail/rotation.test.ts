@@ -1,7 +1,7 @@
 /** Everything that rotation does to a file, while it is followed and while nobody looks. */
 
 import { afterAll, describe, expect, test } from "bun:test";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { type Files, filesIn, following } from "./following.ts";
 
 interface Story {

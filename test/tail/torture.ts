@@ -5,8 +5,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { FAILPOINTS, TAIL_FAILPOINTS } from "../../src/base/failpoint.ts";
 import { type Random, randomBelow } from "../crash/episode.ts";
-import { binary } from "../e2e/binary.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
+import { binary } from "../support/binary.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { rotatingWriter } from "./rotating-writer.ts";
 
 export interface TortureOptions {

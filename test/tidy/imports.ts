@@ -12,18 +12,23 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/job": 3,
   "src/formats": 4,
   "src/simulate": 4,
+  "src/sql": 5,
   "src/warehouse": 5,
   "src/kafka": 5,
   "src/tail": 5,
+  "src/operators": 6,
   "src/collect": 6,
+  "src/plan": 7,
   "src/sources": 7,
   "src/sinks": 7,
-  "src/engine": 8,
-  "src/server": 9,
-  "src/verify": 9,
-  "src/commands": 10,
-  "src/main.ts": 11,
-  "src/build": 12,
+  "src/ingest": 8,
+  "src/checkpoint": 9,
+  "src/engine": 10,
+  "src/server": 11,
+  "src/verify": 11,
+  "src/commands": 12,
+  "src/main.ts": 13,
+  "src/build": 14,
 };
 
 /** What both ends of the live feed share: its messages, and the pure state that they are folded into. */
@@ -94,7 +99,7 @@ function linkedImports(files: readonly SourceFile[]): { file: SourceFile; to: st
   );
 }
 
-/** `src/engine/plan.ts` → `src/engine`; `web/chart.ts` → `web`; `src/main.ts` → itself. */
+/** `src/plan/plan.ts` → `src/engine`; `web/chart.ts` → `web`; `src/main.ts` → itself. */
 function roomOf(path: string): string {
   const [top = "", room] = path.split("/");
   return top === "src" && room !== undefined ? `${top}/${room}` : top;

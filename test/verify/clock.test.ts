@@ -5,7 +5,7 @@ import { messageOf } from "../../src/base/error.ts";
 import type { LoadedJob } from "../../src/job/load.ts";
 import { linesOf } from "../../src/verify/rows.ts";
 import { openRun, type Run, rowFiles, type WrittenTo } from "../../src/verify/run.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { jobIn, type SetClock, setClock } from "./job.ts";
 
 class Crash extends Error {}

@@ -6,7 +6,7 @@ import { messageOf } from "../../src/base/error.ts";
 import { withInputs } from "../../src/verify/inputs.ts";
 import { verificationText } from "../../src/verify/report.ts";
 import { verifyJob } from "../../src/verify/verify.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { jobIn } from "./job.ts";
 
 const START_MS = Date.parse("2026-01-05T10:00:00Z");

@@ -7,9 +7,9 @@ import { systemClock } from "../../src/base/clock.ts";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
 import { attachCheckpoint } from "../../src/warehouse/checkpoint-snapshot.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const JOB = `batch: 20ms
 sources:

@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { streamkit } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
+import { streamkit } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const stop = { flags: ["--available-now"] };

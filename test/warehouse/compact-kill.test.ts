@@ -12,9 +12,9 @@ import { sql } from "../../src/duckdb/sql.ts";
 import { hiveColumns, hivePartitionColumns } from "../../src/warehouse/hive-types.ts";
 import { openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
 import type { Metastore, TableSpec } from "../../src/warehouse/metastore/metastore.ts";
-import { emptyFolder, type RunResult } from "../e2e/binary.ts";
-import { output, streamkit } from "../e2e/running.ts";
 import { type MetastoreService, sharedMetastore } from "../services/metastore.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { output, streamkit } from "../support/running.ts";
 import { type SmallFiles, smallFiles, upTo } from "./compacting.ts";
 
 let service: MetastoreService;

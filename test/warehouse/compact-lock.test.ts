@@ -7,7 +7,7 @@ import { LEASE_MS, lockTable } from "../../src/warehouse/compaction/lock.ts";
 import { manifestFolder } from "../../src/warehouse/compaction/manifest.ts";
 import { openLocalStore } from "../../src/warehouse/local-store.ts";
 import { joinPath } from "../../src/warehouse/store.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 const ROUNDS = 50;
 const RIVALS = 8;

@@ -4,11 +4,11 @@ import { expect, test } from "bun:test";
 import { globSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../../src/base/error.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { sharedMetastore } from "../services/metastore.ts";
 import { sharedSpark } from "../services/spark.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 240_000;
 const ROWS_A_BATCH = 20;

@@ -11,11 +11,11 @@ import { sql } from "../../src/duckdb/sql.ts";
 import { openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
 import { parentOf, type Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf, streamkit } from "../e2e/running.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedMetastore } from "../services/metastore.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf, streamkit } from "../support/running.ts";
 
 const TIMEOUT_MS = 120_000;
 

@@ -4,10 +4,10 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../src/base/clock.ts";
 import type { Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { rowsOf, streamkit } from "../e2e/running.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { rowsOf, streamkit } from "../support/running.ts";
 
 const TIMEOUT_MS = 120_000;
 

@@ -5,8 +5,8 @@ import { hostname } from "node:os";
 import { messageOf } from "../../src/base/error.ts";
 import { processIdentity } from "../../src/base/process-identity.ts";
 import { type Manifest, readManifests } from "../../src/warehouse/compaction/manifest.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { streamkit } from "../e2e/running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 import { type SmallFiles, smallFiles, upTo } from "./compacting.ts";
 
 let folder: ReturnType<typeof emptyFolder>;

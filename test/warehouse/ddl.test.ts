@@ -8,8 +8,8 @@ import { id, raw, sql } from "../../src/duckdb/sql.ts";
 import { hiveDdl } from "../../src/warehouse/ddl.ts";
 import { hiveTable } from "../../src/warehouse/hive-table.ts";
 import { writable } from "../../src/warehouse/hive-types.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import { sharedSpark } from "../services/spark.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 const ROWS = `SELECT 'x' AS "Select", 7::HUGEINT AS total, {'timestamp': 1, 'Tag': ['a']} AS nested,
   DATE '2026-01-05' AS dt, 'a b' AS host`;

@@ -10,9 +10,9 @@ import { raw, sql } from "../../src/duckdb/sql.ts";
 import { rowsIn } from "../../src/warehouse/footers.ts";
 import type { Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 setDefaultTimeout(120_000);
 beforeAll(async () => {

@@ -6,9 +6,9 @@ import { existsSync, globSync, mkdirSync, readdirSync, writeFileSync } from "nod
 import { join, relative } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { raw } from "../../src/duckdb/sql.ts";
-import { emptyFolder, type RunResult } from "../e2e/binary.ts";
-import { output, rowsOf, streamkit } from "../e2e/running.ts";
 import { type Spark, sharedSpark, sparkEnvironment } from "../services/spark.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { output, rowsOf, streamkit } from "../support/running.ts";
 
 setDefaultTimeout(120_000);
 

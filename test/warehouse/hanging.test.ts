@@ -5,12 +5,12 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, rowsOf, start } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { startHdfs } from "../services/hdfs.ts";
 import { startMetastore } from "../services/metastore.ts";
 import { hasUnread } from "../services/unread.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, start } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
 

@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { messageOf } from "../../src/base/error.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, rowsOf, streamkit } from "../e2e/running.ts";
 import { type HdfsService, sharedHdfs, startStandby } from "../services/hdfs.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, streamkit } from "../support/running.ts";
 
 const TIMEOUT_MS = 240_000;
 

@@ -7,8 +7,8 @@ import { messageOf } from "../../src/base/error.ts";
 import { type Column, type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { id, raw, sql } from "../../src/duckdb/sql.ts";
 import { hiveColumns, hivePartitionColumns, hiveType, writable } from "../../src/warehouse/hive-types.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import { type Spark, sharedSpark } from "../services/spark.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 const HIVE_SERDE = { "spark.sql.hive.convertMetastoreParquet": "false" };
 

@@ -4,8 +4,8 @@ import { expect, test } from "bun:test";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runHookCommand } from "../../src/warehouse/hook-command.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { until } from "../server/until.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { until } from "../support/until.ts";
 
 const MODULE = join(import.meta.dirname, "../../src/warehouse/hook-command.ts");
 const LONG_MS = 60_000;

@@ -6,11 +6,11 @@ import { join } from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
 import type { Metastore } from "../../src/warehouse/metastore/metastore.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { start, streamkit } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
-import { until } from "../server/until.ts";
 import { type MetastoreService, startMetastore } from "../services/metastore.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
+import { parquetRows } from "../support/warehouse.ts";
 
 let service: MetastoreService;
 let metastore: Metastore;

@@ -8,7 +8,6 @@ import { messageOf } from "../../src/base/error.ts";
 import { hiveColumns, hivePartitionColumns } from "../../src/warehouse/hive-types.ts";
 import { metastoreAddresses, openMetastore } from "../../src/warehouse/metastore/hive-metastore.ts";
 import type { Metastore, TableSpec } from "../../src/warehouse/metastore/metastore.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import {
   METASTORES,
   type MetastoreService,
@@ -16,6 +15,7 @@ import {
   startMetastore,
 } from "../services/metastore.ts";
 import { freePorts } from "../services/ports.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 const folder = emptyFolder();
 afterAll(() => folder[Symbol.dispose]());

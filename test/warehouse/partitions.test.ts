@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import { unescapeValue } from "../../src/warehouse/partition-path.ts";
-import { rowsOf, streamkit } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
+import { rowsOf, streamkit } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const stop = { flags: ["--available-now"] };

@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { copyFileSync, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, rowsOf, streamkit } from "../e2e/running.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, streamkit } from "../support/running.ts";
 import { tableJob } from "./table-job.ts";
 
 const SCHEMA = { ts: "TIMESTAMP", n: "BIGINT", more: "VARCHAR" };

@@ -8,10 +8,10 @@ import { openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
 import { fetchTables } from "../../src/warehouse/remote-tables.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, rowsOf, streamkit } from "../e2e/running.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, streamkit } from "../support/running.ts";
 import { smallFiles } from "./compacting.ts";
 import { tableJob } from "./table-job.ts";
 

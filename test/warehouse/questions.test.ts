@@ -10,7 +10,7 @@ import type { ByteOutput } from "../../src/runtime/stdio.ts";
 import { widthOf } from "../../src/terminal/text.ts";
 import type { AnswerStyle } from "../../src/warehouse/print-answer.ts";
 import { openQuestions } from "../../src/warehouse/query.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 import { emulator } from "../terminal/emulator.ts";
 
 let folder: ReturnType<typeof emptyFolder>;

@@ -3,8 +3,8 @@
 import { beforeEach, expect, test } from "bun:test";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder, type RunResult } from "../e2e/binary.ts";
-import { streamkit } from "../e2e/running.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 
 let cwd: string;
 const run = (args: readonly string[], input = ""): Promise<RunResult> =>

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { join } from "node:path";
 import { parentOf } from "../../src/warehouse/store.ts";
-import { start, streamkit } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
-import { until } from "../server/until.ts";
+import { start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const SCHEMA = { ts: "TIMESTAMP", n: "BIGINT" };

@@ -15,9 +15,9 @@ import { savedSchema } from "../../src/warehouse/schema-log.ts";
 import type { Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
 import { heldSchema } from "../../src/warehouse/table-schema.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 setDefaultTimeout(300_000);
 

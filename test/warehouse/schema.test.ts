@@ -5,8 +5,8 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { openDatabase } from "../../src/duckdb/database.ts";
 import { sql } from "../../src/duckdb/sql.ts";
-import { output, rowsOf } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
+import { output, rowsOf } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const stop = { flags: ["--available-now"] };

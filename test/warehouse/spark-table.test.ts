@@ -3,12 +3,12 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { globSync } from "node:fs";
 import { join } from "node:path";
-import { output } from "../e2e/running.ts";
-import { parquetRows } from "../e2e/warehouse.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { type MetastoreService, sharedMetastore } from "../services/metastore.ts";
 import { freePorts } from "../services/ports.ts";
 import { type Spark, sharedSpark } from "../services/spark.ts";
+import { output } from "../support/running.ts";
+import { parquetRows } from "../support/warehouse.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const HIVE_SERDE = { "spark.sql.hive.convertMetastoreParquet": "false" };

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { raw, sql } from "../../src/duckdb/sql.ts";
 import { stageRows } from "../../src/warehouse/staged-files.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 let database: Database;
 beforeAll(async () => {

@@ -8,9 +8,9 @@ import { messageOf } from "../../src/base/error.ts";
 import { escapeValue } from "../../src/warehouse/partition-path.ts";
 import type { Store } from "../../src/warehouse/store.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
 import { sharedS3 } from "../services/s3.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 setDefaultTimeout(120_000);
 

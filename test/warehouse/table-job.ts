@@ -3,8 +3,8 @@
 import { existsSync, globSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { stringify } from "yaml";
-import { emptyFolder, type RunResult } from "../e2e/binary.ts";
-import { streamkit } from "../e2e/running.ts";
+import { emptyFolder, type RunResult } from "../support/binary.ts";
+import { streamkit } from "../support/running.ts";
 
 export interface TableJob extends Disposable {
   readonly folder: string;

@@ -6,10 +6,10 @@
 import { expect, test } from "bun:test";
 import { systemClock } from "../../src/base/clock.ts";
 import { openStore } from "../../src/warehouse/stores.ts";
-import { emptyFolder } from "../e2e/binary.ts";
-import { output, rowsOf, start, streamkit } from "../e2e/running.ts";
-import { until } from "../server/until.ts";
 import { sharedHdfs } from "../services/hdfs.ts";
+import { emptyFolder } from "../support/binary.ts";
+import { output, rowsOf, start, streamkit } from "../support/running.ts";
+import { until } from "../support/until.ts";
 
 const TIMEOUT_MS = 120_000;
 const ROUNDS = 4;

@@ -3,8 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { output, rowsOf } from "../e2e/running.ts";
 import { sharedSpark } from "../services/spark.ts";
+import { output, rowsOf } from "../support/running.ts";
 import { type TableJob, tableJob } from "./table-job.ts";
 
 const BEYOND = "170141183460469231731687303715884105727";

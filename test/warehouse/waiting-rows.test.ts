@@ -5,9 +5,9 @@ import { readdirSync, statSync } from "node:fs";
 import { join as joinPath } from "node:path";
 import { type Column, type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { id, join, raw, sql } from "../../src/duckdb/sql.ts";
+import { openBufferedRows } from "../../src/warehouse/buffered-rows.ts";
 import { partitioningOf } from "../../src/warehouse/partition-columns.ts";
-import { openWaitingRows } from "../../src/warehouse/waiting-rows.ts";
-import { emptyFolder } from "../e2e/binary.ts";
+import { emptyFolder } from "../support/binary.ts";
 
 /**
  * The first go into the checkpoint's table, the others into files; of the last many come back into the table.
@@ -40,7 +40,7 @@ test.each(KINDS)("%j", async ({ batches, rowsABatch, partition, roll, maxRows, m
   ];
   const partitioning = await partitioningOf(database, columns, [{ name: "p", expression: partition }]);
   const open = () =>
-    openWaitingRows({
+    openBufferedRows({
       database,
       table: id("ckpt", "rows"),
       filesTable: id("ckpt", "files"),
@@ -93,7 +93,7 @@ describe("rows in files", () => {
 
   async function openWith(columns: readonly Column[], database: Database, folder: string) {
     const partitioning = await partitioningOf(database, columns, [{ name: "p", expression: "n % 2" }]);
-    return openWaitingRows({
+    return openBufferedRows({
       database,
       table: id("ckpt", "rows"),
       filesTable: id("ckpt", "files"),

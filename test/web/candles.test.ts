@@ -1,7 +1,7 @@
 /** Which queries the page takes for its chart. */
 
 import { expect, test } from "bun:test";
-import type { BatchOutcome, QueryOutput } from "../../src/engine/outcome.ts";
+import type { BatchProgress, QueryOutput } from "../../src/engine/batch-progress.ts";
 import { openHub } from "../../src/server/hub.ts";
 import { candleSets } from "../../web/candles.ts";
 
@@ -35,7 +35,7 @@ function candles(query: string, seconds: number, mode: "append" | "update", rows
   };
 }
 
-function outcome(outputs: readonly QueryOutput[]): BatchOutcome {
+function outcome(outputs: readonly QueryOutput[]): BatchProgress {
   const report = {
     batch: 1,
     startedAtMs: 0,

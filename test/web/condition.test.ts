@@ -4,7 +4,7 @@
  */
 
 import { expect, test } from "bun:test";
-import type { BatchReport } from "../../src/engine/outcome.ts";
+import type { BatchReport } from "../../src/engine/batch-progress.ts";
 import { conditionOf, type Facts } from "../../web/condition.ts";
 import { inputRate, lastInputMs, usualPauseMs, watermarkLagMs } from "../../web/streaming.ts";
 

@@ -1,7 +1,7 @@
 /** streamkit as a user runs it, without a build: the program from its source. */
 
 import { join } from "node:path";
-import { type RunOptions, type RunResult, run } from "../e2e/binary.ts";
+import { type RunOptions, type RunResult, run } from "../support/binary.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/main.ts");
 

@@ -5,7 +5,7 @@
  */
 
 import type { EventBlock } from "../../tail/block.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 
 /** What outputs want to be told after a restart: how long their files were, say. Plain JSON. */
 export type DeliveryState = Readonly<Record<string, unknown>>;
@@ -24,7 +24,7 @@ export interface Place {
   readonly offset: number;
 }
 
-export interface Channel extends Intake {
+export interface Channel extends EventWriter {
   /** Where taking begins. */
   readonly start: Place;
   /** Of the last commit; undefined where there is none. */

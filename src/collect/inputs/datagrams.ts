@@ -8,7 +8,7 @@ import { messageOf, StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
 import { counted } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import { type Address, urlOf, warnOfStrangers } from "./address.ts";
 import { startFlushTimer } from "./flush-timer.ts";
 import { type Events, oneLine } from "./frames.ts";
@@ -25,7 +25,7 @@ export async function serveDatagrams(
   scheme: string,
   address: Address,
   blocksOf: (events: Events, peer: string) => readonly EventBlock[],
-  intake: Intake,
+  intake: EventWriter,
   { clock, name }: Pick<InputContext, "clock" | "name">,
   openSocket: typeof createSocket = createSocket,
 ): Promise<Input> {

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
 import { durationMs } from "../../base/units.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import { type Events, lineFraming } from "./frames.ts";
 import type { Input, InputContext, InputKind } from "./input.ts";
 
@@ -45,7 +45,7 @@ function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
   }
 }
 
-function runCommand(given: Options, intake: Intake, { clock, name, takesWhatIsThere }: InputContext): Input {
+function runCommand(given: Options, intake: EventWriter, { clock, name, isBounded }: InputContext): Input {
   const closed = new AbortController();
   const log = logger("collect");
   const [shell = "/bin/sh", ...flags] = given.shell.split(/\s+/);
@@ -103,7 +103,7 @@ function runCommand(given: Options, intake: Intake, { clock, name, takesWhatIsTh
       const code = await once();
       if (closed.signal.aborted) return;
       if (code !== 0) log.warn(`${name}: "${given.command}" ended with ${String(code)}`);
-      if (!given.restart || takesWhatIsThere) return;
+      if (!given.restart || isBounded) return;
       await clock.sleep(durationMs(given.restart_after) ?? 0, closed.signal);
     }
   }

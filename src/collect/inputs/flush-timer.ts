@@ -1,7 +1,7 @@
 /** Syncs what was put at least so often, for inputs that tell nobody when something is safe. */
 
 import type { Clock } from "../../base/clock.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 
 const FLUSH_MS = 1000;
 
@@ -12,7 +12,7 @@ export interface FlushTimer {
 
 /** Runs until `stop`. A flush that fails is told to `fail`. */
 export function startFlushTimer(
-  intake: Pick<Intake, "flush">,
+  intake: Pick<EventWriter, "flush">,
   { clock, stop, fail }: { clock: Clock; stop: AbortSignal; fail: (error: Error) => void },
 ): FlushTimer {
   let isDue = false;

@@ -10,7 +10,7 @@ import { isSameSecret } from "../../base/secret.ts";
 import { durationMs } from "../../base/units.ts";
 import { type Received, serveReceiver } from "../../runtime/http-receiver.ts";
 import type { EventBlock } from "../../tail/block.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import { checkedAddress, listenField, listenOf, urlOf, warnOfStrangers } from "./address.ts";
 import { type Fault, readBody, type Share, sharedRoom } from "./body.ts";
 import { countLines } from "./frames.ts";
@@ -111,7 +111,7 @@ interface Requests {
 
 function takeRequests(
   given: Options,
-  intake: Intake,
+  intake: EventWriter,
   clock: Clock,
   fail: (error: unknown) => void,
 ): Requests {
@@ -186,7 +186,7 @@ function takeRequests(
   };
 }
 
-async function safely(blocks: readonly EventBlock[], intake: Intake): Promise<void> {
+async function safely(blocks: readonly EventBlock[], intake: EventWriter): Promise<void> {
   for (const block of blocks) await intake.put(block);
   await intake.flush();
 }

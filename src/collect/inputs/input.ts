@@ -5,7 +5,7 @@
 
 import type { z } from "zod";
 import type { Clock } from "../../base/clock.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 
 export interface Input {
   /** Resolves when nothing will come any more; rejects when it can't go on. */
@@ -27,7 +27,7 @@ export interface InputContext {
   /** Whether a file of this machine is the pipeline's own: what it writes is no input. */
   readonly isOwn: (file: string) => boolean;
   /** True where what is there now is all. */
-  readonly takesWhatIsThere: boolean;
+  readonly isBounded: boolean;
 }
 
 export interface InputKind<Options = unknown> {
@@ -39,5 +39,5 @@ export interface InputKind<Options = unknown> {
   /** The options a URL stands for; undefined where it is not of this kind. Throws code `usage`. */
   fromUrl(url: string): unknown;
   /** Throws code `io` where it can't listen. */
-  open(options: Options, intake: Intake, context: InputContext): Promise<Input>;
+  open(options: Options, intake: EventWriter, context: InputContext): Promise<Input>;
 }

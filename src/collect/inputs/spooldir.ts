@@ -7,7 +7,7 @@ import { open, readdir, rename, rm, stat } from "node:fs/promises";
 import path from "node:path";
 import { z } from "zod";
 import { logger } from "../../base/log.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import { patternField, patternOf } from "../interceptors/pattern.ts";
 import { type Events, lineFraming } from "./frames.ts";
 import type { Input, InputContext, InputKind } from "./input.ts";
@@ -35,8 +35,8 @@ export const spooldirInput: InputKind<Options> = {
 const LOOK_MS = 500;
 const READ_BYTES = 1024 * 1024;
 
-function watchFolder(given: Options, intake: Intake, context: InputContext): Input {
-  const { clock, baseFolder, takesWhatIsThere, name } = context;
+function watchFolder(given: Options, intake: EventWriter, context: InputContext): Input {
+  const { clock, baseFolder, isBounded, name } = context;
   const folder = path.resolve(baseFolder, given.folder);
   const closed = new AbortController();
   const [include, ignore] = [patternOf(given.include), patternOf(given.ignore)];
@@ -87,7 +87,7 @@ function watchFolder(given: Options, intake: Intake, context: InputContext): Inp
     while (!closed.signal.aborted) {
       const files = await waiting();
       for (const file of files) if (!closed.signal.aborted) await take(file);
-      if (files.length === 0 && takesWhatIsThere) return;
+      if (files.length === 0 && isBounded) return;
       if (files.length === 0) await clock.sleep(LOOK_MS, closed.signal);
     }
   }

@@ -8,7 +8,7 @@ import { messageOf, StreamkitError } from "../../base/error.ts";
 import { logger } from "../../base/log.ts";
 import type { ServerKeys } from "../../runtime/http.ts";
 import type { EventBlock } from "../../tail/block.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import { type Address, urlOf, warnOfStrangers } from "./address.ts";
 import { startFlushTimer } from "./flush-timer.ts";
 import type { Events, Framing } from "./frames.ts";
@@ -29,7 +29,7 @@ export interface StreamServerOptions {
 
 export async function serveStreams(
   options: StreamServerOptions,
-  intake: Intake,
+  intake: EventWriter,
   { clock, name }: Pick<InputContext, "clock" | "name">,
 ): Promise<Input> {
   const log = logger("collect");

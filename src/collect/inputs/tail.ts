@@ -20,7 +20,7 @@ import {
   writePositionFile,
 } from "../../tail/position-file.ts";
 import { openWake, type Wake } from "../../tail/wake.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import type { Input, InputContext, InputKind } from "./input.ts";
 
 const options = z.strictObject({
@@ -49,8 +49,8 @@ const KEEP_BYTES = 256 * 1024 * 1024;
 const TURN_MS = 20;
 const LIMIT = { maxBytes: 1_048_576, maxEvents: Number.POSITIVE_INFINITY };
 
-function followFiles(given: Options, intake: Intake, context: InputContext): Input {
-  const { clock, baseFolder, takesWhatIsThere } = context;
+function followFiles(given: Options, intake: EventWriter, context: InputContext): Input {
+  const { clock, baseFolder, isBounded } = context;
   const closed = new AbortController();
   let [lastHeaders, lastNamed]: [EventBlock["headers"] | undefined, EventBlock["headers"]] = [undefined, {}];
   const patterns = typeof given.path === "string" ? [given.path] : given.path;
@@ -62,9 +62,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
   const lock = position === undefined ? undefined : lockPositionFile(position);
   let follower: Follower | undefined;
   let isFirst = true;
-  const wake: Wake = openWake(takesWhatIsThere ? [] : globs.folders, clock, (file) =>
-    follower?.noticed(file),
-  );
+  const wake: Wake = openWake(isBounded ? [] : globs.folders, clock, (file) => follower?.noticed(file));
   try {
     const positions = position === undefined ? undefined : readPositionFile(position);
     isFirst = positions === undefined;
@@ -75,10 +73,10 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
       globs,
       clock,
       positions,
-      takesWhatIsThere,
+      isBounded,
       isOwn: ({ path: file }) =>
         context.isOwn(file) || (position !== undefined && isOfPositionFile(file, position)),
-      endsLines: takesWhatIsThere && position === undefined,
+      endsLines: isBounded && position === undefined,
       notify: () => wake.notify(),
     });
   } catch (error) {
@@ -112,7 +110,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
   }
 
   async function follow(files: Follower, { sleep }: Wake): Promise<void> {
-    if (takesWhatIsThere && isFirst) refuseMissing(patterns, baseFolder, await globs.list());
+    if (isBounded && isFirst) refuseMissing(patterns, baseFolder, await globs.list());
     let keptAtMs = Number.NEGATIVE_INFINITY;
     let turnedAtMs = clock.monotonicMs();
     let isKept = position === undefined || existsSync(position);
@@ -144,7 +142,7 @@ function followFiles(given: Options, intake: Intake, context: InputContext): Inp
         turnedAtMs = clock.monotonicMs();
         continue;
       }
-      if (takesWhatIsThere && files.isDrained()) break;
+      if (isBounded && files.isDrained()) break;
       const untilKeptMs = isKept ? Number.POSITIVE_INFINITY : keptAtMs + KEEP_MS - nowMs;
       await sleep(Math.max(1, Math.min(files.pauseMs(), untilKeptMs)), closed.signal);
       turnedAtMs = clock.monotonicMs();

@@ -1,7 +1,7 @@
 /** The interceptors there are: a new one is one line here. */
 
 import type { EventBlock } from "../../tail/block.ts";
-import type { Intake } from "../intake.ts";
+import type { EventWriter } from "../event-writer.ts";
 import { filterInterceptor } from "./filter.ts";
 import { hostInterceptor } from "./host.ts";
 import type { Intercept, InterceptorKind } from "./interceptor.ts";
@@ -24,7 +24,7 @@ export const interceptorKinds = [
 ] as readonly InterceptorKind[];
 
 /** One after the other, before what comes next. */
-export function intercepted(intercepts: readonly Intercept[], next: Intake): Intake {
+export function intercepted(intercepts: readonly Intercept[], next: EventWriter): EventWriter {
   if (intercepts.length === 0) return next;
   return {
     async put(block) {

@@ -18,8 +18,8 @@ import { durationMs } from "../../base/units.ts";
 import type { EventBlock } from "../../tail/block.ts";
 import { cutAt } from "../interceptors/events.ts";
 import { MAX_SUFFIX_BYTES, pathMaker, withShortNames } from "./escapes.ts";
+import { type FileStore, openFileStore } from "./file-store.ts";
 import type { Output, OutputContext, OutputKind } from "./output.ts";
-import { openShelf, type Shelf } from "./shelf.ts";
 import { type Growing, openStage, type Stage, type StagedFile } from "./staged-files.ts";
 
 const duration = z
@@ -77,7 +77,7 @@ export const rollOutput: OutputKind<Options> = {
   },
   isStaged: true,
   place: ({ to }) => (to.includes("://") ? undefined : to),
-  open: (given, context) => openRoll(given, context, openShelf(given.to, context)),
+  open: (given, context) => openRoll(given, context, openFileStore(given.to, context)),
 };
 
 interface RollState {
@@ -86,7 +86,7 @@ interface RollState {
   readonly finished: readonly StagedFile[];
 }
 
-async function openRoll(given: Options, context: OutputContext, shelf: Shelf): Promise<Output> {
+async function openRoll(given: Options, context: OutputContext, shelf: FileStore): Promise<Output> {
   const { clock } = context;
   const stage = await openStage(context.stageFolder, clock);
   const stemOf = pathMaker(path.posix.join(given.path, given.prefix), {
@@ -221,7 +221,7 @@ function savedOf({ name: own, stem, sizeBytes, events, openedAtMs }: Growing): S
 }
 
 /** May be done again after a crash at any step. */
-async function name(stage: Stage, shelf: Shelf, file: StagedFile, given: Options): Promise<void> {
+async function name(stage: Stage, shelf: FileStore, file: StagedFile, given: Options): Promise<void> {
   const staged = stage.pathOf(file.name);
   const packed = `${staged}.gz`;
   if (given.gzip) await compress(staged, packed);

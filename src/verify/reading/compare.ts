@@ -8,12 +8,12 @@
 import { readFile } from "node:fs/promises";
 import type { Column, Database, Row } from "../../duckdb/database.ts";
 import { id, join, raw, sql } from "../../duckdb/sql.ts";
-import { hidesRowid, rowNumber } from "../../engine/stream.ts";
 import type { DeadLetters } from "../../formats/dead-letters.ts";
 import { withInnerFeeds } from "../../formats/inner-feeds.ts";
 import { readSegment } from "../../formats/read-segment.ts";
 import type { Reading } from "../../formats/reading.ts";
 import type { Segment } from "../../formats/segment.ts";
+import { hidesRowid, rowNumber } from "../../sql/stream.ts";
 import { type Context, compareLine, type Finding } from "./compare-line.ts";
 import { type IndependentFormat, independentFormats, whyNotCompared } from "./formats.ts";
 import { type RecordLine, recordLines, textOfLine } from "./segment-lines.ts";

@@ -18,6 +18,7 @@ import type { PartitionStatistics } from "../metastore/metastore.ts";
 import { joinPath, parentOf, type Store, type StoredFile } from "../store.ts";
 import { finalWriters } from "../table-owners.ts";
 import { chooseFiles, type PartitionChoice } from "./choice.ts";
+import { noteCompacted } from "./compacted-batches.ts";
 import { lockTable, type TableLock } from "./lock.ts";
 import {
   hiddenFolder,
@@ -32,7 +33,6 @@ import { copyInStore, mergeFiles } from "./merge.ts";
 import { canMirror, mirrorFiles, type SentReaders } from "./readers.ts";
 import { sweepStaged } from "./sweep.ts";
 import { isVisible } from "./table-files.ts";
-import { noteTaken } from "./taken.ts";
 
 export interface CompactOptions {
   readonly store: Store;
@@ -205,7 +205,7 @@ async function note(
     ...listed.map(({ path }) => path.slice(folder.length + 1)),
     ...known.flatMap((manifest) => manifest.new.map((name) => joinPath(manifest.partition, name))),
   ];
-  await noteTaken(store, folder, merges, new Set(there), isFinalWriter);
+  await noteCompacted(store, folder, merges, new Set(there), isFinalWriter);
   failpoint("compact-noted");
 }
 

@@ -8,7 +8,7 @@ import type { Format, Shape } from "../../../src/formats/format.ts";
 import { readingText } from "../../../src/verify/reading/words.ts";
 import { verificationText } from "../../../src/verify/report.ts";
 import { verifyJob } from "../../../src/verify/verify.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { jobIn } from "../job.ts";
 import { checked, type Way } from "./check.ts";
 

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
 import { rowFiles } from "../../../src/verify/run.ts";
-import { run } from "../../e2e/binary.ts";
 import { difference } from "../../equation/answers.ts";
+import { run } from "../../support/binary.ts";
 import { batchAnswers, runIn, writtenIn } from "./bounded.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "streamkit-bounded-"));

@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../../e2e/binary.ts";
-import { rowsOf, start } from "../../e2e/running.ts";
-import { until } from "../../server/until.ts";
+import { emptyFolder } from "../../support/binary.ts";
+import { rowsOf, start } from "../../support/running.ts";
+import { until } from "../../support/until.ts";
 import { runIn, writtenIn } from "./bounded.ts";
 
 const LINES = ["12:00:00", "10:00:00", "09:59:59"].map((time) => `{"ts":"2026-01-05T${time}"}\n`);

@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { appendFileSync, renameSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { following } from "../../tail/following.ts";
 import { lastWords } from "../words.ts";
 

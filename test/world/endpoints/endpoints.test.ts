@@ -4,7 +4,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { emptyFolder, type RunResult, run } from "../../e2e/binary.ts";
+import { emptyFolder, type RunResult, run } from "../../support/binary.ts";
 import { parquetFiles } from "../foreign/tables.ts";
 
 const MAIN = join(import.meta.dir, "../../../src/main.ts");

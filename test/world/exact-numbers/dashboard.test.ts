@@ -3,7 +3,7 @@
 import { beforeAll, expect, test } from "bun:test";
 import { systemClock } from "../../../src/base/clock.ts";
 import { readExactJson } from "../../../src/base/exact-json.ts";
-import type { BatchOutcome } from "../../../src/engine/outcome.ts";
+import type { BatchProgress } from "../../../src/engine/batch-progress.ts";
 import { runJob } from "../../../src/engine/run-job.ts";
 import { createApp } from "../../../src/server/app.ts";
 import { followJournal } from "../../../src/server/follower.ts";
@@ -13,9 +13,9 @@ import { openLineFeed } from "../../../src/server/line-feed.ts";
 import type { ServerMessage } from "../../../src/server/protocol.ts";
 import { createReplica } from "../../../src/server/replica.ts";
 import { cellText } from "../../../web/format.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
-import { until } from "../../server/until.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { silentRun } from "../../support/silent-run.ts";
+import { until } from "../../support/until.ts";
 import { jobIn } from "../../verify/job.ts";
 
 const JOB = `
@@ -48,11 +48,11 @@ const EXPECTED = [
 ].toSorted();
 
 /** What the batches of the job did. */
-let outcomes: readonly BatchOutcome[] = [];
+let outcomes: readonly BatchProgress[] = [];
 beforeAll(async () => {
   using folder = emptyFolder();
   const files = { "in1.ndjson": `${LINES.slice(0, 3).join("\n")}\n`, "in2.ndjson": `${LINES[3]}\n` };
-  const seen: BatchOutcome[] = [];
+  const seen: BatchProgress[] = [];
   await runJob(jobIn(folder.path, JOB, files), {
     ...silentRun(),
     bareRows: false,
@@ -68,7 +68,7 @@ function rowsIn(text: string): readonly string[] {
   return rows.replaceAll("]],[", "]]\n[").split("\n").toSorted();
 }
 
-function hubOf(seen: readonly BatchOutcome[]): Hub {
+function hubOf(seen: readonly BatchProgress[]): Hub {
   const hub = openHub();
   for (const outcome of seen) hub.publish(outcome);
   return hub;
@@ -119,11 +119,11 @@ test("through the journal, for who follows it and who reads it later", async () 
   const journal = openJournal(folder.path);
   for (const outcome of outcomes) journal.append(outcome);
   journal.close();
-  const replayed: BatchOutcome[] = [];
+  const replayed: BatchProgress[] = [];
   replayJournal(folder.path, (outcome) => replayed.push(outcome));
   expect(replayed).toEqual([...outcomes]);
   const stop = new AbortController();
-  const followed: BatchOutcome[] = [];
+  const followed: BatchProgress[] = [];
   const following = followJournal({
     ended: () => {},
     folder: folder.path,

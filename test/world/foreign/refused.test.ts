@@ -2,7 +2,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { gzipSync } from "node:zlib";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { following } from "../../tail/following.ts";
 import { take } from "../file-job.ts";
 import { lastWords } from "../words.ts";

@@ -13,7 +13,7 @@ import {
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import fc from "fast-check";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { following } from "../../tail/following.ts";
 import { take } from "../file-job.ts";
 import { streamkit } from "../from-source.ts";

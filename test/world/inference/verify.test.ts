@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { systemClock } from "../../../src/base/clock.ts";
 import { verificationText } from "../../../src/verify/report.ts";
 import { verifyJob } from "../../../src/verify/verify.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { jobIn } from "../../verify/job.ts";
 
 const lines = (count: number, line: (at: number) => string): string =>

@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { streamkit } from "../from-source.ts";
 
 const SERVERS = [

@@ -7,7 +7,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { systemClock } from "../../../src/base/clock.ts";
 import { openLateWords } from "../../../src/commands/late-words.ts";
-import type { BatchOutcome, LateRows } from "../../../src/engine/outcome.ts";
+import type { BatchProgress, LateRows } from "../../../src/engine/batch-progress.ts";
 import { runJob } from "../../../src/engine/run-job.ts";
 import { loadedJob } from "../../equation/streaming.ts";
 import { silentRun } from "../../support/silent-run.ts";
@@ -129,7 +129,7 @@ test("a batch knows who leaves late rows out", async () => {
       others: "SELECT window_start, count(*) AS n FROM tumble(other, ts, INTERVAL 1 HOUR) GROUP BY ALL",
     },
   });
-  const outcomes: BatchOutcome[] = [];
+  const outcomes: BatchProgress[] = [];
   await runJob(loadedJob(text, folder), {
     ...silentRun(),
     until: "available",

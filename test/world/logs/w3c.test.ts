@@ -224,7 +224,7 @@ describe("a source that cuts a log anywhere", () => {
           segmentFolder: path.join(folder, "segments"),
           baseFolder: folder,
           maxSegmentBytes: 1024,
-          takesWhatIsThere: true,
+          isBounded: true,
           hasHeader: false,
           delimiter: ",",
           freshSeed: () => 1,

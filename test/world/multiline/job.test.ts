@@ -3,9 +3,9 @@
 import { expect, test } from "bun:test";
 import { appendFileSync, existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../../e2e/binary.ts";
-import { type Running, start } from "../../e2e/running.ts";
-import { until } from "../../server/until.ts";
+import { emptyFolder } from "../../support/binary.ts";
+import { type Running, start } from "../../support/running.ts";
+import { until } from "../../support/until.ts";
 
 const JOB = String.raw`
 name: events

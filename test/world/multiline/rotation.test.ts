@@ -6,7 +6,7 @@
 import { afterAll, describe, expect, test } from "bun:test";
 import { utimesSync } from "node:fs";
 import path from "node:path";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { type Files, type Following, filesIn, following } from "../../tail/following.ts";
 
 interface Story {
@@ -197,7 +197,7 @@ test("all at once: rotated before the first look", async () => {
   files.add("app.log.1", " b2\nE3\n");
   files.compress("app.log.2");
   files.add("app.log", " c\nE4\n d\n");
-  const options = { multiline: { starts: "^E" }, takesWhatIsThere: true, endsLines: true };
+  const options = { multiline: { starts: "^E" }, isBounded: true, endsLines: true };
   using tail = following(folder.path, "app*", options);
   expect(await after(tail, 110, 4)).toEqual(["E1\n", "E2\n b1\n b2\n", "E3\n c\n", "E4\n d\n"]);
   expect(tail.follower.isDrained()).toBe(true);

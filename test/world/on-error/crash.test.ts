@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../../e2e/binary.ts";
-import { streamkit } from "../../e2e/running.ts";
+import { emptyFolder } from "../../support/binary.ts";
+import { streamkit } from "../../support/running.ts";
 import { type Line, linesText } from "./running.ts";
 
 const JOB = `sources:

@@ -3,8 +3,8 @@
 import { describe, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder } from "../../e2e/binary.ts";
-import { streamkit } from "../../e2e/running.ts";
+import { emptyFolder } from "../../support/binary.ts";
+import { streamkit } from "../../support/running.ts";
 import { type Line, leftBy, linesText } from "./running.ts";
 
 const MINUTE = "tumble(t, ts, INTERVAL 1 MINUTE)";

@@ -6,7 +6,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { sql } from "../../../src/duckdb/sql.ts";
 import type { LoadedJob } from "../../../src/job/load.ts";
 import { openRun, rowFiles } from "../../../src/verify/run.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { jobIn } from "../../verify/job.ts";
 
 interface Letter {

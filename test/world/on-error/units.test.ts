@@ -3,7 +3,7 @@
 import { describe, expect, test } from "bun:test";
 import { systemClock } from "../../../src/base/clock.ts";
 import { verifyJob } from "../../../src/verify/verify.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { jobIn } from "../../verify/job.ts";
 import { type Line, leftBy, linesText } from "./running.ts";
 

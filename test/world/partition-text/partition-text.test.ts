@@ -9,7 +9,7 @@ import { sql } from "../../../src/duckdb/sql.ts";
 import { partitionedRows } from "../../../src/warehouse/partitioned-rows.ts";
 import { fetchTables } from "../../../src/warehouse/remote-tables.ts";
 import { openStore } from "../../../src/warehouse/stores.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { streamkit } from "../from-source.ts";
 
 const TEXTS: readonly (string | null)[] = [

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { stringify } from "yaml";
 import { rowFiles } from "../../../src/verify/run.ts";
-import { until } from "../../server/until.ts";
+import { until } from "../../support/until.ts";
 import { runIn, writtenIn } from "../bounded-runs/bounded.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "streamkit-rotated-"));

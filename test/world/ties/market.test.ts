@@ -4,7 +4,7 @@ import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { MARKET_JOB } from "../../../src/job/market.ts";
-import { emptyFolder } from "../../e2e/binary.ts";
+import { emptyFolder } from "../../support/binary.ts";
 import { streamkit } from "../from-source.ts";
 
 const QUOTES = [

@@ -3,8 +3,8 @@
 import { expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { emptyFolder, type RunResult } from "../../e2e/binary.ts";
-import { streamkit } from "../../e2e/running.ts";
+import { emptyFolder, type RunResult } from "../../support/binary.ts";
+import { streamkit } from "../../support/running.ts";
 
 const LINES = [
   '{"ts":"2026-01-05T10:00:00Z","price":1,"v":"1"}',
