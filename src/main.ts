@@ -5,6 +5,7 @@ import { checkCommand } from "./commands/check.ts";
 import { completionCommand } from "./commands/completion/command.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { formatsCommand } from "./commands/formats/command.ts";
+import { helpCommand } from "./commands/help.ts";
 import { processCommand } from "./commands/process.ts";
 import { runProgram } from "./commands/program.ts";
 import { queryCommand } from "./commands/query.ts";
@@ -28,4 +29,5 @@ await runProgram((program, context) => {
   program.addCommand(verifyCommand(context));
   program.addCommand(demoCommand(context));
   program.addCommand(completionCommand(context));
+  program.addCommand(helpCommand(context));
 });

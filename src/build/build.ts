@@ -1,6 +1,15 @@
 /** Builds `dist/streamkit`, the whole product in one file. An unchanged tree is not built twice. */
 
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { globSync } from "tinyglobby";
 import { systemClock } from "../base/clock.ts";
@@ -26,11 +35,17 @@ async function buildUnlessCurrent(): Promise<void> {
   const found = existsSync(FINGERPRINT) ? readFileSync(FINGERPRINT, "utf8") : undefined;
   if (found === wanted && existsSync(BINARY)) return;
   const startedAtMs = systemClock.monotonicMs();
-  await buildBinary(await writtenWeb());
+  await buildBinary(new Map([...(await writtenWeb()), ...manualFiles()]));
   writeFileSync(FINGERPRINT, wanted);
   if (!HAS_KAFKA) console.log("dist/streamkit is built without Kafka: npm run build puts it in");
   const seconds = ((systemClock.monotonicMs() - startedAtMs) / 1000).toFixed(1);
   console.log(`dist/streamkit built in ${seconds} s: ${Math.round(statSync(BINARY).size / 1e6)} MB`);
+}
+
+/** The manual's pages as files of the binary. */
+function manualFiles(): ReadonlyMap<string, string> {
+  const folder = join(ROOT, "src/manual");
+  return new Map(readdirSync(folder).map((name) => [`manual/${name}`, join(folder, name)]));
 }
 
 /** Builds the dashboard into dist/web; returns its files' names in the binary → their paths. */

@@ -1,6 +1,6 @@
 /**
  * Writes the list of DuckDB's functions that the planner knows. After an upgrade of DuckDB a test names the
- * new ones: give those that are no plain functions of a row a class in engine/functions/classes.ts, then run
+ * new ones: give those that are no plain functions of a row a class in sql/functions/classes.ts, then run
  * it.
  */
 

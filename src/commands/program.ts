@@ -44,7 +44,8 @@ Start here:
   streamkit demo                                    everything at once, in a browser
   streamkit simulate quotes | streamkit process     candles as a live table
   streamkit process --in FILE --once --sql "SELECT count(*) AS n FROM input"
-  streamkit COMMAND --help                          what a command takes, with examples`;
+  streamkit COMMAND --help                          what a command takes, with examples
+  streamkit help TOPIC                              the manual; streamkit help lists its topics`;
 
 /** The program with its commands, which throws where it would exit. */
 export function programOf(
@@ -62,6 +63,7 @@ export function programOf(
       outputError: (text, write) => write(text.replace(/^error: /, "streamkit: ")),
     })
     .addHelpText("after", HELP)
+    .helpCommand(false)
     .exitOverride();
   refuseMoreArguments(program);
   addCommands(program, context);

@@ -90,10 +90,10 @@ test("examples pass, in one batch and row by row, and nothing else is touched", 
   expect(readdirSync(folder.path).toSorted()).toEqual(["companies.csv", "job.yaml"]);
 });
 
-test("the README's example passes", async () => {
+test("the manual's example passes", async () => {
   using folder = emptyFolder();
-  const readme = readFileSync(join(import.meta.dirname, "../../README.md"), "utf8");
-  const jobs = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, job]) => job ?? "");
+  const page = readFileSync(join(import.meta.dirname, "../../src/manual/testing.md"), "utf8");
+  const jobs = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, job]) => job ?? "");
   const [job = "", ...others] = jobs.filter((text) => text.includes("\ntests:"));
   expect(others).toEqual([]);
   await Bun.write(join(folder.path, "job.yaml"), job);

@@ -1,34 +1,74 @@
-/** The README says what is so: its reference part is the schema's, and its examples are right. */
+/** README and manual say what is so: the reference is the schema's, examples are right, links lead. */
 
 import { expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { withReference } from "../../src/build/readme.ts";
 import { loadPipeline } from "../../src/collect/load-pipeline.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
 import { loadJobText } from "../../src/job/load.ts";
 
 const ROOT = join(import.meta.dir, "../..");
-const readme = readFileSync(join(ROOT, "README.md"), "utf8");
+const MANUAL = "src/manual";
+const pages = new Map(
+  ["README.md", ...readdirSync(join(ROOT, MANUAL)).map((name) => `${MANUAL}/${name}`)].map((path) => [
+    path,
+    readFileSync(join(ROOT, path), "utf8"),
+  ]),
+);
+const all = [...pages.values()].join("\n");
+const readme = pages.get("README.md") ?? "";
 
 test("the job reference is what npm run readme writes", () => {
-  expect(withReference(readme)).toBe(readme);
+  const reference = pages.get(`${MANUAL}/reference.md`) ?? "";
+  expect(withReference(reference)).toBe(reference);
 });
 
-test("a README without the marks of its reference is refused", () => {
+test("a page without the marks of its reference is refused", () => {
   expect(() => withReference("# streamkit")).toThrow("marks");
 });
 
-const blocks = [...readme.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+test("README lists every page by its title, and is short", () => {
+  for (const [path, text] of pages) {
+    if (path === "README.md") continue;
+    const topic = path.slice(MANUAL.length + 1, -3);
+    expect(readme).toContain(`| \`${topic}\` | [${/^# (.*)$/m.exec(text)?.[1]}](${path}) |`);
+  }
+  expect(readme.split("\n").length).toBeLessThanOrEqual(MAX_README_LINES);
+});
+
+const MAX_README_LINES = 180;
+
+test("every link leads to a page, and to a heading in it", () => {
+  const anchorsIn = (text: string): string[] =>
+    [...text.matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\w\- ]/g, "")
+        .replaceAll(" ", "-"),
+    );
+  const broken: string[] = [];
+  for (const [path, text] of pages)
+    for (const [, target = ""] of text.matchAll(/\]\(((?!https?:)[^)\s]+)\)/g)) {
+      const [file = "", anchor] = target.split("#");
+      const led = file === "" ? path : join(dirname(path), file);
+      const isThere = existsSync(join(ROOT, led));
+      const hasHeading = anchor === undefined || anchorsIn(pages.get(led) ?? "").includes(anchor);
+      if (!isThere || !hasHeading) broken.push(`${path}: ${target}`);
+    }
+  expect(broken).toEqual([]);
+});
+
+const blocks = [...all.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
 const isPipeline = (block: string): boolean => block.includes("\nchannels:");
 
-test("every pipeline in the README is one", () => {
+test("every pipeline in README and manual is one", () => {
   const pipelines = blocks.filter(isPipeline);
   expect(pipelines.length).toBeGreaterThan(0);
   for (const pipeline of pipelines) loadPipeline(pipeline, "README.md", {});
 });
 
-test("every job in the README is a job", () => {
+test("every job in README and manual is a job", () => {
   const jobs = blocks.filter((block) => !isPipeline(block));
   expect(jobs.length).toBeGreaterThan(0);
   const env = { KAFKA_PASSWORD: "secret" };
@@ -38,7 +78,7 @@ test("every job in the README is a job", () => {
   }
 });
 
-test("every command and flag that the README names is there", async () => {
+test("every command and flag that README and manual name is there", async () => {
   const main = join(import.meta.dir, "../../src/main.ts");
   const help = async (...args: readonly string[]): Promise<string> =>
     new Response(Bun.spawn([process.execPath, main, ...args, "--help"], { stdout: "pipe" }).stdout).text();
@@ -56,16 +96,16 @@ test("every command and flag that the README names is there", async () => {
     "demo",
   ];
   const texts = await Promise.all([help(), ...commands.map((command) => help(command))]);
-  const all = texts.join("\n");
+  const helps = texts.join("\n");
   // Those of the tests' own programs are not streamkit's.
-  const ofProgram = readme.replaceAll(/`npm run [^`]*`/g, "");
+  const ofProgram = all.replaceAll(/`npm run [^`]*`/g, "");
   const named = [...ofProgram.matchAll(/(?<![\w-])--[a-z][a-z-]+/g)].map(([flag]) => flag);
-  for (const flag of new Set(named)) expect(all).toContain(flag);
+  for (const flag of new Set(named)) expect(helps).toContain(flag);
   for (const command of commands) expect(texts[0]).toContain(command);
 });
 
-test("every test that the README names is there", () => {
-  const named = new Set(readme.match(/\btest\/[\w./-]+\w/g));
+test("every test that README and manual name is there", () => {
+  const named = new Set(all.match(/\btest\/[\w./-]+\w/g));
   expect(named.size).toBeGreaterThan(10);
   expect([...named].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });

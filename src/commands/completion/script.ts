@@ -2,6 +2,7 @@
 
 import type { Command } from "commander";
 import { formats } from "../../formats/list.ts";
+import { manualTopics } from "../../runtime/manual.ts";
 import { ROUTES } from "../tail-pipeline.ts";
 import { bashScript } from "./bash.ts";
 import { fishScript } from "./fish.ts";
@@ -16,6 +17,7 @@ export const KNOWN_WORDS: KnownWords = {
   "--mode": ["append", "update", "complete"],
   "--route": [...ROUTES],
   kind: ["quotes", "trades", "access-log"],
+  topic: manualTopics(),
 };
 
 export function completionScript(program: Command, shell: keyof typeof SCRIPTS): string {
