@@ -59,7 +59,7 @@ test("every link leads to a page, and to a heading in it", () => {
   expect(broken).toEqual([]);
 });
 
-const blocks = [...all.matchAll(/```yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
+const blocks = [...all.matchAll(/`yaml\n([\s\S]*?)```/g)].map((match) => match[1] ?? "");
 const isPipeline = (block: string): boolean => block.includes("\nchannels:");
 
 test("every pipeline in README and manual is one", () => {
@@ -108,4 +108,14 @@ test("every test that README and manual name is there", () => {
   const named = new Set(all.match(/\btest\/[\w./-]+\w/g));
   expect(named.size).toBeGreaterThan(10);
   expect([...named].filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
+
+test("every file that the walk through the source names is there", () => {
+  const walk = readFileSync(join(ROOT, "src/README.md"), "utf8");
+  const named = [...walk.matchAll(/`((?:[\w-]+\/)+[\w-]+\.ts)`/g)].map(([, path = ""]) => path);
+  expect(named.length).toBeGreaterThan(30);
+  const isThere = (path: string): boolean =>
+    existsSync(join(ROOT, "src", path)) || existsSync(join(ROOT, path));
+  expect(named.filter((path) => !isThere(path))).toEqual([]);
+  expect(walk.split("\n").length).toBeLessThanOrEqual(60);
 });
