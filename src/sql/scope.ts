@@ -65,6 +65,10 @@ export async function openScope(
         star,
         columns.map((column) => starColumn(column, items)),
       );
+    else {
+      const fields = await fieldsOf(database, star, from);
+      if (fields !== undefined) given.set(star, fields);
+    }
   }
   return { columnOf: (parts) => found.get(keyOf(parts)), starColumns: (star) => given.get(star) };
 }
@@ -79,6 +83,18 @@ async function starText(database: Database, star: TreeNode, probe: Sql): Promise
   }));
   const bare = bareSelect(template, [{ ...star, replace_list: replaced }], { type: "EMPTY" });
   return sql`${await selectText(database, bare)} FROM ${probe}`;
+}
+
+/** What is no star of the relations may be one of a STRUCT: its fields are no columns, but have their places. */
+async function fieldsOf(
+  database: Database,
+  star: TreeNode,
+  from: TreeNode,
+): Promise<readonly StarColumn[] | undefined> {
+  const template = await parseSelect(database, "SELECT NULL");
+  const text = await selectText(database, bareSelect(template, [star], from));
+  const columns = await database.describe(text).catch(unbound);
+  return columns?.map(({ name }) => ({ name, relation: null, column: null }));
 }
 
 /** Of an outer join with USING, the column that both sides give is of neither. */

@@ -67,16 +67,16 @@ test("a job's rows are those of its SQL over the whole input, and its own sinks 
 
 test("a query that differs is shown with its rows and with the command that repeats it", async () => {
   using folder = emptyFolder();
-  // What only the stream has: a variable of the engine's own.
-  const odd = "SELECT symbol, getvariable('_late_before_minute') IS NULL AS is_batch FROM ticks";
+  // What adding in another order changes: the last digits of a sum of DOUBLEs.
+  const odd = "SELECT symbol, (sum(price) * 1e13)::HUGEINT AS digits FROM ticks GROUP BY symbol";
   await fill(folder.path, JOB.replace("  total:", `  odd: ${odd}\n  total:`));
   const args = ["verify", "job.yaml", ...INPUTS, "--seed", "7"];
   const first = await streamkit(args, { cwd: folder.path });
   expect(first.code).toBe(1);
   expect(first.stderr).toBe("streamkit: 1 of 4 queries differ from the batch\n");
   expect(first.stdout).toContain("query minute:");
-  expect(first.stdout).toMatch(/query odd: differs\n {2}2,9\d\d rows in the stream, 2,9\d\d in the batch/);
-  expect(first.stdout).toMatch(/only in the batch:\n {4}\{"symbol":"SYM000\d","is_batch":true\}\n/);
+  expect(first.stdout).toMatch(/query odd: differs\n {2}\d+ rows in the stream, \d+ in the batch/);
+  expect(first.stdout).toMatch(/only in the batch:\n {4}\{"symbol":"SYM\d+","digits":\d+\}\n/);
   const repeat = /Repeat it: streamkit (verify .*--seed (\d+) --cuts 1)\n/.exec(first.stdout);
   const again = await streamkit(repeat?.[1]?.replaceAll("'", "").split(" ") ?? [], { cwd: folder.path });
   expect(again.code).toBe(1);

@@ -96,6 +96,7 @@ async function heldKeys(query: string): Promise<readonly (string | undefined)[]>
 }
 
 const HELD: readonly (readonly [query: string, held: readonly (string | undefined)[]])[] = [
+  ["SELECT s.*, k FROM ticks GROUP BY s, k", [undefined, "k"]],
   ["SELECT id AS k, k AS z, max(ts) FROM ticks GROUP BY k, id", ["z", "k"]],
   ["SELECT k, s.k AS sk, max(id) FROM ticks GROUP BY s.k, k", ["sk", "k"]],
   [
