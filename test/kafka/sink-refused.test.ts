@@ -141,6 +141,7 @@ describe("what the topic may take later", () => {
       );
       expect(await job.once([row(1)])).toMatchObject({ code: 0 });
       await follower.kill();
+      await until("the follower is missed", async () => (await judge.inSyncReplicas(job.topic)) === 1);
       job.put([row(2)]);
       await using process = await start(["process", job.file, "--available-now"]);
       const { code, stderr } = await process.finished();

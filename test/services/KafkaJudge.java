@@ -153,6 +153,9 @@ public final class KafkaJudge {
             case "configureTopic": return configure(admin, topic, texts(request.get("config")));
             case "listTopics": return admin.listTopics().names().get();
             case "partitions": return partitions(admin, topic).size();
+            case "inSyncReplicas":
+                return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic)
+                    .partitions().get(0).isr().size();
             case "deleteRecords":
                 TopicPartition from = new TopicPartition(topic, request.get("partition").asInt());
                 RecordsToDelete before = RecordsToDelete.beforeOffset(request.get("beforeOffset").asLong());

@@ -116,6 +116,9 @@ export function judgeOf(client: Readonly<Record<string, string>>, allowedUrls?: 
       await ask("configureTopic", { topic, config });
     },
     listTopics: async (): Promise<string[]> => (await ask("listTopics")) as string[],
+    /** Of the first partition. */
+    inSyncReplicas: async (topic: string): Promise<number> =>
+      (await ask("inSyncReplicas", { topic })) as number,
     partitionCount: async (topic: string): Promise<number> => (await ask("partitions", { topic })) as number,
     /** Deletes what lies before the offset, -1 = all; returns the first that is left. */
     deleteRecords: async (topic: string, partition: number, beforeOffset: number): Promise<number> =>
