@@ -14,6 +14,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/simulate": 4,
   "src/warehouse": 5,
   "src/kafka": 5,
+  "src/databases": 5,
   "src/tail": 5,
   "src/collect": 6,
   "src/sources": 7,
