@@ -1,6 +1,7 @@
 /** The sinks there are: a new one is one line here. */
 
 import { StreamkitError } from "../base/error.ts";
+import { duckdbSink } from "./duckdb.ts";
 import { fileSink } from "./file.ts";
 import { kafkaSink } from "./kafka.ts";
 import { parquetSink } from "./parquet.ts";
@@ -9,7 +10,7 @@ import type { SinkKind } from "./sink.ts";
 import { stdoutSink } from "./stdout.ts";
 
 /** Those with options: a key of their own in a sink's entry. */
-export const keyedSinkKinds = [parquetSink, kafkaSink, postgresSink] as readonly SinkKind[];
+export const keyedSinkKinds = [parquetSink, kafkaSink, postgresSink, duckdbSink] as readonly SinkKind[];
 const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, ...keyedSinkKinds];
 
 /** The kind and options that `to: URL` or `parquet: {…}` stand for. Throws code `job`. */
@@ -30,6 +31,7 @@ export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: 
   throw new StreamkitError(
     "job",
     "this version writes to - (standard output), file:PATH, kafka://HOST:PORT/TOPIC, " +
-      `postgres://USER@HOST:PORT/DATABASE?table=NAME and parquet: {…}, found "${String(url)}"`,
+      "postgres://USER@HOST:PORT/DATABASE?table=NAME, duckdb:FILE?table=NAME and parquet: {…}, " +
+      `found "${String(url)}"`,
   );
 }

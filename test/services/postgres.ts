@@ -26,6 +26,8 @@ export const PASSWORD = "s3cret-Pa55/word@x";
 const USER = "streamkit";
 /** Debian's package makes it. */
 const SYSTEM_USER = "postgres";
+const MAX_STARTS = 100;
+const START_RETRY_MS = 100;
 
 export async function startPostgres(): Promise<PostgresService> {
   const programs = programFolder();
@@ -68,12 +70,24 @@ export async function startPostgres(): Promise<PostgresService> {
         user: SYSTEM_USER,
         cwd: folder.path,
         logFile,
+        stopSignal: "SIGINT",
         isReady,
       }),
     ready: (program) => program.says("PostgreSQL"),
   });
+  /** Of a server that was killed some process may live a moment longer, which keeps the next one out. */
+  const startServer = async (): Promise<void> => {
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        return await server.start();
+      } catch (error) {
+        if (!String(error).includes("is still in use") || attempt === MAX_STARTS) throw error;
+        await Bun.sleep(START_RETRY_MS);
+      }
+  };
   const service: PostgresService = {
     ...server,
+    start: startServer,
     get pid() {
       return server.pid;
     },
@@ -89,7 +103,7 @@ export async function startPostgres(): Promise<PostgresService> {
     },
   };
   try {
-    await server.start();
+    await startServer();
     await query(`CREATE ROLE ${USER} LOGIN PASSWORD '${PASSWORD}'`, "postgres");
     await query(`CREATE DATABASE test OWNER ${USER}`, "postgres");
   } catch (cause) {

@@ -12,12 +12,14 @@ export interface ProgramOptions {
   readonly user: string;
   readonly cwd: string;
   readonly logFile: string;
+  /** What SIGTERM is for it: to end without waiting for clients. */
+  readonly stopSignal: NodeJS.Signals;
   /** Whether it serves by now. */
   readonly isReady: () => Promise<boolean>;
 }
 
 /** What a signal goes to is the program and all that it has started. `says` waits until it serves. */
-export function startProgram({ program, user, cwd, logFile, isReady }: ProgramOptions): Jvm {
+export function startProgram({ program, user, cwd, logFile, stopSignal, isReady }: ProgramOptions): Jvm {
   const log = openSync(logFile, "w");
   const asUser = ["setpriv", "--reuid", user, "--regid", user, "--clear-groups", "--pdeathsig", "KILL"];
   const child = Bun.spawn([...asUser, ...program], { cwd, stdin: "ignore", stdout: log, stderr: log });
@@ -37,8 +39,8 @@ export function startProgram({ program, user, cwd, logFile, isReady }: ProgramOp
       if (hasEnded()) throw new Error(`${what} ended: ${said()}`);
     },
     kill(signal) {
-      const children = signal === "SIGTERM" ? [] : childrenOf(child.pid);
-      for (const pid of [child.pid, ...children]) sent(pid, signal);
+      if (signal === "SIGTERM") return sent(child.pid, stopSignal);
+      for (const pid of [child.pid, ...childrenOf(child.pid)]) sent(pid, signal);
     },
     exited: child.exited,
   };
