@@ -9,7 +9,10 @@ export function fileAndTable(scheme: string, url: string): Readonly<Record<strin
   const parameters = new URLSearchParams(query);
   const table = parameters.get("table");
   if (file === "" || table === null)
-    throw new StreamkitError("job", `${scheme}:FILE?table=NAME is expected, found "${url}"`);
+    throw new StreamkitError(
+      "job",
+      `${scheme}:FILE?table= with the table's name is expected, found "${url}"`,
+    );
   const create = parameters.get("create");
   return { file, table, ...(create === null ? {} : { create: create === "true" }) };
 }

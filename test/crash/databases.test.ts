@@ -1,5 +1,6 @@
 /** kill -9 of the process and of the database's server: nothing lost, nothing twice. */
 
+import { Database } from "bun:sqlite";
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { rmSync } from "node:fs";
 import { join } from "node:path";
@@ -81,11 +82,26 @@ function inDuckdb(): TorturedDatabase {
   };
 }
 
+function inSqlite(): TorturedDatabase {
+  return {
+    env: {},
+    sink: (table) => ({ sqlite: { file: "market.sqlite", table, create: true } }),
+    rows: async (table, folder) => {
+      using database = new Database(join(folder, "market.sqlite"));
+      return database
+        .prepare<object, []>(`SELECT * FROM ${table}`)
+        .all()
+        .map((row) => JSON.stringify(row));
+    },
+    breakages: {},
+  };
+}
+
 const atFailpoints = [1, 2, 3].flatMap((times) =>
   DATABASE_FAILPOINTS.map((failpoint): DatabaseDeath => ({ failpoint: `${failpoint}:${times}` })),
 );
 
-const databases = { postgres: inPostgres, duckdb: inDuckdb };
+const databases = { postgres: inPostgres, duckdb: inDuckdb, sqlite: inSqlite };
 
 for (const [name, tortured] of Object.entries(databases))
   describe(name, () => {

@@ -17,7 +17,10 @@ const tlsOptions = z.strictObject({
 export const connectionFields = {
   url: z
     .string()
-    .refine((url) => parsed(url) !== undefined, "postgres://USER@HOST:PORT/DATABASE is expected")
+    .refine(
+      (url) => parsed(url) !== undefined,
+      "postgres://HOST:PORT/DATABASE is expected, with the user as USER@",
+    )
     .describe("`postgres://USER@HOST:PORT/DATABASE`, with a password only as `${NAME}`"),
   password: z
     .string()
@@ -78,7 +81,7 @@ export function parsePostgresUrl(url: string): Readonly<Record<string, unknown>>
   const found = parsed(url);
   const table = found?.searchParams.get("table");
   if (found === undefined || table === null || table === undefined)
-    throw new StreamkitError("job", "postgres://USER@HOST:PORT/DATABASE?table=NAME is expected");
+    throw new StreamkitError("job", "postgres://HOST:PORT/DATABASE?table= with the table's name is expected");
   const create = found.searchParams.get("create");
   for (const own of ["table", "create"]) found.searchParams.delete(own);
   return { url: found.href, table, ...(create === null ? {} : { create: create === "true" }) };

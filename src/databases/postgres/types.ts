@@ -121,7 +121,7 @@ const TEXT: PostgresType = {
   staged: "text",
   text: AS_TEXT,
   mayHoldSpecials: true,
-  fits: (type) => type.isEnum || isText(type) || type.base === "citext",
+  fits: (type) => type.isEnum || isText(type),
 };
 
 /** Staged as text: a value that the column does not take must be refused as a row. */
