@@ -51,7 +51,7 @@ export const KAFKA_FAILPOINTS = [
 
 /** In a batch that a database takes. Each is killed at by test/crash/databases.test.ts. */
 export const DATABASE_FAILPOINTS = [
-  "database-staged", // the mark is in the open transaction, the rows are beside the table
+  "database-staged", // the mark is in the open transaction, the rows are in the table or beside it
   "database-applied", // the rows are in the table, the transaction is open
   "database-committed", // the transaction is committed, the checkpoint is not
 ] as const;

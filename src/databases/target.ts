@@ -65,6 +65,11 @@ export interface Session {
   forgetMark(): Promise<void>;
   /** Begins a transaction and puts the mark into it; false where the batch is there already. */
   begin(batch: number): Promise<boolean>;
+  /**
+   * The rows at once into the table, where that is quicker: false where some are refused, or it can't be, and
+   * nothing was done.
+   */
+  bulk?(rows: NetRows): Promise<boolean>;
   /** Brings the rows to the target, into a place where no constraint refuses them. */
   stage(rows: NetRows): Promise<void>;
   /** Puts staged rows into the table: all of the range, or none, and then it throws a `RefusedRows`. */

@@ -63,9 +63,11 @@ export async function openBatchWriter(options: BatchWriterOptions): Promise<Batc
       return found?.refused ?? [];
     }
     const unsent = await unsendable(rows, options);
-    await session.stage(rows);
+    const isDone = (await session.bulk?.(rows)) === true;
+    if (!isDone) await session.stage(rows);
     failpoint("database-staged");
-    const refused = [...unsent, ...(await applied(session, rows, unsent.length, options))];
+    const refused = [...unsent];
+    if (!isDone) refused.push(...(await applied(session, rows, unsent.length, options)));
     failpoint("database-applied");
     await session.commit(rows.batch, refused);
     failpoint("database-committed");

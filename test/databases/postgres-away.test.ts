@@ -8,16 +8,19 @@ import { join } from "node:path";
 import { type Running, start } from "../e2e/running.ts";
 import { until } from "../server/until.ts";
 import { PASSWORD, type PostgresService, startPostgres } from "../services/postgres.ts";
-import { smallDisk } from "../services/small-disk.ts";
+import { type SmallDisk, smallDisk } from "../services/small-disk.ts";
 import { type JobParts, type SinkJob, sinkJob } from "./sink-job.ts";
 
 const TIMEOUT_MS = 180_000;
 
 let postgres: PostgresService;
+const disks: SmallDisk[] = [];
 beforeAll(async () => {
   postgres = await startPostgres();
 }, 90_000);
 afterAll(async () => {
+  await postgres.kill();
+  for (const disk of disks) disk[Symbol.dispose]();
   await postgres[Symbol.asyncDispose]();
 });
 
@@ -148,31 +151,47 @@ describe("a server that goes away", () => {
     TIMEOUT_MS,
   );
 
-  test(
-    "a disk that is full, while rows are copied and while they are written",
-    async () => {
-      using one = job({ sql: "SELECT v, repeat('x', 400) AS k FROM rows, range(10000)" });
-      const space = join(postgres.folder, "space");
-      using disk = smallDisk(space, 2);
-      await Bun.$`chown -R postgres ${space}`;
-      await postgres.query(`CREATE TABLESPACE small LOCATION '${space}'`);
-      await postgres.query("GRANT CREATE ON TABLESPACE small TO streamkit");
-      await postgres.query("ALTER ROLE streamkit SET temp_tablespaces = 'small'");
-      one.put(row(1));
-      await using process = await start(["process", one.file], { env: one.env });
-      await until(
-        () => `it is said: ${process.stderr()}`,
-        () => /SQLSTATE 53100/.test(process.stderr()),
-      );
-      disk.grow(64);
-      await arrived(one, process, 10_000);
-      process.kill("SIGTERM");
-      expect((await process.finished()).code).toBe(143);
-      await postgres.query("ALTER ROLE streamkit RESET temp_tablespaces");
-      expect(await values(one)).toHaveLength(10_000);
-    },
-    TIMEOUT_MS,
-  );
+  const WIDE =
+    "SELECT i AS v, count(*) AS n, repeat('x', 400) AS k FROM rows, range(10000) AS t (i) GROUP BY i";
+  const wide = {
+    append: { sql: WIDE.replace("count(*)", "1").replace("GROUP BY i", "") },
+    update: { sql: WIDE, mode: "update" },
+  };
+
+  for (const [mode, parts] of Object.entries(wide))
+    test(
+      `a disk that is full, in ${mode} mode: the job waits for room`,
+      async () => {
+        using one = job(parts);
+        const space = join(postgres.folder, `space-${mode}`);
+        const disk = smallDisk(space, 2);
+        // The server needs it as long as it runs.
+        disks.push(disk);
+        await Bun.$`chown -R postgres ${space}`;
+        await postgres.query(`CREATE TABLESPACE small_${mode} LOCATION '${space}'`);
+        await postgres.query(`GRANT CREATE ON TABLESPACE small_${mode} TO streamkit`);
+        // Rows that are added go into the table, others into a temporary one before.
+        const kind = mode === "append" ? "default_tablespace" : "temp_tablespaces";
+        await postgres.query(`ALTER ROLE streamkit SET ${kind} = 'small_${mode}'`);
+        try {
+          one.put(row(1));
+          await using process = await start(["process", one.file], { env: one.env });
+          await until(
+            () => `it is said: ${process.stderr()}`,
+            () => /SQLSTATE 53100/.test(process.stderr()),
+          );
+          disk.grow(64);
+          await arrived(one, process, 10_000);
+          process.kill("SIGTERM");
+          expect((await process.finished()).code).toBe(143);
+          expect(await values(one)).toHaveLength(10_000);
+        } finally {
+          await postgres.query(`ALTER ROLE streamkit RESET ${kind}`);
+          await postgres.query(`DROP TABLE IF EXISTS ${one.table}`);
+        }
+      },
+      TIMEOUT_MS,
+    );
 
   test(
     "a server that is full: the job waits for a place",

@@ -111,6 +111,17 @@ function session(connection: Connection, table: Table, feed: Feed): Session {
   const sink = `${table.schema}.${table.name}${feed.shard}`;
   const isOurs = sql`checkpoint = ${feed.checkpoint} AND sink = ${sink}`;
   const merge = merging(table, feed);
+  const mayCopy = feed.mode === "append" && table.columns.every(isCopiedAlike);
+  const cells = table.columns.map(({ name, type }) =>
+    cell(type.text(id(name)), { mayHold: type.mayHoldSpecials }),
+  );
+  const nuls = hasNul(table);
+  const lines = ({ rows, count, staged }: NetRows, first: readonly Sql[]) => ({
+    cells: [...first, ...cells],
+    rows: nuls === undefined ? rows : sql`SELECT * FROM (${rows}) WHERE NOT coalesce(${nuls}, false)`,
+    count,
+    staged,
+  });
   return {
     async mark() {
       const [found] = await connection.run(sql`SELECT batch, refused FROM ${MARKS} WHERE ${isOurs}`);
@@ -137,23 +148,28 @@ function session(connection: Connection, table: Table, feed: Feed): Session {
         RETURNING batch`);
       return marked !== undefined;
     },
-    async stage({ database, rows, count, staged }) {
-      const cells = table.columns.map(({ name, type }) =>
-        cell(type.text(id(name)), { mayHold: type.mayHoldSpecials }),
-      );
+    async bulk(rows) {
+      if (!mayCopy) return false;
+      const names = table.columns.map(({ name }) => id(name));
+      await connection.run(raw("SAVEPOINT streamkit"));
+      try {
+        await connection.copy(
+          sql`COPY ${id(table.schema, table.name)} (${names}) FROM STDIN`,
+          copyLines(rows.database, lines(rows, [])),
+        );
+      } catch (error) {
+        if (!(error instanceof PostgresError) || !error.isAboutRows) throw error;
+        await connection.run(raw("ROLLBACK TO SAVEPOINT streamkit"));
+        return false;
+      }
+      await connection.run(raw("RELEASE SAVEPOINT streamkit"));
+      return true;
+    },
+    async stage(rows) {
       const named = table.columns.map((_, index) => columnOf(index));
-      const sendable = hasNul(table);
       await connection.copy(
         sql`COPY ${STAGE} (n, op, ${named}) FROM STDIN`,
-        copyLines(database, {
-          cells: [sql`${NUMBER}::VARCHAR`, OP, ...cells],
-          rows:
-            sendable === undefined
-              ? rows
-              : sql`SELECT * FROM (${rows}) WHERE NOT coalesce(${sendable}, false)`,
-          count,
-          staged,
-        }),
+        copyLines(rows.database, lines(rows, [sql`${NUMBER}::VARCHAR`, OP])),
       );
     },
     async apply(range, rows) {
@@ -180,6 +196,12 @@ function session(connection: Connection, table: Table, feed: Feed): Session {
     },
     close: (isClean) => connection.close(isClean),
   };
+}
+
+/** Whether COPY gives what the way over the staged type gives: of a text or a wider number it may not. */
+function isCopiedAlike({ type, base }: Table["columns"][number]): boolean {
+  if (type.staged === "text") return true;
+  return base !== "text" && base !== "varchar" && (type.staged !== "real" || base === "float4");
 }
 
 function hasNul({ columns }: Table): Sql | undefined {
