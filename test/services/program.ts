@@ -39,6 +39,7 @@ export function startProgram({ program, user, cwd, logFile, stopSignal, isReady 
       if (hasEnded()) throw new Error(`${what} ended: ${said()}`);
     },
     kill(signal) {
+      if (hasEnded()) return;
       if (signal === "SIGTERM") return sent(child.pid, stopSignal);
       for (const pid of [child.pid, ...childrenOf(child.pid)]) sent(pid, signal);
     },
