@@ -50,6 +50,7 @@ install browser chromium chromium || close
 install rotation logrotate logrotate || close
 install Kafka "java javac mvn openssl setpriv flock" default-jdk-headless maven openssl util-linux || close
 python3 -c "import ensurepip" 2>/dev/null || install Spark python3-venv python3 python3-venv || close
+ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || install database postgres postgresql || close
 install_toolchain || close
 node_modules/.bin/bun test/services/install.ts || close
 for variant in "" --sanitize; do bash src/build/kafka-addon.sh $variant >/dev/null || close; done

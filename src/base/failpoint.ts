@@ -49,6 +49,13 @@ export const KAFKA_FAILPOINTS = [
   "kafka-committed", // the transaction is committed, the checkpoint is not
 ] as const;
 
+/** In a batch that a database takes. Each is killed at by test/crash/databases.test.ts. */
+export const DATABASE_FAILPOINTS = [
+  "database-staged", // the mark is in the open transaction, the rows are in the table or beside it
+  "database-applied", // the rows are in the table, the transaction is open
+  "database-committed", // the transaction is committed, the checkpoint is not
+] as const;
+
 /** In a channel on disk. Each is killed at by test/collect/channel-kill.test.ts. */
 export const CHANNEL_FAILPOINTS = [
   "channel-piece-written", // a part of a group of blocks is in the segment
@@ -96,6 +103,7 @@ type Failpoint =
   | (typeof FAILPOINTS)[number]
   | (typeof WAITING_FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
+  | (typeof DATABASE_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]
   | (typeof TAIL_FAILPOINTS)[number]

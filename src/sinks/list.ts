@@ -1,14 +1,23 @@
 /** The sinks there are: a new one is one line here. */
 
 import { StreamkitError } from "../base/error.ts";
+import { duckdbSink } from "./duckdb.ts";
 import { fileSink } from "./file.ts";
 import { kafkaSink } from "./kafka.ts";
 import { parquetSink } from "./parquet.ts";
+import { postgresSink } from "./postgres.ts";
 import type { SinkKind } from "./sink.ts";
+import { sqliteSink } from "./sqlite.ts";
 import { stdoutSink } from "./stdout.ts";
 
 /** Those with options: a key of their own in a sink's entry. */
-export const keyedSinkKinds = [parquetSink, kafkaSink] as readonly SinkKind[];
+export const keyedSinkKinds = [
+  parquetSink,
+  kafkaSink,
+  postgresSink,
+  duckdbSink,
+  sqliteSink,
+] as readonly SinkKind[];
 const sinkKinds: readonly SinkKind[] = [stdoutSink, fileSink, ...keyedSinkKinds];
 
 /** The kind and options that `to: URL` or `parquet: {…}` stand for. Throws code `job`. */
@@ -28,7 +37,8 @@ export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: 
   }
   throw new StreamkitError(
     "job",
-    "this version writes to - (standard output), file:PATH, kafka://HOST:PORT/TOPIC and parquet: {…}, " +
+    "this version writes to - (standard output), file:PATH, kafka://HOST:PORT/TOPIC, " +
+      "postgres://HOST:PORT/DATABASE, duckdb:FILE, sqlite:FILE (each with ?table=) and parquet: {…}, " +
       `found "${String(url)}"`,
   );
 }

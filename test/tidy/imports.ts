@@ -15,6 +15,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/sql": 5,
   "src/warehouse": 5,
   "src/kafka": 5,
+  "src/databases": 5,
   "src/tail": 5,
   "src/operators": 6,
   "src/collect": 6,

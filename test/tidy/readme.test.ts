@@ -71,7 +71,7 @@ test("every pipeline in README and manual is one", () => {
 test("every job in README and manual is a job", () => {
   const jobs = blocks.filter((block) => !isPipeline(block));
   expect(jobs.length).toBeGreaterThan(0);
-  const env = { KAFKA_PASSWORD: "secret" };
+  const env = { DB_PASSWORD: "secret", KAFKA_PASSWORD: "secret" };
   for (const job of jobs) {
     const { config } = loadJobText(job, "README.md", wholeJobSchema(), { env, overrides: [] });
     expect(Object.keys(config.queries).length).toBeGreaterThan(0);
