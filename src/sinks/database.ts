@@ -9,6 +9,7 @@ import { hasNullKey, NUMBER, netRows, OP } from "../databases/net-effect.ts";
 import type { Feed, NetRows, Refusal, Target } from "../databases/target.ts";
 import { openBatchWriter } from "../databases/write-batch.ts";
 import type { Database } from "../duckdb/database.ts";
+import { insertInto } from "../duckdb/insert.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { lineOf } from "./json-lines.ts";
 import type { Sink, SinkBatch, SinkContext } from "./sink.ts";
@@ -144,8 +145,9 @@ async function divert(
 ): Promise<void> {
   if (refused.length === 0) return;
   const reasons: Sql[] = refused.map(({ n, reason }) => sql`(${n}, ${reason})`);
-  await database.run(sql`INSERT INTO ${deadLetters} (source, origin, byte_offset, line, reason, batch)
-    SELECT ${input.query}, NULL, NULL, ${lineOf(input, batch, "bare")}, r.reason, ${batch}
+  const letters = sql`SELECT ${input.query} AS source, NULL AS origin, NULL AS byte_offset,
+      ${lineOf(input, batch, "bare")} AS line, r.reason AS reason, ${batch} AS batch
     FROM (${rows}) AS net JOIN (VALUES ${reasons}) AS r (n, reason) ON net.${NUMBER} = r.n
-    ORDER BY ${raw("r.n")}`);
+    ORDER BY ${raw("r.n")}`;
+  await database.run(insertInto(deadLetters, letters));
 }

@@ -85,7 +85,7 @@ async function starText(database: Database, star: TreeNode, probe: Sql): Promise
   return sql`${await selectText(database, bare)} FROM ${probe}`;
 }
 
-/** What is no star of the relations may be one of a STRUCT: its fields are no columns, but have their places. */
+/** What is no star of relations may be one of a STRUCT: its fields are no columns, but have their places. */
 async function fieldsOf(
   database: Database,
   star: TreeNode,

@@ -23,7 +23,7 @@ const RESTRICTED: readonly Restricted[] = [
   {
     name: "INSERT INTO",
     pattern: /\bINSERT INTO\b/,
-    allowed: ["src/duckdb/insert.ts", "src/sinks/parquet.ts", "src/warehouse/"],
+    allowed: ["src/duckdb/insert.ts", "src/databases/", "src/sinks/parquet.ts", "src/warehouse/"],
   },
   { name: "Bun", pattern: /\bBun\.\w/, allowed: ["src/runtime/", "src/build/"] },
   { name: "Deno", pattern: /\bDeno\.\w/, allowed: ["src/runtime/", "src/build/"] },
