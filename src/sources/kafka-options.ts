@@ -1,7 +1,7 @@
 /** The options of a source that reads Kafka. */
 
 import { z } from "zod";
-import { sql } from "../duckdb/sql.ts";
+import { type Sql, sql } from "../duckdb/sql.ts";
 import type { AttributeColumn } from "../formats/attributes.ts";
 import { timeField } from "../job/fields.ts";
 import type { Attribute } from "../kafka/lane.ts";
@@ -10,7 +10,7 @@ import { parsePartitionName, type Selection } from "../kafka/topics.ts";
 
 /** What is known of a message beside its value, as a column: how it is read from the lane's CSV. */
 const ATTRIBUTES: Readonly<Record<Attribute, Omit<AttributeColumn, "name">>> = {
-  key: { type: "VARCHAR" },
+  key: { type: "VARCHAR", fileType: "VARCHAR", value: keyText },
   timestamp: {
     type: "TIMESTAMP",
     fileType: "BIGINT",
@@ -26,6 +26,16 @@ const ATTRIBUTES: Readonly<Record<Attribute, Omit<AttributeColumn, "name">>> = {
       sql`list_transform(${json}::JSON::JSON[], lambda pair: {'name': pair->>0, 'value': pair->>1})`,
   },
 };
+
+/**
+ * The lane's `\xHH` of a key with line ends as its text, as headers have it: a record of the lane is one
+ * line, a value of ours need not be.
+ */
+function keyText(key: Sql): Sql {
+  const mayBeText = sql`starts_with(${key}, '\\x') AND (contains(${key}, '\\x0A') OR contains(${key}, '\\x0D'))
+    AND NOT contains(${key}, '\\x00') AND NOT starts_with(${key}, '\\x5C\\x78')`;
+  return sql`CASE WHEN ${mayBeText} THEN coalesce(TRY(decode(${key}::BLOB)), ${key}) ELSE ${key} END`;
+}
 
 const attributeNames = Object.keys(ATTRIBUTES) as Attribute[];
 

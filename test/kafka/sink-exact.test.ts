@@ -86,6 +86,18 @@ describe("a text is its own bytes", () => {
       const parts = async (topic: string) =>
         (await kafka.judge.read(topic)).map(({ key, headers, timestamp }) => ({ key, headers, timestamp }));
       expect(await parts(to)).toEqual(await parts(from));
+      using folder = emptyFolder();
+      const file = writeJob(folder.path, {
+        from: `{ kafka: { brokers: "${kafka.brokers}", topics: ${from}, attributes: { key: k, headers: hs } } }`,
+        schema: "{ n: BIGINT }",
+        sql: "SELECT n, k, hs[1].value AS h FROM quotes",
+        sinks: '  - { from: out, to: "file:out.ndjson" }',
+      });
+      expect(await streamkit(["process", file, "--once"], { cwd: folder.path })).toMatchObject({ code: 0 });
+      const rows = rowsAt(join(folder.path, "out.ndjson"));
+      const all = (name: string) => rows.map((row) => row[name]);
+      expect(all("k")).toEqual(all("h"));
+      expect(all("k")).toContain("line\nfeed");
     },
     TIMEOUT_MS,
   );
