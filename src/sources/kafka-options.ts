@@ -32,7 +32,8 @@ const ATTRIBUTES: Readonly<Record<Attribute, Omit<AttributeColumn, "name">>> = {
  * line, a value of ours need not be.
  */
 function keyText(key: Sql): Sql {
-  const mayBeText = sql`starts_with(${key}, '\\x') AND (contains(${key}, '\\x0A') OR contains(${key}, '\\x0D'))
+  const mayBeText = sql`starts_with(${key}, '\\x')
+    AND (contains(${key}, '\\x0A') OR contains(${key}, '\\x0D'))
     AND NOT contains(${key}, '\\x00') AND NOT starts_with(${key}, '\\x5C\\x78')`;
   return sql`CASE WHEN ${mayBeText} THEN coalesce(TRY(decode(${key}::BLOB)), ${key}) ELSE ${key} END`;
 }

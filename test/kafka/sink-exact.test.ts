@@ -88,7 +88,9 @@ describe("a text is its own bytes", () => {
       expect(await parts(to)).toEqual(await parts(from));
       using folder = emptyFolder();
       const file = writeJob(folder.path, {
-        from: `{ kafka: { brokers: "${kafka.brokers}", topics: ${from}, attributes: { key: k, headers: hs } } }`,
+        from:
+          `{ kafka: { brokers: "${kafka.brokers}", topics: ${from}, ` +
+          "attributes: { key: k, headers: hs } } }",
         schema: "{ n: BIGINT }",
         sql: "SELECT n, k, hs[1].value AS h FROM quotes",
         sinks: '  - { from: out, to: "file:out.ndjson" }',
