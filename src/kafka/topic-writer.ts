@@ -25,7 +25,7 @@ import {
   kafkaError,
 } from "./errors.ts";
 import { openProducerLane, type ProduceRequest, type ProducerLane } from "./lane.ts";
-import { openRetry, type Patience } from "./patience.ts";
+import { openStopGrace, type StopGrace } from "./stop-grace.ts";
 import { connectTopicProducer } from "./topic-limit.ts";
 import { type TopicWatch, watchTopic } from "./topic-watch.ts";
 import { fencedError, reasonOf, writeFailure } from "./write-failure.ts";
@@ -82,10 +82,10 @@ export interface TopicWriterOptions {
 /** Throws codes `io` and `input`: no broker, no topic, not allowed. */
 export async function openTopicWriter(options: TopicWriterOptions): Promise<TopicWriter> {
   const { reach, topic, stop } = options;
-  const patience = openRetry({ clock: reach.clock, topic, stop });
-  const open = (): Promise<Session> => openSession(options, patience.check);
+  const stopGrace = openStopGrace({ clock: reach.clock, topic, stop });
+  const open = (): Promise<Session> => openSession(options, stopGrace.check);
   const opening = open();
-  const writer = await patience.orGiveUpOpening(opening).catch((error: unknown) => {
+  const writer = await stopGrace.orGiveUpOpening(opening).catch((error: unknown) => {
     opening.then((session) => session.close()).catch(() => undefined);
     throw error;
   });
@@ -97,7 +97,7 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
     connected: () => current?.producer,
   });
   const opened = {
-    patience,
+    stopGrace,
     watch,
     async open() {
       current = undefined;
@@ -112,7 +112,7 @@ export async function openTopicWriter(options: TopicWriterOptions): Promise<Topi
 
 interface Opened {
   readonly open: () => Promise<Session>;
-  readonly patience: Patience;
+  readonly stopGrace: StopGrace;
   readonly watch: TopicWatch;
 }
 
@@ -121,7 +121,7 @@ function transactionalWriter(
   writer: Session,
   opened: Opened,
 ): TopicWriter {
-  const { open, patience, watch } = opened;
+  const { open, stopGrace, watch } = opened;
   let session: Session | undefined = writer;
   /** What is known to stand there; undefined also where that was not asked for. */
   let last: Mark | undefined;
@@ -152,7 +152,7 @@ function transactionalWriter(
         hasFailed = false;
         return;
       } catch (error) {
-        patience.check();
+        stopGrace.check();
         hasFailed = true;
         watch.failed();
         const fault = causeOf(error);
@@ -165,7 +165,7 @@ function transactionalWriter(
             `answers: ${reasonOf(error)}`,
         );
         await clock.sleep(delayMs, stop);
-        patience.check();
+        stopGrace.check();
         await reopen().catch(() => undefined);
       }
     }
@@ -183,27 +183,27 @@ function transactionalWriter(
 
 /** The work's result, or why it is let alone: a signal while it goes badly, a topic that takes nothing. */
 async function watched(
-  { patience, watch }: Opened,
+  { stopGrace, watch }: Opened,
   work: Promise<void>,
   goesBadly: () => boolean,
 ): Promise<void> {
   watch.begun();
   const hopeless = watch.hopeless.catch((error: unknown) => {
-    patience.giveUp(error as StreamkitError);
+    stopGrace.giveUp(error as StreamkitError);
     throw error;
   });
   hopeless.catch(() => undefined);
   try {
-    await patience.orGiveUp(Promise.race([work, hopeless]), goesBadly);
+    await stopGrace.orGiveUp(Promise.race([work, hopeless]), goesBadly);
   } finally {
     watch.ended();
     work.catch(() => undefined);
   }
 }
 
-async function closed({ patience, watch }: Opened, session: () => Session | undefined): Promise<void> {
+async function closed({ stopGrace, watch }: Opened, session: () => Session | undefined): Promise<void> {
   watch.close();
-  await patience.closed(async () => session()?.close());
+  await stopGrace.closed(async () => session()?.close());
 }
 
 function isSame(mark: Mark, other: Mark): boolean {

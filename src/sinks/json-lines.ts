@@ -1,7 +1,7 @@
 /** NDJSON of a batch, as every sink that writes text writes it. */
 
-import { open, rm } from "node:fs/promises";
 import type { Column, Database } from "../duckdb/database.ts";
+import { lineBytes } from "../duckdb/line-bytes.ts";
 import { id, raw, type Sql, sql } from "../duckdb/sql.ts";
 import { rowJson } from "../formats/json-rows.ts";
 import type { SinkBatch, SinkInput } from "./sink.ts";
@@ -28,39 +28,16 @@ export async function* jsonLines(
   for await (const lines of database.textBlocks(query)) yield `${lines.join("\n")}\n`;
 }
 
-/** A batch of more rows than DuckDB hands over at once is worth a file. */
-const MIN_ROWS_TO_STAGE = 2048;
-const READ_BYTES = 1_048_576;
-
-/**
- * The same lines as bytes. Many of them are written by DuckDB into the file `staged`, which is removed again:
- * three times as fast as texts that become strings of JavaScript on the way.
- */
-export async function* jsonLineBytes(
+/** The same lines as bytes. `staged`: see `lineBytes`. */
+export function jsonLineBytes(
   database: Database,
   input: SinkInput,
   batch: Pick<SinkBatch, "id" | "relation" | "rows">,
   style: JsonLineStyle,
   staged: string,
 ): AsyncGenerator<Uint8Array> {
-  if (batch.rows < MIN_ROWS_TO_STAGE) {
-    for await (const text of jsonLines(database, input, batch, style)) yield Buffer.from(text);
-    return;
-  }
-  // As CSV of one column that is never quoted: a line of JSON has no control characters.
-  await database.run(sql`COPY (SELECT ${lineOf(input, batch.id, style)} FROM ${id(batch.relation)})
-    TO ${staged} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`);
-  const file = await open(staged, "r");
-  try {
-    for (;;) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(READ_BYTES), 0, READ_BYTES);
-      if (bytesRead === 0) break;
-      yield buffer.subarray(0, bytesRead);
-    }
-  } finally {
-    await file.close();
-    await rm(staged, { force: true });
-  }
+  const lines = sql`SELECT ${lineOf(input, batch.id, style)} FROM ${id(batch.relation)}`;
+  return lineBytes(database, { lines, count: batch.rows, staged });
 }
 
 /** A VARCHAR expression: a row of the batch as a line of this style. */

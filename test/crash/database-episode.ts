@@ -14,7 +14,8 @@ import { WINDOW_MACROS } from "../../src/sql/window-macros.ts";
 import { answersOf, difference } from "../equation/answers.ts";
 import type { QuerySpec } from "../equation/streaming.ts";
 import { linesFrom } from "./crash-job.ts";
-import { type Random, randomBelow, spawned } from "./episode.ts";
+import { type Life, type Random, randomBelow, spawned } from "./episode.ts";
+import { limited } from "./limited.ts";
 
 /** What is done to the server while the process lives, and how long after its start. */
 export type DatabaseDeath =
@@ -52,8 +53,6 @@ export interface DatabaseEpisodeOptions {
 
 const LINES_A_LIFE = 90;
 const MAX_PASSES = 3;
-/** A life that is not over by then hangs. */
-const MAX_LIFE_MS = 90_000;
 const SCHEMA = { id: "BIGINT", ts: "TIMESTAMP", k: "VARCHAR", v: "BIGINT" };
 
 const QUERIES: Readonly<Record<string, QuerySpec>> = {
@@ -148,14 +147,6 @@ function jobText(
   });
 }
 
-interface Life {
-  readonly wasKilled: boolean;
-  readonly code: number;
-  readonly stderr: string;
-}
-
-type Child = Awaited<ReturnType<typeof spawned<"pipe">>>;
-
 async function live(
   folder: string,
   { env, breakages }: TorturedDatabase,
@@ -177,20 +168,6 @@ async function live(
   }
   child.kill("SIGKILL");
   return ended;
-}
-
-async function limited(child: Child): Promise<Life> {
-  const stderr = new Response(child.stderr).text();
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    child.kill("SIGKILL");
-  }, MAX_LIFE_MS);
-  const code = await child.exited;
-  clearTimeout(timer);
-  const said = await stderr;
-  if (isLate) return { code: -1, wasKilled: false, stderr: `it hung: ${said}` };
-  return { code, wasKilled: child.signalCode === "SIGKILL", stderr: said };
 }
 
 async function wrongInTables(

@@ -124,7 +124,7 @@ export async function runEpisode(options: EpisodeOptions): Promise<Episode> {
   }
 }
 
-interface Life {
+export interface Life {
   readonly wasKilled: boolean;
   readonly code: number;
   readonly stderr: string;

@@ -18,7 +18,8 @@ import type { KafkaService } from "../services/kafka.ts";
 import { bytesOf } from "../services/kafka-judge.ts";
 import { parquetRows } from "../support/warehouse.ts";
 import { linesFrom } from "./crash-job.ts";
-import { type Random, randomBelow, spawned } from "./episode.ts";
+import { type Life, type Random, randomBelow, spawned } from "./episode.ts";
+import { limited } from "./limited.ts";
 
 /** At a failpoint as `name:times`, so many milliseconds after the start, or that after the broker's death. */
 export type KafkaDeath =
@@ -47,8 +48,6 @@ export interface KafkaEpisodeOptions {
 const PARTITIONS = 3;
 const LINES_A_LIFE = 90;
 const MAX_PASSES = 2;
-/** A life that is not over by then hangs. */
-const MAX_LIFE_MS = 90_000;
 const SCHEMA = { id: "BIGINT", ts: "TIMESTAMP", k: "VARCHAR", v: "BIGINT" };
 
 const QUERIES: Readonly<Record<string, QuerySpec>> = {
@@ -145,14 +144,6 @@ function jobText(name: string, topics: Topics, brokers: string): string {
   });
 }
 
-interface Life {
-  readonly wasKilled: boolean;
-  readonly code: number;
-  readonly stderr: string;
-}
-
-type Child = Awaited<ReturnType<typeof spawned<"pipe">>>;
-
 async function live(folder: string, kafka: KafkaService, death: KafkaDeath): Promise<Life> {
   if ("failpoint" in death) {
     const env = { STREAMKIT_FAILPOINT: death.failpoint };
@@ -171,20 +162,6 @@ async function live(folder: string, kafka: KafkaService, death: KafkaDeath): Pro
   }
   child.kill("SIGKILL");
   return ended;
-}
-
-async function limited(child: Child): Promise<Life> {
-  const stderr = new Response(child.stderr).text();
-  let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
-    child.kill("SIGKILL");
-  }, MAX_LIFE_MS);
-  const code = await child.exited;
-  clearTimeout(timer);
-  const said = await stderr;
-  if (isLate) return { code: -1, wasKilled: false, stderr: `it hung: ${said}` };
-  return { code, wasKilled: child.signalCode === "SIGKILL", stderr: said };
 }
 
 async function wrongInTopics(folder: string, kafka: KafkaService, topics: Topics): Promise<string[]> {

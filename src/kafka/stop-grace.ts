@@ -11,7 +11,7 @@ const STOP_POLL_MS = 100;
 const MAX_OPENING_MS = 1000;
 const LONG_MS = 3_600_000;
 
-export interface Patience {
+export interface StopGrace {
   /** The work's result, or code `stopped` where `stop` aborts while it goes badly: then it is let alone. */
   orGiveUp<T>(work: Promise<T>, goesBadly: () => boolean): Promise<T>;
   /** The same for what is under way before anything is written: a moment after `stop` it goes badly. */
@@ -24,13 +24,13 @@ export interface Patience {
   closed(close: () => Promise<void>): Promise<void>;
 }
 
-interface PatienceOptions {
+interface StopGraceOptions {
   readonly clock: Clock;
   readonly topic: string;
   readonly stop: AbortSignal;
 }
 
-export function openRetry({ clock, topic, stop }: PatienceOptions): Patience {
+export function openStopGrace({ clock, topic, stop }: StopGraceOptions): StopGrace {
   let reason: StreamkitError | undefined;
   const check = (): void => {
     if (reason !== undefined) throw reason;
@@ -43,7 +43,7 @@ export function openRetry({ clock, topic, stop }: PatienceOptions): Patience {
     reason = new StreamkitError("stopped", words, { component: "kafka" });
     check();
   };
-  async function patiently<T>(work: Promise<T>, goesBadly: () => boolean, words: string): Promise<T> {
+  async function unlessGivenUp<T>(work: Promise<T>, goesBadly: () => boolean, words: string): Promise<T> {
     const ended = new AbortController();
     try {
       return await Promise.race([work, givenUp(goesBadly, ended.signal, words).then(() => work)]);
@@ -57,7 +57,7 @@ export function openRetry({ clock, topic, stop }: PatienceOptions): Patience {
       reason ??= error;
     },
     orGiveUp: (work, goesBadly) =>
-      patiently(
+      unlessGivenUp(
         work,
         goesBadly,
         `The topic "${topic}" could not be written when the job was stopped, and the batch under way was ` +
@@ -69,7 +69,7 @@ export function openRetry({ clock, topic, stop }: PatienceOptions): Patience {
         polls += 1;
         return polls * STOP_POLL_MS > MAX_OPENING_MS;
       };
-      return patiently(work, isLong, `The job was stopped before the topic "${topic}" could be written`);
+      return unlessGivenUp(work, isLong, `The job was stopped before the topic "${topic}" could be written`);
     },
     async closed(close) {
       const closing = close();
