@@ -57,7 +57,7 @@ const querySchema = z.strictObject({
     .union([z.literal("unbounded"), z.strictObject({ keep: durationField })])
     .optional()
     .describe(
-      "`unbounded`: rows may be kept for ever; `{keep: 1h}`: a join takes rows that are so far apart at most",
+      "`unbounded`: rows may be kept for ever; `{keep: 1h}`: a join matches rows at most that far apart",
     ),
 });
 

@@ -62,12 +62,10 @@ export async function planQueries(
     ]),
   );
   const tableNames = new Map((request.tables ?? []).map((name) => [name.toLowerCase(), name]));
-  const ofJob = new Set([...streamNames.keys(), ...(request.names ?? []).map((name) => name.toLowerCase())]);
   const catalog: Catalog = {
     streamOf: (name) => streamNames.get(name.toLowerCase()),
     tableOf: (name) => tableNames.get(name.toLowerCase()),
     isAggregate,
-    isOfJob: (name) => ofJob.has(name.toLowerCase()),
   };
   const known = await parseQueries(database, request, faults);
   const parsed = known.map((query): Parsed => {

@@ -36,9 +36,8 @@ const options = z.strictObject({
     .string()
     .optional()
     .describe(
-      "SQL of the message's timestamp, like `window_start`; now if left out. A topic takes none that lies " +
-        "more than an hour ahead, as `window_end` may, unless its message.timestamp.after.max.ms " +
-        "says otherwise",
+      "SQL of the message's timestamp, like `window_start`; now if left out. A topic rejects timestamps " +
+        "more than an hour ahead, as `window_end` may be, unless its message.timestamp.after.max.ms allows them",
     ),
   headers: z
     .record(z.string(), z.string())
@@ -48,8 +47,8 @@ const options = z.strictObject({
   retry_for: durationField
     .default(60_000)
     .describe(
-      "how long a batch is tried that the topic does not take for now though the broker answers (too few " +
-        "replicas, no leader), a minute if left out; a broker that is away is waited for",
+      "how long a batch is retried while the broker answers but the topic rejects it for the time being " +
+        "(too few replicas, no leader), a minute if left out; a broker that is away is waited for",
     ),
   deletes: z
     .enum(["object", "tombstone"])

@@ -37,8 +37,8 @@ export const parquetOptions = z.strictObject({
     })
     .optional()
     .describe(
-      "few large files: rows wait in the checkpoint until one of these is so, their partition is complete, " +
-        "or the input ends; without it every batch writes its files",
+      "few large files: rows wait in the checkpoint until a threshold is reached, their partition is " +
+        "complete, or the input ends; without it every batch writes its files",
     ),
   complete: z
     .strictObject({

@@ -20,7 +20,6 @@ const catalog: Catalog = {
   streamOf: () => undefined,
   tableOf: () => undefined,
   isAggregate,
-  isOfJob: () => false,
 };
 
 /**

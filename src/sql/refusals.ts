@@ -95,7 +95,7 @@ export function refuseForeign(select: TreeNode, catalog: Catalog): void {
     if (node["type"] !== "BASE_TABLE") continue;
     const [name, schema] = [textIn(node, "table_name"), textIn(node, "schema_name")];
     const isOwn =
-      (catalog.isOfJob(name) && /^(?:main|temp)?$/i.test(schema)) || recursive.has(name.toLowerCase());
+      (isOfJob(name, catalog) && /^(?:main|temp)?$/i.test(schema)) || recursive.has(name.toLowerCase());
     const found = schema === "" ? name : `${schema}.${name}`;
     if (!isOwn)
       throw refusal(
@@ -139,4 +139,8 @@ export function refuseUnnamedStructs(columns: readonly Column[]): void {
 
 export function refusal(reason: string, remedy: string): StreamkitError {
   return new StreamkitError("job", `${reason}: ${remedy}`);
+}
+
+function isOfJob(name: string, catalog: Catalog): boolean {
+  return catalog.streamOf(name) !== undefined || catalog.tableOf(name) !== undefined;
 }

@@ -10,8 +10,6 @@ export interface Catalog {
   /** The same of a static table. */
   tableOf(name: string): string | undefined;
   isAggregate(functionName: string): boolean;
-  /** Whether it is the name of something that the job has: a source, a query, or a static table. */
-  isOfJob(name: string): boolean;
 }
 
 export type Scan =

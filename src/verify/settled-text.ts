@@ -31,7 +31,6 @@ export async function settledText(
     streamOf: (name) => names.get(name.toLowerCase()),
     tableOf: () => undefined,
     isAggregate,
-    isOfJob: (name) => names.has(name.toLowerCase()),
   };
   const { tree, scans } = numberScans(withoutCtes(await parseSelect(database, text), catalog), catalog);
   const ordered = inInputOrder(tree, catalog, () => true, place);

@@ -90,7 +90,6 @@ async function heldKeys(query: string): Promise<readonly (string | undefined)[]>
     streamOf: () => undefined,
     isAggregate: (name) => name === "max",
     tableOf: () => undefined,
-    isOfJob: () => false,
   });
   return keys.map((key) => columnHolding(select, columns, key));
 }
