@@ -37,7 +37,8 @@ const options = z.strictObject({
     .optional()
     .describe(
       "SQL of the message's timestamp, like `window_start`; now if left out. A topic rejects timestamps " +
-        "more than an hour ahead, as `window_end` may be, unless its message.timestamp.after.max.ms allows them",
+        "more than an hour ahead, as `window_end` may be, unless its message.timestamp.after.max.ms allows " +
+        "them",
     ),
   headers: z
     .record(z.string(), z.string())
