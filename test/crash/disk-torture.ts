@@ -1,13 +1,12 @@
 /** npm run torture -- --disk: lives on a disk that fails, with the seed that repeats a failure. */
 
-import { type Fault, faultyDisk } from "../services/fuse/faulty-disk.ts";
+import { faultyDisk } from "../services/fuse/faulty-disk.ts";
 import { emptyFolder } from "../support/binary.ts";
-import { diskDeaths } from "./disk-deaths.ts";
+import { DISK_FAULTS, diskDeaths, LOSES_POWER } from "./disk-deaths.ts";
 import { runEpisode } from "./episode.ts";
 import { tortureFlags } from "./flags.ts";
 
 const LIVES = 10;
-const KINDS: readonly Fault["kind"][] = ["power cut", "full", "half", "elsewhere", "broken"];
 
 const { kills: wanted, seed: firstSeed } = tortureFlags(2000);
 using folder = emptyFolder();
@@ -15,12 +14,12 @@ await using disk = await faultyDisk(folder.path);
 let lives = 0;
 let rows = 0;
 for (let seed = firstSeed; lives < wanted; seed += 1) {
-  const kind = KINDS[seed % KINDS.length] ?? "broken";
+  const kind = DISK_FAULTS[seed % DISK_FAULTS.length] ?? "broken";
   const livesNow = Math.min(LIVES, wanted - lives);
   const episode = await runEpisode({
     seed,
     disk,
-    forgetsPipe: kind === "power cut",
+    forgetsPipe: LOSES_POWER.has(kind),
     deaths: (random) => diskDeaths(kind, livesNow, random),
   });
   lives += livesNow;

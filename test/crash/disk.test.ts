@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { type Fault, type FaultyDisk, faultyDisk, whyNoFaultyDisk } from "../services/fuse/faulty-disk.ts";
 import { emptyFolder } from "../support/binary.ts";
-import { diskDeaths } from "./disk-deaths.ts";
+import { diskDeaths, LOSES_POWER } from "./disk-deaths.ts";
 import { type Episode, runEpisode } from "./episode.ts";
 
 const SEED = Number(process.env["SEED"] ?? 20_260_105);
@@ -38,12 +38,12 @@ else {
     runEpisode({
       seed,
       disk,
-      forgetsPipe: kind === "power cut",
+      forgetsPipe: LOSES_POWER.has(kind),
       deaths: (random) => diskDeaths(kind, lives, random),
     });
 
   describe("a disk that is", () => {
-    for (const kind of ["full", "half", "elsewhere", "broken"] as const)
+    for (const kind of ["full", "half", "elsewhere", "broken", "slow", "torn"] as const)
       test(
         `${kind} for a moment (SEED=${SEED})`,
         async () => expect((await episode(kind, SEED, FAULT_LIVES)).wrong).toEqual([]),
@@ -65,20 +65,21 @@ else {
 
   test(`at least ${LEAST_CUTS} cuts`, () => expect(cuts).toBeGreaterThanOrEqual(LEAST_CUTS));
 
-  test(
-    "it is found out where a sync keeps nothing",
-    async () => {
-      using place = emptyFolder();
-      await using forgetful = await faultyDisk(place.path);
-      forgetful.forgetSyncs();
-      const { wrong } = await runEpisode({
-        seed: SEED,
-        disk: forgetful,
-        forgetsPipe: true,
-        deaths: (random) => diskDeaths("power cut", CUT_LIVES, random),
-      });
-      expect(wrong).not.toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  for (const kind of LOSES_POWER)
+    test(
+      `it is found out where a sync keeps nothing (${kind})`,
+      async () => {
+        using place = emptyFolder();
+        await using forgetful = await faultyDisk(place.path);
+        forgetful.forgetSyncs();
+        const { wrong } = await runEpisode({
+          seed: SEED,
+          disk: forgetful,
+          forgetsPipe: true,
+          deaths: (random) => diskDeaths(kind, CUT_LIVES, random),
+        });
+        expect(wrong).not.toEqual([]);
+      },
+      TIMEOUT_MS,
+    );
 }

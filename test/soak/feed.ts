@@ -4,8 +4,7 @@ import { appendFileSync, existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { lineOf } from "./job.ts";
 
-const TICK_MS = 100;
-const TICKS_A_ROTATION = 150;
+const LOG_LIFE_MS = 15_000;
 const KEPT_LOGS = 4;
 const RETRY_MS = 50;
 
@@ -15,12 +14,13 @@ export interface Feed {
   stop(): Promise<void>;
 }
 
-export function startFeed(folder: string, port: number, eventsASecond: number): Feed {
+/** So many events a second, some of them each `tickMs`. */
+export function startFeed(folder: string, port: number, eventsASecond: number, tickMs: number): Feed {
   const sent = new Map<number, number>();
   let next = 1;
   const stopping = new AbortController();
   const { signal } = stopping;
-  const perTick = Math.max(1, Math.round((eventsASecond * TICK_MS) / 1000 / 2));
+  const perTick = Math.max(1, Math.round((eventsASecond * tickMs) / 1000 / 2));
 
   const lines = (): readonly { number: number; line: string }[] =>
     Array.from({ length: perTick }, () => {
@@ -49,15 +49,15 @@ export function startFeed(folder: string, port: number, eventsASecond: number): 
   const posting = (async () => {
     while (!signal.aborted) {
       await post(lines());
-      await Bun.sleep(TICK_MS);
+      await Bun.sleep(tickMs);
     }
   })();
   const logging = (async () => {
     for (let tick = 1; !signal.aborted; tick += 1) {
       const text = lines().map(({ line }) => `${line}\n`);
       appendFileSync(join(folder, "log/app.log"), text.join(""));
-      if (tick % TICKS_A_ROTATION === 0) rotate();
-      await Bun.sleep(TICK_MS);
+      if (tick % Math.round(LOG_LIFE_MS / tickMs) === 0) rotate();
+      await Bun.sleep(tickMs);
     }
   })();
   return {

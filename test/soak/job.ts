@@ -22,12 +22,12 @@ const ANSWERS: Readonly<Record<string, QuerySpec>> = {
   live: { sql: "SELECT k, count(*) AS n, max(v) AS high FROM all_rows GROUP BY ALL", mode: "update" },
 };
 
-export function soakJob(port: number): string {
+export function soakJob(port: number, batch: string | number): string {
   const source = (from: unknown) => ({ from, schema: SCHEMA, watermark: "5s" });
   return stringify({
     name: "soak",
     checkpoint: "state",
-    batch: "200ms",
+    batch,
     sources: {
       posted: source({ http: { listen: `127.0.0.1:${port}` } }),
       followed: source({ tail: { path: "log/*.log" } }),

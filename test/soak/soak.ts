@@ -1,20 +1,22 @@
 /**
  * npm run soak: a job under a moderate rate for as long as one likes, killed and started again on the way,
  * with a page that watches it. Prints what it holds as a table, and fails where that grows or an answer is
- * wrong.
+ * wrong. With --batches it runs batch after batch until there are so many.
  */
 
 import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readPlanFile } from "../../src/checkpoint/batch-plan-file.ts";
 import { freePorts } from "../services/ports.ts";
 import { binary, emptyFolder } from "../support/binary.ts";
 import { startFeed } from "./feed.ts";
 import { soakJob, wrongAfter } from "./job.ts";
 
-const HELP = `npm run soak -- [--minutes N] [--rate N] [--kill-after SECONDS]
+const HELP = `npm run soak -- [--minutes N] [--batches N] [--rate N] [--kill-after SECONDS]
 
-  --minutes N     how long (30)
+  --minutes N     how long (30; with --batches, at most: no end)
+  --batches N     until so many batches are committed, one after the other without a pause
   --rate N        events a second (1000)
   --kill-after S  kill -9 and start again after each S seconds (120)
 `;
@@ -24,28 +26,30 @@ const MEGABYTE = 1_000_000;
 
 interface Sample {
   readonly seconds: number;
+  readonly batches: number;
   readonly memoryMb: number;
   readonly openFiles: number;
   readonly checkpointMb: number;
 }
 
-const { minutes, rate, killAfterMs } = flags();
+const { minutes, batches, rate, killAfterMs } = flags();
 using temporary = emptyFolder();
 const folder = temporary.path;
 const [port = 0, pagePort = 0] = await freePorts(2);
 mkdirSync(join(folder, "log"));
 writeFileSync(join(folder, "log/app.log"), "");
-writeFileSync(join(folder, "job.yaml"), soakJob(port));
+writeFileSync(join(folder, "job.yaml"), soakJob(port, batches === undefined ? "200ms" : 0));
 
 const startedMs = performance.now();
 const samples: Sample[] = [];
 const elapsedMs = (): number => performance.now() - startedMs;
 let kills = 0;
+let committed = 0;
 let child = await started();
 let page = watching();
-const feed = startFeed(folder, port, rate);
-say("   time  memory  files  checkpoint  kills  events");
-for (let lifeMs = performance.now(); elapsedMs() < minutes * 60_000; ) {
+const feed = startFeed(folder, port, rate, batches === undefined ? 100 : 10);
+say("   time  batches  memory  files  checkpoint  kills  events");
+for (let lifeMs = performance.now(); isOn(); ) {
   await Bun.sleep(SAMPLE_MS);
   if (child.exitCode !== null)
     fail(`It ended with ${child.exitCode}: ${await new Response(child.stderr).text()}`);
@@ -68,8 +72,13 @@ await (await started("--once")).exited;
 const wrong = [...(await wrongAfter(folder, feed.sent)), ...growth(samples)];
 for (const line of wrong) say(`WRONG: ${line}`);
 const verdict = wrong.length === 0 ? "all is right" : "see above";
-say(`${feed.sent.size} events, ${kills} kills, ${minutes} minutes: ${verdict}`);
+const spent = `${committed} batches, ${Math.round(elapsedMs() / 60_000)} minutes`;
+say(`${feed.sent.size} events, ${kills} kills, ${spent}: ${verdict}`);
 process.exitCode = wrong.length === 0 ? 0 : 1;
+
+function isOn(): boolean {
+  return elapsedMs() < minutes * 60_000 && (batches === undefined || committed < batches);
+}
 
 async function started(...extra: string[]) {
   const serve = extra.length > 0 ? [] : ["--serve", String(pagePort)];
@@ -101,12 +110,19 @@ function watching(): { close(): void } {
 
 function sampleOf(pid: number): Sample {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  committed = batchIn(join(folder, "state")) ?? committed;
   return {
     seconds: Math.round(elapsedMs() / 1000),
+    batches: committed,
     memoryMb: Math.round((Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]) * 1024) / MEGABYTE),
     openFiles: readdirSync(`/proc/${pid}/fd`).length,
     checkpointMb: sizeOf(join(folder, "state")) / MEGABYTE,
   };
+}
+
+/** Undefined while the plan is being written. */
+function batchIn(checkpoint: string): number | undefined {
+  return (readPlanFile(checkpoint) as { readonly batch: number } | undefined)?.batch;
 }
 
 function sizeOf(path: string): number {
@@ -121,6 +137,7 @@ function tell(sample: Sample | undefined): void {
   const { seconds, memoryMb, openFiles, checkpointMb } = sample;
   const cells = [
     `${seconds} s`.padStart(7),
+    String(sample.batches).padStart(8),
     `${memoryMb} MB`.padStart(7),
     String(openFiles).padStart(6),
     `${checkpointMb.toFixed(1)} MB`.padStart(11),
@@ -142,11 +159,19 @@ function growth(all: readonly Sample[]): string[] {
   });
 }
 
-function flags(): { readonly minutes: number; readonly rate: number; readonly killAfterMs: number } {
+interface SoakFlags {
+  readonly minutes: number;
+  readonly batches: number | undefined;
+  readonly rate: number;
+  readonly killAfterMs: number;
+}
+
+function flags(): SoakFlags {
   const { values } = parseArgs({
     options: {
       help: { type: "boolean", short: "h" },
-      minutes: { type: "string", default: "30" },
+      minutes: { type: "string" },
+      batches: { type: "string" },
       rate: { type: "string", default: "1000" },
       "kill-after": { type: "string", default: "120" },
     },
@@ -155,10 +180,13 @@ function flags(): { readonly minutes: number; readonly rate: number; readonly ki
     process.stdout.write(HELP);
     process.exit(0);
   }
-  const [minutes, rate, seconds] = [values.minutes, values.rate, values["kill-after"]].map(Number);
-  if (!(Number(minutes) > 0 && Number(rate) > 0 && Number(seconds) > 0))
-    fail(`Numbers over 0 are expected\n\n${HELP}`);
-  return { minutes: Number(minutes), rate: Number(rate), killAfterMs: Number(seconds) * 1000 };
+  const batches = values.batches === undefined ? undefined : Number(values.batches);
+  const minutes = Number(values.minutes ?? (batches === undefined ? 30 : Number.POSITIVE_INFINITY));
+  const rate = Number(values.rate);
+  const killAfterMs = 1000 * Number(values["kill-after"]);
+  for (const number of [minutes, rate, killAfterMs, batches ?? 1])
+    if (!(number > 0)) fail(`Numbers over 0 are expected\n\n${HELP}`);
+  return { minutes, batches, rate, killAfterMs };
 }
 
 function say(line: string): void {

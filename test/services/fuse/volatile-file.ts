@@ -2,7 +2,8 @@
 
 import type { Random } from "../../crash/episode.ts";
 
-const PAGE_BYTES = 4096;
+/** What a plate writes whole: a page of 4 KiB that the cut comes into is the old one in parts. */
+const SECTOR_BYTES = 512;
 
 export interface VolatileFile {
   sizeBytes(): number;
@@ -10,7 +11,7 @@ export interface VolatileFile {
   write(offset: number, bytes: Buffer): void;
   truncate(sizeBytes: number): void;
   sync(): void;
-  /** What a power cut leaves: each page that was not synced is the old or the new one, or empty. */
+  /** What a power cut leaves: each sector that was not synced is the old or the new one, or empty. */
   afterCut(random: Random): Buffer;
 }
 
@@ -29,7 +30,8 @@ export function volatileFile(initial: Buffer = Buffer.alloc(0)): VolatileFile {
     sizeBytes = Math.max(sizeBytes, size);
   };
   const touch = (from: number, to: number): void => {
-    for (let page = Math.floor(from / PAGE_BYTES); page * PAGE_BYTES < to; page += 1) dirty.add(page);
+    for (let sector = Math.floor(from / SECTOR_BYTES); sector * SECTOR_BYTES < to; sector += 1)
+      dirty.add(sector);
   };
   return {
     sizeBytes: () => sizeBytes,
@@ -49,8 +51,8 @@ export function volatileFile(initial: Buffer = Buffer.alloc(0)): VolatileFile {
     sync() {
       const next = Buffer.alloc(sizeBytes);
       synced.copy(next);
-      for (const page of dirty)
-        current.copy(next, page * PAGE_BYTES, page * PAGE_BYTES, pageEnd(page, sizeBytes));
+      for (const sector of dirty)
+        current.copy(next, sector * SECTOR_BYTES, sector * SECTOR_BYTES, sectorEnd(sector, sizeBytes));
       synced = next;
       dirty.clear();
     },
@@ -58,14 +60,19 @@ export function volatileFile(initial: Buffer = Buffer.alloc(0)): VolatileFile {
       const size = random(2) === 0 ? synced.length : sizeBytes;
       const bytes = Buffer.alloc(size);
       synced.copy(bytes);
-      for (const page of dirty)
-        if (random(2) === 0 && page * PAGE_BYTES < size)
-          current.copy(bytes, page * PAGE_BYTES, page * PAGE_BYTES, pageEnd(page, Math.min(size, sizeBytes)));
+      for (const sector of dirty)
+        if (random(2) === 0 && sector * SECTOR_BYTES < size)
+          current.copy(
+            bytes,
+            sector * SECTOR_BYTES,
+            sector * SECTOR_BYTES,
+            sectorEnd(sector, Math.min(size, sizeBytes)),
+          );
       return bytes;
     },
   };
 }
 
-function pageEnd(page: number, sizeBytes: number): number {
-  return Math.max(page * PAGE_BYTES, Math.min((page + 1) * PAGE_BYTES, sizeBytes));
+function sectorEnd(sector: number, sizeBytes: number): number {
+  return Math.max(sector * SECTOR_BYTES, Math.min((sector + 1) * SECTOR_BYTES, sizeBytes));
 }
