@@ -35,6 +35,7 @@ export function openCatalog(store: Store, folder: string, table: string): Catalo
   const fileOf = (number: number): string => at(`v${number}.metadata.json`);
   const name = `The table ${table} in ${store.url}`;
   let known: TableVersion | undefined;
+  let knownText = "";
 
   const versionOf = (number: number, text: string): TableVersion => {
     const metadata = readMetadata(text, name);
@@ -44,6 +45,7 @@ export function openCatalog(store: Store, folder: string, table: string): Catalo
         `${name} is another one than before: somebody has made it anew. Begin with a new checkpoint`,
         { component: "iceberg" },
       );
+    knownText = text;
     known = { number, metadata, places: placesOf(metadata.location, folder) };
     return known;
   };
@@ -102,8 +104,9 @@ export function openCatalog(store: Store, folder: string, table: string): Catalo
     async latest() {
       const first = Math.max(await hinted(), known?.number ?? 0);
       let number = first === 0 ? 0 : await lastFrom(first);
-      if (number === known?.number && (await store.exists(fileOf(number)))) return known;
       let text = number === 0 ? undefined : await textAt(number);
+      // A table that was made anew may have as many versions.
+      if (number === known?.number && text === knownText) return known;
       if (text === undefined) {
         number = await listed();
         text = number === 0 ? undefined : await textAt(number);

@@ -117,6 +117,17 @@ export function decodeManifest(
   });
 }
 
+const WITHOUT_PARTITIONS = manifestSchema({ type: "record", name: "r102", fields: [] });
+
+/** The paths of all files that a manifest tells of. */
+export function dataFilesIn(bytes: Uint8Array, name: string): readonly string[] {
+  const file = decodeAvro(bytes, name);
+  return file.records.map((record) => {
+    const entry = inShapeOf(record, file.schema, WITHOUT_PARTITIONS) as ManifestEntry;
+    return entry.data_file.file_path;
+  });
+}
+
 export interface ListOf {
   readonly snapshotId: bigint;
   readonly parentId: bigint | undefined;

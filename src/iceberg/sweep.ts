@@ -6,6 +6,7 @@
 import { rm } from "node:fs/promises";
 import { joinPath, type Store } from "../warehouse/store.ts";
 import { type TableVersion, VERSION_FILE } from "./catalog.ts";
+import { dataFilesIn } from "./manifests.ts";
 import type { ListCache } from "./merge.ts";
 import { DELETES_VERSIONS } from "./metadata.ts";
 
@@ -32,7 +33,11 @@ export async function sweep({
   lists,
 }: Sweep): Promise<number> {
   await rm(staging, { recursive: true, force: true });
-  const named = await namedBy(version, lists);
+  const manifests = await manifestsOf(version, lists);
+  const named = new Set([
+    ...(version?.metadata.snapshots ?? []).map(({ "manifest-list": list }) => version?.places.pathOf(list)),
+    ...manifests,
+  ]);
   const filesIn = async (inside: string): Promise<readonly string[]> =>
     (await store.list(joinPath(folder, inside))).map(({ path }) => path);
   const isOwn = (path: string): boolean => (path.split("/").at(-1) ?? "").startsWith(prefix);
@@ -46,22 +51,36 @@ export async function sweep({
     version?.metadata.properties[DELETES_VERSIONS] === "true" &&
     !listed.has(path) &&
     Number(VERSION_FILE.exec(path)?.[1] ?? Number.POSITIVE_INFINITY) < version.number - listed.size;
+  const later = (await filesIn("data")).filter((path) => isOwn(path) && batchOf(path) > last);
+  // The mark may have been taken away: what a snapshot has is not removed, whatever it says.
+  const inUse = later.length === 0 ? new Set() : await dataFilesOf(store, version, manifests);
   const left = [
-    ...(await filesIn("data")).filter((path) => isOwn(path) && batchOf(path) > last),
+    ...later.filter((path) => !inUse.has(path)),
     ...(await filesIn("metadata")).filter((path) => (isOwn(path) && !named.has(path)) || isOldVersion(path)),
   ];
   for (const path of left) await store.remove(path);
   return left.length;
 }
 
-/** The lists and manifests of all snapshots. */
-async function namedBy(version: TableVersion | undefined, lists: ListCache): Promise<ReadonlySet<string>> {
-  const named = new Set<string>();
-  if (version === undefined) return named;
-  for (const snapshot of version.metadata.snapshots ?? []) {
-    named.add(version.places.pathOf(snapshot["manifest-list"]));
+/** The manifests of all snapshots, as paths of the store. */
+async function manifestsOf(
+  version: TableVersion | undefined,
+  lists: ListCache,
+): Promise<ReadonlySet<string>> {
+  const paths = new Set<string>();
+  if (version === undefined) return paths;
+  for (const snapshot of version.metadata.snapshots ?? [])
     for (const { manifest_path: path } of await lists.of(version, snapshot))
-      named.add(version.places.pathOf(path));
+      paths.add(version.places.pathOf(path));
+  return paths;
+}
+
+async function dataFilesOf(store: Store, version: TableVersion | undefined, manifests: ReadonlySet<string>) {
+  const paths = new Set<string>();
+  for (const manifest of manifests) {
+    const bytes = await store.read(manifest);
+    if (bytes === undefined || version === undefined) continue;
+    for (const uri of dataFilesIn(bytes, manifest)) paths.add(version.places.pathOf(uri));
   }
-  return named;
+  return paths;
 }
