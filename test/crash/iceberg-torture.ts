@@ -1,4 +1,4 @@
-/** npm run torture -- --iceberg: kills on the way into Iceberg tables, with the seed that repeats a failure. */
+/** npm run torture -- --iceberg: kills on the way into Iceberg tables, with the seed that repeats one. */
 
 import { tortureFlags } from "./flags.ts";
 import { anyIcebergDeaths, runIcebergEpisode } from "./iceberg-episode.ts";
@@ -22,8 +22,8 @@ while (kills < wanted) {
   }
   seed += 1;
 }
-say(`${kills} kills, seeds ${firstSeed} to ${seed - 1}: every table held the batch answer of DuckDB as a multiset,
-and no file that no snapshot names`);
+say(`${kills} kills, seeds ${firstSeed} to ${seed - 1}: every table held the batch answer of DuckDB as a
+multiset, and no file that no snapshot names`);
 process.exit(0);
 
 function say(line: string): void {

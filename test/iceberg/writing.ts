@@ -22,15 +22,21 @@ interface WriterOptions {
   readonly store?: Store;
 }
 
-export interface TestWriter {
+interface TestWriter {
   /** Opens the table anew for these rows, a SELECT, and appends them as the next batch. */
   append(query: string, batch?: number): Promise<void>;
 }
 
-export function writing(): Writing {
+/** The values of the column `n`, in their order. */
+export function numbers(rows: readonly Readonly<Record<string, unknown>>[]): readonly number[] {
+  return rows.map(({ n }) => Number(n)).toSorted((a, b) => a - b);
+}
+
+/** In a folder, or in a store whose files are to be brought into that folder before they are read. */
+export function writing(elsewhere?: Store): Writing {
   const folder = emptyFolder();
   const root = join(folder.path, "wh");
-  const store = openLocalStore(root);
+  const store = elsewhere ?? openLocalStore(root);
   const databases: Database[] = [];
   return {
     table: join(root, "t"),

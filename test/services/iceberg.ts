@@ -14,7 +14,7 @@ const PACKAGES = ["pyspark==4.1.1", "pyiceberg==0.12.0", "pyarrow==26.0.1"];
 const RUNTIME = "org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.12.0";
 const JUDGE = join(import.meta.dirname, "iceberg_judge.py");
 
-export interface IcebergRows {
+interface IcebergRows {
   /** The schema's columns by name: `timestamptz`, `decimal(9, 2)`, `struct<5: a: optional int>`. */
   readonly types: Readonly<Record<string, string>>;
   readonly rows: readonly Record<string, unknown>[];
@@ -25,7 +25,7 @@ export interface IcebergRows {
 }
 
 /** What the metadata says of all files that a table is made of. */
-export interface IcebergFiles {
+interface IcebergFiles {
   readonly data: readonly string[];
   readonly manifests: readonly string[];
   readonly lists: readonly string[];
