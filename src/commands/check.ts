@@ -12,8 +12,8 @@ interface CheckFlags extends JobFlags {
 }
 
 const HELP = `
-Nothing is read and nothing written, but files are looked at whose columns the job does not declare. All that
-is wrong is told at once, each with file, line, column and what would be right.
+No input is processed and nothing is written; files are sampled if the job does not declare their columns. All
+mistakes are listed at once, each with file, line, column and the way to fix it.
 
 Examples:
   Is it right, and how will it run?
@@ -30,9 +30,7 @@ Exit codes: 0 right, 2 wrong.`;
 export function checkCommand(context: Context): Command {
   const command = withHintForMore(new Command("check"), () => "one job file is checked at a time")
     .summary("validates a job and prints its plan")
-    .description(
-      "Validates a job and prints, for each query, the execution picked, the state it keeps, and why.",
-    );
+    .description("Validates a job and prints, for each query, the chosen execution, its state, and why.");
   return addJobFlags(
     command,
     "a job file; the built-in market job if left out",

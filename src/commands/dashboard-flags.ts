@@ -18,11 +18,15 @@ export function addDashboardFlags(command: Command): Command {
     .addOption(
       new Option(
         "--token <token>",
-        "what the dashboard asks for, with an address that other machines reach",
+        "the token that the dashboard asks for; required if other machines can connect",
       ).env("STREAMKIT_TOKEN"),
     )
-    .option("--insecure", "let every machine that reaches the address see the dashboard, without a token")
-    .option("--allow-host <name>", "a name by which the dashboard may be asked; repeatable", collect);
+    .option("--insecure", "serve other machines without a token")
+    .option(
+      "--allow-host <name>",
+      "a host name under which the dashboard may be opened; repeatable",
+      collect,
+    );
 }
 
 /** Throws code `usage` for an address that is no one's, or that is open to others without a token. */

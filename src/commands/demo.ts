@@ -27,9 +27,9 @@ export function demoCommand(context: Context): Command {
     .description(
       "Simulates a market and a web server, aggregates both, stores Parquet, and shows it all in a browser.",
     )
-    .option("--port <port>", "of the dashboard; the next free one if it is taken", "8080")
-    .option("--host <host>", "address that the dashboard listens on", "127.0.0.1")
-    .option("--folder <folder>", "where to store; a new temporary folder if left out")
+    .option("--port <port>", "the dashboard's port; the next free one if it is taken", "8080")
+    .option("--host <host>", "the address that the dashboard listens on", "127.0.0.1")
+    .option("--folder <folder>", "where to store the data (default: a new temporary folder)")
     .option("--rate <n>", "quotes a second", "500")
     .option("--for <duration>", "stop after this time (default: when you press Ctrl-C)");
   return addDashboardFlags(command)

@@ -9,8 +9,8 @@ import type { Context } from "./context.ts";
 
 export function helpCommand(context: Context): Command {
   return new Command("help")
-    .summary("the manual, a page a topic; or what a command takes")
-    .description("Prints a page of the manual, or what a command takes; without a topic, the list of pages.")
+    .summary("shows a page of the manual, or a command's help")
+    .description("Prints a page of the manual or a command's help; without a topic, lists the pages.")
     .addArgument(new Argument("[topic]", "a page of the manual, or a command"))
     .action((topic: string | undefined, _flags: unknown, command: Command) => {
       const program = command.parent ?? command;

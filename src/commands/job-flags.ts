@@ -22,33 +22,36 @@ export interface JobFlags {
 export function addJobFlags(command: Command, argument: string, inUrl?: string): Command {
   command
     .argument("[job]", argument)
-    .option("--sql <query>", "a job of one query over the stream `input`")
+    .option("--sql <query>", "a single query over the stream `input`, in place of a job file")
     .option("--mode <mode>", "with --sql: append, update or complete (default: append)");
   if (inUrl !== undefined) command.option("--in <url>", `with --sql: ${inUrl}`);
   return command
     .option(
       "--format <format>",
-      "with --sql: json, csv, combined … as `streamkit formats` says (default: what files are, else json)",
+      "with --sql: json, csv, combined … (see `streamkit formats`; default: detected in files, else json)",
     )
-    .option("--schema <columns>", 'with --sql: "ts TIMESTAMP, price DOUBLE"; else found from the first lines')
+    .option(
+      "--schema <columns>",
+      'with --sql: "ts TIMESTAMP, price DOUBLE" (default: inferred from the first lines)',
+    )
     .option("--pattern <regex>", "with --sql and --format regex: the pattern, with named groups")
     .option(
       "--log-format <text>",
-      "with --sql and --format nginx or apache: the log_format of its configuration",
+      "with --sql and --format nginx or apache: log_format from the server's configuration",
     )
     .option(
       "--delimiter <character>",
-      "with --sql and --format csv: what separates values, or tab (default: found from the header)",
+      "with --sql and --format csv: the separator, or tab (default: detected in the header)",
     )
     .option("--time <column>", 'with --sql: the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
     .option(
       "--timezone <zone>",
-      "with --sql: what times without a UTC offset are in, like Europe/Berlin (default: UTC)",
+      "with --sql: the time zone of times without a UTC offset, like Europe/Berlin (default: UTC)",
     )
-    .option("--watermark <duration>", "with --sql: how far out of order events may come (default: 0)")
+    .option("--watermark <duration>", "with --sql: how far out of order events may arrive (default: 0)")
     .option(
       "--max-bad <share>",
-      "with --sql: how many of 100,000 lines may be unreadable, like 50%, or off (default: not all of them)",
+      "with --sql: stop if a larger share of 100,000 lines is unreadable, or off (default: all of them)",
     )
     .option("--set <key=value>", "replace a value of the job file; repeatable", collect);
 }

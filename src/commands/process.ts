@@ -41,33 +41,38 @@ export function processCommand(context: Context): Command {
     new Command("process"),
     (word) => `what a job reads stands in it, or comes on standard input, as with < ${word}`,
   )
-    .summary("runs a job: reads, aggregates in micro-batches, writes")
-    .description("Runs a job file; without one, --sql over the standard input, or the built-in market job.");
+    .summary("runs a job: read, aggregate in micro-batches, write")
+    .description(
+      "Runs a job file; without one, a query (--sql) over the standard input, or the built-in market job.",
+    );
   const withFlags = addJobFlags(
     command,
     "a job file: YAML, JSON or TypeScript",
     "what to read: -, a file or glob, tail:GLOB, kafka://…, http://…, tcp://… or syslog://… (default: -)",
   )
     .option("--batch <duration>", "time between micro-batches; 0 = as soon as there is input")
-    .option("--checkpoint <folder>", "keep state and progress here, and go on from it")
+    .option("--checkpoint <folder>", "save state and progress here, and resume from it")
     .option(
       "--reset <query>",
-      "drop what the checkpoint keeps of this query: it begins anew; repeatable",
+      "discard this query's state in the checkpoint, so that it starts anew; repeatable",
       collect,
     )
-    .option("--reset-checkpoint", "drop everything that the checkpoint keeps: the job begins anew")
+    .option("--reset-checkpoint", "discard the whole checkpoint, so that the job starts anew")
     .option(
       "--once",
-      "what is there now is the whole input, of which no row is late: close every window, stop",
+      "treat what is there now as the whole input (no row is late): close every window, then stop",
     )
     .option(
       "--available-now",
-      "take what is there now by the watermark, commit, stop; open windows wait in the checkpoint",
+      "process what is there now, commit, then stop; open windows stay in the checkpoint",
     )
-    .option("--allow-empty", "with those two: no file to read is no mistake")
-    .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
-    .option("--serve <[host:]port>", "show everything live in a browser")
-    .option("--quiet", "say nothing but errors");
+    .option("--allow-empty", "with --once or --available-now: accept that there is no file to read")
+    .option(
+      "--stop-timeout <duration>",
+      "after a signal, abandon a batch that takes longer than this (default: 30s)",
+    )
+    .option("--serve <[host:]port>", "serve the live dashboard on this port")
+    .option("--quiet", "print only errors");
   return addDashboardFlags(withFlags)
     .addHelpText("after", HELP)
     .action((job: string | undefined, flags: ProcessFlags, given: Command) => {

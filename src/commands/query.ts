@@ -22,14 +22,14 @@ interface QueryFlags {
 }
 
 const HELP = `
-Tables are the warehouse's: a folder market.db/ohlc is market.ohlc, ohlc is ohlc. With --checkpoint also
-dead_letters and the state tables (checkpoint.NAME), as a batch left them: the job may be running. Any file
-can be named in the query itself, but with --no-allow-files, which is for SQL that somebody else has written.
-From a warehouse that is elsewhere, the files of the tables that the query names are fetched for it, without
-those of partitions that its WHERE rules out. Nothing is changed: SELECT, FROM, SHOW TABLES, DESCRIBE,
-SUMMARIZE, EXPLAIN and the like are taken, several with semicolons between.
+The tables are those of the warehouse: the folder ohlc is the table ohlc, market.db/ohlc is market.ohlc. With
+--checkpoint there are also dead_letters and the state tables (checkpoint.NAME), as the last batch left them;
+the job may be running. The query may also name any file, unless --no-allow-files is given: use that for SQL
+written by somebody else. From a remote warehouse, only the files of the tables in the query are fetched,
+without the partitions that its WHERE excludes. Queries only read: SELECT, FROM, SHOW TABLES, DESCRIBE,
+SUMMARIZE, EXPLAIN and the like are accepted, several of them separated by semicolons.
 
-At a terminal, without a query, it is a shell: SQL until a semicolon, Tab completes, .help tells the rest.
+At a terminal, without a query, it starts a shell: SQL ends with a semicolon, Tab completes, .help lists more.
 
 Examples:
   streamkit query "SELECT symbol, max(high) FROM ohlc WHERE dt >= DATE '2026-01-05' GROUP BY ALL"
@@ -41,23 +41,23 @@ Examples:
 
 export function queryCommand(context: Context): Command {
   const command = new Command("query")
-    .summary("DuckDB SQL over the Parquet warehouse and a checkpoint")
-    .description("Runs DuckDB queries over the tables of a warehouse, and prints their answers.")
+    .summary("runs SQL over the Parquet warehouse and a checkpoint")
+    .description("Runs DuckDB SQL over the tables of a warehouse and prints the results.")
     .argument("[sql]", "the query; without it --file, standard input, or a shell at a terminal")
-    .option("-f, --file <file>", "the query is in this file; - is standard input")
+    .option("-f, --file <file>", "read the query from this file; - is standard input")
     .option("--warehouse <place>", "the folder of the tables, or webhdfs://… or s3://…", "./warehouse")
-    .option("--checkpoint <folder>", "also a checkpoint's tables, while its job runs or not")
+    .option("--checkpoint <folder>", "add a checkpoint's tables; its job may be running")
     .addOption(
-      new Option("--format <format>", "how to print it")
+      new Option("--format <format>", "output format")
         .choices(["table", "json", "ndjson", "csv", "parquet"])
         .default("table"),
     )
     .option(
       "--out <file>",
-      "write to a file instead of stdout; its name tells the format: .csv, .json, .ndjson, .parquet",
+      "write to a file instead of stdout; the format follows the extension: .csv, .json, .ndjson, .parquet",
     )
-    .option("--allow-files", "the query may name files of this machine; it does if nothing is said", true)
-    .option("--no-allow-files", "it reads the warehouse and the checkpoint, and nothing else")
+    .option("--allow-files", "let the query read files on this machine", true)
+    .option("--no-allow-files", "let the query read only the warehouse and the checkpoint")
     .addHelpText("after", HELP)
     .action((text: string | undefined, flags: QueryFlags, given: Command) =>
       query(text, { ...flags, format: formatOf(flags, given) }, context),

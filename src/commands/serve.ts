@@ -42,15 +42,15 @@ export function serveCommand(context: Context): Command {
     new Command("serve"),
     (word) => `process ${word} --serve 8080 runs a job and shows it; --follow FOLDER shows one that runs`,
   )
-    .summary("the live dashboard, in a browser")
-    .description("Shows the live dashboard, fed by the rows on stdin or by a running job's checkpoint.")
-    .option("--port <port>", "where to listen; 0 takes any free port", String(DEFAULT_PORT))
+    .summary("serves the live dashboard")
+    .description("Serves the live dashboard for the rows on stdin or for a running job's checkpoint.")
+    .option("--port <port>", "the port to listen on; 0 picks a free one", String(DEFAULT_PORT))
     .option(
       "--host <address>",
-      "the address to bind; others than this machine reach only what you open",
+      "the address to listen on; other machines can connect only if you change it",
       DEFAULT_HOST,
     )
-    .option("--follow <checkpoint>", "follow the job that runs on this checkpoint folder instead of stdin");
+    .option("--follow <checkpoint>", "follow the job with this checkpoint folder instead of reading stdin");
   return addDashboardFlags(command)
     .addHelpText("after", HELP)
     .action((flags: ServeFlags) => serve(flags, context));

@@ -64,18 +64,13 @@ Examples:
 
 export function simulateCommand(context: Context): Command {
   const command = new Command("simulate")
-    .summary("writes quotes, trades or a web server's log, steadily or as fast as possible")
-    .description(
-      "Simulates a stream of events: prices that move like prices, or requests that come like requests.",
-    )
+    .summary("generates quotes, trades or a web server's log")
+    .description("Simulates a stream of events with realistic prices or requests.")
     .argument("<kind>", "quotes, trades or access-log");
   for (const [key, flag] of Object.entries(FLAGS) as [OptionKey, string][])
     command.option(flag, descriptionOf(key));
   return command
-    .option(
-      "--truth <file>",
-      "write what was done to the stream (late, duplicate and broken lines) here, as NDJSON",
-    )
+    .option("--truth <file>", "record the injected faults (late, duplicate and broken lines) here, as NDJSON")
     .option(
       "--out <url>",
       "where to write: - (stdout), file:PATH (replaced), kafka://HOST:PORT/TOPIC, tcp://HOST:PORT, " +

@@ -8,12 +8,11 @@ const row = ({ name, summary }: { readonly name: string; readonly summary: strin
   `  ${name.padEnd(16)}${summary}`;
 
 export const PIPELINE_HELP = `
-Receivers that are slow or away: with --channel DIR what was read waits on disk, up to --channel-size, over
-restarts too; when it is full, reading waits. What was read is safe in the channel, and each --out gets it at
-least once; a file: gets it exactly once from the channel, as it is cut back to what was delivered. Without
---channel, up to 64 MiB wait in memory, and positions are kept when the receivers have what was read.
-An --out that fails is tried again until it takes it; nothing is dropped. --once takes what is there, delivers
-what waits in channels, and ends.
+Slow or unavailable receivers: with --channel DIR, events are buffered on disk, up to --channel-size, also
+across restarts; when the channel is full, reading pauses. Each --out gets every event at least once, and a
+file: exactly once, as it is cut back to what was delivered. Without --channel, up to 64 MiB are buffered in
+memory, and positions are saved once the receivers have the events. A failing --out is retried until it
+succeeds; nothing is dropped. --once reads what is there, delivers what is in the channels, and ends.
 
 Outputs (--out, and "to:" in a pipeline):
 ${outputKinds.map(row).join("\n")}
@@ -22,8 +21,8 @@ ${interceptorKinds.map(row).join("\n")}
 Inputs of a pipeline ("from:"):
 ${inputKinds.map(row).join("\n")}
 
-A pipeline file says all of it, and more: several inputs, and channels by a header's value. --print-pipeline
-shows what flags or Flume's configuration come to:
+A pipeline file can express all of this and more: several inputs, and channels chosen by a header's value.
+--print-pipeline shows the pipeline that flags or a Flume configuration amount to:
     sources:
       app:
         from: "tail:/var/log/app/*.log"

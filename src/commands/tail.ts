@@ -37,13 +37,13 @@ import {
 
 const HELP = `
 Files are followed through rotation by renaming, by copying and truncating, and by gzip, also while streamkit
-is down: a file is known by device, inode and its bytes, not by its name. What rotation put aside is read to
-its end first. Only whole lines are written; a half one at a file's end waits for its line feed, also for the
-next run, until the file was rotated away and rests. With --once and no --position there is no next run.
+is down: a file is identified by device, inode and content, not by name. Rotated files are read to their end
+first. Only whole lines are written; an incomplete last line waits for its line feed, also until the next run,
+unless the file has been rotated away and no longer changes. With --once and no --position, it is written.
 
-Nothing is lost, and little comes twice: a position is kept (with --position) when every --out has what was
-read before it: a file is synced, a broker has acknowledged, stdout was written. After kill -9 what was
-written since the last position, up to a second, comes again. A job with a source tail: has each line once.
+Nothing is lost, and little is repeated: with --position, a position is saved once every --out has what was
+read before it (a file is synced, a broker has acknowledged, stdout was written). After kill -9, up to one
+second of lines is written again. A job with a tail: source has every line exactly once.
 
 Examples:
   A log as it is written:
@@ -58,34 +58,43 @@ Examples:
 export function tailCommand(context: Context): Command {
   return new Command("tail")
     .summary("follows growing files through rotation and restarts")
-    .description("Follows growing files, and writes their lines to stdout, files and topics of Kafka.")
+    .description(
+      "Follows growing files and writes their lines to stdout, files, Kafka topics and other outputs.",
+    )
     .argument("[glob...]", "files to follow, as paths or globs like '/var/log/*.log'")
-    .option("--position <file>", "keep here how far each file was read, and go on from it")
-    .option("--from <start|end>", "where files are begun that are there on the first start", FROM_START)
+    .option("--position <file>", "save the position in each file here, and continue from it")
+    .option("--from <start|end>", "where to start in files that exist at the first start", FROM_START)
     .option(
       "--out <url>",
       "where to write: - (stdout), file:PATH (appended to), kafka://HOST:PORT/TOPIC, tcp://HOST:PORT, " +
         "http://HOST/PATH, roll:FOLDER and others below; repeatable (default: -)",
       collect,
     )
-    .option("--multiline <regex>", "events of several lines: a line that matches begins one")
-    .option("--continued <regex>", "events of several lines: a line that matches belongs to the one before")
-    .option("--header <name=value>", "a header of every event, where messages have them; repeatable", collect)
-    .option("--encoding <name>", "what the files are written in, like utf-16le or latin1 (default: as it is)")
-    .option("--max-line <size>", "a longer line is cut there and marked", MAX_LINE)
-    .option("--once", "what is there now is all: read it and stop")
+    .option("--multiline <regex>", "multi-line events: a matching line starts a new event")
+    .option("--continued <regex>", "multi-line events: a matching line continues the event before it")
+    .option(
+      "--header <name=value>",
+      "a header for every event, for outputs that have headers; repeatable",
+      collect,
+    )
+    .option(
+      "--encoding <name>",
+      "the files' encoding, like utf-16le or latin1 (default: bytes are passed on unchanged)",
+    )
+    .option("--max-line <size>", "cut longer lines at this size and mark them", MAX_LINE)
+    .option("--once", "read what is there now, then stop")
     .option(
       "--kafka-options <file>",
       "YAML with tls, sasl and config for kafka:// outputs, with ${NAME} from the environment",
     )
-    .option("--channel <dir>", "what was read waits here, on disk, for a receiver that is slow or away")
-    .option("--channel-size <size>", "a full channel takes no more: reading waits (default: 1GiB)")
-    .option("--interceptor <yaml>", "what is done to events before they are written; repeatable", collect)
-    .option("--route <way>", "several --out: all, failover, round-robin or random", "all")
+    .option("--channel <dir>", "buffer events here, on disk, while a receiver is slow or unavailable")
+    .option("--channel-size <size>", "reading pauses when the channel holds this much (default: 1GiB)")
+    .option("--interceptor <yaml>", "change or filter events before they are written; repeatable", collect)
+    .option("--route <way>", "with several --out: all, failover, round-robin or random", "all")
     .option("--pipeline <file>", "a pipeline of inputs, channels and outputs, in YAML")
-    .option("--flume-conf <file>", "what a Flume agent's .properties say, run as a pipeline")
-    .option("--flume-agent <name>", "which agent, where the file has several")
-    .option("--print-pipeline", "print the pipeline, and run nothing")
+    .option("--flume-conf <file>", "run a Flume agent's .properties file as a pipeline")
+    .option("--flume-agent <name>", "which agent, if the file has several")
+    .option("--print-pipeline", "print the pipeline without running it")
     .addHelpText("after", `${HELP}\n${PIPELINE_HELP}\n${KAFKA_OPTIONS_HELP}`)
     .action((globs: readonly string[], flags: PipelineFlags, given: Command) => {
       refuseIdleFlags(given, idleRules(flags));

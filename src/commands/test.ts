@@ -20,9 +20,9 @@ Examples stand in the job itself:
       input: { ticks: ["no JSON", '{"ts":"2026-01-05T14:30:01Z","symbol":"ACME","price":1}'] }
       expect: { clean: [{ symbol: ACME }], dead_letters: [{ line: no JSON }] }
 
-Each runs twice, with all rows in one batch and with each in a batch of its own; then the input ends, and
-every window closes. batches: one, each or [2, 1] fixes the cut where it matters, as for late rows. Of update
-and complete queries the table is compared that their changes make. The job's sources and sinks are not
+Each test runs twice, with all rows in one batch and with one row a batch; then the input ends, and every
+window closes. batches: one, each or [2, 1] fixes the cut where it matters, as for late rows. For update and
+complete queries, the table that results from their changes is compared. The job's sources and sinks are not
 touched.
 
 Exit codes: 0 all as expected, 1 one is not, 2 wrong job, or no tests in it.`;
@@ -31,7 +31,7 @@ export function testCommand(context: Context): Command {
   return new Command("test")
     .summary("runs the examples inside a job file")
     .description(
-      "Runs a job's tests: (input rows, expected rows) through the real engine and prints what differs.",
+      "Runs a job's tests (input rows, expected rows) through the real engine and prints the differences.",
     )
     .argument("<job>", "a job file: YAML, JSON or TypeScript")
     .option("--set <key=value>", "replace a value of the job file; repeatable", collect)

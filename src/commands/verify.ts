@@ -17,20 +17,20 @@ interface VerifyFlags extends JobFlags {
 }
 
 const HELP = `
-A query is right where the stream's rows are the rows of the same SQL over the whole input, however the input
-is cut into batches. This runs your own job over your own files to see it: the engine takes them in random
-batches and is restarted in the middle; plain DuckDB takes them at once, in one thread. Nothing is written to
-the job's sinks and its checkpoint.
+A query is right if the stream's rows equal those of the same SQL over the whole input, however the input is
+cut into batches. This command checks that with your own job and files: the engine reads them in random
+batches and is restarted in between, plain DuckDB reads them at once in a single thread. The job's sinks and
+checkpoint are not touched.
 
-No row is late here: where the input is more out of order than watermark: allows, the watermark is raised to
-it, and you are told how many rows would have come late. DOUBLEs may differ in their last digits. What
-depends on the order of rows (first, last, list without ORDER BY) is the input's order but over hop(…).
+No row is late here: if the input is more out of order than watermark: allows, the watermark is raised, and
+the number of rows that would have been late is printed. DOUBLEs may differ in their last digits. Results
+that depend on row order (first, last, list without ORDER BY) follow the input's order, except over hop(…).
 
-Both sides read the input with the engine's reader. So a second one, which shares nothing with it, takes the
-same lines apart (json, csv and lines): each value of a number, text, date, time or boolean is compared, and
-which lines became dead letters; of more than 200,000 lines a sample.
+Both sides use the engine's reader. Therefore an independent second reader parses the same lines (json, csv
+and lines) and compares every number, text, date, time and boolean, and which lines became dead letters; of
+more than 200,000 lines it takes a sample.
 
-Where rows depend on the clock (received:, max_ahead:), the batch is given the times of the stream's batches.
+If rows depend on the clock (received:, max_ahead:), the batch uses the times of the stream's batches.
 
 Examples:
   A job that reads standard input, over a file of yesterday:
@@ -49,15 +49,17 @@ export function verifyCommand(context: Context): Command {
     (word) => `--input ${word} says what a source reads here`,
   )
     .summary("runs a job as a stream and as a batch, and compares the rows")
-    .description("Compares a job's rows over random batches with those of the same SQL over the whole input.")
+    .description(
+      "Checks that a job's rows over random batches equal those of the same SQL over the whole input.",
+    )
     .option(
       "--input <[source=]files>",
-      "what a source reads here: a file, a folder or a glob; repeatable; sources of files keep theirs",
+      "what a source reads: a file, a folder or a glob; repeatable; file sources keep their own input",
       collect,
     )
-    .option("--cuts <n>", "how many ways of cutting the input are tried", "4")
+    .option("--cuts <n>", "how many ways of cutting the input into batches to try", "4")
     .option("--now <time>", "the clock at the start, for received: and max_ahead: (default: the time now)")
-    .option("--seed <n>", "of the first cut; the next ones count up from it (default: a new one)");
+    .option("--seed <n>", "seed of the first cut; later cuts count up from it (default: random)");
   return addJobFlags(command, "a job file: YAML, JSON or TypeScript")
     .addHelpText("after", HELP)
     .action((file: string | undefined, flags: VerifyFlags, given: Command) => {

@@ -43,19 +43,19 @@ interface WriteFlags extends Omit<CompactFlags, "compact"> {
 }
 
 const HELP = `
-A partition is a column, or NAME=EXPRESSION over the columns in DuckDB's SQL. Rows wait for company, so that
-files are not small: until one of --roll-rows, --roll-bytes and --roll-every is so, or the watermark has
-passed their partition, or the input ends. With --checkpoint they wait there, and each row comes into the
-table once, whatever happens on the way; without it they wait in memory. All options of a job's sink parquet:
-can be given as --set sinks.0.parquet.KEY=VALUE.
+A partition is a column, or NAME=EXPRESSION with a DuckDB expression over the columns. To avoid small files,
+rows wait until one of --roll-rows, --roll-bytes and --roll-every is reached, the watermark passes their
+partition, or the input ends. With --checkpoint they wait there, and each row is written exactly once, also
+after a crash; without it they wait in memory. Every option of a job's parquet: sink can be given as
+--set sinks.0.parquet.KEY=VALUE.
 
---compact replaces small files. Nobody who asks \`query\` or a metastore misses a row or sees one twice: they
-are sent to the new files, and when --delay has passed these take the place of the old ones; who is still at
-the first place of the new files has as long again. Who only lists folders may see rows twice for the moment
-in which the old files are removed. After a crash the next run goes on.
+--compact merges small files. Readers that go through \`query\` or a metastore never miss a row or see one
+twice: they are redirected to the merged files, and after --delay these replace the old ones. Readers that
+only list folders may see rows twice while the old files are being removed. After a crash the next run
+continues.
 
---retention removes what --keep does not keep, by the watermark of --checkpoint, or without one by the latest
-date that names a partition; --dry-run only says what that would be.
+--retention removes the partitions that --keep does not cover, measured by the watermark of --checkpoint, or
+without one by the latest date in a partition's name; --dry-run only lists them.
 
 Examples:
   streamkit simulate quotes --count 1e6 | streamkit write --table quotes --partition-by "dt=ts::DATE"
@@ -72,8 +72,8 @@ export function writeCommand(context: Context): Command {
     new Command("write"),
     (word) => `--in ${word} says what is written into --table NAME`,
   )
-    .summary("writes its input into a Parquet table in Hive layout")
-    .description("Writes standard input, or any other source, into a Parquet table in Hive's layout.")
+    .summary("writes its input to a Parquet table in Hive layout")
+    .description("Writes the standard input, or another source, to a Parquet table in Hive layout.")
     .option("--table <name>", "the table: NAME or DATABASE.NAME")
     .option(
       "--warehouse <place>",
@@ -81,9 +81,9 @@ export function writeCommand(context: Context): Command {
       "./warehouse",
     )
     .option("--partition-by <expression>", 'a level of folders, like "dt=ts::DATE"; repeatable', collect)
-    .option("--roll-rows <count>", "write a partition's file when so many rows wait")
-    .option("--roll-bytes <size>", "or when it will be about so large, like 128MiB")
-    .option("--roll-every <duration>", "or when a row has waited for so long, like 15m")
+    .option("--roll-rows <count>", "write a partition's file when this many rows are waiting")
+    .option("--roll-bytes <size>", "… or when it would be about this large, like 128MiB")
+    .option("--roll-every <duration>", "… or when a row has waited this long, like 15m")
     .option(
       "--in <url>",
       "what to read: - (standard input), a file or glob, tail:GLOB, kafka://HOST:PORT/TOPIC",
@@ -91,39 +91,60 @@ export function writeCommand(context: Context): Command {
     )
     .option(
       "--format <format>",
-      "json, csv, combined … as `streamkit formats` says; auto: what files are",
+      "json, csv, combined … (`streamkit formats` lists them); auto: detected in files, else json",
       "auto",
     )
-    .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE"; else found from the first lines')
+    .option("--schema <columns>", '"ts TIMESTAMP, price DOUBLE" (default: inferred from the first lines)')
     .option("--pattern <regex>", "with --format regex: the pattern, with named groups")
-    .option("--log-format <text>", "with --format nginx or apache: the log_format of its configuration")
-    .option("--delimiter <character>", "with --format csv: what separates values, or tab; else found")
+    .option(
+      "--log-format <text>",
+      "with --format nginx or apache: log_format from the server's configuration",
+    )
+    .option("--delimiter <character>", "with --format csv: the separator, or tab (default: detected)")
     .option("--time <column>", 'the event-time column, or "epoch_ms(COLUMN)" (default: ts)')
     .option(
       "--max-bad <share>",
-      "how many of 100,000 lines may be unreadable, like 50%, or off (default: not all)",
+      "stop if a larger share of 100,000 lines is unreadable, like 50%, or off (default: all of them)",
     )
-    .option("--timezone <zone>", "what times without a UTC offset are in, like Europe/Berlin (default: UTC)")
-    .option("--watermark <duration>", "how far out of order events may come (default: 0)")
-    .option("--checkpoint <folder>", "keep progress and waiting rows here, and go on from it")
-    .option("--name <name>", "names the files, part-NAME-…; of each who writes to the table it is another")
-    .option("--once", "what is there now is the whole input: take it, write all rows, stop")
-    .option("--available-now", "take what is there now, commit, stop; waiting rows stay in the checkpoint")
-    .option("--allow-empty", "with those two: no file to read is no mistake")
-    .option("--stop-timeout <duration>", "after a signal, give up a batch that takes longer (default: 30s)")
-    .option("--metastore <url>", "a Hive Metastore that is told of the table, thrift://HOST:9083")
-    .option("--location <place>", "the warehouse as other engines call it, like hdfs://NAMENODE/warehouse")
-    .option("--keep <duration>", "remove partitions that are older than this by the watermark, like 90d")
-    .option("--retention [table]", "instead of writing: remove those partitions now, and say which")
-    .option("--dry-run", "with --retention: only say which, and how many rows they have")
-    .option("--ddl", "print the table as HiveQL, and write nothing")
-    .option("--compact <table>", "instead of writing: make few files of a table's small ones")
-    .option("--target-bytes <size>", "with --compact: files of this size are large enough", "128MiB")
-    .option("--idle <duration>", "with --compact: leave partitions that were written since", "10m")
-    .option("--delay <duration>", "with --compact: how long readers may take", "10m")
-    .option("--no-wait", "with --compact: leave what readers have to finish before to the next run")
-    .option("--set <key=value>", "any key of the job that this is; repeatable", collect)
-    .option("--quiet", "say nothing but errors")
+    .option(
+      "--timezone <zone>",
+      "the time zone of times without a UTC offset, like Europe/Berlin (default: UTC)",
+    )
+    .option("--watermark <duration>", "how far out of order events may arrive (default: 0)")
+    .option("--checkpoint <folder>", "save progress and waiting rows here, and resume from it")
+    .option(
+      "--name <name>",
+      "the writer's name in file names (part-NAME-…); must be unique among the table's writers",
+    )
+    .option("--once", "treat what is there now as the whole input: write all rows, then stop")
+    .option(
+      "--available-now",
+      "write what is there now, commit, then stop; waiting rows stay in the checkpoint",
+    )
+    .option("--allow-empty", "with --once or --available-now: accept that there is no file to read")
+    .option(
+      "--stop-timeout <duration>",
+      "after a signal, abandon a batch that takes longer than this (default: 30s)",
+    )
+    .option("--metastore <url>", "register the table in this Hive Metastore, thrift://HOST:9083")
+    .option(
+      "--location <place>",
+      "the warehouse's location for other engines, like hdfs://NAMENODE/warehouse",
+    )
+    .option(
+      "--keep <duration>",
+      "remove partitions that the watermark has left behind by this much, like 90d",
+    )
+    .option("--retention [table]", "instead of writing: remove those partitions now, and list them")
+    .option("--dry-run", "with --retention: only list them, with their number of rows")
+    .option("--ddl", "print the table's HiveQL instead of writing")
+    .option("--compact <table>", "instead of writing: merge a table's small files")
+    .option("--target-bytes <size>", "with --compact: leave files of at least this size alone", "128MiB")
+    .option("--idle <duration>", "with --compact: skip partitions written within this time", "10m")
+    .option("--delay <duration>", "with --compact: the longest time a reader may take", "10m")
+    .option("--no-wait", "with --compact: do not wait for readers; the next run does the rest")
+    .option("--set <key=value>", "set any key of the underlying job; repeatable", collect)
+    .option("--quiet", "print only errors")
     .addHelpText("after", HELP)
     .action((flags: WriteFlags, command: Command) => {
       const table = flags.table ?? (typeof flags.retention === "string" ? flags.retention : undefined);

@@ -111,11 +111,12 @@ test("attributes stand beside their record, broken ones between; a dead letter h
     const h = o > 6 ? [] : [{ name: "h", value: `"${o}"\n` }];
     return { n, k, ms: START_MS + o, t: topic, p: 0, o, h };
   };
-  const bytes = `\\x${Buffer.from("line\nfeed").toString("hex").match(/../g)?.join("\\x")}`;
-  const rows = await run("skip");
-  expect(
-    rows.map((found): Record<string, unknown> => ({ ...found, k: String(found["k"]).toLowerCase() })),
-  ).toEqual([row(1, 0, key), row(2, 3, bytes.toLowerCase()), row(3, 6, "null"), row(4, 8, "last")]);
+  expect(await run("skip")).toEqual([
+    row(1, 0, key),
+    row(2, 3, "line\nfeed"),
+    row(3, 6, null),
+    row(4, 8, "last"),
+  ]);
   const dead = rowsAt(join(folder.path, "dead.ndjson"));
   expect(dead.map((letter) => [letter["origin"], Number(letter["byte_offset"])])).toEqual(
     [1, 2, 5, 7].map((offset) => [`${topic}/0`, offset]),

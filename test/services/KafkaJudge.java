@@ -134,7 +134,9 @@ public final class KafkaJudge {
         String group = request.path("group").asText(null);
         switch (method) {
             case "createTopic":
-                NewTopic created = new NewTopic(topic, request.get("partitions").asInt(), (short) 1);
+                // As many replicas as is the cluster's default.
+                NewTopic created =
+                    new NewTopic(topic, Optional.of(request.get("partitions").asInt()), Optional.empty());
                 admin.createTopics(List.of(created.configs(texts(request.get("config"))))).all().get();
                 // Until its leaders are known, a client may be told that there is no such topic.
                 for (int tries = 0; ; tries++) {

@@ -14,7 +14,7 @@ wanted.`;
 
 export function completionCommand(context: Context): Command {
   return new Command("completion")
-    .summary("a script for your shell that completes commands, flags and values")
+    .summary("prints a shell completion script")
     .description("Prints the completion script for bash, zsh or fish.")
     .addArgument(new Argument("<shell>", "the shell it is for").choices(["bash", "zsh", "fish"]))
     .addHelpText("after", HELP)
