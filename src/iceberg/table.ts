@@ -159,6 +159,7 @@ export async function openTable(options: TableOptions): Promise<IcebergTable> {
   };
 
   const found = await catalog.latest();
+  if (found === undefined) await refuseOthers(store, folder, name);
   if (found === undefined) resolved(options.partitions ?? [], evolved([], 0, columns, mayLack).fields);
   else evolvedFrom(found);
   const saved = readMark(found?.metadata.properties[mark]);
@@ -235,6 +236,16 @@ export async function openTable(options: TableOptions): Promise<IcebergTable> {
 }
 
 const CHECKPOINT = "streamkit.checkpoint-id";
+
+/** Files of a table of another kind would be no part of this one, for its readers. */
+async function refuseOthers(store: Store, folder: string, name: string): Promise<void> {
+  const other = (await store.list(folder)).find(({ path }) => /\.parquet$/.test(path));
+  if (other === undefined) return;
+  throw new StreamkitError(
+    "job",
+    `${name} is no Iceberg table, and has files like ${other.path}: write to another table`,
+  );
+}
 
 interface Mark {
   readonly checkpoint: string;

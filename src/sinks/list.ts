@@ -40,8 +40,8 @@ export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: 
   throw new StreamkitError(
     "job",
     "this version writes to - (standard output), file:PATH, kafka://HOST:PORT/TOPIC, " +
-      "postgres://HOST:PORT/DATABASE, duckdb:FILE, sqlite:FILE (each with ?table=), iceberg:WAREHOUSE/TABLE " +
-      "and parquet: {…}, " +
+      "postgres://HOST:PORT/DATABASE, duckdb:FILE, sqlite:FILE (each with ?table=), " +
+      "iceberg:WAREHOUSE/TABLE and parquet: {…}, " +
       `found "${String(url)}"`,
   );
 }

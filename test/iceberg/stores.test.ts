@@ -69,6 +69,9 @@ for (const [name, open] of Object.entries(KINDS))
       const { rows } = await reader.scan(table.table);
       expect(numbers(rows)).toEqual(names.flatMap((_, of) => [1, 2, 3, 4, 5, 6].map((n) => 100 * of + n)));
       expect(await strayFiles(table.table)).toEqual([]);
+      const { code, stderr } = await streamkit(["query", "--warehouse", url, "SELECT * FROM t"], { env });
+      expect(code).not.toBe(0);
+      expect(stderr).toContain("Iceberg tables are not read by query");
     });
 
     test("killed at each step", async () => {

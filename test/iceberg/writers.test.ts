@@ -7,6 +7,7 @@ import fc from "fast-check";
 import type { Store } from "../../src/warehouse/store.ts";
 import { strayFiles } from "../crash/iceberg-episode.ts";
 import { type PyIceberg, sharedPyIceberg } from "../services/iceberg.ts";
+import { streamkit } from "../support/running.ts";
 import { numbers, writing } from "./writing.ts";
 
 const TIMEOUT_MS = 240_000;
@@ -239,3 +240,26 @@ test(
   },
   TIMEOUT_MS,
 );
+
+describe("a folder has a table of one kind", () => {
+  test("Iceberg tables are not listed by query, and one that is asked for is refused", async () => {
+    await using table = writing();
+    await (await table.writer("a")).append("SELECT 1 AS n");
+    const query = (text: string) => streamkit(["query", "--warehouse", join(table.table, ".."), text]);
+    expect(await query("SHOW TABLES")).toMatchObject({ code: 0, stdout: expect.not.stringContaining("t\n") });
+    const asked = await query("SELECT * FROM t");
+    expect(asked.code).not.toBe(0);
+    expect(asked.stderr).toContain("Iceberg tables are not read by query");
+  });
+
+  test("files of another table are left alone", async () => {
+    await using table = writing();
+    await table.store.write("t/dt=2026-01-05/part-job-1-0.parquet", "PAR1");
+    const append = (await table.writer("a")).append("SELECT 1 AS n");
+    expect(append).rejects.toThrow("is no Iceberg table");
+    await append.catch(() => undefined);
+    expect((await table.store.list("t")).map(({ path }) => path)).toEqual([
+      "t/dt=2026-01-05/part-job-1-0.parquet",
+    ]);
+  });
+});
