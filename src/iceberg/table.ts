@@ -239,7 +239,7 @@ const CHECKPOINT = "streamkit.checkpoint-id";
 
 /** Files of a table of another kind would be no part of this one, for its readers. */
 async function refuseOthers(store: Store, folder: string, name: string): Promise<void> {
-  const other = (await store.list(folder)).find(({ path }) => /\.parquet$/.test(path));
+  const other = (await store.list(folder)).find(({ path }) => path.endsWith(".parquet"));
   if (other === undefined) return;
   throw new StreamkitError(
     "job",

@@ -94,12 +94,12 @@ async function tablesIn(store: Store): Promise<readonly Table[]> {
   return tables;
 }
 
-/** Which of its files are such a table is told by its metadata. */
+/** Only a table's metadata says which of its files count. */
 export function icebergRefusal(name: string): StreamkitError {
   return new StreamkitError(
     "usage",
-    `${name}: Iceberg tables are not read by query, as their metadata says which files count: use pyiceberg ` +
-      "or Spark",
+    `${name}: Iceberg tables are not read by query, as their metadata says which files count: use ` +
+      "pyiceberg or Spark",
   );
 }
 
