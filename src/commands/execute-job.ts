@@ -107,7 +107,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         status.add(outcome);
       },
       asked: status.asked,
-      started(prepared) {
+      started(prepared, observed) {
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
         if (checkpointFolder !== undefined && shared === undefined) {
           // What a page was shown before a restart, it is shown again.
@@ -116,6 +116,10 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
             logger("process").warn(plainWords(words)),
           );
         }
+        hub?.describe(
+          job.config.name,
+          observed.map((output) => ({ ...output, query: output.name })),
+        );
         // Once a process, not once a partition.
         if (hasSaidStart) return;
         hasSaidStart = true;

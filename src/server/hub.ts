@@ -69,10 +69,14 @@ export interface Hub {
   readonly sequence: number;
   readonly state: Readonly<LiveState>;
   readonly subscribers: number;
+  /** Takes the queries of a job that starts, so that they are known before their first rows. */
+  describe(job: string, queries: readonly Omit<QueryOutput, "changes" | "omittedRows">[]): void;
   /** Takes one batch. Returns at once; never waits for a page. */
   publish(outcome: BatchProgress): void;
   /** Says that the feed ended or that lines of it were broken. */
   setFeed(status: Partial<Omit<FeedStatus, "kind">>): void;
+  /** Gives every further delta, within the process. Returns the function that ends it. */
+  listen(listener: (delta: Delta) => void): () => void;
   /**
    * Sends what `resume` lacks, then every further delta. Returns the function that ends it, which may be
    * called twice, or undefined when there are too many already.
@@ -94,6 +98,7 @@ export function openHub(options: HubOptions = {}): Hub {
   const state = emptyState(options.feed ?? "engine");
   const ring: string[] = [];
   const allowedBytes = new Map<Subscriber, number>();
+  const listeners = new Set<(delta: Delta) => void>();
   let ringChars = 0;
   let sequence = 0;
   let snapshot = { sequence: -1, text: "" };
@@ -108,6 +113,7 @@ export function openHub(options: HubOptions = {}): Hub {
       ringChars -= ring.shift()?.length ?? 0;
     }
     sendToAll(text);
+    for (const listener of listeners) listener(delta);
   }
 
   function sendToAll(text: string): void {
@@ -164,6 +170,10 @@ export function openHub(options: HubOptions = {}): Hub {
     get subscribers() {
       return allowedBytes.size;
     },
+    describe(job, queries) {
+      const tables = queries.map((query) => tableDelta({ ...query, changes: [], omittedRows: 0 }, bounds));
+      announce({ kind: "tables", job, tables });
+    },
     publish(outcome) {
       // A job that was stopped goes on in the same journal.
       const { reason: _, ...feed } = state.feed;
@@ -178,6 +188,10 @@ export function openHub(options: HubOptions = {}): Hub {
         feed.reason !== state.feed.reason ||
         feed.brokenLines !== state.feed.brokenLines;
       if (isNews) announce({ kind: "feed", feed });
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     subscribe(subscriber, resume) {
       if (allowedBytes.size >= bounds.maxSubscribers) return undefined;
