@@ -13,7 +13,7 @@ import type { Metrics } from "../metrics.ts";
 import * as routes from "./routes.ts";
 import { MAX_ROWS } from "./schemas.ts";
 import type { Sockets } from "./sockets.ts";
-import { batchesText, queryOf, readinessOf, statusText } from "./status.ts";
+import { batchesText, graphText, queryOf, readinessOf, statusText } from "./status.ts";
 import { eventsOf, NDJSON, ndjsonOf, rowLines, type StreamStyle, type Streams } from "./streams.ts";
 
 export interface ApiOptions {
@@ -115,6 +115,9 @@ export function createApi({ live, streams, metrics }: ApiOptions): OpenAPIHono {
   api.openapi(routes.batchesRoute, (context) =>
     answer(context, batchesText(hub, context.req.valid("query").limit ?? 100)),
   );
+  api.openapi(routes.graphRoute, (context) => answer(context, graphText(hub)));
+  api.openapi(routes.lettersRoute, (context) => answer(context, { letters: hub.problems.letters }));
+  api.openapi(routes.lateRoute, (context) => answer(context, { late: hub.problems.late }));
   api.openapi(routes.liveRoute, (context) =>
     refuse(context, 426, "This path is a WebSocket: connect with ws:// or wss://"),
   );

@@ -8,7 +8,10 @@ import {
   errorSchema,
   eventSchema,
   eventsParameters,
+  graphSchema,
   healthSchema,
+  lateSchema,
+  lettersSchema,
   nameParameter,
   queriesSchema,
   querySchema,
@@ -99,6 +102,27 @@ export const batchesRoute = createRoute({
   summary: "The reports of the last batches, oldest first",
   request: { query: batchesParameters },
   responses: { 200: json("The reports", batchesSchema), 400: WRONG, ...REFUSALS },
+});
+
+export const graphRoute = createRoute({
+  method: "get",
+  path: "/api/v1/graph",
+  summary: "The job's sources, queries and sinks, and what goes from one to the other",
+  responses: { 200: json("The graph, with the last batches' rates", graphSchema), ...REFUSALS },
+});
+
+export const lettersRoute = createRoute({
+  method: "get",
+  path: "/api/v1/dead-letters",
+  summary: "Dead letters by their kinds of reasons, each with one of them",
+  responses: { 200: json("The kinds that came last at the end", lettersSchema), ...REFUSALS },
+});
+
+export const lateRoute = createRoute({
+  method: "get",
+  path: "/api/v1/late",
+  summary: "Late rows by their sources",
+  responses: { 200: json("The sources that had any", lateSchema), ...REFUSALS },
 });
 
 export const liveRoute = createRoute({

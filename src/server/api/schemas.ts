@@ -92,6 +92,61 @@ export const batchesSchema = z
   .strictObject({ job: z.string(), batches: z.array(reportSchema) })
   .openapi("Batches");
 
+export const graphSchema = z
+  .strictObject({
+    job: z.string(),
+    nodes: z.array(
+      z.strictObject({
+        id: z.string(),
+        kind: z.enum(["source", "query", "sink", "dead_letters", "late"]),
+        name: z.string(),
+        type: z.string().describe("The kind of a source or a sink; a query's output mode"),
+        sql: z.string().optional(),
+        rows: count.nullable().describe("Emitted by the last batch; null where nobody counts them"),
+        rowsPerSecond: z.number().nullable().describe("Over the last batches"),
+        lateRows: count.describe("Of a source, since the journal begins"),
+        deadLetters: count.describe("Of a source or a query, since the journal begins"),
+      }),
+    ),
+    edges: z.array(z.strictObject({ from: z.string(), to: z.string() })),
+  })
+  .openapi("Graph", { description: "Empty where the server only follows a job" });
+
+export const lettersSchema = z
+  .strictObject({
+    letters: z.array(
+      z.strictObject({
+        source: z.string().nullable().describe("The stream; null for a group or window of a query"),
+        query: z.string().nullable().describe("The query that failed; null where a line became no row"),
+        kind: z.string(),
+        count,
+        reason: z.string().describe("Of the first one of the last batch that had any, as what follows"),
+        origin: z.string().nullable(),
+        byteOffset: z.number().nullable(),
+        line: z.string().nullable().describe("Its first characters"),
+        batch: count.describe("The last batch that had any"),
+      }),
+    ),
+  })
+  .openapi("DeadLetters");
+
+export const lateSchema = z
+  .strictObject({
+    late: z.array(
+      z.strictObject({
+        source: z.string(),
+        rows: count,
+        earliestMs: timeMs.describe("The earliest event time of them"),
+        watermarkMs: timeMs.describe("The source's, before the last batch that had any"),
+        isOfEnd: z.boolean().optional().describe("Whether an end of the input has closed what was open"),
+        delayMs: z.number().describe("The source's `watermark:`"),
+        leftOutOf: z.array(z.string()).describe("Queries that have no row of them"),
+        batch: count.describe("The last batch that had any"),
+      }),
+    ),
+  })
+  .openapi("LateRows");
+
 export const healthSchema = z
   .strictObject({ ok: z.literal(true), instance: z.string(), sequence: count, subscribers: count })
   .openapi("Health");
