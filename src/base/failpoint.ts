@@ -56,6 +56,16 @@ export const DATABASE_FAILPOINTS = [
   "database-committed", // the transaction is committed, the checkpoint is not
 ] as const;
 
+/** In a batch that an Iceberg table takes. Each is killed at by test/crash/iceberg.test.ts. */
+export const ICEBERG_FAILPOINTS = [
+  "iceberg-begun", // the table is there, and nothing says where
+  "iceberg-staged", // the data files are on this machine
+  "iceberg-published", // data files and manifest are in the table, nobody knows of them
+  "iceberg-listed", // so is the list of manifests
+  "iceberg-committed", // the version is there, the hint does not say so
+  "iceberg-hinted", // old versions of the metadata are still there
+] as const;
+
 /** In a channel on disk. Each is killed at by test/collect/channel-kill.test.ts. */
 export const CHANNEL_FAILPOINTS = [
   "channel-piece-written", // a part of a group of blocks is in the segment
@@ -104,6 +114,7 @@ type Failpoint =
   | (typeof WAITING_FAILPOINTS)[number]
   | (typeof KAFKA_FAILPOINTS)[number]
   | (typeof DATABASE_FAILPOINTS)[number]
+  | (typeof ICEBERG_FAILPOINTS)[number]
   | (typeof CHANNEL_FAILPOINTS)[number]
   | (typeof HDFS_FAILPOINTS)[number]
   | (typeof TAIL_FAILPOINTS)[number]

@@ -25,12 +25,13 @@ export function demoCommand(context: Context): Command {
   const command = new Command("demo")
     .summary("simulator → processor → Parquet → dashboard, in one process")
     .description(
-      "Simulates a market and a web server, aggregates both, stores Parquet, and shows it all in a browser.",
+      "Simulates a market, forty times faster than the clock and with a day of history, and a web server; " +
+        "aggregates both, stores Parquet, and shows it all in a browser.",
     )
     .option("--port <port>", "the dashboard's port; the next free one if it is taken", "8080")
     .option("--host <host>", "the address that the dashboard listens on", "127.0.0.1")
     .option("--folder <folder>", "where to store the data (default: a new temporary folder)")
-    .option("--rate <n>", "quotes a second", "500")
+    .option("--rate <n>", "quotes a second", "250")
     .option("--for <duration>", "stop after this time (default: when you press Ctrl-C)");
   return addDashboardFlags(command)
     .addHelpText("after", HELP)
@@ -55,7 +56,7 @@ async function runDemo(flags: DemoFlags, context: Context): Promise<void> {
       : path.resolve(flags.folder);
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, "demo.yaml");
-  const text = demoJobText({ rate, forText: flags.for });
+  const text = demoJobText({ rate, nowMs: context.clock.nowMs(), forText: flags.for });
   await writeFile(file, text);
   const job = loadJobText(text, file, wholeJobSchema(), { env: context.env, overrides: [] });
   context.say(`streamkit: the job is ${file}`);

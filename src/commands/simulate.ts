@@ -34,6 +34,7 @@ const FLAGS: Readonly<Record<OptionKey, string>> = {
   seed: "--seed <n>",
   start: "--start <time>",
   step: "--step <duration>",
+  history: "--history <duration>",
   format: "--format <ndjson|csv|combined>",
   late: "--late <share>",
   late_by: "--late-by <duration>",
@@ -54,6 +55,8 @@ Examples:
     streamkit simulate quotes --count 1000000 --rate 0 --seed 1 --start 2026-01-05 --step 1s > quotes.ndjson
   Two named shares for a minute, on stdout and in a file:
     streamkit simulate trades --symbols ACME,GLOBEX --for 1m --format csv --out - --out file:trades.csv
+  A market forty times faster than the clock, whose first day is there at once:
+    streamkit simulate quotes --rate 500 --start 2026-01-05T14:30:00Z --step 80ms --history 1d
   A messy stream whose faults are known: each line of truth.ndjson names a disturbed line, its offset, what
   was done to it ("late", "duplicate", "broken") and the event's own line:
     streamkit simulate quotes --late 0.02 --bad 0.001 --truth truth.ndjson | streamkit process

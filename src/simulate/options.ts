@@ -49,7 +49,9 @@ export const simulateOptions = z
     kind: z.enum(KINDS, mustBe("quotes, trades or access-log")).describe("quotes, trades or access-log"),
     rate: z.number(RATE).min(0, RATE).default(1000).describe("events a second; 0 = as fast as possible"),
     count: z.int(COUNT).min(1, COUNT).optional().describe("stop after this many events"),
-    for: duration.optional().describe("stop after this time; with a rate: exactly rate × time events"),
+    for: duration
+      .optional()
+      .describe("stop after this time; with a rate: exactly rate × time events after the history"),
     symbols: symbols
       .optional()
       .describe("how many symbols (SYM0001, SYM0002, …) or their names; the first trade most (default: 10)"),
@@ -69,6 +71,9 @@ export const simulateOptions = z
       .describe(
         "event time between events (default: with a start 1/rate, or 1ms at rate 0; else the wall clock)",
       ),
+    history: duration
+      .optional()
+      .describe("the first events, of this much event time, come at once; needs a start"),
     format: z
       .enum(FORMATS, mustBe("ndjson, csv or combined"))
       .optional()
@@ -86,6 +91,8 @@ export const simulateOptions = z
       problem("format", `must be ${formats.join(" or ")} for ${options.kind}: found "${options.format}"`);
     if (options.kind === "access-log" && options.symbols !== undefined)
       problem("symbols", "is for quotes and trades: an access log has no symbols");
+    if (options.history !== undefined && options.start === undefined)
+      problem("history", "needs a start: it says how much of the stream since then comes at once");
     const faults = options.late + options.duplicates + options.bad;
     if (faults > 1 + 1e-9)
       problem("bad", `and late and duplicates must be at most 1 together: found ${faults}`);
@@ -102,6 +109,8 @@ export interface SimulateSettings {
   readonly rate: number;
   /** Events in all; infinite where nothing bounds it. */
   readonly maxEvents: number;
+  /** The first events, which come at once. */
+  readonly historyEvents: number;
   /** At rate 0 only: how long to go on. */
   readonly maxDurationMs: number;
   readonly symbols: readonly string[];
@@ -121,20 +130,24 @@ export function settingsOf(options: SimulateOptions): SimulateSettings {
   const startMs = rest.start === undefined ? undefined : startMsOf(rest.start);
   const forMs = rest.for === undefined ? Number.POSITIVE_INFINITY : (durationMs(rest.for) as number);
   const steadyStepMs = rate > 0 ? 1000 / rate : 1;
+  const stepMs =
+    rest.step !== undefined ? durationMs(rest.step) : startMs === undefined ? undefined : steadyStepMs;
+  const historyMs = rest.history === undefined ? 0 : (durationMs(rest.history) as number);
+  const historyEvents = Math.floor(historyMs / (stepMs ?? steadyStepMs));
   return {
     kind,
     format: rest.format ?? FORMATS_OF[kind][0],
     rate,
     maxEvents: Math.min(
       rest.count ?? Number.POSITIVE_INFINITY,
-      rate > 0 ? Math.ceil((rate * forMs) / 1000) : Number.POSITIVE_INFINITY,
+      rate > 0 ? Math.ceil((rate * forMs) / 1000) + historyEvents : Number.POSITIVE_INFINITY,
     ),
+    historyEvents,
     maxDurationMs: rate > 0 ? Number.POSITIVE_INFINITY : forMs,
     symbols: symbolNames(rest.symbols ?? 10),
     seed: rest.seed,
     startMs,
-    stepMs:
-      rest.step !== undefined ? durationMs(rest.step) : startMs === undefined ? undefined : steadyStepMs,
+    stepMs,
     late,
     lateByMs: durationMs(rest.late_by) as number,
     duplicates,

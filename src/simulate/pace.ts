@@ -10,13 +10,13 @@ const TICK_MS = 10;
 const MAX_TURN_MS = 20;
 const MAX_SLEEP_MS = 60_000;
 
-type Limits = Pick<SimulateSettings, "rate" | "maxEvents" | "maxDurationMs">;
+type Limits = Pick<SimulateSettings, "rate" | "maxEvents" | "historyEvents" | "maxDurationMs">;
 
 /**
  * Yields blocks at `rate` until `maxEvents` were drawn in all (those skipped before count) or `stop` aborts.
- * Event k is due k/rate after the first pull, so that no delay adds up: a slow reader gets what it missed, in
- * blocks of bounded size. The last block holds the lines held back, except after a stop: then
- * `generator.end()` has them.
+ * Event k after the history is due k/rate after the first pull, so that no delay adds up: a slow reader gets
+ * what it missed, in blocks of bounded size. The last block holds the lines held back, except after a stop:
+ * then `generator.end()` has them.
  */
 export async function* paceEvents(
   generator: Generator,
@@ -29,11 +29,11 @@ export async function* paceEvents(
 
 async function* steadily(
   generator: Generator,
-  { rate, maxEvents }: Limits,
+  { rate, maxEvents, historyEvents }: Limits,
   { clock, stop }: { clock: Clock; stop: AbortSignal },
 ): AsyncGenerator<Block, void, void> {
   const startedMs = clock.monotonicMs();
-  const first = generator.position;
+  const first = Math.max(generator.position, historyEvents);
   const takeTurn = turns(clock, stop);
   while (!stop.aborted && generator.position < maxEvents) {
     const elapsedMs = clock.monotonicMs() - startedMs;

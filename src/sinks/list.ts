@@ -3,6 +3,7 @@
 import { StreamkitError } from "../base/error.ts";
 import { duckdbSink } from "./duckdb.ts";
 import { fileSink } from "./file.ts";
+import { icebergSink } from "./iceberg.ts";
 import { kafkaSink } from "./kafka.ts";
 import { parquetSink } from "./parquet.ts";
 import { postgresSink } from "./postgres.ts";
@@ -13,6 +14,7 @@ import { stdoutSink } from "./stdout.ts";
 /** Those with options: a key of their own in a sink's entry. */
 export const keyedSinkKinds = [
   parquetSink,
+  icebergSink,
   kafkaSink,
   postgresSink,
   duckdbSink,
@@ -38,7 +40,8 @@ export function resolveSink(config: Readonly<Record<string, unknown>>): { kind: 
   throw new StreamkitError(
     "job",
     "this version writes to - (standard output), file:PATH, kafka://HOST:PORT/TOPIC, " +
-      "postgres://HOST:PORT/DATABASE, duckdb:FILE, sqlite:FILE (each with ?table=) and parquet: {…}, " +
+      "postgres://HOST:PORT/DATABASE, duckdb:FILE, sqlite:FILE (each with ?table=), " +
+      "iceberg:WAREHOUSE/TABLE and parquet: {…}, " +
       `found "${String(url)}"`,
   );
 }

@@ -380,7 +380,7 @@ function observersOf(
 }
 
 /** Rows as dead letters of the query: their text is the row as JSON. */
-function asDeadLetters(
+export function asDeadLetters(
   rows: Sql,
   { batch, reason }: { readonly batch: number; readonly reason: string },
   { input, deadLetters }: SinkContext,

@@ -29,7 +29,7 @@ interface SimulatorPosition {
   readonly isOver: boolean;
 }
 
-/** A block of a batch at most: a generous guess of a line's bytes keeps it within the segment's bound. */
+/** A generous guess of a line's bytes, so that a block stays within the segment's bound. */
 const LINE_BYTES = 256;
 
 async function openSimulator(
@@ -61,19 +61,26 @@ async function openSimulator(
     generator.position >= settings.maxEvents || elapsedMs() >= settings.maxDurationMs;
   const eventsDue = (): number => {
     if (hasReachedEnd()) return 0;
+    const atOnce = Math.max(startEvents, settings.historyEvents);
     const due =
-      settings.rate === 0 ? Number.POSITIVE_INFINITY : (settings.rate * elapsedMs()) / 1000 + startEvents;
+      settings.rate === 0 ? Number.POSITIVE_INFINITY : (settings.rate * elapsedMs()) / 1000 + atOnce;
     return Math.floor(Math.min(due, settings.maxEvents)) - generator.position;
   };
 
   /** The bytes of the events that are due; none if there is nothing to write. */
   function draw(limit: Limit): Uint8Array {
-    const wanted = Math.min(eventsDue(), Math.ceil(limit.maxBytes / LINE_BYTES), limit.maxLines);
+    let left = Math.min(eventsDue(), limit.maxLines);
+    let leftBytes = limit.maxBytes;
     const blocks: Uint8Array[] = [];
-    const header = generator.position === 0 && wanted > 0 ? generator.header() : undefined;
+    const header = generator.position === 0 && left > 0 ? generator.header() : undefined;
     if (header !== undefined && !context.hasHeader) blocks.push(Buffer.from(header));
-    for (let left = wanted; left > 0; left -= BLOCK_EVENTS)
-      blocks.push(generator.next(Math.min(left, BLOCK_EVENTS)).bytes);
+    while (left > 0 && leftBytes > 0) {
+      const events = Math.min(left, BLOCK_EVENTS, Math.ceil(leftBytes / LINE_BYTES));
+      const { bytes } = generator.next(events);
+      blocks.push(bytes);
+      left -= events;
+      leftBytes -= bytes.length;
+    }
     if (hasReachedEnd() && !isOver) {
       blocks.push(generator.end().bytes);
       isOver = true;
@@ -127,7 +134,7 @@ async function openSimulator(
       await rm(segmentOf((range.from as unknown as SimulatorPosition).events), { force: true });
     },
     isEnded: () => pending.length === 0 && isOver,
-    hasBacklog: () => settings.rate === 0 || hasReachedEnd(),
+    hasBacklog: () => settings.rate === 0 || generator.position < settings.historyEvents || hasReachedEnd(),
     close: async () => {},
   };
 }

@@ -203,7 +203,7 @@ function hasTimes(type: string): boolean {
 }
 
 /** With NULL for each date and time that is infinite. A map's key can't be NULL: such a map fails. */
-function finite(value: Sql, type: string, depth = 0): Sql {
+export function finite(value: Sql, type: string, depth = 0): Sql {
   if (!hasTimes(type)) return value;
   if (type === "DATE" || /^TIMESTAMP[^()[\]]*$/.test(type))
     return sql`CASE WHEN isfinite(${value}) THEN ${value} END`;

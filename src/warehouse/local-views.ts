@@ -10,7 +10,7 @@ import { tableFiles } from "./compaction/table-files.ts";
 import { openLocalStore } from "./local-store.ts";
 import { neededFiles } from "./partition-pruning.ts";
 import { partitionedRows } from "./partitioned-rows.ts";
-import { bareName, isMentioned } from "./remote-tables.ts";
+import { bareName, icebergRefusal, isMentioned } from "./remote-tables.ts";
 import { savedSchema } from "./schema-log.ts";
 
 interface NamedTable {
@@ -28,6 +28,11 @@ export async function nameTable(
 ): Promise<boolean> {
   const glob = path.join(folder, "**", "*.parquet");
   const wanted = isMentioned(text, name);
+  // Which of its files are the table is told by its metadata.
+  if (await hasIceberg(database, folder)) {
+    if (wanted) throw icebergRefusal(name);
+    return false;
+  }
   const facts = await factsOf(database, glob, wanted);
   if (facts === undefined) return false;
   if (facts.hasUnreadable) logger("query").warn(`${name}: folders whose names are no UTF-8 are left out`);
@@ -49,6 +54,14 @@ export async function nameTable(
     })}`,
   );
   return true;
+}
+
+/** Whether the folder is an Iceberg table, or a database of such. */
+async function hasIceberg(database: Database, folder: string): Promise<boolean> {
+  const hints = ["metadata", "*/metadata"].map(
+    (inside) => sql`${path.join(folder, inside, "version-hint.text")}`,
+  );
+  return (await database.rows(sql`SELECT 1 FROM glob([${hints}]) LIMIT 1`)).length > 0;
 }
 
 interface FileFacts {

@@ -34,6 +34,9 @@ export async function fetchTables(
   let fetchedBytes = 0;
   /** False where a file was removed since it was listed. */
   const fetchTable = async (table: Table): Promise<boolean> => {
+    const hint = /\/metadata\/version-hint\.text$/;
+    if ((await store.list(table.folder)).some(({ path: file }) => hint.test(file)))
+      throw icebergRefusal(table.name);
     const files = await tableFiles(store, table.folder);
     const schema = await savedSchema(store, table.folder);
     const pruned = { name: bareName(table.name), partitions: schema?.partitions ?? [] };
@@ -89,6 +92,15 @@ async function tablesIn(store: Store): Promise<readonly Table[]> {
         tables.push({ name: `${schema}.${table}`, folder: joinPath(folder, table) });
   }
   return tables;
+}
+
+/** Only a table's metadata says which of its files count. */
+export function icebergRefusal(name: string): StreamkitError {
+  return new StreamkitError(
+    "usage",
+    `${name}: Iceberg tables are not read by query, as their metadata says which files count: use ` +
+      "pyiceberg or Spark",
+  );
 }
 
 /** Whether the name stands in the text: if only as a word of another meaning, too much is fetched. */

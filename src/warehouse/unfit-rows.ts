@@ -16,6 +16,8 @@ export interface WrittenColumn extends Column {
   readonly written: Sql;
   /** Whether there are values that it can't be computed of. */
   readonly mayFail: boolean;
+  /** Why such a value does not fit, where that is not that it is beyond the type. */
+  readonly reason?: string;
 }
 
 export interface UnfitRows {
@@ -43,9 +45,9 @@ export async function takeUnfit(
   const checks = [
     ...columns
       .filter(({ mayFail }) => mayFail)
-      .map(({ name, type, value }) => ({
+      .map(({ name, type, value, reason }) => ({
         value,
-        reason: `"${name}" is beyond ${type}, the widest type that the table's files have for it`,
+        reason: reason ?? `"${name}" is beyond ${type}, the widest type that the table's files have for it`,
       })),
     ...partitioning.columns.map(({ name }, index) => ({
       value: partitioning.expressions[index] ?? raw("NULL"),

@@ -171,7 +171,7 @@ const faults: readonly Fault[] = [
     name: "a sink with two addresses",
     edit: ['to: "file:out/minute.ndjson"', 'to: "-", parquet: { table: m }'],
     place: ":16:5: sinks.0: ",
-    says: ["exactly one of to, parquet, kafka, postgres, duckdb, sqlite is expected"],
+    says: ["exactly one of to, parquet, iceberg, kafka, postgres, duckdb, sqlite is expected"],
   },
   {
     name: "a sink of nothing there is",

@@ -61,13 +61,26 @@ const sparks = new Map<string, Promise<Spark>>();
 export function sharedSpark(metastore = ""): Promise<Spark> {
   const known = sparks.get(metastore);
   if (known !== undefined) return known;
-  const starting = startSpark(metastore, () => sparks.delete(metastore));
+  const starting = sparkEnvironment().then((environment) =>
+    startSpark({
+      environment,
+      settings: metastore === "" ? {} : { "spark.hadoop.hive.metastore.uris": metastore },
+      onEnd: () => sparks.delete(metastore),
+    }),
+  );
   sparks.set(metastore, starting);
   return starting;
 }
 
-async function startSpark(metastore: string, onEnd: () => void): Promise<Spark> {
-  const environment = await sparkEnvironment();
+interface SparkOptions {
+  /** A virtual environment that has pyspark. */
+  readonly environment: string;
+  /** Beside those that each has. */
+  readonly settings: Readonly<Record<string, string>>;
+  readonly onEnd: () => void;
+}
+
+export async function startSpark({ environment, settings: own, onEnd }: SparkOptions): Promise<Spark> {
   const folder = serverFolder();
   const settings = {
     "spark.ui.enabled": "false",
@@ -79,7 +92,7 @@ async function startSpark(metastore: string, onEnd: () => void): Promise<Spark> 
     "spark.sql.warehouse.dir": join(folder.path, "warehouse"),
     "spark.local.dir": folder.path,
     "spark.driver.extraJavaOptions": `-Dderby.system.home=${folder.path} -XX:TieredStopAtLevel=1`,
-    ...(metastore === "" ? {} : { "spark.hadoop.hive.metastore.uris": metastore }),
+    ...own,
   };
   const flags = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
   const program = dyingWithParent([join(environment, "bin/python"), JUDGE, ...flags]);

@@ -199,7 +199,7 @@ test("--help shows every flag, the records and examples that run", async () => {
     .flatMap((line) => /^ {4}streamkit simulate ([^>|]+)/.exec(line)?.[1] ?? [])
     // test/kafka has a broker for it.
     .filter((example) => !example.includes("--out kafka:"));
-  expect(examples).toHaveLength(5);
+  expect(examples).toHaveLength(6);
   for (const example of examples) {
     const outcome = await simulate(...example.trim().split(" "), "--count", "3", "--rate", "0");
     expect({ example, code: outcome.code }).toEqual({ example, code: 0 });

@@ -5,7 +5,7 @@
 
 import { describe, expect, test } from "bun:test";
 import { BLOCK_EVENTS, type Block } from "../../src/simulate/generator.ts";
-import { type SimulateOptions, settingsOf } from "../../src/simulate/options.ts";
+import { type SimulateOptions, settingsOf, simulateOptions } from "../../src/simulate/options.ts";
 import { paceEvents } from "../../src/simulate/pace.ts";
 import { generatorOf, manualClock, streamOf, textOf } from "./stream.ts";
 
@@ -65,6 +65,33 @@ describe("at a rate", () => {
     );
     expect(eventsIn(blocks)).toBe(100_000);
     expect(clock.monotonicMs()).toBeLessThanOrEqual(10_010);
+  });
+
+  test("the history comes at once, also in the middle of it, and the rest at its rate", async () => {
+    const history = { rate: 100, start: "2026-01-05T14:30:00Z", step: "400ms", history: "1h" } as const;
+    const times: [number, number][] = [];
+    let drawn = 0;
+    await pace({ ...history, for: "1s" }, ({ events }, elapsedMs) => {
+      drawn += events;
+      times.push([drawn, elapsedMs]);
+    });
+    expect(drawn).toBe(9000 + 100);
+    expect(times.findLast(([, elapsedMs]) => elapsedMs === 0)?.[0]).toBe(9001);
+
+    const clock = manualClock();
+    const generator = generatorOf({ kind: "quotes", ...history }, clock);
+    generator.skip(8500);
+    const stop = new AbortController();
+    const limits = settingsOf({ kind: "quotes", ...history });
+    for await (const _ of paceEvents(generator, limits, { clock, stop: stop.signal })) {
+      if (generator.position > 8501) break;
+    }
+    expect([generator.position, clock.monotonicMs()]).toEqual([9001, 0]);
+  });
+
+  test("a history needs a start", () => {
+    const { error } = simulateOptions.safeParse({ kind: "quotes", history: "1h" });
+    expect(error?.message).toContain("needs a start");
   });
 
   test("count and for both bound the stream, and skipped events count", async () => {

@@ -17,6 +17,7 @@ const RANKS: Readonly<Record<string, number>> = {
   "src/kafka": 5,
   "src/databases": 5,
   "src/tail": 5,
+  "src/iceberg": 6,
   "src/operators": 6,
   "src/collect": 6,
   "src/plan": 7,
