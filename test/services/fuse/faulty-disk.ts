@@ -5,10 +5,10 @@ import { join } from "node:path";
 
 export interface Fault {
   /**
-   * `power cut`: the program is killed, and what it did not sync may be gone. `slow`: syncs take long, and the
-   * power is cut in the last one. `torn`: the program is killed, and of what it was writing there are the first
-   * sectors. The others refuse a change that can be refused so: `full` and `half` what takes room, `elsewhere`
-   * what moves a name, `broken` anything.
+   * `power cut`: the program is killed, and what it did not sync may be gone. `slow`: syncs take long, and
+   * the power is cut in the last one. `torn`: the program is killed, and of what it was writing there are
+   * the first sectors. The others refuse a change that can be refused so: `full` and `half` what takes room,
+   * `elsewhere` what moves a name, `broken` anything.
    */
   readonly kind: "power cut" | "slow" | "torn" | "full" | "half" | "elsewhere" | "broken";
   /** So many changes of files and names go well before. */

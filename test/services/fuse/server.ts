@@ -1,8 +1,8 @@
 /**
  * A disk in memory that a program uses like any other, and that fails as it is told: at its so-many-th change
- * it loses power, is slow, full, broken, on another device, or writes a part. Runs in a process of its own, since
- * whoever waits for the disk can't answer for it. `.control` in its root takes orders and tells the state, as
- * JSON.
+ * it loses power, is slow, full, broken, on another device, or writes a part. Runs in a process of its own,
+ * since whoever waits for the disk can't answer for it. `.control` in its root takes orders and tells the
+ * state, as JSON.
  *
  * Usage: bun server.ts FOLDER
  */
@@ -119,7 +119,7 @@ function result(request: Request): Buffer {
   return performed(request, tree, nowMs);
 }
 
-/** A sync of a slow disk waits, others are served meanwhile; one that forgets says at once that it is done. */
+/** A sync of a slow disk waits while others are served; a disk that forgets says at once that it is done. */
 function isPutOff(request: Request): boolean {
   if (fault?.kind !== "slow" || isOff || !SYNCING.has(request.opcode) || left > 0) return false;
   slowSyncs += 1;
