@@ -9,10 +9,14 @@ import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
 import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
+import { queryConfig } from "../job/schema.ts";
 import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
+import { graphOf, type JobGraph } from "../server/job-graph.ts";
 import { type Journal, openOptionalJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
+import { resolveSink } from "../sinks/list.ts";
+import { resolveSource } from "../sources/list.ts";
 import { openAccount, whereLettersAre } from "./account.ts";
 import type { Context } from "./context.ts";
 import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
@@ -107,7 +111,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         status.add(outcome);
       },
       asked: status.asked,
-      started(prepared) {
+      started(prepared, observed) {
         // A partition's run comes and goes: whoever follows a checkpoint follows one of those.
         if (checkpointFolder !== undefined && shared === undefined) {
           // What a page was shown before a restart, it is shown again.
@@ -116,6 +120,11 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
             logger("process").warn(plainWords(words)),
           );
         }
+        hub?.describe(
+          job.config.name,
+          observed.map((output) => ({ ...output, query: output.name })),
+          graphOfJob(prepared, observed),
+        );
         // Once a process, not once a partition.
         if (hasSaidStart) return;
         hasSaidStart = true;
@@ -139,6 +148,27 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     journal?.close();
     await server?.close();
   }
+}
+
+/** Without sinks, the rows of `leaves` go to standard output. */
+function graphOfJob({ job, queries }: PreparedJob, leaves: readonly { readonly name: string }[]): JobGraph {
+  const { sources, sinks } = job.config;
+  return graphOf({
+    sources: Object.entries(sources).map(([name, { from }]) => ({
+      name,
+      type: resolveSource(from).kind.name,
+    })),
+    queries: queries.map(({ output: { name, mode }, reads }) => ({
+      name,
+      mode,
+      reads,
+      sql: job.withoutSecrets(queryConfig(job.config.queries[name] ?? "").sql),
+    })),
+    sinks:
+      sinks.length === 0
+        ? leaves.map(({ name }) => ({ from: name, type: "stdout" }))
+        : sinks.map((sink) => ({ from: sink.from, type: resolveSink(sink).kind.name })),
+  });
 }
 
 /** What a page was shown before is a help to it, and no more. */

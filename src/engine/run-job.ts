@@ -38,7 +38,7 @@ export interface RunOptions {
   readonly allowsEmpty?: boolean | undefined;
   /** Rows on standard output without query and batch. */
   readonly bareRows: boolean;
-  /** Given every batch; with `observesRows` also the rows of the queries that no other query reads. */
+  /** Given every batch; with `observesRows` also rows: of queries that a sink reads, or no other query. */
   readonly observe: (outcome: BatchProgress) => void;
   readonly observesRows: boolean;
   /** Told each time that the sources were asked, whether one of them had something. */
@@ -47,7 +47,7 @@ export interface RunOptions {
   readonly shard?: number;
   readonly membership?: Membership;
   /** Called when everything is checked and the first batch is about to be planned. */
-  readonly started?: (prepared: PreparedJob) => void;
+  readonly started?: (prepared: PreparedJob, observed: readonly Output[]) => void;
 }
 
 /** Resolves when the input ended or `stop` aborted, with everything committed. */
@@ -144,12 +144,12 @@ async function runPrepared(
       env: options.env ?? {},
     }),
   });
-  const observed = options.observesRows ? leaves : [];
+  const observed = options.observesRows ? observedOutputs(prepared, leaves, configs) : [];
   const run = async (): Promise<void> => {
     const runner = await openRunner({ database, clock, prepared, sinks, observed });
     await thenClosed(
       async () => {
-        options.started?.(prepared);
+        options.started?.(prepared, observed);
         await runLoop(prepared, runner, {
           clock,
           batchMs: options.batchMs,
@@ -190,6 +190,17 @@ function leafOutputs({ outputs, queries, readers }: PreparedJob): readonly Outpu
   const names = queries.map(({ output }) => output.name).filter((name) => !isRead(name));
   const leaves = names.length === 0 ? readers.map(({ name }) => name) : names;
   return leaves.flatMap((name) => outputs.get(name) ?? []);
+}
+
+function observedOutputs(
+  { outputs, queries }: PreparedJob,
+  leaves: readonly Output[],
+  sinks: readonly SinkConfig[],
+): readonly Output[] {
+  const names = new Set(leaves.map(({ name }) => name));
+  for (const { output } of queries)
+    if (sinks.some(({ from }) => from === output.name)) names.add(output.name);
+  return [...names].flatMap((name) => outputs.get(name) ?? []);
 }
 
 interface NewsBell {

@@ -3,17 +3,21 @@
 import { messageOf, StreamkitError } from "../base/error.ts";
 
 /** The server's end of one WebSocket. None of its functions throws, also after the connection is gone. */
-interface WebSocketPeer {
+export interface WebSocketPeer {
   send(text: string): void;
   /** What was sent and has not left the process. */
   bufferedBytes(): number;
+  /** Says why and ends the connection; `code` is one of 4000 to 4999. */
+  close(code: number, reason: string): void;
   /** Ends the connection without waiting for the other side. */
   cut(): void;
 }
 
-/** Called in the order opened, closed; each once. What the other side sends is ignored. */
+/** Called in the order opened, received, closed; the first and the last once. */
 export interface WebSocketListener {
   opened(peer: WebSocketPeer): void;
+  /** Left out where what the other side sends is ignored. Binary messages always are. */
+  received?(text: string): void;
   closed(): void;
 }
 
@@ -113,10 +117,13 @@ function serveInBun(options: HttpOptions): HttpServer {
         socket.data.opened({
           send: (text) => void socket.sendText(text),
           bufferedBytes: () => socket.getBufferedAmount(),
+          close: (code, reason) => socket.close(code, reason),
           cut: () => socket.terminate(),
         });
       },
-      message() {},
+      message(socket, message) {
+        if (typeof message === "string") socket.data.received?.(message);
+      },
       close(socket) {
         socket.data.closed();
       },
@@ -169,8 +176,17 @@ function serveInDeno(options: HttpOptions, deno: DenoServing): HttpServer {
           if (socket.readyState === WebSocket.OPEN) socket.send(text);
         },
         bufferedBytes: () => socket.bufferedAmount,
+        close: (code, reason) => {
+          if (socket.readyState === WebSocket.OPEN) socket.close(code, reason);
+        },
         cut: close,
       });
+    });
+    socket.addEventListener("message", ({ data }) => {
+      if (typeof data !== "string") return;
+      // Deno has no bound of its own.
+      if (data.length > MAX_MESSAGE_BYTES) close();
+      else listener.received?.(data);
     });
     socket.addEventListener("close", close);
     socket.addEventListener("error", close);

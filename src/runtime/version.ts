@@ -9,6 +9,11 @@ export function versionText(): string {
   return `streamkit ${ownPackage.version} (DuckDB ${duckdbVersion}, ${runtimeName()})`;
 }
 
+/** streamkit's own version. */
+export function versionOf(): string {
+  return ownPackage.version;
+}
+
 function runtimeName(): string {
   const { bun, deno, node } = process.versions as Record<string, string | undefined>;
   if (bun !== undefined) return `Bun ${bun}`;

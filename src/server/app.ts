@@ -1,4 +1,4 @@
-/** What the server answers to plain requests: the page, its files, and the hub's state as JSON. */
+/** What the server answers to plain requests: the API, the page and its files, and the page's own state. */
 
 import { Hono } from "hono";
 import { messageOf } from "../base/error.ts";
@@ -6,24 +6,21 @@ import { writeExactJson } from "../base/exact-json.ts";
 import { logger } from "../base/log.ts";
 import { webAsset } from "../runtime/assets.ts";
 import { type Access, cookieFor, isAuthorized, refusal, SECURITY_HEADERS, TOKEN_WANTED } from "./access.ts";
+import { type ApiOptions, createApi, OPEN_PATHS } from "./api/api.ts";
 import type { HistorySource } from "./history.ts";
 import { historyAnswer } from "./history.ts";
-import type { Hub } from "./hub.ts";
 import { HISTORY_PATH } from "./protocol.ts";
 
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 
-export interface AppOptions {
-  readonly hub: Hub;
+export interface AppOptions extends ApiOptions {
   /** Decides who may ask. */
   readonly access: Access;
-  readonly history?: HistorySource;
+  readonly history?: HistorySource | undefined;
 }
 
-/** Says nothing of the data: whoever watches over the process may ask without a token. */
-const HEALTH_PATH = "/healthz";
-
-export function createApp({ hub, access, history }: AppOptions): Hono {
+export function createApp({ access, history, ...options }: AppOptions): Hono {
+  const { hub } = options.live;
   const app = new Hono();
 
   app.use(async (context, next) => {
@@ -37,16 +34,11 @@ export function createApp({ hub, access, history }: AppOptions): Hono {
         status: 303,
         headers: { location: url.pathname, "set-cookie": cookie },
       });
-    else if (url.pathname !== HEALTH_PATH && !isAuthorized(headers, access))
+    else if (!OPEN_PATHS.has(url.pathname) && !isAuthorized(headers, access))
       context.res = context.text(`${TOKEN_WANTED}\n`, 401, { "www-authenticate": "Bearer" });
     else await next();
     for (const [name, value] of Object.entries(SECURITY_HEADERS)) context.res.headers.set(name, value);
     context.res.headers.set("cache-control", "no-cache");
-  });
-
-  app.get(HEALTH_PATH, (context) => {
-    const { instance, sequence, subscribers } = hub;
-    return context.json({ ok: true, instance, sequence, subscribers });
   });
 
   app.get("/api/snapshot", (context) => context.body(hub.snapshotText(), 200, JSON_TYPE));
@@ -59,6 +51,8 @@ export function createApp({ hub, access, history }: AppOptions): Hono {
       ? context.json({ error: `There is no query "${query}"` }, 404)
       : context.body(writeExactJson(answer), 200, JSON_TYPE);
   });
+
+  app.route("/", createApi(options));
 
   app.get("/:file?", async (context) => {
     const asset = await webAsset(context.req.param("file") ?? "index.html");

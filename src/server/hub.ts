@@ -7,6 +7,8 @@ import { randomUUID } from "node:crypto";
 import { writeExactJson } from "../base/exact-json.ts";
 import type { BatchProgress, QueryOutput } from "../engine/batch-progress.ts";
 import { cutCell, shownColumns, sizeOfRow } from "./cut.ts";
+import type { JobGraph } from "./job-graph.ts";
+import { openProblems, type Problems } from "./problems.ts";
 import type {
   Delta,
   FeedKind,
@@ -69,10 +71,22 @@ export interface Hub {
   readonly sequence: number;
   readonly state: Readonly<LiveState>;
   readonly subscribers: number;
+  /** Dead letters and late rows of the batches that were published. */
+  readonly problems: Pick<Problems, "letters" | "late">;
+  /** Undefined where nobody has described the job. */
+  readonly graph: JobGraph | undefined;
+  /** Takes the queries of a job that starts, so that they are known before their first rows. */
+  describe(
+    job: string,
+    queries: readonly Omit<QueryOutput, "changes" | "omittedRows">[],
+    graph?: JobGraph,
+  ): void;
   /** Takes one batch. Returns at once; never waits for a page. */
   publish(outcome: BatchProgress): void;
   /** Says that the feed ended or that lines of it were broken. */
   setFeed(status: Partial<Omit<FeedStatus, "kind">>): void;
+  /** Gives every further delta, within the process. Returns the function that ends it. */
+  listen(listener: (delta: Delta) => void): () => void;
   /**
    * Sends what `resume` lacks, then every further delta. Returns the function that ends it, which may be
    * called twice, or undefined when there are too many already.
@@ -94,6 +108,9 @@ export function openHub(options: HubOptions = {}): Hub {
   const state = emptyState(options.feed ?? "engine");
   const ring: string[] = [];
   const allowedBytes = new Map<Subscriber, number>();
+  const listeners = new Set<(delta: Delta) => void>();
+  const problems = openProblems();
+  let graph: JobGraph | undefined;
   let ringChars = 0;
   let sequence = 0;
   let snapshot = { sequence: -1, text: "" };
@@ -108,6 +125,7 @@ export function openHub(options: HubOptions = {}): Hub {
       ringChars -= ring.shift()?.length ?? 0;
     }
     sendToAll(text);
+    for (const listener of listeners) listener(delta);
   }
 
   function sendToAll(text: string): void {
@@ -164,10 +182,20 @@ export function openHub(options: HubOptions = {}): Hub {
     get subscribers() {
       return allowedBytes.size;
     },
+    problems,
+    get graph() {
+      return graph;
+    },
+    describe(job, queries, described) {
+      graph = described ?? graph;
+      const tables = queries.map((query) => tableDelta({ ...query, changes: [], omittedRows: 0 }, bounds));
+      announce({ kind: "tables", job, tables });
+    },
     publish(outcome) {
       // A job that was stopped goes on in the same journal.
       const { reason: _, ...feed } = state.feed;
       if (feed.ended) announce({ kind: "feed", feed: { ...feed, ended: false } });
+      problems.add(outcome);
       const tables = outcome.outputs.map((output) => tableDelta(output, bounds));
       announce({ kind: "batch", job: outcome.job, report: outcome.report, tables });
     },
@@ -178,6 +206,10 @@ export function openHub(options: HubOptions = {}): Hub {
         feed.reason !== state.feed.reason ||
         feed.brokenLines !== state.feed.brokenLines;
       if (isNews) announce({ kind: "feed", feed });
+    },
+    listen(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
     },
     subscribe(subscriber, resume) {
       if (allowedBytes.size >= bounds.maxSubscribers) return undefined;

@@ -70,6 +70,8 @@ export type Delta =
       readonly report: BatchReport;
       readonly tables: readonly TableDelta[];
     }
+  /** The queries that a job has, before their first rows. */
+  | { readonly kind: "tables"; readonly job: string; readonly tables: readonly TableDelta[] }
   | { readonly kind: "feed"; readonly feed: FeedStatus };
 
 export interface Totals {

@@ -80,9 +80,11 @@ export function applyDelta(state: LiveState, delta: Delta, bounds: StateBounds =
     return;
   }
   state.job = delta.job;
-  addToTotals(state.totals, delta.report);
-  state.reports.push(delta.report);
-  if (state.reports.length > bounds.maxReports) state.reports.shift();
+  if (delta.kind === "batch") {
+    addToTotals(state.totals, delta.report);
+    state.reports.push(delta.report);
+    if (state.reports.length > bounds.maxReports) state.reports.shift();
+  }
   for (const change of delta.tables) {
     const table = tableOf(state, change, bounds);
     if (table !== undefined) applyToTable(table, change, bounds);

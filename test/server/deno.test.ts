@@ -42,7 +42,9 @@ test("in Deno the live server says the same: snapshot, deltas, a cut, what was m
   await tell("cut");
   await closed;
   await tell("publish");
-  await until("it is published", async () => (await (await fetch(url)).text()).includes('"sequence":3'));
+  await until("it is published", async () =>
+    (await (await fetch(`${url}/healthz`)).text()).includes('"sequence":3'),
+  );
   const closedAgain = connect();
   await until("it has caught up", () => replica.resume?.sequence === 3);
   expect(heard).toEqual(["snapshot", "delta", "resumed", "delta"]);

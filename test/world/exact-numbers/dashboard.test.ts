@@ -12,6 +12,7 @@ import { openJournal, replayJournal } from "../../../src/server/journal.ts";
 import { openLineFeed } from "../../../src/server/line-feed.ts";
 import type { ServerMessage } from "../../../src/server/protocol.ts";
 import { createReplica } from "../../../src/server/replica.ts";
+import { openServices } from "../../../src/server/server.ts";
 import { cellText } from "../../../web/format.ts";
 import { emptyFolder } from "../../support/binary.ts";
 import { silentRun } from "../../support/silent-run.ts";
@@ -79,7 +80,10 @@ test("in the snapshot that a page is sent", () => {
 });
 
 test("in /api/snapshot and /api/history, where an exact key is asked for by its digits", async () => {
-  const app = createApp({ hub: hubOf(outcomes), access: { host: "127.0.0.1" } });
+  const app = createApp({
+    ...openServices(hubOf(outcomes), systemClock),
+    access: { host: "127.0.0.1" },
+  });
   const answer = async (path: string): Promise<string> => {
     const response = await app.request(`http://127.0.0.1${path}`, { headers: { host: "127.0.0.1" } });
     expect(response.status).toBe(200);
@@ -90,6 +94,30 @@ test("in /api/snapshot and /api/history, where an exact key is asked for by its 
   const [history] = rowsIn(await answer("/api/history?query=q&id=9007199254740993"));
   expect(history).toStartWith("[9007199254740993,2,");
   expect(rowsIn(await answer(`/api/history?query=q&id=${MIN}`))).toHaveLength(1);
+});
+
+test("in the rows of the API: as an answer, as lines, as one row by its key", async () => {
+  const app = createApp({
+    ...openServices(hubOf(outcomes), systemClock),
+    access: { host: "127.0.0.1" },
+  });
+  const answer = async (query: string, accept = "application/json"): Promise<string> => {
+    const response = await app.request(`http://127.0.0.1/api/v1/queries/q/rows${query}`, {
+      headers: { host: "127.0.0.1", accept },
+    });
+    expect(response.status).toBe(200);
+    return response.text();
+  };
+  const ids = (text: string): readonly string[] =>
+    Array.from(text.matchAll(/"id":(-?\d+)/g), ([, id = ""]) => id).toSorted();
+  const expected = EXPECTED.map((row) => /-?\d+/.exec(row)?.[0] ?? "").toSorted();
+  expect(ids(await answer(""))).toEqual(expected);
+  expect(ids(await answer("", "application/x-ndjson"))).toEqual(expected);
+  expect(ids(await answer("?key=id=9007199254740993"))).toEqual(["9007199254740993"]);
+  expect(ids(await answer("?key=id=9007199254740993&key=id=9007199254740992"))).toEqual([
+    "9007199254740992",
+    "9007199254740993",
+  ]);
 });
 
 test("in a page that hears the deltas one by one", () => {
