@@ -72,7 +72,9 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     );
   const hub = execution.serve === undefined ? undefined : openHub();
   const server =
-    hub === undefined || execution.serve === undefined ? undefined : await listen(hub, execution.serve);
+    hub === undefined || execution.serve === undefined
+      ? undefined
+      : await listen(hub, execution.serve, warehouseOf(job));
   let journal: Journal | undefined;
   const account = openAccount(job, context, {
     quiet: execution.quiet,
@@ -148,6 +150,18 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     journal?.close();
     await server?.close();
   }
+}
+
+/** The first that the job writes on this machine. */
+function warehouseOf({ config, folder }: LoadedJob): string | undefined {
+  for (const { parquet } of config.sinks as readonly {
+    readonly parquet?: { readonly warehouse?: unknown };
+  }[]) {
+    const warehouse = parquet?.warehouse;
+    // One letter before a colon is no scheme.
+    if (typeof warehouse === "string" && !/^\w{2,}:/.test(warehouse)) return path.resolve(folder, warehouse);
+  }
+  return undefined;
 }
 
 /** Without sinks, the rows of `leaves` go to standard output. */
@@ -235,10 +249,11 @@ const MAX_PORTS_TRIED = 20;
 async function listen(
   hub: Hub,
   { port, takesNextFreePort, ...access }: DashboardAddress,
+  warehouse: string | undefined,
 ): Promise<DashboardServer> {
   for (let tried = 1; ; tried += 1) {
     try {
-      const server = await startServer({ hub, ...access, port: port + tried - 1 });
+      const server = await startServer({ hub, ...access, warehouse, port: port + tried - 1 });
       sayWhoSees(access);
       return server;
     } catch (error) {

@@ -23,6 +23,7 @@ export interface MetricsOptions {
   readonly connections: () => Readonly<Record<string, number>>;
   /** Connections whose clients don't read. */
   readonly lagging: () => number;
+  readonly bufferedBytes: () => number;
 }
 
 /** From a batch of nothing to one that takes a minute. */
@@ -31,7 +32,7 @@ const BUCKETS_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10
 const MAX_LABEL_VALUES = 100;
 const OTHER = "(other)";
 
-export function openMetrics({ hub, clock, connections, lagging }: MetricsOptions): Metrics {
+export function openMetrics({ hub, clock, connections, lagging, bufferedBytes }: MetricsOptions): Metrics {
   const registry = new Registry();
   const registers = [registry];
   const startedAtMs = clock.nowMs();
@@ -106,6 +107,7 @@ export function openMetrics({ hub, clock, connections, lagging }: MetricsOptions
     },
   });
   gauge("streamkit_lagging_connections", "Clients that have not read what they were sent.", lagging);
+  gauge("streamkit_buffered_bytes", "What waits for clients to read it.", bufferedBytes);
   gauge("process_resident_memory_bytes", "Memory of the process.", () => process.memoryUsage().rss);
   gauge("process_start_time_seconds", "When the server started.", () => startedAtMs / 1000);
   const processor = new Counter({

@@ -14,6 +14,7 @@ import type { HistorySource } from "./history.ts";
 import { aliveText, type Hub } from "./hub.ts";
 import { openMetrics } from "./metrics.ts";
 import { HEARTBEAT_MS, LIVE_PATH, resumePointOf } from "./protocol.ts";
+import { openSqlSandbox } from "./sql/sandbox.ts";
 
 export const DEFAULT_HOST = "127.0.0.1";
 export const DEFAULT_PORT = 8080;
@@ -27,6 +28,8 @@ export interface ServerOptions extends Omit<Access, "host"> {
   /** Rows older than the hub keeps. */
   readonly history?: HistorySource;
   readonly clock?: Clock;
+  /** The folder whose tables SQL may read; left out where there is none. */
+  readonly warehouse?: string | undefined;
 }
 
 /** How long a slow page may take to read what was said last. */
@@ -43,11 +46,12 @@ export async function startServer({
   history,
   token,
   allowedHosts = [],
+  warehouse,
   clock = systemClock,
 }: ServerOptions): Promise<DashboardServer> {
   await webAsset("index.html");
   const access = { host, token, allowedHosts };
-  const services = openServices(hub, clock);
+  const services = openServices(hub, clock, warehouse);
   const { sockets } = services;
   const app = createApp({ ...services, access, history });
   const server = await listening(services, () =>
@@ -79,7 +83,7 @@ export async function startServer({
 }
 
 /** What stands behind the API, whatever it is listened at. */
-export function openServices(hub: Hub, clock: Clock): ApiOptions {
+export function openServices(hub: Hub, clock: Clock, warehouse?: string): ApiOptions {
   const live = openLiveQueries(hub);
   const sockets = openSockets(live, clock);
   const streams = openStreams(live, clock);
@@ -92,8 +96,9 @@ export function openServices(hub: Hub, clock: Clock): ApiOptions {
       stream: streams.connections,
     }),
     lagging: () => sockets.lagging,
+    bufferedBytes: () => sockets.bufferedBytes,
   });
-  return { live, sockets, streams, metrics };
+  return { live, sockets, streams, metrics, sandbox: openSqlSandbox({ live, clock, warehouse }) };
 }
 
 function closeServices({ live, sockets, streams, metrics }: ApiOptions): void {

@@ -6,31 +6,48 @@ import path from "node:path";
 import type { Clock } from "../base/clock.ts";
 import { messageOf, StreamkitError } from "../base/error.ts";
 import { temporaryFolder } from "../base/temporary-folder.ts";
-import { type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
+import { type Column, type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import { attachCheckpoint } from "./checkpoint-snapshot.ts";
 import { nameTable } from "./local-views.ts";
 import { refuseDeepFiles } from "./named-files.ts";
-import { type AnswerStyle, printAnswer } from "./print-answer.ts";
+import { type AnswerFormat, type AnswerStyle, printAnswer } from "./print-answer.ts";
 import { fetchTables, isMentioned } from "./remote-tables.ts";
 import { questionOf, statementsIn } from "./statements.ts";
 import { openStore } from "./stores.ts";
 
 export interface QueryRequest extends AnswerStyle {
-  /** A folder, or a URL of a store. */
-  readonly warehouse: string;
+  /** A folder, or a URL of a store; undefined for none. */
+  readonly warehouse: string | undefined;
   readonly clock: Clock;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly checkpoint?: string;
   /** Whether questions may name files; without that, the warehouse and the checkpoint are all there is. */
   readonly allowFiles: boolean;
+  /** For text of people who are not to be trusted with this machine. */
+  readonly limits?: QueryLimits;
+  /** Makes further tables for a text, in time for it, and gives their names; `folder` is for its files. */
+  readonly moreTables?: (database: Database, text: string, folder: string) => Promise<readonly string[]>;
+}
+
+interface QueryLimits {
+  readonly threads: number;
+  /** Sizes as DuckDB takes them, like "512MiB". */
+  readonly memory: string;
+  /** What may lie in temporary files. */
+  readonly maxSpill: string;
 }
 
 /** A database with the tables of a warehouse, and of a checkpoint, that questions are put to. */
 export interface Questions {
   /** Prints the answers of the statements of a text, one after the other. Throws code `usage` or `engine`. */
   ask(text: string, style?: Partial<AnswerStyle>): Promise<void>;
+  /** Prints the first rows of the one question of a text. Returns the columns of its answer. */
+  answerOne(
+    text: string,
+    style: { readonly format: AnswerFormat; readonly maxRows: number },
+  ): Promise<readonly Column[]>;
   /** What names may stand in a question: tables as they are named in it, and their columns. */
   names(): Promise<readonly { readonly table: string; readonly column: string }[]>;
   /** The plain words of SQL, and of DuckDB's functions. */
@@ -46,8 +63,11 @@ const INTERRUPT_MS = 50;
 
 /** Answers go to what `output` gives, when they do. */
 export async function openQuestions(request: QueryRequest, output: () => ByteOutput): Promise<Questions> {
-  const database = await openDatabase();
+  const { limits } = request;
   const folder = await temporaryFolder("query");
+  const database = await openDatabase(
+    limits && { threads: limits.threads, temporaryFolder: path.join(folder, "spill") },
+  );
   const close = async (): Promise<void> => {
     database.close();
     await rm(folder, { recursive: true, force: true });
@@ -62,6 +82,9 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
       const names = await attachCheckpoint(database, request.checkpoint, place);
       kept.push(...names.map((name) => `checkpoint.${name}`));
     }
+    if (limits !== undefined)
+      await database.run(sql`SET memory_limit = ${limits.memory};
+        SET max_temp_directory_size = ${limits.maxSpill}`);
     if (!request.allowFiles) await shutOut(database, request, folder);
   } catch (error) {
     await close();
@@ -78,25 +101,46 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
     return { stdout: { ...stdout, send }, folder };
   };
   let underWay: { isGivenUp: boolean; isOver: boolean } | undefined;
+  const tablesFor = async (text: string): Promise<readonly string[]> => {
+    const tables = [...(await openTables(database, text, request, folder)), ...kept];
+    return [...tables, ...((await request.moreTables?.(database, text, folder)) ?? [])];
+  };
   const answer = async (statement: string, style: AnswerStyle): Promise<void> => {
+    const query = await queryOf(statement, style);
+    if (query !== undefined) await printAnswer(database, query, style, to());
+  };
+  /** Undefined where it is answered already. */
+  const queryOf = async (statement: string, style: AnswerStyle): Promise<Sql | undefined> => {
     const question = questionOf(statement);
-    await refuseDeepFiles(statement);
-    const tables = [...(await openTables(database, statement, request, folder)), ...kept];
-    if (question.kind === "tables") return printAnswer(database, TABLE_NAMES, style, to());
+    // It looks at the files by itself, which is nothing for those who may not.
+    if (limits === undefined) await refuseDeepFiles(statement);
+    const tables = await tablesFor(statement);
+    if (question.kind === "tables") return TABLE_NAMES;
     // What is no statement by itself would close the parentheses that it is put into.
     await refuseWrong(() => database.statements(raw(question.text)), { ...request, tables });
     if (question.kind === "explain") {
       const plan = await planOf(database, question.text, { ...request, tables });
-      if (style.format === "table" && style.out === undefined)
-        return to().stdout.send(plan.map(({ text }) => `${text.trimEnd()}\n`).join(""));
+      if (style.format === "table" && style.out === undefined) {
+        await to().stdout.send(plan.map(({ text }) => `${text.trimEnd()}\n`).join(""));
+        return undefined;
+      }
       const rows = plan.map(({ name, text }) => sql`(${literal(name)}, ${literal(text)})`);
-      const query = sql`FROM (VALUES ${rows}) AS plan(explain_key, explain_value)`;
-      return printAnswer(database, query, style, to());
+      return sql`FROM (VALUES ${rows}) AS plan(explain_key, explain_value)`;
     }
     // In parentheses also SHOW, DESCRIBE and SUMMARIZE are queries; the line feed ends a comment.
     const query = sql`SELECT * FROM (${raw(question.text)}\n)`;
     await refuseWrong(() => database.describe(query), { ...request, tables });
-    await printAnswer(database, query, style, to());
+    return query;
+  };
+  const during = async <T>(work: (asked: { readonly isGivenUp: boolean }) => Promise<T>): Promise<T> => {
+    const asked = { isGivenUp: false, isOver: false };
+    underWay = asked;
+    try {
+      return await work(asked);
+    } finally {
+      asked.isOver = true;
+      underWay = undefined;
+    }
   };
 
   return {
@@ -106,9 +150,7 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
       if (statements.length === 0) throw new StreamkitError("usage", "An SQL query is expected");
       const wanted = { ...request, ...style };
       refuseSeveral(statements.length, wanted);
-      const asked = { isGivenUp: false, isOver: false };
-      underWay = asked;
-      try {
+      await during(async (asked) => {
         for (const statement of statements) {
           hasSent = false;
           for (let tries = 1; ; tries += 1) {
@@ -121,13 +163,26 @@ export async function openQuestions(request: QueryRequest, output: () => ByteOut
           }
           if (asked.isGivenUp) throw new StreamkitError("stopped", "Interrupted");
         }
-      } finally {
-        asked.isOver = true;
-        underWay = undefined;
-      }
+      });
+    },
+    async answerOne(text, { format, maxRows }) {
+      const { whole, rest } = statementsIn(text);
+      const [statement, ...more] = rest === "" ? whole : [...whole, rest];
+      if (statement === undefined || more.length > 0)
+        throw new StreamkitError(
+          "usage",
+          `One SQL query is expected, found ${more.length && more.length + 1}`,
+        );
+      return during(async () => {
+        const query = (await queryOf(statement, { format })) ?? TABLE_NAMES;
+        const first = sql`SELECT * FROM (${query}) LIMIT ${raw(String(maxRows))}`;
+        const columns = await database.describe(first);
+        await printAnswer(database, first, { format }, to());
+        return columns;
+      });
     },
     async names() {
-      await openTables(database, "", request, folder);
+      await tablesFor("");
       const rows = await database.rows(NAMES);
       return rows.map((row) => ({ table: String(row["table"]), column: String(row["column"]) }));
     },
@@ -171,7 +226,8 @@ async function shutOut(
   { warehouse, clock, env, out }: QueryRequest,
   folder: string,
 ): Promise<void> {
-  const { localFolder } = openStore(warehouse, { baseFolder: ".", clock, env });
+  const localFolder =
+    warehouse === undefined ? undefined : openStore(warehouse, { baseFolder: ".", clock, env }).localFolder;
   const folders = [folder, ...(localFolder === undefined ? [] : [localFolder])];
   await database.run(sql`SET allowed_directories = [${folders.map((name) => sql`${name}`)}];
     SET allowed_paths = [${out === undefined ? raw("") : sql`${out}`}];
@@ -198,7 +254,7 @@ function refuseSeveral(count: number, { format, out }: AnswerStyle): void {
 async function planOf(
   database: Database,
   text: string,
-  place: Pick<QueryRequest, "warehouse"> & { readonly tables: readonly string[] },
+  place: Place,
 ): Promise<readonly { readonly name: string; readonly text: string }[]> {
   const rows = await refuseWrong(() => database.rows(raw(text)), place);
   return rows.map((row) => ({ name: String(row["explain_key"]), text: String(row["explain_value"]) }));
@@ -211,6 +267,7 @@ async function openTables(
   { warehouse, clock, env }: QueryRequest,
   folder: string,
 ): Promise<readonly string[]> {
+  if (warehouse === undefined) return [];
   const store = openStore(warehouse, { baseFolder: ".", clock, env });
   if (store.localFolder !== undefined)
     return nameTables(database, text, await plainFolder(store.localFolder, folder));
@@ -234,11 +291,10 @@ async function plainFolder(warehouse: string, folder: string): Promise<string> {
   return link;
 }
 
+type Place = Pick<QueryRequest, "warehouse" | "limits"> & { readonly tables: readonly string[] };
+
 /** Throws code `usage` where DuckDB does not take the query. */
-async function refuseWrong<T>(
-  taken: () => Promise<T>,
-  { warehouse, tables }: { readonly warehouse: string; readonly tables: readonly string[] },
-): Promise<T> {
+async function refuseWrong<T>(taken: () => Promise<T>, { warehouse, limits, tables }: Place): Promise<T> {
   try {
     return await taken();
   } catch (error) {
@@ -248,11 +304,11 @@ async function refuseWrong<T>(
     // Below its message DuckDB shows the statement, which is not quite the user's.
     const reason = error.message.replace(/\n\s*LINE \d+:[\s\S]*$/, "");
     const isShutOut = reason.startsWith("Permission Error: Cannot access");
-    const wayOut = isShutOut ? "; a query may name files with --allow-files" : "";
+    const wayOut = isShutOut && limits === undefined ? "; a query may name files with --allow-files" : "";
     const message =
       missing === undefined
         ? `${reason}${wayOut}`
-        : `There is no table "${missing}" in "${warehouse}": ${found}`;
+        : `There is no table "${missing}"${limits === undefined ? ` in "${warehouse}"` : ""}: ${found}`;
     throw new StreamkitError("usage", message, { cause: error });
   }
 }

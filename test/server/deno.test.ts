@@ -52,6 +52,12 @@ test("in Deno the live server says the same: snapshot, deltas, a cut, what was m
     headers: { upgrade: "websocket", origin: "https://evil.example" },
   });
   expect(foreign.status).toBe(403);
+  const tables = await fetch(`${url}/api/v1/sql`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: '{"sql":"SHOW TABLES","format":"csv"}',
+  });
+  expect(await tables.text()).toContain("live.");
   await child.stdin.end();
   await closedAgain;
   expect(await child.exited).toBe(0);

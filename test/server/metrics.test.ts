@@ -11,7 +11,13 @@ const clock = { nowMs: () => STARTED_AT_MS, monotonicMs: () => 0, sleep: async (
 
 function opened() {
   const hub = openHub();
-  const metrics = openMetrics({ hub, clock, connections: () => ({ socket: 3 }), lagging: () => 1 });
+  const metrics = openMetrics({
+    hub,
+    clock,
+    connections: () => ({ socket: 3 }),
+    lagging: () => 1,
+    bufferedBytes: () => 2,
+  });
   const publish = (query: string, startedAtMs: number): void =>
     hub.publish(
       batchOf(hub.sequence + 1, { query, key: [], columns: ["n"], rows: [{ n: 1 }, { n: 2 }], startedAtMs }),

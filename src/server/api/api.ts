@@ -2,6 +2,7 @@
 
 import { type OpenAPIHono, type RouteConfig, OpenAPIHono as Router } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
 import { type Json, writeExactJson } from "../../base/exact-json.ts";
 import { versionOf } from "../../runtime/version.ts";
 import type { ChangeLog } from "../changes/change-log.ts";
@@ -10,9 +11,11 @@ import { openReader, type ResumeFrom } from "../changes/reader.ts";
 import { type KeyFilter, openTopic } from "../changes/topic.ts";
 import grafanaDashboard from "../grafana-dashboard.json" with { type: "json" };
 import type { Metrics } from "../metrics.ts";
+import type { SqlSandbox } from "../sql/sandbox.ts";
 import * as routes from "./routes.ts";
 import { MAX_ROWS } from "./schemas.ts";
 import type { Sockets } from "./sockets.ts";
+import { answerSql, answerTables } from "./sql-answer.ts";
 import { batchesText, graphText, queryOf, readinessOf, statusText } from "./status.ts";
 import { eventsOf, NDJSON, ndjsonOf, rowLines, type StreamStyle, type Streams } from "./streams.ts";
 
@@ -21,6 +24,7 @@ export interface ApiOptions {
   readonly streams: Streams;
   readonly sockets: Sockets;
   readonly metrics: Metrics;
+  readonly sandbox: SqlSandbox;
 }
 
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
@@ -28,7 +32,7 @@ const DOCUMENT_PATH = "/api/v1/openapi.json";
 /** Their answers tell nothing of the data: whoever watches over the process may ask without a token. */
 export const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
-export function createApi({ live, streams, metrics }: ApiOptions): OpenAPIHono {
+export function createApi({ live, streams, metrics, sandbox }: ApiOptions): OpenAPIHono {
   const { hub } = live;
   const api = new Router({
     defaultHook(result, context) {
@@ -36,6 +40,12 @@ export function createApi({ live, streams, metrics }: ApiOptions): OpenAPIHono {
       const [issue] = result.error.issues;
       return context.json({ error: `${issue?.path.join(".")}: ${issue?.message}` }, 400);
     },
+  });
+
+  // A body that is no JSON, say.
+  api.onError((error, context) => {
+    if (error instanceof HTTPException) return context.json({ error: error.message }, error.status);
+    throw error;
   });
 
   /** What is written is exact JSON, and not what the types of a route's schema say of it. */
@@ -118,6 +128,18 @@ export function createApi({ live, streams, metrics }: ApiOptions): OpenAPIHono {
   api.openapi(routes.graphRoute, (context) => answer(context, graphText(hub)));
   api.openapi(routes.lettersRoute, (context) => answer(context, { letters: hub.problems.letters }));
   api.openapi(routes.lateRoute, (context) => answer(context, { late: hub.problems.late }));
+  // Before the body is read: a form of another site can't call itself JSON.
+  api.use(routes.sqlRoute.path, async (context, next) => {
+    const type = context.req.header("content-type") ?? "";
+    if (context.req.method === "POST" && !/^application\/json\b/i.test(type))
+      return context.json({ error: "The body is expected as application/json" }, 415);
+    return next();
+  });
+  api.openapi(
+    routes.sqlRoute,
+    (context) => answerSql(sandbox, context.req.valid("json"), context.req.raw.signal) as never,
+  );
+  api.openapi(routes.sqlTablesRoute, () => answerTables(sandbox) as never);
   api.openapi(routes.liveRoute, (context) =>
     refuse(context, 426, "This path is a WebSocket: connect with ws:// or wss://"),
   );
@@ -146,10 +168,13 @@ export function createApi({ live, streams, metrics }: ApiOptions): OpenAPIHono {
   });
   api.get(DOCUMENT_PATH, (context) => context.json(document));
 
-  const paths = Object.values(routes).map(({ path }: RouteConfig) => path.replaceAll(/\{(\w+)\}/g, ":$1"));
-  for (const path of [...paths, DOCUMENT_PATH])
+  const paths = Object.values(routes).map(({ path, method }: RouteConfig) => [
+    path.replaceAll(/\{(\w+)\}/g, ":$1"),
+    method === "post" ? "POST" : "GET, HEAD",
+  ]);
+  for (const [path = "", allow = ""] of [...paths, [DOCUMENT_PATH, "GET, HEAD"]])
     api.all(path, (context) =>
-      context.json({ error: `${context.req.method} is not allowed here` }, 405, { allow: "GET, HEAD" }),
+      context.json({ error: `${context.req.method} is not allowed here` }, 405, { allow }),
     );
   api.all("/api/*", (context) => context.json({ error: "There is no such path" }, 404));
   return api;

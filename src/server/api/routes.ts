@@ -18,6 +18,9 @@ import {
   readinessSchema,
   rowsParameters,
   rowsSchema,
+  sqlBody,
+  sqlSchema,
+  sqlTablesSchema,
   statusSchema,
 } from "./schemas.ts";
 import { SOCKET_PATH } from "./socket-protocol.ts";
@@ -123,6 +126,37 @@ export const lateRoute = createRoute({
   path: "/api/v1/late",
   summary: "Late rows by their sources",
   responses: { 200: json("The sources that had any", lateSchema), ...REFUSALS },
+});
+
+const BUSY = json("Other queries run", errorSchema);
+
+export const sqlRoute = createRoute({
+  method: "post",
+  path: "/api/v1/sql",
+  summary: "The answer to an SQL query over the warehouse's tables and the rows that are watched",
+  request: { body: { required: true, content: { "application/json": { schema: sqlBody } } } },
+  responses: {
+    200: {
+      description: "The first rows, in the format that was asked for",
+      content: {
+        "application/json": { schema: sqlSchema },
+        "application/x-ndjson": { schema: eventSchema.describe("A row a line") },
+        "text/csv": { schema: eventSchema.describe("With a line of names") },
+        "application/vnd.apache.parquet": { schema: eventSchema.describe("A file") },
+      },
+    },
+    400: json("The query is wrong, or it was given up", errorSchema),
+    415: json("The body is not called JSON", errorSchema),
+    503: BUSY,
+    ...REFUSALS,
+  },
+});
+
+export const sqlTablesRoute = createRoute({
+  method: "get",
+  path: "/api/v1/sql/tables",
+  summary: "The tables that a query may name, with their columns",
+  responses: { 200: json("The tables", sqlTablesSchema), 400: WRONG, 503: BUSY, ...REFUSALS },
 });
 
 export const liveRoute = createRoute({

@@ -147,6 +147,24 @@ export const lateSchema = z
   })
   .openapi("LateRows");
 
+const MAX_SQL_ROWS = 100_000;
+
+export const sqlBody = z
+  .strictObject({
+    sql: z.string().min(1).max(100_000).describe("One query that reads; tables are `NAME` and `live.NAME`"),
+    format: z.enum(["json", "ndjson", "csv", "parquet"]).default("json"),
+    limit: z.int().min(1).max(MAX_SQL_ROWS).default(1000).describe("The first rows, so many"),
+  })
+  .openapi("SqlRequest");
+
+export const sqlSchema = z
+  .strictObject({ columns: z.array(columnSchema), rows: z.array(rowSchema) })
+  .openapi("SqlAnswer");
+
+export const sqlTablesSchema = z
+  .strictObject({ tables: z.array(z.strictObject({ name: z.string(), columns: z.array(z.string()) })) })
+  .openapi("SqlTables");
+
 export const healthSchema = z
   .strictObject({ ok: z.literal(true), instance: z.string(), sequence: count, subscribers: count })
   .openapi("Health");

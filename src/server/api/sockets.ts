@@ -48,6 +48,8 @@ export interface Sockets {
   readonly connections: number;
   /** Connections that wait for their client to read. */
   readonly lagging: number;
+  /** What waits in all connections for their clients to read. */
+  readonly bufferedBytes: number;
   connect(): WebSocketListener;
   heartbeat(): void;
   isFlushed(): boolean;
@@ -175,6 +177,9 @@ export function openSockets(live: LiveQueries, clock: Clock, options: Partial<So
     },
     get lagging() {
       return [...connections].filter(({ isLagging }) => isLagging).length;
+    },
+    get bufferedBytes() {
+      return [...connections].reduce((sum, { peer }) => sum + peer.bufferedBytes(), 0);
     },
     connect() {
       let connection: Connection | undefined;
