@@ -152,16 +152,34 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
   }
 }
 
+interface ParquetSink {
+  readonly from: string;
+  readonly parquet?: { readonly warehouse: string; readonly table: string };
+}
+
+/** The folder of a warehouse that is on this machine. */
+function folderOf({ parquet }: ParquetSink, { folder }: LoadedJob): string | undefined {
+  // One letter before a colon is no scheme.
+  const [, scheme, place] = /^(?:(\w{2,}):)?(.*)$/s.exec(parquet?.warehouse ?? "s3:") ?? [];
+  const isHere = scheme === undefined || scheme === "file";
+  return isHere ? path.resolve(folder, (place ?? "").replace(/^\/\/(?=\/)/, "")) : undefined;
+}
+
 /** The first that the job writes on this machine. */
-function warehouseOf({ config, folder }: LoadedJob): string | undefined {
-  for (const { parquet } of config.sinks as readonly {
-    readonly parquet?: { readonly warehouse?: unknown };
-  }[]) {
-    const warehouse = parquet?.warehouse;
-    // One letter before a colon is no scheme.
-    if (typeof warehouse === "string" && !/^\w{2,}:/.test(warehouse)) return path.resolve(folder, warehouse);
+function warehouseOf(job: LoadedJob): string | undefined {
+  const sinks: readonly ParquetSink[] = job.config.sinks;
+  for (const sink of sinks) {
+    const folder = folderOf(sink, job);
+    if (folder !== undefined) return folder;
   }
   return undefined;
+}
+
+/** The name by which SQL finds what a sink writes. */
+function tableOf(sink: ParquetSink, job: LoadedJob): { readonly table?: string } {
+  const folder = folderOf(sink, job);
+  const isAsked = folder !== undefined && folder === warehouseOf(job);
+  return isAsked && sink.parquet !== undefined ? { table: sink.parquet.table } : {};
 }
 
 /** Without sinks, the rows of `leaves` go to standard output. */
@@ -181,7 +199,11 @@ function graphOfJob({ job, queries }: PreparedJob, leaves: readonly { readonly n
     sinks:
       sinks.length === 0
         ? leaves.map(({ name }) => ({ from: name, type: "stdout" }))
-        : sinks.map((sink) => ({ from: sink.from, type: resolveSink(sink).kind.name })),
+        : sinks.map((sink) => ({
+            from: sink.from,
+            type: resolveSink(sink).kind.name,
+            ...tableOf(sink, job),
+          })),
   });
 }
 

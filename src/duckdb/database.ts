@@ -62,11 +62,16 @@ export interface Database {
   close(): void;
 }
 
+const FLUSHED_MEMORY = "8MB";
+
 export async function openDatabase(options: DatabaseOptions = {}): Promise<Database> {
   const instance = await DuckDBInstance.create(options.readOnlyPath ?? ":memory:", {
     // What is not in DuckDB itself would come from the internet, and run here.
     autoinstall_known_extensions: "false",
     autoload_known_extensions: "false",
+    // What a batch of large values needed goes back to the system after it, not when 512 MB have gathered.
+    allocator_flush_threshold: FLUSHED_MEMORY,
+    allocator_bulk_deallocation_flush_threshold: FLUSHED_MEMORY,
     ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     ...(options.readOnlyPath === undefined ? {} : { access_mode: "READ_ONLY" }),
     ...(options.temporaryFolder === undefined ? {} : { temp_directory: options.temporaryFolder }),

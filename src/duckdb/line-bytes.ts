@@ -1,12 +1,15 @@
 /** Lines that a query gives, as bytes: no row becomes an object of JavaScript. */
 
 import { open, rm } from "node:fs/promises";
+import { collectGarbage } from "../runtime/garbage.ts";
 import type { Database } from "./database.ts";
 import { type Sql, sql } from "./sql.ts";
 
 /** More rows than DuckDB hands over at once are worth a file. */
 const MIN_ROWS_TO_STAGE = 2048;
 const READ_BYTES = 1_048_576;
+/** Of a block: its lines come one by one. */
+const LARGE_CHARS = 4 * 2 ** 20;
 
 interface LinesRequest {
   /** A SELECT of one VARCHAR column: lines without control characters but tabs. */
@@ -26,7 +29,14 @@ export async function* lineBytes(
   { lines, count, staged }: LinesRequest,
 ): AsyncGenerator<Uint8Array> {
   if (count < MIN_ROWS_TO_STAGE) {
-    for await (const texts of database.textBlocks(lines)) yield Buffer.from(`${texts.join("\n")}\n`);
+    for await (const texts of database.textBlocks(lines)) {
+      if (texts.reduce((sum, { length }) => sum + length, 0) < LARGE_CHARS)
+        yield Buffer.from(`${texts.join("\n")}\n`);
+      else {
+        for (const text of texts) yield Buffer.from(`${text}\n`);
+        collectGarbage();
+      }
+    }
     return;
   }
   try {

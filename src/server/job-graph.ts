@@ -10,6 +10,8 @@ export interface GraphNode {
   readonly type: string;
   /** Of a query. */
   readonly sql?: string;
+  /** By which `/api/v1/sql` finds what a sink writes. */
+  readonly table?: string;
 }
 
 export interface JobGraph {
@@ -25,7 +27,7 @@ export interface GraphParts {
     readonly sql: string;
     readonly reads: readonly string[];
   }[];
-  readonly sinks: readonly { readonly from: string; readonly type: string }[];
+  readonly sinks: readonly { readonly from: string; readonly type: string; readonly table?: string }[];
 }
 
 /** Sources and queries share their names: no two of a job have the same. */
@@ -36,7 +38,7 @@ export function graphOf({ sources, queries, sinks }: GraphParts): JobGraph {
   ];
   const edges = queries.flatMap(({ name, reads }) => [...new Set(reads)].map((from) => ({ from, to: name })));
   const known = new Set(nodes.map(({ id }) => id));
-  for (const [index, { from, type }] of sinks.entries()) {
+  for (const [index, { from, type, ...place }] of sinks.entries()) {
     if (!known.has(from)) {
       const kind = from === "dead_letters" ? "dead_letters" : "late";
       nodes.push({ id: from, kind, name: from, type: "append" });
@@ -47,7 +49,7 @@ export function graphOf({ sources, queries, sinks }: GraphParts): JobGraph {
     }
     // A colon is in no name of a source or a query.
     const id = `sink:${index + 1}`;
-    nodes.push({ id, kind: "sink", name: `${from} → ${type}`, type });
+    nodes.push({ id, kind: "sink", name: `${from} → ${type}`, type, ...place });
     edges.push({ from, to: id });
   }
   return { nodes, edges };

@@ -13,6 +13,7 @@ import type { Reach } from "../kafka/client.ts";
 import { connectionFields, parseKafkaUrl } from "../kafka/options.ts";
 import { isInTopic } from "../kafka/topic-search.ts";
 import { type Mark, markIn, openTopicWriter, type Records } from "../kafka/topic-writer.ts";
+import { collectGarbage } from "../runtime/garbage.ts";
 import { lineOf } from "./json-lines.ts";
 import {
   type Probe,
@@ -287,6 +288,7 @@ async function* records(database: Database, batch: SinkBatch, query: RecordsQuer
       if (rows < ROWS_A_REQUEST && chars < CHARS_A_REQUEST) continue;
       yield requestOf(gathered, query);
       gathered = [];
+      if (chars >= CHARS_A_REQUEST) collectGarbage();
       [rows, chars] = [0, 0];
     }
   if (rows > 0) yield requestOf(gathered, query);

@@ -34,6 +34,7 @@ queries:
 sinks:
   - { from: minutes, to: "file:out/minutes.ndjson" }
   - { from: dead_letters, to: "file:out/dead.ndjson" }
+  - { from: good, parquet: { warehouse: "file:tables", table: shop.good } }
 `;
 
 async function running() {
@@ -50,6 +51,12 @@ async function running() {
   await until("it says where the dashboard is", () => address() !== undefined);
   return {
     get: async (path: string): Promise<unknown> => (await fetch(`${address()}/api/v1/${path}`)).json(),
+    async ask(sql: string) {
+      const body = JSON.stringify({ sql });
+      const headers = { "content-type": "application/json" };
+      const answer = await fetch(`${address()}/api/v1/sql`, { method: "POST", headers, body });
+      return schemas.sqlSchema.parse(await answer.json());
+    },
     async end() {
       child.kill("SIGTERM");
       await child.exited;
@@ -83,6 +90,7 @@ test("a job is a graph; its dead letters and late rows outlive a restart", async
     { from: "minutes", to: "sink:1" },
     { from: "sales", to: "dead_letters" },
     { from: "dead_letters", to: "sink:2" },
+    { from: "good", to: "sink:3" },
   ]);
   expect(graph.nodes.map(({ id, kind, type }) => [id, kind, type])).toEqual([
     ["sales", "source", "files"],
@@ -91,9 +99,20 @@ test("a job is a graph; its dead letters and late rows outlive a restart", async
     ["sink:1", "sink", "file"],
     ["dead_letters", "dead_letters", "append"],
     ["sink:2", "sink", "file"],
+    ["sink:3", "sink", "parquet"],
   ]);
   expect(graph.nodes[0]).toMatchObject({ rows: 1, lateRows: 1, deadLetters: 1 });
   expect(graph.nodes[1]?.sql?.trim()).toBe("SELECT * FROM sales WHERE n > 0");
+  const { table } = graph.nodes.at(-1) ?? {};
+  expect(table).toBe("shop.good");
+  const stored = async () =>
+    (await job.ask(`SELECT item, n FROM ${table} WHERE ts < TIMESTAMP '2026-01-05 10:01:00' ORDER BY ts`))
+      .rows;
+  await until("older rows are in the warehouse", async () => (await stored()).length === 2);
+  expect(await stored()).toEqual([
+    { item: "a", n: 1 },
+    { item: "a", n: 1 },
+  ]);
   await job.end();
 
   const again = await running();

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openHub } from "../../src/server/hub.ts";
 import { startServer } from "../../src/server/server.ts";
+import { DENO } from "../runtimes/deno.ts";
 import { until } from "../support/until.ts";
 import { batchOf } from "./batch-of.ts";
 
@@ -14,11 +15,12 @@ const folder = mkdtempSync(join(tmpdir(), "streamkit-clients-"));
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-for (const [language, program] of [
-  ["python", "python3"],
-  ["ts", process.execPath],
+for (const [runtime, language, program] of [
+  ["Python", "python", ["python3"]],
+  ["Bun", "ts", [process.execPath]],
+  ["Deno", "ts", [DENO, "run", "-A", "--no-check"]],
 ] as const)
-  test(`the client in ${language} has ten lines, and prints what changes`, async () => {
+  test(`the client in ${runtime} has ten lines, and prints what changes`, async () => {
     const text = new RegExp(`\`\`\`${language}\n([\\s\\S]*?)\`\`\``).exec(MANUAL)?.[1] ?? "";
     const file = join(folder, `client.${language}`);
     writeFileSync(file, text);
@@ -35,7 +37,7 @@ for (const [language, program] of [
         }),
       );
     publish("A", 1);
-    const client = Bun.spawn([program, file, server.url], { stdout: "pipe", stderr: "inherit" });
+    const client = Bun.spawn([...program, file, server.url], { stdout: "pipe", stderr: "inherit" });
     let printed = "";
     const reading = (async () => {
       for await (const chunk of client.stdout) printed += Buffer.from(chunk).toString();

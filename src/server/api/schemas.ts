@@ -102,6 +102,7 @@ export const graphSchema = z
         name: z.string(),
         type: z.string().describe("The kind of a source or a sink; a query's output mode"),
         sql: z.string().optional(),
+        table: z.string().optional().describe("The name by which SQL finds what a sink writes"),
         rows: count.nullable().describe("Emitted by the last batch; null where nobody counts them"),
         rowsPerSecond: z.number().nullable().describe("Over the last batches"),
         lateRows: count.describe("Of a source, since the journal begins"),
