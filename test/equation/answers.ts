@@ -4,7 +4,7 @@ import { globSync } from "node:fs";
 import path from "node:path";
 import { systemClock } from "../../src/base/clock.ts";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
-import { literal, raw, sql } from "../../src/duckdb/sql.ts";
+import { id, literal, raw, sql } from "../../src/duckdb/sql.ts";
 import { rowJson } from "../../src/formats/json-rows.ts";
 import { openBatchSide, queryAnswer } from "../../src/verify/batch-answer.ts";
 import { differenceText } from "../../src/verify/report.ts";
@@ -44,15 +44,23 @@ export function difference(found: readonly string[], answer: Answer): string | u
   return different === undefined ? undefined : differenceText(different).join("\n");
 }
 
-/** The rows of a Parquet table's files, as JSON text. */
-export async function parquetRows(folder: string, table: string): Promise<readonly string[]> {
+/**
+ * The rows of a query's Parquet table, as JSON text. The files hold JSON as text, as Hive has no such type;
+ * it is read back as what it is for the query.
+ */
+export async function parquetRows({ folder, columns }: Streaming, table: string): Promise<readonly string[]> {
   // A table without rows has a schema and no files.
   if (globSync(path.join(folder, "warehouse", table, "*.parquet")).length === 0) return [];
   const database = await openDatabase({ threads: 1 });
   try {
     const files = raw(`read_parquet(${literal(path.join(folder, "warehouse", table, "*.parquet")).text})`);
-    const described = await database.describe(sql`FROM ${files}`);
-    const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM ${files}`);
+    const restored = columns(table)
+      .filter(({ type }) => /\bJSON\b/.test(type))
+      .map(({ name, type }) => sql`CAST(${id(name)} AS ${raw(type)}) AS ${id(name)}`);
+    const from =
+      restored.length === 0 ? sql`FROM ${files}` : sql`SELECT * REPLACE (${restored}) FROM ${files}`;
+    const described = await database.describe(from);
+    const rows = await database.rows(sql`SELECT ${rowJson(described)} AS json FROM (${from})`);
     return rows.map((row) => String(row["json"]));
   } finally {
     database.close();

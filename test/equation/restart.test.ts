@@ -74,7 +74,7 @@ async function differenceAfter(
     const answers = await batchAnswer(job, streaming);
     for (const name of job.parquet ?? []) {
       const answer = answers.get(name) ?? { rows: [], inexact: [] };
-      const found = difference(await parquetRows(streaming.folder, name), answer);
+      const found = difference(await parquetRows(streaming, name), answer);
       if (found !== undefined) return `Parquet table ${name}: ${found}`;
     }
     return undefined;
@@ -99,6 +99,26 @@ describe("stream = batch", () => {
         ),
         runs(7),
       ),
+    TIMEOUT_MS,
+  );
+
+  test(
+    "of JSON, which Parquet tables hold as text",
+    async () => {
+      const from = "FROM tumble(ticks, ts, INTERVAL 1 MINUTE) GROUP BY window_start";
+      const queries = {
+        whole: { sql: `SELECT window_start, json_group_object(id, k) AS o ${from}` },
+        inside: { sql: `SELECT window_start, list(to_json(price) ORDER BY id) AS prices ${from}` },
+        text: { sql: `SELECT window_start, json_group_array(id)::VARCHAR AS ids ${from}` },
+      };
+      const job = { ...jobOf(queries, "20s"), parquet: Object.keys(queries) };
+      await fc.assert(
+        fc.asyncProperty(streamArbitrary(20, 20), async (stream) => {
+          expect(await differenceAfter(job, stream, ["run", "restart"])).toBeUndefined();
+        }),
+        runs(2),
+      );
+    },
     TIMEOUT_MS,
   );
 });

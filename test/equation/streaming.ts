@@ -6,6 +6,7 @@ import path from "node:path";
 import { stringify } from "yaml";
 import { type Clock, systemClock } from "../../src/base/clock.ts";
 import { wholeJobSchema } from "../../src/commands/load-job.ts";
+import type { Column } from "../../src/duckdb/database.ts";
 import type { BatchProgress } from "../../src/engine/batch-progress.ts";
 import type { SourceShape } from "../../src/ingest/source-reader.ts";
 import { type LoadedJob, loadJobText } from "../../src/job/load.ts";
@@ -78,6 +79,8 @@ export interface Streaming {
   isEnded(): boolean;
   /** The text of a query's file sink. */
   written(query: string): string;
+  /** The columns of a query's rows. */
+  columns(query: string): readonly Column[];
   close(): Promise<void>;
 }
 
@@ -150,6 +153,11 @@ export async function openStreamingJob(
     },
     isEnded: () => run.open().prepared.readers.every(({ source: { isEnded } }) => isEnded()),
     written: (query) => run.written(query),
+    columns(query) {
+      const planned = run.open().prepared.queries.find(({ output }) => output.name === query);
+      if (planned === undefined) throw new Error(`The job has no query ${query}`);
+      return planned.output.columns;
+    },
     async close() {
       await run.close();
       rmSync(folder, { recursive: true });
