@@ -9,11 +9,13 @@ import {
   type IChartApi,
   type IPriceLine,
   LineStyle,
+  PriceScaleMode,
   TickMarkType,
   type Time,
   type UTCTimestamp,
 } from "lightweight-charts";
-import type { Candle } from "./candles.ts";
+import type { Candle } from "./candle-store.ts";
+import { type ChartLine, createChartLines } from "./chart-lines.ts";
 import { priceDigits } from "./format.ts";
 
 /** Candles that differ at the end of an otherwise equal list are updated one by one; more are drawn anew. */
@@ -23,17 +25,30 @@ const FIRST_VISIBLE_BARS = 90;
 export type DrawnCandle = Omit<Candle, "trades" | "vwap">;
 
 export interface CandleChart {
-  /**
-   * Shows `candles`, which are in the order of time, of windows of `windowMs`; 0 where that is not known.
-   * Another `name` is another subject: the view starts anew.
-   */
-  show(name: string, candles: readonly Candle[], windowMs: number): void;
+  /** Shows candles, or what is new of them. Another `name` is another subject: the view starts anew. */
+  show(subject: ChartSubject): void;
+  setScale(scale: keyof typeof SCALE_MODES): void;
   /** Scrolls to the newest candle. */
   toLatest(): void;
   /** What is drawn, read back from the chart. */
   drawn(): DrawnCandle[];
   close(): void;
 }
+
+interface ChartSubject {
+  readonly name: string;
+  /** In the order of time. */
+  readonly candles: readonly Candle[];
+  /** 0 where it is not known. */
+  readonly windowMs: number;
+  readonly lines: readonly ChartLine[];
+}
+
+const SCALE_MODES = {
+  linear: PriceScaleMode.Normal,
+  log: PriceScaleMode.Logarithmic,
+  percent: PriceScaleMode.Percentage,
+} as const;
 
 export interface ChartEvents {
   /** The candle under the pointer, or undefined. */
@@ -78,6 +93,7 @@ export function createCandleChart(host: HTMLElement, { hovered, scrolledBack }: 
   let shown: readonly Candle[] = [];
   let volumeColors = { up: "", down: "" };
 
+  const lines = createChartLines(chart, (name) => colorsOf(host)(name));
   const darkness = window.matchMedia("(prefers-color-scheme: dark)");
   const paint = () => {
     const color = colorsOf(host);
@@ -90,6 +106,7 @@ export function createCandleChart(host: HTMLElement, { hovered, scrolledBack }: 
       wickDownColor: color("--down"),
     });
     volumes.setData(shown.map(bar));
+    lines.paint();
     markNewest();
   };
   const bar = (candle: Candle) => ({
@@ -127,7 +144,7 @@ export function createCandleChart(host: HTMLElement, { hovered, scrolledBack }: 
   });
 
   return {
-    show(name, candles, windowMs) {
+    show({ name, candles, windowMs, lines: wanted }) {
       const isOther = name !== shownName || shown.length === 0;
       const changed = isOther ? undefined : changedEnd(shown, candles);
       shown = candles;
@@ -141,6 +158,10 @@ export function createCandleChart(host: HTMLElement, { hovered, scrolledBack }: 
           volumes.update(bar(candle));
         }
       }
+      // A compared symbol's candles need not be as many.
+      const changedFrom = changed === undefined ? undefined : candles.length - changed.length;
+      const isAlike = wanted.every(({ points }) => points.length === candles.length);
+      lines.show(wanted, isAlike ? changedFrom : undefined);
       markNewest();
       const needsSeconds = windowMs > 0 && windowMs < MINUTE_MS;
       if (needsSeconds !== showsSeconds) chart.timeScale().applyOptions(secondsOptions(needsSeconds));
@@ -149,6 +170,7 @@ export function createCandleChart(host: HTMLElement, { hovered, scrolledBack }: 
       startView(chart, candles);
       prices.applyOptions({ priceFormat: priceFormatOf(candles) });
     },
+    setScale: (scale) => chart.priceScale("right").applyOptions({ mode: SCALE_MODES[scale] }),
     toLatest: () => chart.timeScale().scrollToRealTime(),
     drawn() {
       const volumeAt = new Map(

@@ -1,32 +1,6 @@
-/**
- * Candles out of the live state: which queries have them, how long their windows are, one symbol's, the
- * watch list.
- */
+/** What is made of candles: the quotes of a watch list, longer candles out of shorter, intervals. */
 
-import { digitsOf } from "../src/base/exact-json.ts";
-import { type CandleColumns, candleColumns } from "../src/server/candles.ts";
-import { plainText, type Values } from "../src/server/protocol.ts";
-import type { LiveState, LiveTable } from "../src/server/state.ts";
-
-export interface CandleSet {
-  readonly table: LiveTable;
-  readonly at: CandleColumns;
-  /** 0 where nothing tells. */
-  readonly windowMs: number;
-}
-
-export interface Candle {
-  /** Of the window's start, since 1970 UTC. */
-  readonly timeMs: number;
-  readonly open: number;
-  readonly high: number;
-  readonly low: number;
-  readonly close: number;
-  /** Undefined where the query has none. */
-  readonly volume: number | undefined;
-  readonly trades: number | undefined;
-  readonly vwap: number | undefined;
-}
+import type { Candle, CandleSet } from "./candle-store.ts";
 
 export interface Quote {
   readonly symbol: string;
@@ -38,83 +12,16 @@ export interface Quote {
   readonly volume: number | undefined;
 }
 
-/** The candle queries that have given a row, those with the shortest windows first. */
-export function candleSets(state: LiveState): CandleSet[] {
-  const sets: CandleSet[] = [];
-  for (const table of state.tables.values()) {
-    const at = candleColumns(table.columns);
-    if (at !== undefined && table.rows.size > 0) sets.push({ table, at, windowMs: windowMs(table, at) });
-  }
-  return sets.toSorted((a, b) => a.windowMs - b.windowMs);
-}
-
-/** From one row's end, or else from how far apart the windows of one symbol are at least. */
-function windowMs(table: LiveTable, at: CandleColumns): number {
-  const [first] = table.rows.values();
-  if (first === undefined) return 0;
-  if (at.windowEnd !== -1) return timeMs(first[at.windowEnd]) - timeMs(first[at.windowStart]);
-  const starts = new Set<number>();
-  for (const values of table.rows.values()) {
-    if (values[at.symbol] === first[at.symbol]) starts.add(timeMs(values[at.windowStart]));
-  }
-  const sorted = [...starts].toSorted((a, b) => a - b);
-  const steps = sorted.slice(1).map((start, index) => start - (sorted[index] ?? 0));
-  return steps.length === 0 ? 0 : Math.min(...steps);
-}
-
-/** The symbol's candles in the order of time. */
-export function candlesOf(set: CandleSet, symbol: string): Candle[] {
-  const rows: Values[] = [];
-  for (const values of set.table.rows.values()) if (values[set.at.symbol] === symbol) rows.push(values);
-  return inTimeOrder(rows.map((values) => candleOf(values, set.at)));
-}
-
-export function candleOf(values: Values, at: CandleColumns): Candle {
-  return {
-    timeMs: timeMs(values[at.windowStart]),
-    open: number(values[at.open]),
-    high: number(values[at.high]),
-    low: number(values[at.low]),
-    close: number(values[at.close]),
-    volume: optionalNumber(values, at.volume),
-    trades: optionalNumber(values, at.trades),
-    vwap: optionalNumber(values, at.vwap),
-  };
-}
-
 /** Of each symbol its latest window. */
-export function quotesOf(set: CandleSet): Quote[] {
-  const latest = new Map<string, Values>();
-  for (const values of set.table.rows.values()) {
-    const symbol = plainText(values[set.at.symbol]);
-    const before = latest.get(symbol);
-    const isNewer = before === undefined || start(values, set) >= start(before, set);
-    if (isNewer) latest.set(symbol, values);
+export function quotesOf({ bySymbol }: CandleSet): Quote[] {
+  const quotes: Quote[] = [];
+  for (const [symbol, candles] of bySymbol) {
+    const latest = candles.at(-1);
+    if (latest === undefined) continue;
+    const { open, high, low, close, volume } = latest;
+    quotes.push({ symbol, last: close, changePercent: (close / open - 1) * 100, high, low, volume });
   }
-  return Array.from(latest, ([symbol, values]) => {
-    const { open, high, low, close, volume } = candleOf(values, set.at);
-    return { symbol, last: close, changePercent: (close / open - 1) * 100, high, low, volume };
-  });
-}
-
-/** Of each symbol its last `count` closing prices. */
-export function closesBySymbol(set: CandleSet, count: number): Map<string, number[]> {
-  const rows = new Map<string, Values[]>();
-  for (const values of set.table.rows.values()) {
-    const symbol = plainText(values[set.at.symbol]);
-    const list = rows.get(symbol);
-    if (list === undefined) rows.set(symbol, [values]);
-    else list.push(values);
-  }
-  const closes = new Map<string, number[]>();
-  for (const [symbol, list] of rows) {
-    const sorted = list.toSorted((a, b) => (start(a, set) < start(b, set) ? -1 : 1)).slice(-count);
-    closes.set(
-      symbol,
-      sorted.map((values) => number(values[set.at.close])),
-    );
-  }
-  return closes;
+  return quotes;
 }
 
 /**
@@ -126,26 +33,89 @@ export function overlaid(known: readonly Candle[], live: readonly Candle[], maxC
   return [...known.filter((candle) => candle.timeMs < firstLiveMs), ...live].slice(-maxCandles);
 }
 
-function inTimeOrder(candles: Candle[]): Candle[] {
-  return candles.toSorted((a, b) => a.timeMs - b.timeMs);
+/**
+ * Candles of `windowMs` out of shorter ones, which are in the order of time and whose windows divide it.
+ * Windows begin at multiples of their length since 1970 UTC, as `tumble` has them.
+ */
+export function rolledUp(candles: readonly Candle[], windowMs: number): Candle[] {
+  const longer: Candle[] = [];
+  for (const candle of candles) {
+    const timeMs = Math.floor(candle.timeMs / windowMs) * windowMs;
+    const last = longer.at(-1);
+    if (last?.timeMs === timeMs) longer[longer.length - 1] = joined(last, candle);
+    else longer.push({ ...candle, timeMs });
+  }
+  return longer;
 }
 
-function start(values: Values, set: CandleSet): string {
-  return plainText(values[set.at.windowStart]);
+function joined(first: Candle, second: Candle): Candle {
+  return {
+    timeMs: first.timeMs,
+    open: first.open,
+    high: Math.max(first.high, second.high),
+    low: Math.min(first.low, second.low),
+    close: second.close,
+    volume: sum(first.volume, second.volume),
+    trades: sum(first.trades, second.trades),
+    vwap: weighted(first, second),
+  };
 }
 
-function timeMs(value: unknown): number {
-  const text = String(value);
-  return Date.parse(
-    /T.*(?:Z|[+-]\d\d:?\d\d)$|^\d{4}-\d\d-\d\d$/.test(text) ? text : `${text.replace(" ", "T")}Z`,
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined ? b : b === undefined ? a : a + b;
+}
+
+/** The volume-weighted mean of two; undefined where one has volume and no mean. */
+function weighted(first: Candle, second: Candle): number | undefined {
+  const [a, b] = [first.volume ?? 0, second.volume ?? 0];
+  if (a === 0) return second.vwap;
+  if (b === 0) return first.vwap;
+  if (first.vwap === undefined || second.vwap === undefined) return undefined;
+  return (first.vwap * a + second.vwap * b) / (a + b);
+}
+
+/** What is shown of a query's candles: its own windows, or longer ones made of them. */
+export interface Interval {
+  readonly query: string;
+  readonly windowMs: number;
+  readonly isRolledUp: boolean;
+}
+
+const MINUTE_MS = 60_000;
+const HOUR_MS = 60 * MINUTE_MS;
+const USUAL_MS = [1000, 5000, 15_000, MINUTE_MS, 5 * MINUTE_MS, 15 * MINUTE_MS, HOUR_MS, 4 * HOUR_MS].concat(
+  24 * HOUR_MS,
+);
+/** Fewer candles than this are no chart. */
+const LEAST_CANDLES = 3;
+
+/**
+ * The intervals to choose from, the shortest first. Of two queries with windows of one length the one that is
+ * live is taken. Usual lengths that no query has are rolled up from the query with the shortest windows, if
+ * `spanMs` of it holds some.
+ */
+export function intervalsOf(sets: readonly CandleSet[], spanMs: number): Interval[] {
+  const own = new Map<number | string, CandleSet>();
+  for (const set of sets) {
+    const name = set.windowMs > 0 ? set.windowMs : set.query;
+    const before = own.get(name);
+    if (before === undefined || (before.mode === "append" && set.mode !== "append")) own.set(name, set);
+  }
+  const [shortest] = own.values();
+  const baseMs = shortest?.windowMs ?? 0;
+  const usual = USUAL_MS.filter(
+    (windowMs) =>
+      baseMs > 0 &&
+      windowMs > baseMs &&
+      windowMs % baseMs === 0 &&
+      windowMs * LEAST_CANDLES <= spanMs &&
+      !own.has(windowMs),
   );
-}
-
-function number(value: unknown): number {
-  return Number(digitsOf(value) ?? value);
-}
-
-function optionalNumber(values: Values, index: number): number | undefined {
-  const value = values[index];
-  return value === undefined || value === null ? undefined : number(value);
+  const intervals: Interval[] = [...own.values()].map(({ query, windowMs }) => ({
+    query,
+    windowMs,
+    isRolledUp: false,
+  }));
+  for (const windowMs of usual) intervals.push({ query: shortest?.query ?? "", windowMs, isRolledUp: true });
+  return intervals.toSorted((a, b) => a.windowMs - b.windowMs);
 }

@@ -3,9 +3,11 @@
 import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { createCandleChart, type DrawnCandle } from "./candle-chart.ts";
-import type { Candle } from "./candles.ts";
+import type { Candle } from "./candle-store.ts";
+import { lines, scale } from "./chart-choices.ts";
+import { ChartTools } from "./chart-tools.tsx";
 import { compactText, percentText, priceDigits, priceText, windowText } from "./format.ts";
-import { choose, quote, sets, shown, shownSet, symbol } from "./view.ts";
+import { chooseInterval, interval, intervals, quote, shown, symbol } from "./view.ts";
 
 const isScrolledBack = signal(false);
 const hovered = signal<Candle | undefined>(undefined);
@@ -20,7 +22,10 @@ export function ChartCard() {
     <section class="card chart-card" aria-label="Chart">
       <header class="chart-head">
         <Headline />
-        <Intervals />
+        <div class="chart-controls">
+          <ChartTools />
+          <Intervals />
+        </div>
       </header>
       <Legend />
       <Chart />
@@ -44,20 +49,25 @@ function Headline() {
 }
 
 function Intervals() {
-  if (sets.value.length < 2) return null;
+  if (intervals.value.length < 2) return null;
+  const chosen = interval.value;
   return (
     <fieldset class="segments" aria-label="Interval">
-      {sets.value.map(({ table, windowMs }) => (
-        <label key={table.query} title={`query ${table.query}`}>
-          <input
-            type="radio"
-            name="interval"
-            checked={shownSet.value?.table.query === table.query}
-            onChange={() => choose({ query: table.query })}
-          />
-          <span>{windowText(windowMs) ?? table.query}</span>
-        </label>
-      ))}
+      {intervals.value.map((each) => {
+        const { query, windowMs, isRolledUp } = each;
+        const name = windowText(windowMs) ?? query;
+        return (
+          <label key={name} title={isRolledUp ? `made of query ${query}` : `query ${query}`}>
+            <input
+              type="radio"
+              name="interval"
+              checked={chosen?.query === query && chosen.windowMs === windowMs}
+              onChange={() => chooseInterval(each)}
+            />
+            <span>{name}</span>
+          </label>
+        );
+      })}
     </fieldset>
   );
 }
@@ -103,14 +113,16 @@ function Chart() {
     });
     toLatest.current = () => chart.toLatest();
     element.candles = () => chart.drawn();
+    const stopScaling = effect(() => chart.setScale(scale.value));
     const stop = effect(() => {
-      const { name, candles } = shown.value;
-      chart.show(name, candles, shownSet.peek()?.windowMs ?? 0);
+      const { name, candles, windowMs } = shown.value;
+      chart.show({ name, candles, windowMs, lines: lines.value });
       element.dataset["candles"] = String(candles.length);
       element.dataset["lastCandle"] = JSON.stringify(candles.at(-1) ?? null);
     });
     return () => {
       stop();
+      stopScaling();
       chart.close();
     };
   }, []);

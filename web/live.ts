@@ -9,6 +9,7 @@ import { readExactJson } from "../src/base/exact-json.ts";
 import { HEARTBEAT_MS, livePath, type ServerMessage } from "../src/server/protocol.ts";
 import { createReplica } from "../src/server/replica.ts";
 import type { LiveState } from "../src/server/state.ts";
+import { createCandleStore } from "./candle-store.ts";
 
 export type Phase = "connecting" | "live" | "reconnecting";
 
@@ -38,6 +39,8 @@ export const heardAt = signal<number | undefined>(undefined);
 export const knownNow = computed(() => (phase.value === "live" ? now.value : heardAt.value));
 
 const replica = createReplica("engine");
+/** The candles of the live state; they change with it. */
+export const candleStore = createCandleStore();
 /** What the page's own clock lacks to be the hub's. */
 let clockOffsetMs: number | undefined;
 let socket: WebSocket | undefined;
@@ -95,11 +98,14 @@ function hear(text: string): void {
     case "alive":
       return tick();
     case "replaced":
+      candleStore.replace(replica.state);
       epoch.value += 1;
       return becomeLive();
     case "resumed":
       return becomeLive();
     case "changed":
+      if (message.type === "delta" && message.delta.kind === "batch")
+        for (const table of message.delta.tables) candleStore.apply(table, replica.state);
       return scheduleShow();
     case "gap":
       socket?.close();

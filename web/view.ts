@@ -1,21 +1,14 @@
-/** What a person chose to see, and what that is now: signals that the parts of the page share. */
+/** What a person chose to see of the market, and what that is now: signals that its parts share. */
 
 import { computed, effect, signal } from "@preact/signals";
 import { readExactJson } from "../src/base/exact-json.ts";
 import { candleColumns } from "../src/server/candles.ts";
 import { HISTORY_PATH, type HistoryAnswer } from "../src/server/protocol.ts";
-import {
-  type Candle,
-  type CandleSet,
-  candleOf,
-  candleSets,
-  candlesOf,
-  closesBySymbol,
-  overlaid,
-  type Quote,
-  quotesOf,
-} from "./candles.ts";
-import { epoch, liveState, revision } from "./live.ts";
+import { addressed, readdress } from "./address.ts";
+import { type Candle, type CandleSet, candleOf } from "./candle-store.ts";
+import { type Interval, intervalsOf, overlaid, type Quote, quotesOf, rolledUp } from "./candles.ts";
+import { windowText } from "./format.ts";
+import { candleStore, epoch, revision } from "./live.ts";
 
 export type SortColumn = keyof Quote;
 
@@ -29,22 +22,17 @@ export const sorting = signal<{ readonly column: SortColumn; readonly isDescendi
   isDescending: false,
 });
 
-/** What the address asks for: `#symbol=…&query=…`. Neither need exist. */
-const wanted = signal(fromAddress());
-window.addEventListener("hashchange", () => {
-  wanted.value = fromAddress();
-});
-
 export const sets = computed<readonly CandleSet[]>(() => {
   void revision.value;
-  return candleSets(liveState());
+  return candleStore.sets();
 });
 
 /** What the watch list quotes: the candles with the longest windows. */
 export const quotedSet = computed(() => sets.value.at(-1));
 
 const quotes = computed<readonly Quote[]>(() => {
-  const longest = quotedSet.value;
+  // Not by way of `quotedSet`: a set stays the same object while its candles change.
+  const longest = sets.value.at(-1);
   return longest === undefined ? [] : quotesOf(longest).toSorted((a, b) => compared(a.symbol, b.symbol));
 });
 
@@ -59,60 +47,90 @@ export const watchList = computed<readonly Quote[]>(() => {
 });
 
 export const symbolCount = computed(() => quotes.value.length);
+export const symbols = computed<readonly string[]>(() => quotes.value.map(({ symbol: name }) => name));
 
-/** Closing prices of each symbol, for the small curves. */
-export const closes = computed<ReadonlyMap<string, readonly number[]>>(() => {
-  const shortest = sets.value[0];
-  return shortest === undefined ? new Map() : closesBySymbol(shortest, SPARK_CLOSES);
+/** Those that rose and fell most, the strongest first. */
+export const movers = computed(() => {
+  const moved = quotes.value.filter(({ changePercent }) => Number.isFinite(changePercent));
+  const sorted = moved.toSorted((a, b) => b.changePercent - a.changePercent);
+  return {
+    up: sorted.filter(({ changePercent }) => changePercent > 0),
+    down: sorted.filter(({ changePercent }) => changePercent < 0).toReversed(),
+  };
 });
+
+/** The last closing prices of a symbol, for its small curve. */
+export function closesOf(name: string): readonly number[] {
+  const candles = sets.value[0]?.bySymbol.get(name) ?? [];
+  return candles.slice(-SPARK_CLOSES).map(({ close }) => close);
+}
 
 /** The chosen symbol; the first of all by name while none is chosen. */
 export const symbol = computed<string | undefined>(() => {
-  const isThere = quotes.value.some((quote) => quote.symbol === wanted.value.symbol);
-  return isThere ? wanted.value.symbol : quotes.value[0]?.symbol;
+  const wanted = addressed.value["symbol"];
+  return quotes.value.some((each) => each.symbol === wanted) ? wanted : quotes.value[0]?.symbol;
 });
 
 export const quote = computed(() => quotes.value.find((each) => each.symbol === symbol.value));
 
-/** The chosen candle query; the one with the shortest windows while none is chosen. */
-export const shownSet = computed(
-  () => sets.value.find((set) => set.table.query === wanted.value.query) ?? sets.value[0],
-);
-const shownQuery = computed(() => shownSet.value?.table.query);
+/** The intervals to choose from. */
+export const intervals = computed<readonly Interval[]>(() => {
+  const candles = sets.value[0]?.bySymbol.get(symbol.value ?? "") ?? [];
+  return intervalsOf(sets.value, (candles.at(-1)?.timeMs ?? 0) - (candles[0]?.timeMs ?? 0));
+});
 
-export function choose(choice: { readonly symbol?: string; readonly query?: string }): void {
-  const chosen = { symbol: symbol.value, query: wanted.value.query, ...choice };
-  const given = Object.entries(chosen).filter((entry): entry is [string, string] => entry[1] !== undefined);
-  history.replaceState(null, "", `#${new URLSearchParams(given)}`);
-  wanted.value = chosen;
+/** The chosen interval; the shortest while none is chosen. */
+export const interval = computed<Interval | undefined>(() => {
+  const { query, window } = addressed.value;
+  const isWanted = (each: Interval): boolean =>
+    window === undefined ? !each.isRolledUp : windowText(each.windowMs) === window;
+  return intervals.value.find((each) => each.query === query && isWanted(each)) ?? intervals.value[0];
+});
+
+export function chooseSymbol(name: string): void {
+  readdress({ symbol: name });
 }
 
-/** Stored candles of what is shown, older than the live state goes. */
+export function chooseInterval({ query, windowMs, isRolledUp }: Interval): void {
+  readdress({ query, window: isRolledUp ? windowText(windowMs) : undefined });
+}
+
+/** Stored candles of a symbol and query, older than the live state goes. */
 const stored = signal<{ readonly name: string; readonly candles: readonly Candle[] }>({
   name: "",
   candles: [],
 });
-/** What was shown last: the live state forgets its oldest rows, the chart need not. */
-let kept: { readonly name: string; readonly candles: readonly Candle[] } = { name: "", candles: [] };
 
 /** Changes whenever candles of before must not be mixed with those of now. */
-const shownName = computed(() => JSON.stringify([epoch.value, shownQuery.value ?? "", symbol.value ?? ""]));
+const subject = computed(() =>
+  JSON.stringify([epoch.value, interval.value?.query ?? "", symbol.value ?? ""]),
+);
 
-/** The candles of the chosen symbol and query, without a gap from stored ones to the live one. */
-export const shown = computed<{ readonly name: string; readonly candles: readonly Candle[] }>(() => {
-  const set = shownSet.value;
-  const name = shownName.value;
-  const chosen = symbol.value;
-  if (set === undefined || chosen === undefined) return { name, candles: [] };
-  const older = stored.value.name === name ? stored.value.candles : [];
-  const before = kept.name === name ? overlaid(older, kept.candles, MAX_CANDLES) : older;
-  kept = { name, candles: overlaid(before, candlesOf(set, chosen), MAX_CANDLES) };
-  return kept;
+export interface Shown {
+  readonly name: string;
+  readonly windowMs: number;
+  readonly candles: readonly Candle[];
+}
+
+/** The candles of the chosen symbol and interval, without a gap from stored ones to the live one. */
+export const shown = computed<Shown>(() => {
+  const chosen = interval.value;
+  const older = stored.value.name === subject.value ? stored.value.candles : [];
+  const candles = chosen === undefined ? [] : candlesOf(chosen, symbol.value ?? "", older);
+  const windowMs = chosen?.windowMs ?? 0;
+  return { name: JSON.stringify([subject.value, windowMs]), windowMs, candles };
 });
 
+/** A symbol's candles of an interval. */
+export function candlesOf(of: Interval, name: string, older: readonly Candle[] = []): readonly Candle[] {
+  const live = sets.value.find(({ query }) => query === of.query)?.bySymbol.get(name) ?? [];
+  const all = overlaid(older, live, MAX_CANDLES);
+  return of.isRolledUp ? rolledUp(all, of.windowMs) : all;
+}
+
 effect(() => {
-  const name = shownName.value;
-  const query = shownQuery.value;
+  const name = subject.value;
+  const query = interval.value?.query;
   const chosen = symbol.value;
   if (query !== undefined && chosen !== undefined) void loadStored(name, query, chosen);
 });
@@ -124,13 +142,8 @@ async function loadStored(name: string, query: string, chosen: string): Promise<
   if (response?.ok !== true) return;
   const { columns, rows } = readExactJson(await response.text()) as HistoryAnswer;
   const at = candleColumns(columns);
-  const isWanted = at !== undefined && name === shownName.value;
+  const isWanted = at !== undefined && name === subject.value;
   if (isWanted) stored.value = { name, candles: rows.map((values) => candleOf(values, at)) };
-}
-
-function fromAddress(): { readonly symbol?: string | undefined; readonly query?: string | undefined } {
-  const parameters = new URLSearchParams(location.hash.slice(1));
-  return { symbol: parameters.get("symbol") ?? undefined, query: parameters.get("query") ?? undefined };
 }
 
 function compared(a: string | number | undefined, b: string | number | undefined): number {

@@ -1,14 +1,17 @@
 /** The watch list: every symbol's latest figures, sortable, filterable, walked with the arrow keys. */
 
+import { useSignal } from "@preact/signals";
 import { memo } from "preact/compat";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import type { Quote } from "./candles.ts";
 import { directionOf } from "./chart-card.tsx";
 import { compactText, countText, percentText, priceText, windowText } from "./format.ts";
+import { revision } from "./live.ts";
+import { Movers } from "./movers.tsx";
 import { Spark } from "./spark.tsx";
 import {
-  choose,
-  closes,
+  chooseSymbol,
+  closesOf,
   filterText,
   quotedSet,
   type SortColumn,
@@ -18,8 +21,12 @@ import {
   watchList,
 } from "./view.ts";
 
-/** More rows than this a person filters rather than reads. */
-const MAX_ROWS = 400;
+/** As the style has it. */
+const ROW_PX = 32;
+/** Rows out of sight that are there all the same, so that scrolling shows no hole. */
+const SPARE_ROWS = 12;
+/** Before the list's height is known. */
+const FIRST_ROWS = 40;
 
 /** `what`: a figure of the latest window, be that a day or less. */
 const COLUMNS: readonly {
@@ -56,6 +63,8 @@ const DAY_MS = 86_400_000;
 
 export function WatchList() {
   const rows = watchList.value;
+  const scroller = useRef<HTMLDivElement>(null);
+  const { first, end, follow } = useRowsInSight(scroller, rows.length);
   return (
     <section class="card watch-card" aria-label="Watch list">
       <header class="card-head">
@@ -64,8 +73,8 @@ export function WatchList() {
         </h2>
         <FilterBox />
       </header>
-      <div class="watch-scroll">
-        <table class="watch" aria-label="Symbols" onKeyDown={walk}>
+      <div class="watch-scroll" ref={scroller} onScroll={follow}>
+        <table class="watch" aria-label="Symbols" aria-rowcount={rows.length + 1} onKeyDown={walk}>
           <thead>
             <tr>
               {COLUMNS.map((each) => (
@@ -74,18 +83,54 @@ export function WatchList() {
             </tr>
           </thead>
           <tbody>
-            {rows.slice(0, MAX_ROWS).map((quote) => (
-              <QuoteRow key={quote.symbol} {...quote} isChosen={quote.symbol === symbol.value} />
+            <Gap rows={first} />
+            {rows.slice(first, end).map((quote, index) => (
+              <QuoteRow
+                key={quote.symbol}
+                {...quote}
+                row={first + index + 2}
+                isChosen={quote.symbol === symbol.value}
+              />
             ))}
+            <Gap rows={rows.length - end} />
           </tbody>
         </table>
-        {rows.length > MAX_ROWS && (
-          <p class="note">{countText(rows.length - MAX_ROWS)} more: type in the filter to find them</p>
-        )}
         {rows.length === 0 && <p class="note">No symbol matches</p>}
       </div>
+      <Movers />
     </section>
   );
+}
+
+/** The place of rows that are out of sight. */
+function Gap({ rows }: { rows: number }) {
+  if (rows <= 0) return null;
+  return (
+    <tr class="gap" aria-hidden="true" style={{ height: `${rows * ROW_PX}px` }}>
+      <td colSpan={COLUMNS.length} />
+    </tr>
+  );
+}
+
+/** Which rows of so many are in sight, or nearly; `follow` looks again. */
+function useRowsInSight(scroller: { readonly current: HTMLElement | null }, count: number) {
+  const sight = useSignal({ first: 0, rows: FIRST_ROWS });
+  const follow = (): void => {
+    const element = scroller.current;
+    if (element === null) return;
+    // By steps, so that not every pixel draws anew.
+    const first = Math.floor(element.scrollTop / ROW_PX / SPARE_ROWS) * SPARE_ROWS;
+    const rows = Math.ceil(element.clientHeight / ROW_PX) + SPARE_ROWS;
+    if (first !== sight.value.first || rows !== sight.value.rows) sight.value = { first, rows };
+  };
+  useLayoutEffect(() => {
+    follow();
+    window.addEventListener("resize", follow);
+    return () => window.removeEventListener("resize", follow);
+  }, []);
+  const first = Math.max(0, Math.min(sight.value.first - SPARE_ROWS, count - sight.value.rows));
+  const end = Math.min(count, sight.value.first + sight.value.rows + SPARE_ROWS);
+  return { first, end, follow };
 }
 
 function FilterBox() {
@@ -114,7 +159,7 @@ function FilterBox() {
       onKeyDown={(event) => {
         const [first] = watchList.value;
         if (event.key === "Escape") filterText.value = "";
-        else if (event.key === "Enter" && first !== undefined) choose({ symbol: first.symbol });
+        else if (event.key === "Enter" && first !== undefined) chooseSymbol(first.symbol);
       }}
     />
   );
@@ -143,15 +188,16 @@ function HeadCell({ column, title, hint }: { column: SortColumn; title: string; 
   );
 }
 
-const QuoteRow = memo(function QuoteRow(props: Quote & { isChosen: boolean }) {
-  const { symbol: name, last, changePercent, high, low, volume, isChosen } = props;
+const QuoteRow = memo(function QuoteRow(props: Quote & { row: number; isChosen: boolean }) {
+  const { symbol: name, last, changePercent, high, low, volume, row, isChosen } = props;
   return (
     <tr
       class={isChosen ? "chosen" : ""}
       tabIndex={isChosen ? 0 : -1}
       aria-selected={isChosen}
+      aria-rowindex={row}
       data-symbol={name}
-      onClick={() => choose({ symbol: name })}
+      onClick={() => chooseSymbol(name)}
     >
       <th class="col-symbol" scope="row">
         <span>{name}</span>
@@ -167,7 +213,8 @@ const QuoteRow = memo(function QuoteRow(props: Quote & { isChosen: boolean }) {
 });
 
 function SparkOf({ symbol, direction }: { symbol: string; direction: "up" | "down" | "flat" }) {
-  return <Spark values={closes.value.get(symbol) ?? []} direction={direction} />;
+  void revision.value;
+  return <Spark values={closesOf(symbol)} direction={direction} />;
 }
 
 /**
@@ -189,12 +236,35 @@ function walk(event: KeyboardEvent): void {
     event.key
   ];
   if (step === undefined) return;
-  const rows = watchList.value.slice(0, MAX_ROWS);
+  const rows = watchList.value;
   const at = rows.findIndex((quote) => quote.symbol === symbol.value);
-  const next = rows[Math.min(rows.length - 1, Math.max(0, at + step))];
+  const index = Math.min(rows.length - 1, Math.max(0, at + step));
+  const next = rows[index];
   if (next === undefined) return;
   event.preventDefault();
-  choose({ symbol: next.symbol });
-  const table = event.currentTarget as HTMLElement;
-  table.querySelector<HTMLElement>(`tr[data-symbol="${CSS.escape(next.symbol)}"]`)?.focus();
+  chooseSymbol(next.symbol);
+  focusRow(event.currentTarget as HTMLElement, index, next.symbol);
+}
+
+/** Scrolls there first: rows out of sight are not there. */
+function focusRow(table: HTMLElement, index: number, name: string): void {
+  const scroller = table.parentElement;
+  if (scroller === null) return;
+  const top = index * ROW_PX;
+  const height = scroller.clientHeight - ROW_PX;
+  if (top < scroller.scrollTop) scroller.scrollTop = top;
+  if (top + ROW_PX > scroller.scrollTop + height) scroller.scrollTop = top + ROW_PX - height;
+  const focus = (): boolean => {
+    const row = table.querySelector<HTMLElement>(`tr[data-symbol="${CSS.escape(name)}"]`);
+    row?.focus();
+    return row !== null;
+  };
+  if (focus()) return;
+  requestAnimationFrame(() =>
+    requestAnimationFrame(() => {
+      // Unless somebody went elsewhere meanwhile.
+      const { activeElement } = document;
+      if (activeElement === document.body || table.contains(activeElement)) focus();
+    }),
+  );
 }

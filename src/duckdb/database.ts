@@ -64,6 +64,12 @@ export interface Database {
 
 const FLUSHED_MEMORY = "8MB";
 
+/**
+ * What DuckDB 1.5 makes of `row_number() … <= n`: where some rows have no value to order by, and that is a
+ * TIMESTAMP_MS, say, it takes other rows than the first.
+ */
+export const MISTAKEN_OPTIMIZER = "top_n_window_elimination";
+
 export async function openDatabase(options: DatabaseOptions = {}): Promise<Database> {
   const instance = await DuckDBInstance.create(options.readOnlyPath ?? ":memory:", {
     // What is not in DuckDB itself would come from the internet, and run here.
@@ -72,6 +78,8 @@ export async function openDatabase(options: DatabaseOptions = {}): Promise<Datab
     // What a batch of large values needed goes back to the system after it, not when 512 MB have gathered.
     allocator_flush_threshold: FLUSHED_MEMORY,
     allocator_bulk_deallocation_flush_threshold: FLUSHED_MEMORY,
+
+    disabled_optimizers: MISTAKEN_OPTIMIZER,
     ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     ...(options.readOnlyPath === undefined ? {} : { access_mode: "READ_ONLY" }),
     ...(options.temporaryFolder === undefined ? {} : { temp_directory: options.temporaryFolder }),

@@ -3,11 +3,11 @@
  * TRY, which then fails outside of it. Queries with TRY run without that optimization.
  */
 
-import type { Database, Row } from "./database.ts";
+import { type Database, MISTAKEN_OPTIMIZER, type Row } from "./database.ts";
 import { raw, type Sql, sql } from "./sql.ts";
 
 /** For all connections of the database. */
-export const MIND_TRY = raw("SET disabled_optimizers = 'common_subexpressions'");
+export const MIND_TRY = raw(`SET disabled_optimizers = 'common_subexpressions,${MISTAKEN_OPTIMIZER}'`);
 
 /** The rows of a query with TRY. */
 export async function rowsWithTry(database: Database, query: Sql): Promise<Row[]> {

@@ -4,16 +4,13 @@
 
 import { afterAll, afterEach, beforeAll, expect, test } from "bun:test";
 import type { Browser, Page } from "playwright-core";
-import { type Clock, systemClock } from "../../src/base/clock.ts";
 import type { HistorySource } from "../../src/server/history.ts";
 import { type Hub, openHub } from "../../src/server/hub.ts";
-import { plainText } from "../../src/server/protocol.ts";
 import { type DashboardServer, startServer } from "../../src/server/server.ts";
-import type { DrawnCandle } from "../../web/candle-chart.ts";
-import type { ChartHost } from "../../web/chart-card.tsx";
 import { type MarketFeed, marketFeed } from "../server/market-feed.ts";
 import { startChromium } from "../services/chromium.ts";
 import { until } from "../support/until.ts";
+import { candlesOf, clockOf, connection, dayQuote, drawn, quoteOf, rolledUpFrom } from "./dashboard-facts.ts";
 
 const SETUP_MS = 180_000;
 const TEST_MS = 60_000;
@@ -158,6 +155,59 @@ test(
     await shows(page, hub, "SYM0005", "day");
     await page.reload();
     await shows(page, hub, "SYM0005", "day");
+  },
+  TEST_MS,
+);
+
+test(
+  "longer candles are made of shorter ones, and lines and symbols are drawn beside them",
+  async () => {
+    const { hub, feed, url } = await started(120);
+    const { page, complaints } = await opened(url);
+    await shows(page, hub);
+    await page.getByText("5m", { exact: true }).click();
+    const fives = () => rolledUpFrom(candlesOf(hub, "SYM0000", "minute"), 300_000);
+    const showsFives = () =>
+      until(
+        "candles of five minutes",
+        async () => JSON.stringify(await drawn(page)) === JSON.stringify(fives()),
+      );
+    await showsFives();
+    await page.getByText("Indicators").click();
+    await page.getByLabel("RSI 14").check();
+    await page.keyboard.press("Escape");
+    await page.getByLabel("Compare with a symbol").fill("sym0003");
+    await page.getByRole("button", { name: "Compare with SYM0003 no more" }).waitFor();
+    expect(await page.getByRole("radio", { name: "%" }).isChecked()).toBe(true);
+    for (let batch = 0; batch < 30; batch += 1) hub.publish(feed.next());
+    await showsFives();
+    await page.reload();
+    await showsFives();
+    await page.getByText("Indicators 2").waitFor();
+    expect(complaints).toEqual([]);
+  },
+  TEST_MS,
+);
+
+test(
+  "of ten thousand symbols only those in sight are in the page, and keys walk through all of them",
+  async () => {
+    const hub = openHub();
+    const feed = marketFeed({ symbols: 10_000, stepMs: 60_000, activity: 1 });
+    hub.publish(feed.next());
+    const server = await startServer({ hub, port: 0, clock: clockOf(hub) });
+    servers.push(server);
+    const { page, complaints } = await opened(server.url);
+    const rows = page.locator("tr[data-symbol]");
+    await rows.first().waitFor();
+    expect(await rows.count()).toBeLessThan(100);
+    await rows.first().click();
+    await page.keyboard.press("End");
+    await page.locator('tr.chosen[data-symbol="SYM9999"]').waitFor();
+    await page.keyboard.press("ArrowUp");
+    await page.locator('tr.chosen[data-symbol="SYM9998"]').waitFor();
+    expect(await rows.count()).toBeLessThan(100);
+    expect(complaints).toEqual([]);
   },
   TEST_MS,
 );
@@ -309,12 +359,6 @@ async function started(
   return { hub, feed, url: server.url, server };
 }
 
-/** The time of the hub's last batch, so that its made-up times are now; or so long after it. */
-function clockOf(hub: Hub, silentMs = 0): Clock {
-  const lastMs = (): number => hub.state.reports.at(-1)?.startedAtMs ?? 0;
-  return { ...systemClock, nowMs: () => lastMs() + silentMs };
-}
-
 /** `foreign` collects requests to anywhere else, `complaints` the browser's errors. */
 async function opened(url: string): Promise<{ page: Page; foreign: string[]; complaints: string[] }> {
   const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
@@ -345,44 +389,4 @@ async function shows(page: Page, hub: Hub, symbol = "SYM0000", query = "minute")
     expect(found).toBe(expected);
     expect(await connection(page)).toBe("Live");
   }
-}
-
-function candlesOf(hub: Hub, symbol: string, query: string): DrawnCandle[] {
-  const rows = [...(hub.state.tables.get(query)?.rows.values() ?? [])].filter((row) => row[0] === symbol);
-  const candles = rows.map(([, start, , open, high, low, close, volume]) => ({
-    timeMs: Date.parse(plainText(start)),
-    open: Number(open),
-    high: Number(high),
-    low: Number(low),
-    close: Number(close),
-    volume: Number(volume),
-  }));
-  return candles.toSorted((a, b) => a.timeMs - b.timeMs);
-}
-
-function drawn(page: Page): Promise<DrawnCandle[]> {
-  return page.evaluate(() => document.querySelector<ChartHost>("[data-testid=chart]")?.candles?.() ?? []);
-}
-
-function connection(page: Page): Promise<string | null> {
-  return page.getByTestId("connection").textContent();
-}
-
-function quoteOf(page: Page, symbol: string): Promise<string[]> {
-  return page.locator(`[data-symbol="${symbol}"] td`).allTextContents();
-}
-
-/** Last, change, high, low and volume as the page should write them. */
-function dayQuote(hub: Hub, symbol: string): string[] {
-  const row = [...(hub.state.tables.get("day")?.rows.values() ?? [])].find((each) => each[0] === symbol);
-  const [open = 0, high = 0, low = 0, close = 0, volume = 0] = (row ?? []).slice(3, 8).map(Number);
-  const change = ((close / open - 1) * 100).toFixed(2);
-  const volumeText = volume < 10_000 ? volume.toLocaleString("en-US") : `${(volume / 1000).toPrecision(3)}K`;
-  return [
-    close.toFixed(2),
-    `${Number(change) > 0 ? "+" : ""}${change.replace("-", "−")}%`,
-    high.toFixed(2),
-    low.toFixed(2),
-    volumeText,
-  ];
 }

@@ -12,7 +12,7 @@ import {
   torture,
 } from "./torture.ts";
 
-const SEED = Number(process.env["STREAMKIT_TORTURE_SEED"] ?? Math.floor(Math.random() * 2 ** 30));
+const SEED = Number(process.env["STREAMKIT_TORTURE_SEED"] ?? 1);
 const ROUNDS = Number(process.env["STREAMKIT_TORTURE_ROUNDS"] ?? 110);
 const MINUTES_MS = 5 * 60_000;
 

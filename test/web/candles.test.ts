@@ -3,7 +3,7 @@
 import { expect, test } from "bun:test";
 import type { BatchProgress, QueryOutput } from "../../src/engine/batch-progress.ts";
 import { openHub } from "../../src/server/hub.ts";
-import { candleSets } from "../../web/candles.ts";
+import { createCandleStore } from "../../web/candle-store.ts";
 
 const COLUMNS = ["open", "high", "low", "close"].map((name) => ({ name, type: "DOUBLE" }));
 
@@ -61,5 +61,7 @@ test("the shortest windows come first, and a query without a row yet does not co
       candles("live", 10, "update", 3),
     ]),
   );
-  expect(candleSets(hub.state).map(({ table }) => table.query)).toEqual(["live", "day"]);
+  const store = createCandleStore();
+  store.replace(hub.state);
+  expect(store.sets().map(({ query }) => query)).toEqual(["live", "day"]);
 });

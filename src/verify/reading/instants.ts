@@ -75,7 +75,7 @@ function writtenOf(text: string): Written | undefined {
   if (clock === null) return undefined;
   const [, hours, minutes, second = "0", fraction = "", zone] = clock;
   const [h, m, s] = [Number(hours), Number(minutes), Number(second)];
-  const isMidnight = h === 24 && m === 0 && s === 0;
+  const isMidnight = h === 24 && m === 0 && s === 0 && /^0*$/.test(fraction);
   if ((h > 23 && !isMidnight) || m > 59 || s > 59) return undefined;
   const offsetSeconds = zone === undefined ? undefined : offsetOf(zone);
   if (zone !== undefined && offsetSeconds === undefined) return undefined;
