@@ -1,29 +1,27 @@
 /** The page: what is on it, and where. */
 
 import { computed } from "@preact/signals";
+import { addressOf, type Page, page } from "./address.ts";
 import { ChartCard } from "./chart-card.tsx";
 import { conditionOf } from "./condition.ts";
 import { timeText } from "./format.ts";
 import { heardAt, liveSequence, liveState, now, phase, revision } from "./live.ts";
 import { LiveTables, otherTables } from "./live-tables.tsx";
+import { SqlPage } from "./sql-page.tsx";
+import { StreamingPage } from "./streaming-page.tsx";
 import { StreamingPanel } from "./streaming-panel.tsx";
 import { sets } from "./view.ts";
 import { WatchList } from "./watch-list.tsx";
 
 export function App() {
-  const hasCandles = sets.value.length > 0;
-  const hasRows = hasCandles || otherTables.value.length > 0;
+  const hasCandles = page.value === "overview" && sets.value.length > 0;
   return (
     <div class={hasCandles ? "page with-candles" : "page"}>
       <TopBar />
       <Notice />
-      <main>
-        {hasCandles && <WatchList />}
-        {hasCandles && <ChartCard />}
-        {!hasRows && <Waiting />}
-        <StreamingPanel />
-        <LiveTables />
-      </main>
+      {page.value === "streaming" && <StreamingPage />}
+      {page.value === "sql" && <SqlPage />}
+      {page.value === "overview" && <Overview />}
       <footer>
         Charts by{" "}
         <a href="https://www.tradingview.com/" rel="noreferrer" target="_blank">
@@ -31,6 +29,38 @@ export function App() {
         </a>
       </footer>
     </div>
+  );
+}
+
+function Overview() {
+  const hasCandles = sets.value.length > 0;
+  const hasRows = hasCandles || otherTables.value.length > 0;
+  return (
+    <main>
+      {hasCandles && <WatchList />}
+      {hasCandles && <ChartCard />}
+      {!hasRows && <Waiting />}
+      <StreamingPanel />
+      <LiveTables />
+    </main>
+  );
+}
+
+const PAGE_NAMES: readonly (readonly [Page, string])[] = [
+  ["overview", "Overview"],
+  ["streaming", "Streaming"],
+  ["sql", "SQL"],
+];
+
+function Pages() {
+  return (
+    <nav class="pages" aria-label="Pages">
+      {PAGE_NAMES.map(([name, title]) => (
+        <a key={name} href={addressOf(name)} aria-current={page.value === name ? "page" : undefined}>
+          {title}
+        </a>
+      ))}
+    </nav>
   );
 }
 
@@ -43,6 +73,7 @@ function TopBar() {
       <img src="icon.svg" alt="" width="26" height="26" />
       <h1>streamkit</h1>
       {job !== "" && <span class="job">{job}</span>}
+      <Pages />
       <span class="spacer" />
       {eventTimeMs !== null && (
         <span class="event-time muted num" title="Event time of the newest event">

@@ -50,6 +50,12 @@ let shownAtMs = 0;
 let showTimer: number | undefined;
 let retryTimer: number | undefined;
 
+/** Tells how long ago it was made. */
+export function stopwatch(): () => number {
+  const startedMs = performance.now();
+  return () => performance.now() - startedMs;
+}
+
 /** The state; it is changed in place. */
 export function liveState(): LiveState {
   return replica.state;
