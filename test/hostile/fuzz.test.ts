@@ -8,11 +8,12 @@ import { afterAll, beforeAll, expect, test } from "bun:test";
 import fc from "fast-check";
 import { type Database, openDatabase } from "../../src/duckdb/database.ts";
 import { readBytes, segmentOf } from "../formats/reading.ts";
+import { seedOr } from "../support/seed.ts";
 import { DEEP, ODD, SHALLOW } from "./corpus.ts";
 import { hostileWays } from "./ways.ts";
 
 const RUNS = Number(process.env["STREAMKIT_FUZZ_RUNS"] ?? 4);
-const SEED = Number(process.env["STREAMKIT_SEED"] ?? 20260105);
+const SEED = seedOr(20_260_105);
 
 let database: Database;
 beforeAll(async () => {
