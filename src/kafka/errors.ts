@@ -128,6 +128,14 @@ const RECORD_FAULTS: ReadonlySet<number> = new Set([
   FAULT.invalidRecord,
 ]);
 
+const LEADER_FAULTS: ReadonlySet<number> = new Set([
+  FAULT.leaderNotAvailable,
+  FAULT.notLeader,
+  FAULT.fencedLeaderEpoch,
+  FAULT.unknownLeaderEpoch,
+  FAULT.offsetNotAvailable,
+]);
+
 /** Nothing will heal it: another password or certificate is needed. */
 export function isIdentityFault({ code }: KafkaFault): boolean {
   return IDENTITY_FAULTS.has(code);
@@ -141,6 +149,11 @@ export function isAddressFault({ code }: KafkaFault): boolean {
 /** A broker does not know it: it is gone, or the broker has just started. */
 export function isUnknownTopic({ code }: KafkaFault): boolean {
   return UNKNOWN_TOPIC_FAULTS.has(code);
+}
+
+/** A partition's leader is another one now, as after a restart of the broker: soon it is known which. */
+export function isLeaderFault({ code }: KafkaFault): boolean {
+  return LEADER_FAULTS.has(code);
 }
 
 /** We may not read or write it. */

@@ -1,9 +1,10 @@
 /** What a broker says of topics: their partitions and identities, where they begin and end. */
 
+import { systemClock } from "../base/clock.ts";
 import { StreamkitError } from "../base/error.ts";
 import type { KafkaMetadata, KafkaTopicDescription, KafkaTopicPartition } from "../runtime/kafka.ts";
 import { type Connected, type Consumer, called, type Producer } from "./client.ts";
-import { faultOf, isAddressFault, kafkaError } from "./errors.ts";
+import { faultOf, isAddressFault, isLeaderFault, kafkaError } from "./errors.ts";
 import type { TopicPartition } from "./lane.ts";
 
 const TIMEOUT_MS = 8000;
@@ -110,13 +111,29 @@ async function allTopics({
   }
 }
 
+const LEADER_PAUSE_MS = 250;
+
+/** Asks again while the partition's leader moves, for as long as an answer may take. */
+async function onceLed<T>(ask: () => Promise<T>): Promise<T> {
+  for (let leftMs = TIMEOUT_MS; ; leftMs -= LEADER_PAUSE_MS) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isLeaderFault(faultOf(error)) || leftMs <= 0) throw error;
+    }
+    await systemClock.sleep(LEADER_PAUSE_MS);
+  }
+}
+
 export async function edgesOf(
   { client, brokers }: Connected<Consumer>,
   { topic, partition }: TopicPartition,
 ): Promise<Edges> {
   try {
-    const found = await called<{ lowOffset: number; highOffset: number }>((done) =>
-      client.queryWatermarkOffsets(topic, partition, TIMEOUT_MS, done),
+    const found = await onceLed(() =>
+      called<{ lowOffset: number; highOffset: number }>((done) =>
+        client.queryWatermarkOffsets(topic, partition, TIMEOUT_MS, done),
+      ),
     );
     return { low: found.lowOffset, high: found.highOffset };
   } catch (error) {
@@ -133,8 +150,10 @@ export async function offsetAt(
   // Brokers take negative times for words of their own.
   const offset = timeMs < 0 ? EARLIEST : timeMs;
   try {
-    const [found] = await called<readonly KafkaTopicPartition[]>((done) =>
-      client.offsetsForTimes([{ topic, partition, offset }], TIMEOUT_MS, done),
+    const [found] = await onceLed(() =>
+      called<readonly KafkaTopicPartition[]>((done) =>
+        client.offsetsForTimes([{ topic, partition, offset }], TIMEOUT_MS, done),
+      ),
     );
     const first = found?.offset;
     return first === undefined || first < 0 ? undefined : first;
