@@ -1,6 +1,7 @@
 /** A batch with one query's rows, for tests. */
 
 import type { BatchProgress, Json } from "../../src/engine/batch-progress.ts";
+import { batchReport } from "../support/batch-report.ts";
 
 export interface QueryRows {
   readonly query: string;
@@ -15,19 +16,14 @@ export interface QueryRows {
 export function batchOf(batch: number, { query, key, columns, rows, startedAtMs }: QueryRows): BatchProgress {
   return {
     job: "test",
-    report: {
+    report: batchReport({
       batch,
       startedAtMs: startedAtMs ?? batch,
-      schedulingDelayMs: 0,
       processingMs: 2,
       inputRows: rows.length,
       inputBytes: 10 * rows.length,
-      lateRows: 0,
-      deadLetters: 0,
-      watermarkMs: null,
-      maxEventTimeMs: null,
       outputRows: { [query]: rows.length },
-    },
+    }),
     outputs: [
       {
         query,

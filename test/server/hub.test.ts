@@ -6,6 +6,7 @@ import { type Hub, type HubBounds, openHub } from "../../src/server/hub.ts";
 import type { ServerMessage } from "../../src/server/protocol.ts";
 import { createReplica } from "../../src/server/replica.ts";
 import { STATE_BOUNDS } from "../../src/server/state.ts";
+import { batchReport } from "../support/batch-report.ts";
 import { marketFeed } from "./market-feed.ts";
 
 /** So small that rings overflow and rows are forgotten within a few steps. */
@@ -196,19 +197,7 @@ function step() {
 function outcome(batch: number, outputs: readonly Output[]): BatchProgress {
   return {
     job: "test",
-    report: {
-      batch,
-      startedAtMs: batch,
-      schedulingDelayMs: 0,
-      processingMs: 1,
-      inputRows: 1,
-      inputBytes: 1,
-      lateRows: 0,
-      deadLetters: 0,
-      watermarkMs: null,
-      maxEventTimeMs: null,
-      outputRows: {},
-    },
+    report: batchReport({ batch, startedAtMs: batch }),
     outputs: outputs.map(({ query, mode, isKeyed, isWide, rows }) => {
       const names = isWide ? ["value", "id", "more"] : ["id", "value"];
       return {

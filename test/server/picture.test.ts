@@ -9,6 +9,7 @@ import { webAsset } from "../../src/runtime/assets.ts";
 import { openHub } from "../../src/server/hub.ts";
 import { JOURNAL_FILE, openOptionalJournal } from "../../src/server/journal.ts";
 import { STATE_BOUNDS } from "../../src/server/state.ts";
+import { batchReport } from "../support/batch-report.ts";
 
 type Row = Readonly<Record<string, Json>>;
 
@@ -17,19 +18,7 @@ function outcome(rows: readonly Row[], more: Partial<QueryOutput> = {}): BatchPr
   const changes = rows.map((row) => ({ op: "upsert" as const, row }));
   return {
     job: "j",
-    report: {
-      batch: 1,
-      startedAtMs: 0,
-      schedulingDelayMs: 0,
-      processingMs: 0,
-      inputRows: rows.length,
-      inputBytes: 0,
-      lateRows: 0,
-      deadLetters: 0,
-      watermarkMs: null,
-      maxEventTimeMs: null,
-      outputRows: {},
-    },
+    report: batchReport({ inputRows: rows.length }),
     outputs: [{ query: "q", mode: "append", key: [], columns, changes, omittedRows: 0, ...more }],
   };
 }

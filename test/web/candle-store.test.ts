@@ -6,6 +6,7 @@ import type { TableDelta, Values } from "../../src/server/protocol.ts";
 import { applyDelta, emptyState, type LiveState } from "../../src/server/state.ts";
 import { type Candle, createCandleStore } from "../../web/candle-store.ts";
 import { intervalsOf, overlaid, rolledUp } from "../../web/candles.ts";
+import { batchReport } from "../support/batch-report.ts";
 
 const MINUTE_MS = 60_000;
 const START_MS = Date.parse("2026-01-05T14:30:00Z");
@@ -24,22 +25,8 @@ function delta(rows: readonly Values[], deleted: readonly number[] = [], more = 
   return { query: "q", mode: "update", key, columns: COLUMNS, rows, deleted, omittedRows: 0, ...more };
 }
 
-const report = {
-  batch: 1,
-  startedAtMs: 0,
-  schedulingDelayMs: 0,
-  processingMs: 1,
-  inputRows: 1,
-  inputBytes: 1,
-  lateRows: 0,
-  deadLetters: 0,
-  watermarkMs: null,
-  maxEventTimeMs: null,
-  outputRows: {},
-};
-
 function publish(state: LiveState, table: TableDelta): void {
-  applyDelta(state, { kind: "batch", job: "j", report, tables: [table] });
+  applyDelta(state, { kind: "batch", job: "j", report: batchReport(), tables: [table] });
 }
 
 function held(store: ReturnType<typeof createCandleStore>): Record<string, [number, number][]> {
@@ -83,7 +70,7 @@ test("candles that the live state forgot stay, up to a bound", () => {
   const store = createCandleStore(100);
   for (let minute = 0; minute < 300; minute += 1) {
     const table = delta([row("A", minute, minute)]);
-    applyDelta(state, { kind: "batch", job: "j", report, tables: [table] });
+    publish(state, table);
     store.apply(table, state);
   }
   const candles = held(store)["A"] ?? [];

@@ -4,6 +4,7 @@ import { expect, test } from "bun:test";
 import type { BatchProgress, QueryOutput } from "../../src/engine/batch-progress.ts";
 import { openHub } from "../../src/server/hub.ts";
 import { createCandleStore } from "../../web/candle-store.ts";
+import { batchReport } from "../support/batch-report.ts";
 
 const COLUMNS = ["open", "high", "low", "close"].map((name) => ({ name, type: "DOUBLE" }));
 
@@ -36,20 +37,7 @@ function candles(query: string, seconds: number, mode: "append" | "update", rows
 }
 
 function outcome(outputs: readonly QueryOutput[]): BatchProgress {
-  const report = {
-    batch: 1,
-    startedAtMs: 0,
-    schedulingDelayMs: 0,
-    processingMs: 1,
-    inputRows: 1,
-    inputBytes: 1,
-    lateRows: 0,
-    deadLetters: 0,
-    watermarkMs: null,
-    maxEventTimeMs: null,
-    outputRows: {},
-  };
-  return { job: "market", report, outputs };
+  return { job: "market", report: batchReport(), outputs };
 }
 
 test("the shortest windows come first, and a query without a row yet does not come at all", () => {

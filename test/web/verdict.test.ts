@@ -2,21 +2,12 @@
 
 import { describe, expect, test } from "bun:test";
 import { doublingBins, quantile, verdictOf } from "../../web/verdict.ts";
+import { batchReport } from "../support/batch-report.ts";
 
 function reports(delaysMs: readonly number[], processingMs: number, periodMs = 1000) {
-  return delaysMs.map((schedulingDelayMs, index) => ({
-    batch: index + 1,
-    startedAtMs: index * periodMs,
-    schedulingDelayMs,
-    processingMs,
-    inputRows: 1,
-    inputBytes: 1,
-    lateRows: 0,
-    deadLetters: 0,
-    watermarkMs: null,
-    maxEventTimeMs: null,
-    outputRows: {},
-  }));
+  return delaysMs.map((schedulingDelayMs, index) =>
+    batchReport({ batch: index + 1, startedAtMs: index * periodMs, schedulingDelayMs, processingMs }),
+  );
 }
 
 describe("the verdict", () => {
