@@ -1,6 +1,7 @@
 /** Errors that the values of rows cause: which ones these are, and what they say in one line. */
 
 import { DuckdbError } from "./database.ts";
+import { withoutStatement } from "./statement-excerpt.ts";
 
 /**
  * Other errors (no memory, no disk, an interruption, a fault of ours or DuckDB's) are no row's fault. Whether
@@ -27,9 +28,7 @@ export function isAboutValues(error: unknown): error is DuckdbError {
 
 /** Without the statement, which is not the user's, and without names that are none of the user's. */
 export function reasonOf(error: DuckdbError): string {
-  return plain(error)
-    .replace(ABOUT_VALUES, "")
-    .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
+  return withoutStatement(plain(error).replace(ABOUT_VALUES, ""))
     .replace(/\n.*\n\s*\^\nError: /, ": ")
     .replace(/\s*Use "SET [\s\S]*$/, "")
     .replace(/ when casting from source column _\w+/g, "")

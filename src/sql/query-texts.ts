@@ -5,6 +5,7 @@ import type { Faults } from "../base/faults.ts";
 import { nearestOf } from "../base/nearest.ts";
 import { type Database, DuckdbError } from "../duckdb/database.ts";
 import { offsetOf } from "../duckdb/error-place.ts";
+import { withoutStatement } from "../duckdb/statement-excerpt.ts";
 import { parseSelect, SyntaxFault, type TreeNode } from "../duckdb/syntax.ts";
 import type { ErrorAt } from "../job/load.ts";
 import { type QueryConfig, queryConfig } from "../job/schema.ts";
@@ -91,8 +92,7 @@ function missingTable(message: string, names: readonly string[]): string {
  * Names that start with an underscore are ours.
  */
 export function withoutExcerpt(message: string): string {
-  return message
-    .replace(/\n\s*LINE \d+:[\s\S]*$/, "")
+  return withoutStatement(message)
     .replace(/^[A-Z]\w*(?: \w+)* Error: /, "")
     .replaceAll(/"_(?:input|partial|closing|all|new|old|final|none)_(\w+?)(?:\$\w+)*"/g, '"$1"')
     .replaceAll(/, "(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)"|"(?:_[a-z]+|_[kpr]\d+(?:_\d+)?)", /g, "")

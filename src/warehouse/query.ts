@@ -8,6 +8,7 @@ import { messageOf, StreamkitError } from "../base/error.ts";
 import { temporaryFolder } from "../base/temporary-folder.ts";
 import { type Column, type Database, DuckdbError, openDatabase } from "../duckdb/database.ts";
 import { id, literal, raw, type Sql, sql } from "../duckdb/sql.ts";
+import { withoutStatement } from "../duckdb/statement-excerpt.ts";
 import type { ByteOutput } from "../runtime/stdio.ts";
 import { attachCheckpoint } from "./checkpoint-snapshot.ts";
 import { nameTable } from "./local-views.ts";
@@ -301,8 +302,7 @@ async function refuseWrong<T>(taken: () => Promise<T>, { warehouse, limits, tabl
     if (!(error instanceof DuckdbError)) throw error;
     const missing = /Table with name (\S+) does not exist/.exec(error.message)?.[1];
     const found = tables.length === 0 ? "no table is there" : `found ${tables.join(", ")}`;
-    // Below its message DuckDB shows the statement, which is not quite the user's.
-    const reason = error.message.replace(/\n\s*LINE \d+:[\s\S]*$/, "");
+    const reason = withoutStatement(error.message);
     const isShutOut = reason.startsWith("Permission Error: Cannot access");
     const wayOut = isShutOut && limits === undefined ? "; a query may name files with --allow-files" : "";
     const message =
@@ -323,7 +323,7 @@ async function nameTables(database: Database, text: string, warehouse: string): 
     try {
       if (await nameTable(database, { text, name, place, folder })) named.push(name);
     } catch (error) {
-      const message = messageOf(error).replace(/\n\s*LINE \d+:[\s\S]*$/, "");
+      const message = withoutStatement(messageOf(error));
       if (isMentioned(text, name))
         throw new StreamkitError("io", `The table ${name} can't be read: ${message}`, { cause: error });
     }

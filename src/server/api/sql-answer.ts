@@ -2,6 +2,7 @@
 
 import { messageOf, StreamkitError } from "../../base/error.ts";
 import { writeExactJson } from "../../base/exact-json.ts";
+import { withoutStatement } from "../../duckdb/statement-excerpt.ts";
 import type { SqlRequest, SqlSandbox } from "../sql/sandbox.ts";
 
 interface SqlBody {
@@ -44,8 +45,7 @@ async function answered(answer: () => Promise<Response>): Promise<Response> {
     return await answer();
   } catch (error) {
     if (!(error instanceof StreamkitError) || error.code === "bug") throw error;
-    // Below its message DuckDB shows the statement, which is not quite the one that was sent.
-    const message = messageOf(error).replace(/\n\s*LINE \d+:[\s\S]*$/, "");
+    const message = withoutStatement(messageOf(error));
     return Response.json({ error: message }, { status: error.retryable ? 503 : 400 });
   }
 }
