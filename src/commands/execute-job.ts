@@ -9,14 +9,11 @@ import { type RunOptions, runJob } from "../engine/run-job.ts";
 import { runShared } from "../engine/run-shared.ts";
 import { sharingOf } from "../engine/shared-sources.ts";
 import type { LoadedJob } from "../job/load.ts";
-import { queryConfig } from "../job/schema.ts";
 import type { Access } from "../server/access.ts";
 import { type Hub, openHub } from "../server/hub.ts";
-import { graphOf, type JobGraph } from "../server/job-graph.ts";
+import { graphOf, localWarehouseOf } from "../server/job-graph.ts";
 import { type Journal, openOptionalJournal, replayJournal } from "../server/journal.ts";
 import { type DashboardServer, DEFAULT_HOST, startServer } from "../server/server.ts";
-import { resolveSink } from "../sinks/list.ts";
-import { resolveSource } from "../sources/list.ts";
 import { openAccount, whereLettersAre } from "./account.ts";
 import type { Context } from "./context.ts";
 import { accessTo, type DashboardFlags, sayWhoSees } from "./dashboard-flags.ts";
@@ -74,7 +71,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
   const server =
     hub === undefined || execution.serve === undefined
       ? undefined
-      : await listen(hub, execution.serve, warehouseOf(job));
+      : await listen(hub, execution.serve, localWarehouseOf(job));
   let journal: Journal | undefined;
   const account = openAccount(job, context, {
     quiet: execution.quiet,
@@ -125,7 +122,7 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
         hub?.describe(
           job.config.name,
           observed.map((output) => ({ ...output, query: output.name })),
-          graphOfJob(prepared, observed),
+          graphOf(prepared, observed),
         );
         // Once a process, not once a partition.
         if (hasSaidStart) return;
@@ -150,61 +147,6 @@ async function execute(job: LoadedJob, context: Context, execution: Execution): 
     journal?.close();
     await server?.close();
   }
-}
-
-interface ParquetSink {
-  readonly from: string;
-  readonly parquet?: { readonly warehouse: string; readonly table: string };
-}
-
-/** The folder of a warehouse that is on this machine. */
-function folderOf({ parquet }: ParquetSink, { folder }: LoadedJob): string | undefined {
-  // One letter before a colon is no scheme.
-  const [, scheme, place] = /^(?:(\w{2,}):)?(.*)$/s.exec(parquet?.warehouse ?? "s3:") ?? [];
-  const isHere = scheme === undefined || scheme === "file";
-  return isHere ? path.resolve(folder, (place ?? "").replace(/^\/\/(?=\/)/, "")) : undefined;
-}
-
-/** The first that the job writes on this machine. */
-function warehouseOf(job: LoadedJob): string | undefined {
-  const sinks: readonly ParquetSink[] = job.config.sinks;
-  for (const sink of sinks) {
-    const folder = folderOf(sink, job);
-    if (folder !== undefined) return folder;
-  }
-  return undefined;
-}
-
-/** The name by which SQL finds what a sink writes. */
-function tableOf(sink: ParquetSink, job: LoadedJob): { readonly table?: string } {
-  const folder = folderOf(sink, job);
-  const isAsked = folder !== undefined && folder === warehouseOf(job);
-  return isAsked && sink.parquet !== undefined ? { table: sink.parquet.table } : {};
-}
-
-/** Without sinks, the rows of `leaves` go to standard output. */
-function graphOfJob({ job, queries }: PreparedJob, leaves: readonly { readonly name: string }[]): JobGraph {
-  const { sources, sinks } = job.config;
-  return graphOf({
-    sources: Object.entries(sources).map(([name, { from }]) => ({
-      name,
-      type: resolveSource(from).kind.name,
-    })),
-    queries: queries.map(({ output: { name, mode }, reads }) => ({
-      name,
-      mode,
-      reads,
-      sql: job.withoutSecrets(queryConfig(job.config.queries[name] ?? "").sql),
-    })),
-    sinks:
-      sinks.length === 0
-        ? leaves.map(({ name }) => ({ from: name, type: "stdout" }))
-        : sinks.map((sink) => ({
-            from: sink.from,
-            type: resolveSink(sink).kind.name,
-            ...tableOf(sink, job),
-          })),
-  });
 }
 
 /** What a page was shown before is a help to it, and no more. */
