@@ -4,9 +4,11 @@ import { effect, signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { createCandleChart, type DrawnCandle } from "./candle-chart.ts";
 import type { Candle } from "./candle-store.ts";
+import type { Interval } from "./candles.ts";
 import { lines, scale } from "./chart-choices.ts";
 import { ChartTools } from "./chart-tools.tsx";
 import { compactText, percentText, priceDigits, priceText, windowText } from "./format.ts";
+import { Segments } from "./segments.tsx";
 import { chooseInterval, interval, intervals, quote, shown, symbol } from "./view.ts";
 
 const isScrolledBack = signal(false);
@@ -50,25 +52,23 @@ function Headline() {
 
 function Intervals() {
   if (intervals.value.length < 2) return null;
+  const nameOf = ({ windowMs, query }: Interval): string => windowText(windowMs) ?? query;
   const chosen = interval.value;
   return (
-    <fieldset class="segments" aria-label="Interval">
-      {intervals.value.map((each) => {
-        const { query, windowMs, isRolledUp } = each;
-        const name = windowText(windowMs) ?? query;
-        return (
-          <label key={name} title={isRolledUp ? `made of query ${query}` : `query ${query}`}>
-            <input
-              type="radio"
-              name="interval"
-              checked={chosen?.query === query && chosen.windowMs === windowMs}
-              onChange={() => chooseInterval(each)}
-            />
-            <span>{name}</span>
-          </label>
-        );
-      })}
-    </fieldset>
+    <Segments
+      label="Interval"
+      name="interval"
+      segments={intervals.value.map((each) => ({
+        id: nameOf(each),
+        text: nameOf(each),
+        title: each.isRolledUp ? `made of query ${each.query}` : `query ${each.query}`,
+      }))}
+      chosen={chosen && nameOf(chosen)}
+      choose={(name) => {
+        const wanted = intervals.value.find((each) => nameOf(each) === name);
+        if (wanted !== undefined) chooseInterval(wanted);
+      }}
+    />
   );
 }
 

@@ -15,6 +15,7 @@ import {
   scale,
   toggleIndicator,
 } from "./chart-choices.ts";
+import { Segments } from "./segments.tsx";
 import { symbol, symbols } from "./view.ts";
 
 export function ChartTools() {
@@ -59,28 +60,26 @@ function IndicatorMenu() {
   );
 }
 
-const SCALE_NAMES: readonly (readonly [Scale, string, string])[] = [
-  ["linear", "Lin", "Prices"],
-  ["log", "Log", "Prices on a logarithmic axis"],
-  ["percent", "%", "Change since the first candle in sight, in percent"],
+const SCALE_NAMES: readonly { readonly id: Scale; readonly text: string; readonly title: string }[] = [
+  { id: "linear", text: "Lin", title: "Prices" },
+  { id: "log", text: "Log", title: "Prices on a logarithmic axis" },
+  { id: "percent", text: "%", title: "Change since the first candle in sight, in percent" },
 ];
 
 function ScaleChoice() {
   const isFixed = compared.value.length > 0;
   return (
-    <fieldset class="segments" aria-label="Price axis" disabled={isFixed}>
-      {SCALE_NAMES.map(([name, text, title]) => (
-        <label key={name} title={isFixed ? "Symbols are compared in percent" : title}>
-          <input
-            type="radio"
-            name="scale"
-            checked={scale.value === name}
-            onChange={() => chooseScale(name)}
-          />
-          <span>{text}</span>
-        </label>
-      ))}
-    </fieldset>
+    <Segments
+      label="Price axis"
+      name="scale"
+      segments={SCALE_NAMES.map((each) => ({
+        ...each,
+        title: isFixed ? "Symbols are compared in percent" : each.title,
+      }))}
+      chosen={scale.value}
+      choose={chooseScale}
+      isFixed={isFixed}
+    />
   );
 }
 

@@ -2,11 +2,12 @@
 
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { digitsOf, type Json, readExactJson } from "../src/base/exact-json.ts";
+import { type Json, readExactJson } from "../src/base/exact-json.ts";
 import { addressed, readdress } from "./address.ts";
-import { cellText, countText, durationText } from "./format.ts";
+import { countText, durationText } from "./format.ts";
 import { stopwatch } from "./live.ts";
 import { remembered } from "./preferences.ts";
+import { ValueTable } from "./value-table.tsx";
 
 const SQL_PATH = "/api/v1/sql";
 const MAX_ROWS = 1000;
@@ -180,39 +181,19 @@ function Result({ outcome }: { outcome: Outcome }) {
       </p>
     );
   const { columns, rows } = outcome.answer;
-  const isFigure = columns.map(({ name }) => rows.every((row) => digitsOf(row[name] ?? 0) !== undefined));
   return (
-    <section class="card" aria-label="Answer">
+    <section class="card answer" aria-label="Answer">
       <header class="card-head">
         <h2>
           {countText(rows.length)} {rows.length === 1 ? "row" : "rows"}
         </h2>
         <span class="muted num">{durationText(outcome.tookMs)}</span>
       </header>
-      <div class="rows-scroll answer">
-        <table class="rows" aria-label="Answer">
-          <thead>
-            <tr>
-              {columns.map(({ name, type }, index) => (
-                <th key={name} scope="col" title={type} class={isFigure[index] === true ? "figure" : ""}>
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {rows.map((row, rowIndex) => (
-              <tr key={rowIndex}>
-                {columns.map(({ name, type }, index) => (
-                  <td key={name} class={isFigure[index] === true ? "figure num" : "num"}>
-                    {cellText(row[name], type)}
-                  </td>
-                ))}
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <ValueTable
+        label="Answer"
+        columns={columns}
+        rows={rows.map((row) => columns.map(({ name }) => row[name] ?? null))}
+      />
     </section>
   );
 }

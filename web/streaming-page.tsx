@@ -1,4 +1,4 @@
-/** The page for whoever runs the job: does it keep up, what does each batch cost, what is lost and why. */
+/** The page that says whether the job keeps up, what each batch costs, and what is lost and why. */
 
 import type { BatchReport } from "../src/server/protocol.ts";
 import { countText, durationText, timeText } from "./format.ts";
@@ -7,6 +7,7 @@ import { liveState, revision } from "./live.ts";
 import { Bars } from "./spark.tsx";
 import { outputRowsOf } from "./streaming.ts";
 import { StreamingPanel } from "./streaming-panel.tsx";
+import { columnsOf, TableCard, type TableRow } from "./table.tsx";
 import { doublingBins, quantile, verdictOf } from "./verdict.ts";
 
 const SHOWN_BATCHES = 50;
@@ -63,63 +64,48 @@ function Distribution({ reports }: { reports: readonly BatchReport[] }) {
   );
 }
 
-const BATCH_COLUMNS = [
-  "Batch",
+const BATCH_COLUMNS = columnsOf([
+  "Batch#",
   "Started (UTC)",
-  "Delay",
-  "Processing",
-  "Rows in",
-  "Rows out",
-  "Late",
-  "Dead letters",
+  "Delay#",
+  "Processing#",
+  "Rows in#",
+  "Rows out#",
+  "Late#",
+  "Dead letters#",
   "Watermark (UTC)",
-];
+]);
+const LATE_CELL = 6;
+const DEAD_CELL = 7;
 
 function Batches({ reports }: { reports: readonly BatchReport[] }) {
+  const shown = reports.slice(-SHOWN_BATCHES).toReversed();
   return (
-    <section class="card" aria-label="Batches">
-      <header class="card-head">
-        <h2>Batches</h2>
-        <span class="muted num">the last {countText(Math.min(SHOWN_BATCHES, reports.length))}</span>
-      </header>
-      <div class="rows-scroll">
-        <table class="rows" aria-label="The last batches">
-          <thead>
-            <tr>
-              {BATCH_COLUMNS.map((name) => (
-                <th key={name} scope="col" class={/UTC/.test(name) ? "" : "figure"}>
-                  {name}
-                </th>
-              ))}
-            </tr>
-          </thead>
-          <tbody>
-            {reports
-              .slice(-SHOWN_BATCHES)
-              .toReversed()
-              .map((report) => (
-                <BatchRow key={`${report.batch}-${report.startedAtMs}`} report={report} />
-              ))}
-          </tbody>
-        </table>
-      </div>
-    </section>
+    <TableCard
+      title="Batches"
+      note={`the last ${countText(shown.length)}`}
+      label="The last batches"
+      columns={BATCH_COLUMNS}
+      rows={shown.map(batchRow)}
+    />
   );
 }
 
-function BatchRow({ report }: { report: BatchReport }) {
+function batchRow(report: BatchReport): TableRow {
   const { lateRows, deadLetters } = report;
-  return (
-    <tr>
-      <td class="figure num">{countText(report.batch)}</td>
-      <td class="num">{timeText(report.startedAtMs)}</td>
-      <td class="figure num">{durationText(report.schedulingDelayMs)}</td>
-      <td class="figure num">{durationText(report.processingMs)}</td>
-      <td class="figure num">{countText(report.inputRows)}</td>
-      <td class="figure num">{countText(outputRowsOf(report))}</td>
-      <td class={lateRows > 0 ? "figure num bad" : "figure num"}>{countText(lateRows)}</td>
-      <td class={deadLetters > 0 ? "figure num bad" : "figure num"}>{countText(deadLetters)}</td>
-      <td class="num">{timeText(report.watermarkMs)}</td>
-    </tr>
-  );
+  return {
+    key: `${report.batch}-${report.startedAtMs}`,
+    bad: [...(lateRows > 0 ? [LATE_CELL] : []), ...(deadLetters > 0 ? [DEAD_CELL] : [])],
+    cells: [
+      countText(report.batch),
+      timeText(report.startedAtMs),
+      durationText(report.schedulingDelayMs),
+      durationText(report.processingMs),
+      countText(report.inputRows),
+      countText(outputRowsOf(report)),
+      countText(lateRows),
+      countText(deadLetters),
+      timeText(report.watermarkMs),
+    ],
+  };
 }

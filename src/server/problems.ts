@@ -5,12 +5,12 @@
 
 import type { BatchProgress, LateRows, LetterKind } from "../engine/batch-progress.ts";
 
-interface LetterCount extends LetterKind {
+export interface LetterCount extends LetterKind {
   /** The batch of the last of them; text, place and line are those of its first. */
   readonly batch: number;
 }
 
-interface LateCount extends LateRows {
+export interface LateCount extends LateRows {
   readonly batch: number;
 }
 

@@ -16,6 +16,8 @@ import type { OutputMode } from "../job/schema.ts";
 
 /** The page knows the engine by this file only. */
 export type { BatchReport } from "../engine/batch-progress.ts";
+export type { GraphNode, JobGraph } from "./job-graph.ts";
+export type { LateCount, LetterCount } from "./problems.ts";
 
 export const LIVE_PATH = "/live";
 export const HISTORY_PATH = "/api/history";
