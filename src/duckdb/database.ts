@@ -78,7 +78,6 @@ export async function openDatabase(options: DatabaseOptions = {}): Promise<Datab
     // What a batch of large values needed goes back to the system after it, not when 512 MB have gathered.
     allocator_flush_threshold: FLUSHED_MEMORY,
     allocator_bulk_deallocation_flush_threshold: FLUSHED_MEMORY,
-
     disabled_optimizers: MISTAKEN_OPTIMIZER,
     ...(options.threads === undefined ? {} : { threads: String(options.threads) }),
     ...(options.readOnlyPath === undefined ? {} : { access_mode: "READ_ONLY" }),

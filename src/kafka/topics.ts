@@ -125,6 +125,7 @@ async function onceLed<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Where a partition begins and ends. Throws code `io` where its leader does not tell. */
 export async function edgesOf(
   { client, brokers }: Connected<Consumer>,
   { topic, partition }: TopicPartition,

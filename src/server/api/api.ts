@@ -1,4 +1,4 @@
-/** Answers the routes of `/api/v1`, and those for whoever watches over the process. */
+/** Answers the routes of `/api/v1`, and those that monitor the process. */
 
 import { type OpenAPIHono, type RouteConfig, OpenAPIHono as Router } from "@hono/zod-openapi";
 import type { Context } from "hono";
@@ -29,7 +29,7 @@ export interface ApiOptions {
 
 const JSON_TYPE = { "content-type": "application/json; charset=utf-8" };
 const DOCUMENT_PATH = "/api/v1/openapi.json";
-/** Their answers tell nothing of the data: whoever watches over the process may ask without a token. */
+/** A monitor may ask these without a token: their answers contain no data of the job. */
 export const OPEN_PATHS: ReadonlySet<string> = new Set(["/healthz", "/readyz"]);
 
 export function createApi({ live, streams, metrics, sandbox }: ApiOptions): OpenAPIHono {

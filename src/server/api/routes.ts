@@ -36,7 +36,7 @@ function text(description: string, type = "text/plain") {
 /** What every route may answer. */
 const REFUSALS = {
   401: text("The server asks for its token"),
-  403: text("The host or the origin is none that the server answers to"),
+  403: text("The server does not answer requests for this host or from this origin"),
 } as const;
 
 const NO_QUERY = json("There is no such query", errorSchema);

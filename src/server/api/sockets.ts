@@ -127,7 +127,7 @@ export function openSockets(live: LiveQueries, clock: Clock, options: Partial<So
       connection.inbound = 0;
     }
     connection.inbound += 1;
-    // Answers wait too: whoever asks must read.
+    // Answers wait in the buffer too: a client that asks must read.
     const readsNothing = connection.peer.bufferedBytes() > MAX_ANSWER_BACKLOG * bounds.maxBufferedBytes;
     if (connection.inbound > bounds.maxInboundMessages || readsNothing)
       return connection.peer.close(CLOSE_POLICY, "Too many messages");

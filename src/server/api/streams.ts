@@ -106,7 +106,7 @@ async function nextPart(
 export const NDJSON: Omit<StreamStyle, "textOf"> = {
   contentType: "application/x-ndjson; charset=utf-8",
   head: "",
-  // Space before a line's JSON means nothing to whoever reads it.
+  // A JSON parser ignores white space before a line's value.
   heartbeat: " ",
   end: "",
 };

@@ -1,7 +1,7 @@
 /**
  * A compacted log of one query's changes: the latest change of each row, in the order of their numbers. From
- * any number on it tells what has changed since, each row once. So whoever reads slowly is given fewer and
- * newer rows, and nothing is kept for a reader but the number that it has reached.
+ * any number on it tells what has changed since, each row once. So a slow reader is given fewer and newer
+ * rows, and nothing is kept for a reader but the number that it has reached.
  */
 
 import { type Json, writeExactJson } from "../../base/exact-json.ts";
